@@ -1,0 +1,11 @@
+"""The YAML configs of every package, and the one way to read them.
+
+``configs/{pipeline,synth,model,train}/*.yaml`` are the files; ``load`` decodes one into the
+dataclass that the package owning it defines. This package imports none of the others, so all of
+them may use it.
+"""
+
+from configs.errors import RunFailed, UserError, command
+from configs.load import decode, digest, load, parse_yaml, to_plain
+
+__all__ = ["RunFailed", "UserError", "command", "decode", "digest", "load", "parse_yaml", "to_plain"]

@@ -1,0 +1,41 @@
+"""The two ways a command ends badly, and the exit status of each.
+
+``UserError``: something the caller gave is wrong and nothing was started. One line, status 2.
+``RunFailed``: work began and could not go on. The message says what is safe and how to go on,
+status 1. Anything else is a defect of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+
+class UserError(ValueError):
+    """Bad input: the message is one line naming the field or file, what was found, what is allowed."""
+
+
+class RunFailed(RuntimeError):
+    """Work stopped in the middle: the message says what is safe and how to go on."""
+
+
+def command(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> int:
+    """Run ``main(argv)`` and turn its outcome into an exit status (0, 1, 2, or 130 when interrupted)."""
+    try:
+        return main(sys.argv[1:] if argv is None else argv) or 0
+    except UserError as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except RunFailed as error:
+        print(f"stopped: {_one_line(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped: interrupted; committed work is kept, the same command goes on from it", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `... | head` closed our output: not an error of ours
+        sys.stderr.close()
+        return 0
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,198 @@
+"""The sample: every column a shard, a score file or a manifest may hold, with its type and meaning.
+
+One table, read by all: writers build their Arrow schema from it (``arrow``), readers check the
+version (``check_version``), docs and ``inspect`` print it. Needs pyarrow only.
+
+    samples/F.parquet          COLLECTED            bytes and identity, exact text of made pictures
+    scores/<annotator>/F       id, <annotator>_state and the annotator's columns
+    decisions/                 id and DECIDED
+    dataset/data/*.parquet     STORED               what training and people need in one row
+    dataset/manifest/*.parquet MANIFEST             scalars and decisions, and where the row lies
+
+Columns are flat wherever a predicate may want them: Polars and Parquet statistics do not prune
+inside structs. Images have the Hugging Face form, so that ``datasets`` decodes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from configs.errors import UserError
+
+SCHEMA_VERSION = "1.0"
+"""major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+CAPTION = pa.struct(
+    [
+        ("text", pa.string()),
+        ("source", pa.string()),  # raw, recaption, fused, template
+        ("language", pa.string()),  # zh, en, other
+        ("tokens", pa.int32()),  # Qwen BPE tokens of the text alone
+        ("align_zh", pa.float32()),  # Chinese CLIP cosine, raw captions only
+        ("align_siglip", pa.float32()),  # SigLIP 2 cosine, raw captions only
+        ("invalid", pa.string()),  # the operator that refused this caption, null when good
+    ]
+)
+REGION = pa.struct(
+    [
+        ("text", pa.string()),
+        ("quad", pa.list_(pa.float32(), 8)),  # px, x y pairs, clockwise from the reading start
+        ("level", pa.string()),  # glyph, word, line, paragraph
+        ("direction", pa.string()),  # ltr, ttb
+        ("score", pa.float32()),  # reader's confidence 0..1; 1 for exact regions
+    ]
+)
+
+STATES = ("ok", "skipped", "not_applicable", "failed")
+"""Values of every ``<annotator>_state``: why a score is null. ``skipped``: the model was missing."""
+
+TEXT_LEVELS = ("none", "character or word", "line", "several lines or regions", "paragraph")
+"""``text_level`` is an index into this."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Arrow type, unit and meaning. ``required`` columns are never null."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    required: bool = False
+
+
+def _columns(*rows: Column) -> dict[str, Column]:
+    return {row.name: row for row in rows}
+
+
+IDENTITY = _columns(
+    Column("id", pa.string(), "32 hex digits of sha256 over source name, canonical uri and ordinal", True),
+    Column("origin", pa.string(), "kind of source: folder, urls, webdataset, parquet, synth", True),
+    Column("source", pa.string(), "name of the source in the run's config", True),
+    Column("uri", pa.string(), "where it came from; percent-encoded where a name is not UTF-8", True),
+    Column("image", IMAGE, "the source's bytes, never re-encoded without need", True),
+    Column("references", pa.list_(IMAGE), "reference images of ti2i and i2i"),
+    Column("ref_sizes", pa.list_(pa.int32()), "w, h of each reference in turn, px after orientation"),
+    Column("width", pa.int32(), "px, after the EXIF orientation is applied", True),
+    Column("height", pa.int32(), "px, after the EXIF orientation is applied", True),
+    Column("orientation", pa.int8(), "EXIF orientation 1..8 as found; 1 where there is none", True),
+    Column("format", pa.string(), "Pillow's name of the container: JPEG, PNG, WEBP, GIF ...", True),
+    Column("bytes_len", pa.int32(), "length of image.bytes", True),
+    Column("sha256", pa.string(), "hex digest of image.bytes", True),
+    Column("license", pa.string(), "SPDX expression, or unknown", True),
+    Column("parents", pa.list_(pa.string()), "for made pictures: photographs, fonts and corpora they come from"),
+    Column("domain", pa.string(), "nature, design, people, synthetic; null unless a source or classifier says so"),
+    Column("category", pa.string(), "leaf of the taxonomy"),
+    Column("task", pa.string(), "t2i, ti2i, i2i", True),
+    Column("captions", pa.list_(CAPTION), "captions with a verdict each; a bad one never drops the picture"),
+    Column("instructions", pa.list_(CAPTION), "edit instructions, in the form of captions"),
+    Column("recipe", pa.string(), "synthetic rows: name of the recipe; null for real ones"),
+)
+
+CAPTION_FLAT = _columns(
+    Column("n_captions", pa.int32(), "captions that are not invalid"),
+    Column("caption_languages", pa.string(), "languages of valid captions, sorted, joined with +: en, en+zh"),
+)
+
+TEXT = _columns(
+    Column("text", pa.string(), "visible text in reading order, lines separated by newlines"),
+    Column("text_language", pa.string(), "zh, en, other, none"),
+    Column("text_level", pa.int8(), "0 none, 1 character or word, 2 line, 3 several lines or regions, 4 paragraph"),
+    Column("text_regions", pa.list_(REGION), "quads in the oriented frame; exact for synthetic rows, else OCR's"),
+    Column("text_chars", pa.int32(), "visible characters without white space"),
+    Column("text_area", pa.float32(), "area of the line quads over the picture's, 0..1"),
+    Column(
+        "text_min_height",
+        pa.float32(),
+        "px, shortest side across reading direction among line quads; null without text",
+    ),
+)
+
+MEASURES = _columns(
+    Column("pixel_sha256", pa.string(), "hex digest of the decoded, oriented RGB pixels and their size"),
+    Column("phash", pa.uint64(), "64-bit perceptual hash (DCT) of the decoded picture"),
+    Column("clarity", pa.float32(), "see pipeline/annotate/measure.py"),
+    Column("luma", pa.float32(), "see pipeline/annotate/measure.py"),
+    Column("saturation", pa.float32(), "see pipeline/annotate/measure.py"),
+    Column("entropy", pa.float32(), "see pipeline/annotate/measure.py"),
+    Column("texture", pa.float32(), "see pipeline/annotate/measure.py"),
+    Column("blockiness", pa.float32(), "see pipeline/annotate/measure.py"),
+)
+
+MODEL_SCORES = _columns(
+    Column("nsfw", pa.float32(), "probability of not-safe-for-work content, 0..1"),
+    Column("ocr_score", pa.float32(), "mean confidence of the read lines, weighted by characters; null without text"),
+)
+
+DECIDED = _columns(
+    Column("stage_from", pa.int8(), "first filtering stage it belongs to: real 1, synthetic text 4", True),
+    Column("stage_to", pa.int8(), "last filtering stage it passes, 0 = rejected", True),
+    Column("stopped_by", pa.string(), "operator that stopped it short of stage 7 (S2.clarity); null when none did"),
+    Column("stopped_value", pa.float32(), "the value that operator saw"),
+    Column("fails", pa.list_(pa.string()), "every operator that would have stopped it"),
+    Column("duplicate_of", pa.string(), "id of the kept twin"),
+    Column("leaf_rank", pa.int32(), "rank in its taxonomy leaf, 1 = best"),
+    Column("repeats", pa.float32(), "expected draws per epoch; averages 1 within (task, language, level)"),
+)
+
+PLACE = _columns(
+    Column("shard", pa.string(), "file name under dataset/data", True),
+    Column("row_group", pa.int32(), "row group within the shard", True),
+    Column("row", pa.int32(), "row within the row group", True),
+)
+
+COLUMNS: dict[str, Column] = {
+    **IDENTITY,
+    **CAPTION_FLAT,
+    **TEXT,
+    **MEASURES,
+    **MODEL_SCORES,
+    **DECIDED,
+    **PLACE,
+}
+"""Every column by name. Annotators' ``<name>_state`` columns are strings from STATES and come on top."""
+
+COLLECTED = tuple(IDENTITY) + tuple(TEXT)
+"""Columns of samples/F.parquet; TEXT is filled only where it is exact (made pictures)."""
+
+NESTED = ("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions")
+"""Columns that live in shards only, never in the manifest."""
+
+SCORED = tuple(CAPTION_FLAT) + tuple(TEXT) + tuple(MEASURES) + tuple(MODEL_SCORES)
+
+STORED = tuple(IDENTITY) + SCORED
+"""Columns of dataset/data/*.parquet, annotator states on top. Decisions are not among them: a shard outlives them."""
+
+MANIFEST = tuple(n for n in (*STORED, *DECIDED, *PLACE) if n not in NESTED)
+"""Columns of dataset/manifest/*.parquet, annotator states on top."""
+
+
+def state_column(annotator: str) -> str:
+    """Name of the column that says why an annotator's scores are null."""
+    return f"{annotator}_state"
+
+
+def arrow(names: Iterable[str], annotators: Iterable[str] = ()) -> pa.Schema:
+    """Arrow schema of the named columns and of the state columns of ``annotators``, version in the metadata."""
+    fields = [
+        pa.field(n, COLUMNS[n].type, nullable=not COLUMNS[n].required, metadata={"meaning": COLUMNS[n].meaning})
+        for n in names
+    ]
+    fields += [pa.field(state_column(a), pa.string()) for a in annotators]
+    return pa.schema(fields, metadata={"glyphmill.schema": SCHEMA_VERSION})
+
+
+def check_version(version: str, where: str) -> None:
+    """Raise UserError when ``where`` was written with a newer major version than this code reads."""
+    try:
+        major = int(version.split(".")[0])
+    except ValueError:
+        raise UserError(f"{where}: schema version '{version}' is not of the form major.minor") from None
+    if major > int(SCHEMA_VERSION.split(".")[0]):
+        raise UserError(
+            f"{where}: written with schema version {version}, this installation reads up to "
+            f"{SCHEMA_VERSION.split('.')[0]}.x; upgrade glyphmill to read it"
+        )
