@@ -1,0 +1,62 @@
+"""What an annotator is: something that looks at pictures and adds columns of scores.
+
+The engine (``pipeline/engine``) owns reading, guarding, batching, committing and failures; an
+annotator only says which columns it fills, what it needs to see, and computes them.
+
+    samples/F ──decode once──> Picture ──annotate──> {column: value} ──> scores/<name>/F
+
+A subclass is picklable before ``setup`` (it travels to its worker) and need not be after it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+
+@dataclass
+class Picture:
+    """One row as an annotator sees it.
+
+    ``row``: the sample's scalar columns and, where ``wants`` is ``bytes``, ``image``.
+    ``pixels``: uint8 (H, W, 3) RGB, oriented, alpha flattened onto white; None unless wanted.
+    ``small``: edge length in px -> uint8 (edge, edge, 3), made by the shared decode for models.
+    """
+
+    row: Mapping[str, Any]
+    pixels: np.ndarray | None = None
+    small: dict[int, np.ndarray] = field(default_factory=dict)
+
+
+class Annotator(ABC):
+    """Fills ``columns`` for rows it applies to; every other row gets the state ``not_applicable``."""
+
+    name: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]]
+    version: ClassVar[str]
+    """Part of the run's identity: a changed definition gets a new version."""
+    wants: ClassVar[Literal["pixels", "small", "bytes"]]
+    """``pixels``: runs inside the shared decode. ``small``: gets a resized copy. ``bytes``: decodes for itself."""
+    small_edge: ClassVar[int] = 0
+    """Edge in px of the picture a ``small`` annotator wants, at most 448."""
+    batch_widths: ClassVar[tuple[int, ...]] = (1,)
+    """Fixed ladder of batch sizes; batches are formed inside a fragment, so batch-mates are always the same."""
+
+    def missing(self) -> str | None:
+        """Why this annotator cannot run here (a model that is not installed), or None when it can."""
+        return None
+
+    def applies_to(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row is judged by this annotator at all."""
+        return True
+
+    def setup(self) -> None:  # noqa: B027 - most annotators have nothing to load
+        """Load models; called once in the worker, before the first ``annotate``."""
+
+    @abstractmethod
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        """One dict of ``columns`` per picture, in order. An exception fails the batch, which is then split."""
