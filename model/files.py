@@ -1,0 +1,176 @@
+"""Weights and configs on disk, in the layout of diffusers and transformers.
+
+    folder/config.json
+    folder/diffusion_pytorch_model.safetensors                      small models
+    folder/diffusion_pytorch_model-00001-of-00009.safetensors ...   large ones, with an index beside them
+
+Loading fills a module built on the meta device straight from the files, tensor by tensor, so there
+is never a second copy. Files are written under a temporary name and renamed when whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from torch import Tensor, nn
+
+from configs import UserError
+
+C = TypeVar("C")
+
+WEIGHTS = "diffusion_pytorch_model"
+SHARD_BYTES = 5 * 2**30
+# Keys of released configs that say nothing about the network.
+SILENT_KEYS = frozenset({"pooled_projection_dim"})
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; UserError naming the file when it is missing or no object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def read_config(path: Path, cls: type[C], class_name: str) -> C:
+    """``cls`` from a ``config.json`` of diffusers class ``class_name``; UserError for another family or bad fields."""
+    tree = read_json(path)
+    found = tree.get("_class_name", tree.get("architectures"))
+    if found != class_name:
+        raise UserError(f"{path}: _class_name is {found!r}; only {class_name} can be loaded here")
+    fields = {f.name: f.default for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    values = {}
+    for key, value in tree.items():
+        if key in fields:
+            values[key] = _checked(path, key, value, fields[key])
+        elif not key.startswith("_") and key not in SILENT_KEYS and value not in (None, False):
+            raise UserError(f"{path}: {key} is {value!r}; this is another model than {class_name} as released")
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def write_config(path: Path, config: Any, class_name: str, **more: Any) -> None:
+    write_json(path, {"_class_name": class_name, "_diffusers_version": "0.42.1", **dataclasses.asdict(config), **more})
+
+
+def load_weights(module: nn.Module, folder: Path, stem: str = WEIGHTS) -> None:
+    """Fill ``module`` (on meta or not) from the safetensors of ``folder``; UserError unless keys and shapes agree."""
+    expected = module.state_dict(keep_vars=True)
+    seen: set[str] = set()
+    for name, tensor in iterate_tensors(folder, stem):
+        if name not in expected:
+            raise UserError(f"{folder}: unexpected weight '{name}'; the model of config.json has none of that name")
+        if tensor.shape != expected[name].shape:
+            shapes = f"{list(tensor.shape)}, config.json makes it {list(expected[name].shape)}"
+            raise UserError(f"{folder}: weight '{name}' has shape {shapes}")
+        tensor.requires_grad_(expected[name].requires_grad and tensor.is_floating_point())
+        module.load_state_dict({name: tensor}, strict=False, assign=True)
+        seen.add(name)
+    missing = [name for name in expected if name not in seen]
+    if missing:
+        raise UserError(f"{folder}: {len(missing)} weights are missing, the first is '{missing[0]}'")
+
+
+def iterate_tensors(folder: Path, stem: str = WEIGHTS) -> Iterator[tuple[str, Tensor]]:
+    """(name, tensor) of every tensor in the folder's safetensors, one at a time."""
+    from safetensors import SafetensorError, safe_open
+
+    for path in weight_files(folder, stem):
+        try:
+            with safe_open(path, framework="pt") as file:
+                for name in file.keys():  # noqa: SIM118 (not a dict)
+                    yield name, file.get_tensor(name)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path}: not a whole safetensors file: {error}") from None
+
+
+def weight_files(folder: Path, stem: str = WEIGHTS) -> list[Path]:
+    """The files of one set of weights; UserError when there are none or the index names one that is missing."""
+    index, single = folder / f"{stem}.safetensors.index.json", folder / f"{stem}.safetensors"
+    if index.is_file():
+        files = [folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
+    elif single.is_file():
+        files = [single]
+    else:
+        raise UserError(f"{folder}: has neither {single.name} nor {index.name}")
+    absent = [path for path in files if not path.is_file()]
+    if absent:
+        raise UserError(f"{absent[0]}: is named by {index.name} but missing")
+    return files
+
+
+def save_weights(
+    tensors: Mapping[str, Tensor], folder: Path, stem: str = WEIGHTS, shard_bytes: int = SHARD_BYTES
+) -> None:
+    """Write ``tensors`` as one file, or as shards of at most ``shard_bytes`` with an index. Bytes are kept as they are."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = _shards(tensors, shard_bytes)
+    single = len(shards) == 1
+    weight_map, written = {}, set()
+    for number, names in enumerate(shards, 1):
+        name = f"{stem}.safetensors" if single else f"{stem}-{number:05d}-of-{len(shards):05d}.safetensors"
+        part = folder / f".{name}.part"
+        save_file({n: tensors[n].detach().cpu().contiguous() for n in names}, part, metadata={"format": "pt"})
+        os.replace(part, folder / name)
+        weight_map.update(dict.fromkeys(names, name))
+        written.add(name)
+    if not single:
+        total = sum(t.numel() * t.element_size() for t in tensors.values())
+        index = {"metadata": {"total_size": total}, "weight_map": weight_map}
+        write_json(folder / f"{stem}.safetensors.index.json", index)
+        written.add(f"{stem}.safetensors.index.json")
+    _remove_old(folder, stem, written)
+
+
+def _remove_old(folder: Path, stem: str, keep: set[str]) -> None:
+    """Files of an earlier save with other shards would be loaded instead of, or beside, the new ones."""
+    old = re.compile(re.escape(stem) + r"(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?")
+    for path in folder.iterdir():
+        if old.fullmatch(path.name) and path.name not in keep:
+            path.unlink()
+
+
+def _shards(tensors: Mapping[str, Tensor], limit: int) -> list[list[str]]:
+    shards: list[list[str]] = [[]]
+    size = 0
+    for name, tensor in tensors.items():
+        n = tensor.numel() * tensor.element_size()
+        if shards[-1] and size + n > limit:
+            shards.append([])
+            size = 0
+        shards[-1].append(name)
+        size += n
+    return shards
+
+
+def _checked(path: Path, key: str, value: Any, default: Any) -> Any:
+    if isinstance(default, tuple):
+        if not isinstance(value, list):
+            raise UserError(f"{path}: {key} is {value!r}; a list is needed")
+        return tuple(value)
+    allowed = (int, float) if type(default) is float else (type(default),)
+    if default is not dataclasses.MISSING and type(value) not in allowed:
+        raise UserError(f"{path}: {key} is {value!r}; {type(default).__name__} is needed")
+    return value

@@ -1,0 +1,124 @@
+"""The VAE of Qwen-Image for single images: AutoencoderKLQwenImage's exact 2-D path.
+
+    image (B, 3, H, W) in [-1, 1] --encode--> normalised latents (B, 16, H/8, W/8) --decode--> image
+
+Normalisation, (z - mean) / std with the constants of the config, happens here and nowhere else.
+Weights come from and go to the 3-D form in ``vae_weights.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from model.vae_layers import Decoder, Encoder
+
+# The released checkpoint's vae/config.json.
+QWEN_MEAN = (
+    *(-0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508),
+    *(0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921),
+)
+QWEN_STD = (
+    *(2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743),
+    *(3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.9160),
+)
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """Field names as in diffusers' ``vae/config.json``; defaults: the released model."""
+
+    base_dim: int = 96
+    z_dim: int = 16
+    dim_mult: tuple[int, ...] = (1, 2, 4, 4)
+    num_res_blocks: int = 2
+    attn_scales: tuple[float, ...] = ()
+    temperal_downsample: tuple[bool, ...] = (False, True, True)
+    dropout: float = 0.0
+    input_channels: int = 3
+    latents_mean: tuple[float, ...] = QWEN_MEAN
+    latents_std: tuple[float, ...] = QWEN_STD
+
+    def __post_init__(self) -> None:
+        if self.attn_scales:
+            raise ValueError(f"attn_scales is {list(self.attn_scales)}; no released checkpoint has any: leave it empty")
+        if len(self.dim_mult) != 4 or len(self.temperal_downsample) != 3:
+            raise ValueError(f"dim_mult is {list(self.dim_mult)}; four levels make the eightfold reduction, found otherwise")
+        if len(self.latents_mean) != self.z_dim or len(self.latents_std) != self.z_dim:
+            raise ValueError(
+                f"latents_mean and latents_std have {len(self.latents_mean)} and {len(self.latents_std)} numbers; "
+                f"both need z_dim = {self.z_dim}"
+            )
+        if min(self.latents_std) <= 0:
+            raise ValueError(f"latents_std holds {min(self.latents_std)}; every number must be positive")
+
+
+class ImageVAE(nn.Module):
+    """Encoder and decoder; parameters can be trained (``posterior`` and ``reconstruct`` are for that)."""
+
+    def __init__(self, config: VAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        shape = (config.base_dim, config.dim_mult, config.num_res_blocks, config.dropout, config.input_channels)
+        c, mult, blocks, dropout, channels = shape
+        self.encoder = Encoder(c, 2 * config.z_dim, mult, blocks, dropout, channels)
+        self.quant_conv = nn.Conv2d(2 * config.z_dim, 2 * config.z_dim, 1)
+        self.post_quant_conv = nn.Conv2d(config.z_dim, config.z_dim, 1)
+        self.decoder = Decoder(c, config.z_dim, mult, blocks, dropout, channels)
+        self.to(memory_format=torch.channels_last)  # up to twice as fast on a CPU at few channels
+
+    @classmethod
+    def load(cls, folder: str | Path) -> ImageVAE:
+        """From a diffusers folder (the VAE's own, or a pipeline's with ``vae/`` inside). UserError if it does not fit."""
+        from model.vae_weights import load_vae_folder
+
+        return load_vae_folder(folder)
+
+    def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance (clamped to -30..20) of the *unnormalised* latents, each (B, z, H/8, W/8)."""
+        moments = self.quant_conv(self.encoder(self._pixels(images)))
+        mean, logvar = moments.chunk(2, dim=1)
+        return mean, logvar.clamp(-30.0, 20.0)
+
+    def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """uint8 0..255 or float -1..1 images (B, 3, H, W) -> normalised latents (B, z, H/8, W/8).
+
+        The posterior's mean, or a draw from it when a (CPU) ``generator`` is given.
+        """
+        mean, logvar = self.posterior(images)
+        if generator is not None:
+            noise = torch.randn(mean.shape, generator=generator, dtype=torch.float32).to(mean)
+            mean = mean + (0.5 * logvar).exp() * noise
+        return self.normalise(mean)
+
+    def decode(self, latents: Tensor, clamp: bool = True) -> Tensor:
+        """Normalised latents -> images in -1..1. Training wants ``clamp=False``: a clamp has no gradient outside."""
+        images = self.decode_raw(self.denormalise(latents.to(self.post_quant_conv.weight.dtype)))
+        return images.clamp(-1.0, 1.0) if clamp else images
+
+    def decode_raw(self, z: Tensor) -> Tensor:
+        """Unnormalised latents -> unclamped images."""
+        return self.decoder(self.post_quant_conv(z.contiguous(memory_format=torch.channels_last)))
+
+    def normalise(self, z: Tensor) -> Tensor:
+        mean, std = self._statistics(z)
+        return (z - mean) / std
+
+    def denormalise(self, latents: Tensor) -> Tensor:
+        mean, std = self._statistics(latents)
+        return latents * std + mean
+
+    def _pixels(self, images: Tensor) -> Tensor:
+        if images.shape[-1] % 8 or images.shape[-2] % 8:
+            raise ValueError(f"images of {images.shape[-1]} x {images.shape[-2]}: width and height must be multiples of 8")
+        weight = self.quant_conv.weight
+        if images.dtype == torch.uint8:
+            images = images.to(weight.device).float() / 127.5 - 1.0
+        return images.to(weight).contiguous(memory_format=torch.channels_last)
+
+    def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        mean, std = like.new_tensor(self.config.latents_mean), like.new_tensor(self.config.latents_std)
+        return mean.view(1, -1, 1, 1), std.view(1, -1, 1, 1)
