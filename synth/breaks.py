@@ -1,0 +1,57 @@
+"""Where a line may end: English between words, Chinese between characters, never against punctuation.
+
+A ``Unit`` is what stays on one line: an English word with its punctuation, or a Chinese character with the
+marks that must not begin a line (closing ones) or end it (opening ones). The rules are those of
+Requirements for Chinese Text Layout (W3C clreq, prohibition rules for line start and line end).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NOT_AT_START = frozenset("，。、；：？！”’）》】〉」』〕…—～·％,.;:?!)]}%°℃")
+NOT_AT_END = frozenset("“‘（《【〈「『〔([{$¥￥#@")
+_WIDE = ((0x2E80, 0x303F), (0x3040, 0x30FF), (0x3100, 0x9FFF), (0xA960, 0xD7FF), (0xF900, 0xFAFF), (0xFE30, 0xFFEF))
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Characters ``start:end`` that stay together; ``next`` is where the following unit begins (after spaces)."""
+
+    start: int
+    end: int
+    next: int
+
+
+def is_wide(character: str) -> bool:
+    """Whether the character belongs to a script written without spaces (Han, kana, their punctuation)."""
+    code = ord(character)
+    return code >= 0x20000 or any(low <= code <= high for low, high in _WIDE)
+
+
+def units(text: str) -> list[Unit]:
+    """Split one paragraph (no newline in it) into units, in order; leading spaces are skipped."""
+    found: list[Unit] = []
+    start = _skip_spaces(text, 0)
+    while start < len(text):
+        end = start + 1
+        while end < len(text) and text[end] != " " and not _may_break(text[end - 1], text[end]):
+            end += 1
+        following = _skip_spaces(text, end)
+        found.append(Unit(start, end, following))
+        start = following
+    return found
+
+
+def _may_break(before: str, after: str) -> bool:
+    if after in NOT_AT_START or before in NOT_AT_END:
+        return False
+    if before in "”’" or after in "“‘":  # these also serve English: beside a letter they belong to its word
+        return is_wide(before) or is_wide(after) or before in NOT_AT_START
+    return is_wide(before) or is_wide(after) or before in "…—"
+
+
+def _skip_spaces(text: str, at: int) -> int:
+    while at < len(text) and text[at] == " ":
+        at += 1
+    return at

@@ -1,0 +1,100 @@
+"""Captions from templates: the two of the report (section "pure rendering"), their Chinese forms, and short ones.
+
+Each names only what was drawn. The report's second template says "handwritten"; here that word stands
+only where the font is a handwriting.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from synth.breaks import is_wide
+from synth.chance import choose_key
+from synth.colors import Color, Ground
+from synth.sample import Caption, Language
+
+Style = Literal["displaying", "background_is", "reads", "short"]
+
+TEMPLATES: dict[Style, dict[Literal["zh", "en"], str]] = {
+    "displaying": {  # printed in the report
+        "en": 'On a {ground} background, displaying {color} {hand}text "{text}".',
+        "zh": "在{ground}背景上，显示{color}的{hand}文字“{text}”。",
+    },
+    "background_is": {  # printed in the report
+        "en": 'The background is {ground}, and the {color} {hand}text is "{text}".',
+        "zh": "背景是{ground}，{color}的{hand}文字是“{text}”。",
+    },
+    "reads": {  # ours
+        "en": '{Color} {hand}text on {ground} reads "{text}".',
+        "zh": "{ground}底上用{color}写着{hand}文字“{text}”。",
+    },
+    "short": {"en": '"{text}"', "zh": "“{text}”"},  # ours: few tokens, for the tiny model
+}
+
+
+@dataclass(frozen=True)
+class CaptionConfig:
+    """Which templates describe a sample, and in which language."""
+
+    styles: dict[Style, float] | None = None  # shares; None: the report's two, equally
+    languages: dict[Literal["same", "zh", "en"], float] | None = None  # shares; ``same``: that of the text
+    count: int = 1  # different captions per sample
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count must be at least 1, found {self.count}")
+
+
+def describe(
+    text: str,
+    language: Language,
+    ground: Ground,
+    color: Color,
+    handwriting: bool,
+    config: CaptionConfig,
+    rng: np.random.Generator,
+) -> list[Caption]:
+    """``config.count`` captions, or fewer when templates give no more different ones."""
+    found: dict[str, Caption] = {}
+    for _ in range(8 * config.count):
+        if len(found) == config.count:
+            break
+        style = choose_key(rng, config.styles or {"displaying": 1.0, "background_is": 1.0})
+        spoken = choose_key(rng, config.languages or {"same": 1.0})
+        if spoken == "same":
+            spoken = "zh" if language == "zh" else "en"
+        caption = fill(style, spoken, text, ground, color, handwriting)
+        found.setdefault(caption.text, caption)
+    return list(found.values())
+
+
+def fill(style: str, language: str, text: str, ground: Ground, color: Color, handwriting: bool) -> Caption:
+    """One template filled in. ``text`` is quoted as it was written, without the line breaks of the picture."""
+    chinese = language == "zh"
+    names = [c.zh if chinese else c.en for c in ground.colors]
+    joined = names[0]
+    if len(names) == 2:
+        joined = f"{names[0]}到{names[1]}渐变" if chinese else f"{names[0]} to {names[1]} gradient"
+    tone = color.zh if chinese else color.en
+    hand = ("手写" if chinese else "handwritten ") if handwriting else ""
+    sentence = TEMPLATES[
+        style
+    ][
+        language
+    ].format(  # type: ignore[index]
+        ground=joined, color=tone, Color=tone[:1].upper() + tone[1:], hand=hand, text=text
+    )
+    if not chinese:
+        sentence = sentence.replace("On a orange", "On an orange", 1)
+    return Caption(sentence, "zh" if chinese else "en")
+
+
+def unbroken(lines: list[str]) -> str:
+    """Lines of one paragraph as the text they were broken from: a space between words, none between Han characters."""
+    text = lines[0]
+    for line in lines[1:]:
+        text += line if is_wide(text[-1]) or is_wide(line[0]) else f" {line}"
+    return text

@@ -1,0 +1,138 @@
+"""Colours that have a name in both languages, and enough contrast between text and ground.
+
+A caption may say "orange" only when orange is what is drawn: every colour comes from ``PALETTE`` and
+``vary`` moves it by a few steps, which leaves its name true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from synth.chance import choose_key
+
+RGB = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Color:
+    """A palette entry as drawn: its names and the exact sRGB value."""
+
+    en: str
+    zh: str
+    rgb: RGB
+
+
+PALETTE = {
+    color.en: color
+    for color in (
+        Color("white", "白色", (255, 255, 255)),
+        Color("black", "黑色", (0, 0, 0)),
+        Color("gray", "灰色", (128, 128, 128)),
+        Color("light gray", "浅灰色", (217, 217, 217)),
+        Color("dark gray", "深灰色", (64, 64, 64)),
+        Color("red", "红色", (214, 30, 36)),
+        Color("dark red", "深红色", (128, 14, 22)),
+        Color("orange", "橙色", (245, 130, 20)),
+        Color("yellow", "黄色", (255, 221, 36)),
+        Color("light yellow", "浅黄色", (255, 246, 190)),
+        Color("green", "绿色", (28, 142, 56)),
+        Color("dark green", "深绿色", (10, 74, 38)),
+        Color("light green", "浅绿色", (192, 235, 190)),
+        Color("blue", "蓝色", (26, 84, 200)),
+        Color("dark blue", "深蓝色", (14, 34, 104)),
+        Color("light blue", "浅蓝色", (186, 220, 248)),
+        Color("purple", "紫色", (122, 40, 160)),
+        Color("light purple", "浅紫色", (222, 204, 244)),
+        Color("pink", "粉色", (255, 184, 204)),
+        Color("brown", "棕色", (112, 66, 30)),
+        Color("beige", "米色", (242, 230, 206)),
+    )
+}
+_DEEPEST, _LIGHTEST = 4, 251  # black and white are drawn within this of the ends, never beyond 0..255
+
+
+@dataclass(frozen=True)
+class ColorConfig:
+    """Which colours a recipe uses. Empty lists mean the whole palette."""
+
+    contrast: float = 4.5  # least WCAG 2 contrast ratio of text to every ground colour, 1..21
+    text: tuple[str, ...] = ()
+    ground: tuple[str, ...] = ()
+    vary: int = 6  # each channel moves by at most this many of 255 steps
+    backgrounds: dict[Literal["plain", "gradient"], float] | None = None  # shares; None: plain only
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.contrast <= 21:
+            raise ValueError(f"contrast must be within 1..21, found {self.contrast:g}")
+        if not 0 <= self.vary <= 12:
+            raise ValueError(f"vary must be within 0..12 so that names stay true, found {self.vary}")
+        for field in ("text", "ground"):
+            for name in getattr(self, field):
+                if name not in PALETTE:
+                    raise ValueError(f"{field}: unknown colour '{name}'; allowed: {', '.join(PALETTE)}")
+        if not any(self.text_on(PALETTE[g]) for g in self.ground or PALETTE):
+            raise ValueError(f"contrast {self.contrast:g}: no text colour reaches it on any of the ground colours")
+
+    def text_on(self, *grounds: Color) -> list[Color]:
+        """Text colours readable on every one of ``grounds``, which they are all darker or all lighter than."""
+        return [
+            color
+            for color in (PALETTE[name] for name in self.text or PALETTE)
+            if all(contrast(color.rgb, g.rgb) >= self.contrast for g in grounds)
+            and len({luminance(color.rgb) > luminance(g.rgb) for g in grounds}) == 1
+        ]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A drawn background: one colour, or a linear gradient from the first to the second.
+
+    ``angle``: direction of the gradient in degrees, 0 to the right, 90 downwards.
+    """
+
+    colors: tuple[Color, ...]
+    angle: float = 0.0
+
+
+def pick(config: ColorConfig, rng: np.random.Generator) -> tuple[Ground, Color]:
+    """Draw a ground and a text colour with the configured contrast between them."""
+    kind = choose_key(rng, config.backgrounds or {"plain": 1.0})
+    grounds = [PALETTE[name] for name in config.ground or PALETTE]
+    pairs = [(g,) for g in grounds] if kind == "plain" else [(a, b) for a in grounds for b in grounds if a is not b]
+    # Both ends of a gradient on the same side of the text: its middle is then at least as far away.
+    usable = [(pair, texts) for pair in pairs if (texts := config.text_on(*pair))]
+    if not usable:  # a gradient of colours that no text suits: one of them alone
+        usable = [((g,), texts) for g in grounds if (texts := config.text_on(g))]
+    pair, texts = usable[int(rng.integers(len(usable)))]
+    text = texts[int(rng.integers(len(texts)))]
+    angle = float(rng.choice([0.0, 45.0, 90.0, 135.0]))
+    varied = tuple(_vary(c, config.vary, rng) for c in (*pair, text))
+    drawn = varied if _reads(varied[-1], varied[:-1], config.contrast) else (*pair, text)
+    return Ground(drawn[:-1], angle), drawn[-1]
+
+
+def luminance(rgb: RGB) -> float:
+    """WCAG 2 relative luminance of an sRGB colour, 0..1."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a: RGB, b: RGB) -> float:
+    """WCAG 2 contrast ratio, 1..21."""
+    dark, light = sorted((luminance(a), luminance(b)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _vary(color: Color, steps: int, rng: np.random.Generator) -> Color:
+    moves = rng.integers(-steps, steps + 1, size=3) if steps else (0, 0, 0)
+    if min(color.rgb) > _LIGHTEST or max(color.rgb) < _DEEPEST:
+        moves = [-abs(int(moves[0])) if color.rgb[0] else abs(int(moves[0]))] * 3  # white and black stay neutral
+    rgb = tuple(int(np.clip(v + m, 0, 255)) for v, m in zip(color.rgb, moves, strict=True))
+    return Color(color.en, color.zh, (rgb[0], rgb[1], rgb[2]))
+
+
+def _reads(text: Color, grounds: tuple[Color, ...], least: float) -> bool:
+    return all(contrast(text.rgb, g.rgb) >= least for g in grounds)

@@ -1,0 +1,279 @@
+"""What a recipe writes: kinds of content, each with its settings and the text it draws.
+
+    Content.draw(Draw) -> Text
+
+``Draw`` carries the sample's random stream and an ordinal (this content's n-th sample), from which kinds
+with a closed set (characters, words) walk whole shuffled rounds, so that every item comes equally often.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from synth import grammar
+from synth.chance import choose_key
+from synth.corpus import Corpora, levels_characters, wordlist
+from synth.layout import LayoutConfig
+from synth.sample import Language
+
+BOTH: dict[Literal["zh", "en"], float] = {"zh": 1.0, "en": 1.0}
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text to show. ``unit``: how big a thing it is; ``wrap``: whether lines may be broken."""
+
+    text: str
+    language: Language
+    unit: Literal["item", "line", "sentence", "paragraph"]
+    corpus: str
+
+    @property
+    def wrap(self) -> bool:
+        return self.unit in ("sentence", "paragraph")
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a content draws from: its random stream, its ordinal, the recipe's seed and corpora."""
+
+    rng: np.random.Generator
+    ordinal: int
+    seed: int
+    corpora: Corpora
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A picture size in px (width, height) and how often it comes."""
+
+    size: tuple[int, int]
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not all(16 <= side <= 4096 for side in self.size):
+            raise ValueError(f"size must be [width, height] within 16..4096 px, found {list(self.size)}")
+        if self.share <= 0:
+            raise ValueError(f"share must be above 0, found {self.share:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """Settings every kind has. ``canvases`` and ``layout``, where given, replace the recipe's whole."""
+
+    share: float = 1.0
+    canvases: tuple[Canvas, ...] = ()
+    layout: LayoutConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.share <= 0:
+            raise ValueError(f"share must be above 0, found {self.share:g}")
+
+    def draw(self, draw: Draw) -> Text:
+        """The text of one sample."""
+        raise TypeError(f"{type(self).__name__} is not a kind of content")
+
+    def held_out(self, corpora: Corpora) -> list[str]:
+        """The texts this content never renders, kept for evaluation; empty unless it has such a set."""
+        return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Charset(Content):
+    """Single characters, each equally often: those given, or levels of the table of 8,105."""
+
+    kind: Literal["charset"]
+    characters: str = ""
+    levels: tuple[Literal[1, 2, 3], ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.characters) == bool(self.levels):
+            raise ValueError("charset needs either characters or levels")
+        if len(set(self.characters)) != len(self.characters) or any(c.isspace() for c in self.characters):
+            raise ValueError("characters must differ from each other and be visible")
+
+    def items(self) -> Sequence[str]:
+        """The characters, in the order given."""
+        return self.characters or levels_characters(self.levels)
+
+    def draw(self, draw: Draw) -> Text:
+        text = cycled(self.items(), draw)
+        return Text(text, language_of(text), "item", "characters" if self.characters else "tongyong")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Content):
+    """Numbers of ``digits`` [least, most]. A fixed part of the plain integers is never rendered: ``held_out``."""
+
+    kind: Literal["number"]
+    digits: tuple[int, int] = (2, 4)
+    held_out_part: float = 0.0
+    forms: dict[Literal["integer", "price", "percent", "date", "time"], float] | None = None  # None: integers only
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.digits[0] <= self.digits[1] <= 9:
+            raise ValueError(f"digits must be [least, most] within 1..9, found {list(self.digits)}")
+        if not 0 <= self.held_out_part < 0.9:
+            raise ValueError(f"held_out_part must be within 0..0.9, found {self.held_out_part:g}")
+
+    def held_out(self, corpora: Corpora) -> list[str]:
+        """All held-out integers with a permitted number of digits; enumerates them, so meant for up to 6 digits."""
+        low, high = self.digits
+        numbers = range(0 if low == 1 else 10 ** (low - 1), 10**high)
+        return [str(n) for n in numbers if is_held_out(str(n), self.held_out_part)]
+
+    def draw(self, draw: Draw) -> Text:
+        form = choose_key(draw.rng, self.forms or {"integer": 1.0})
+        if form != "integer":
+            return Text(grammar.number(form, draw.rng), "other", "item", "numbers")
+        for _ in range(1000):  # at most nine in ten are held out, so this ends by its first draws
+            digits = int(draw.rng.integers(self.digits[0], self.digits[1] + 1))
+            text = str(draw.rng.integers(0 if digits == 1 else 10 ** (digits - 1), 10**digits))
+            if not is_held_out(text, self.held_out_part):
+                return Text(text, "other", "item", "numbers")
+        raise ValueError("held_out_part leaves no number to draw")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word(Content):
+    """Single words: those given, or the word lists of ``languages``."""
+
+    kind: Literal["word"]
+    languages: dict[Literal["zh", "en"], float] | None = None  # shares; None: both equally
+    words: tuple[str, ...] = ()  # instead of the lists
+    corpus: str = ""  # a corpus of the recipe instead of the lists
+    length: tuple[int, int] = (1, 12)  # characters
+    held_out_part: float = 0.0
+    cases: dict[Literal["as_is", "lower", "title", "upper"], float] | None = None  # shares; None: as they stand
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.held_out_part < 0.9:
+            raise ValueError(f"held_out_part must be within 0..0.9, found {self.held_out_part:g}")
+        if self.words and not any(self.length[0] <= len(w) <= self.length[1] for w in self.words):
+            raise ValueError(f"words: none has a length within {list(self.length)}")
+
+    def items(self, language: str, corpora: Corpora) -> list[str]:
+        """Words that may be rendered."""
+        return [w for w in self._all(language, corpora) if not is_held_out(w.lower(), self.held_out_part)]
+
+    def held_out(self, corpora: Corpora) -> list[str]:
+        words = [w for language in self.languages or ("zh", "en") for w in self._all(language, corpora)]
+        return sorted({w for w in words if is_held_out(w.lower(), self.held_out_part)})
+
+    def draw(self, draw: Draw) -> Text:
+        language = choose_key(draw.rng, self.languages or BOTH)
+        word = cycled(self.items(language, draw.corpora), draw)
+        case = choose_key(draw.rng, self.cases or {"as_is": 1.0})
+        text = word if case == "as_is" else getattr(word, case)()
+        return Text(text, language_of(text), "item", self.corpus or ("words" if self.words else f"words-{language}"))
+
+    def _all(self, language: str, corpora: Corpora) -> Sequence[str]:
+        if self.words:
+            words: Sequence[str] = self.words
+        elif self.corpus:
+            words = corpora[self.corpus].words()
+        else:
+            words = wordlist(language)
+        return [w for w in words if self.length[0] <= len(w) <= self.length[1]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line(Content):
+    """A phrase on one line."""
+
+    kind: Literal["line"]
+    languages: dict[Literal["zh", "en"], float] | None = None
+    corpus: str = ""  # a corpus of the recipe instead of the grammar
+    length: tuple[int, int] = (4, 28)  # characters
+
+    def draw(self, draw: Draw) -> Text:
+        return _prose(self.corpus, self.languages, draw, "line", self.length, grammar.phrase)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence(Content):
+    """One sentence, broken into lines where the canvas asks for it."""
+
+    kind: Literal["sentence"]
+    languages: dict[Literal["zh", "en"], float] | None = None
+    corpus: str = ""
+    length: tuple[int, int] = (6, 80)  # characters
+
+    def draw(self, draw: Draw) -> Text:
+        return _prose(self.corpus, self.languages, draw, "sentence", self.length, grammar.sentence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paragraph(Content):
+    """Several sentences as one paragraph."""
+
+    kind: Literal["paragraph"]
+    languages: dict[Literal["zh", "en"], float] | None = None
+    corpus: str = ""
+    sentences: tuple[int, int] = (2, 5)
+    length: tuple[int, int] = (20, 400)  # characters
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.sentences[0] <= self.sentences[1]:
+            raise ValueError(f"sentences must be [least, most] from 1 on, found {list(self.sentences)}")
+
+    def draw(self, draw: Draw) -> Text:
+        count = int(draw.rng.integers(self.sentences[0], self.sentences[1] + 1))
+
+        def several(language: Language, rng: np.random.Generator) -> str:
+            return ("" if language == "zh" else " ").join(grammar.sentence(language, rng) for _ in range(count))
+
+        return _prose(self.corpus, self.languages, draw, "paragraph", self.length, several)
+
+
+KINDS = (Charset, Number, Word, Line, Sentence, Paragraph)
+
+
+def _prose(
+    corpus: str,
+    languages: dict[Literal["zh", "en"], float] | None,
+    draw: Draw,
+    unit: Literal["line", "sentence", "paragraph"],
+    length: tuple[int, int],
+    compose: Callable[[Literal["zh", "en"], np.random.Generator], str],
+) -> Text:
+    """A text of ``length`` characters out of a corpus, or made by ``compose``."""
+    if corpus:
+        text = draw.corpora[corpus].pick(unit, length, draw.rng)
+        return Text(text, language_of(text), unit, corpus)
+    language = choose_key(draw.rng, languages or BOTH)
+    for _ in range(200):
+        text = compose(language, draw.rng)
+        if length[0] <= len(text) <= length[1]:
+            return Text(text, language, unit, f"grammar-{language}")
+    raise ValueError(f"length {list(length)}: no {unit} of that many characters came up in 200 tries")
+
+
+def is_held_out(text: str, part: float) -> bool:
+    """Whether ``text`` belongs to the held-out ``part`` (0..1): by a hash of the text alone, the same in every recipe."""
+    return int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < part * 2**64
+
+
+def cycled(items: Sequence[str], draw: Draw) -> str:
+    """The ordinal's item of endless shuffled rounds through ``items``: after each round all came equally often."""
+    if not items:
+        raise ValueError("no item is left to draw; widen length or lower held_out_part")
+    round_, place = divmod(draw.ordinal, len(items))
+    order = np.random.Generator(np.random.PCG64([draw.seed, round_, len(items)])).permutation(len(items))
+    return items[int(order[place])]
+
+
+def language_of(text: str) -> Language:
+    """zh when any Han character is in it, en when any Latin letter is, else other (numbers, signs)."""
+    if any("\u3400" <= c <= "\u9fff" or ord(c) >= 0x20000 for c in text):
+        return "zh"
+    return "en" if any(c.isascii() and c.isalpha() for c in text) else "other"

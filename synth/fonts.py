@@ -1,0 +1,233 @@
+"""Fonts: finding the files a recipe names, and glyphs as outlines.
+
+    FontSource ──find──> FontFile (path, sha256) ──face(wght)──> Face: shape(text) -> glyphs in em
+                                                                       outline(glyph) -> skia.Path in em
+
+HarfBuzz does both the shaping and the outlines; Skia only fills them. So a glyph's box is the box of
+what is painted, at any position and size, and the system's font settings play no part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import skia
+import uharfbuzz as hb
+
+from configs.errors import UserError
+
+Box = tuple[float, float, float, float]
+SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
+FEATURES = {"liga": False, "clig": False, "dlig": False}
+"""No ligatures: each character keeps a glyph, and a box, of its own."""
+
+
+@dataclass(frozen=True)
+class FontSource:
+    """A font a recipe may draw with.
+
+    ``file``: a font or a folder of fonts; relative to the Python package ``package`` when that is given,
+    else to the working directory. ``wght``: lowest and highest weight drawn from a variable font.
+    """
+
+    file: str
+    package: str | None = None
+    face: int = 0  # index within a collection; Noto CJK: 0 is Japanese, 2 simplified Chinese
+    wght: tuple[int, int] | None = None
+    languages: tuple[str, ...] = ("zh", "en", "other")
+    handwriting: bool = False  # captions may say "handwritten" with this font
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.share <= 0:
+            raise ValueError(f"share must be above 0, found {self.share}")
+        if self.wght is not None and not 1 <= self.wght[0] <= self.wght[1] <= 1000:
+            raise ValueError(f"wght must be [low, high] within 1..1000, found {list(self.wght)}")
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """One shaped glyph, lengths in em, y upwards. ``start:end`` are the characters it stands for."""
+
+    id: int
+    start: int
+    end: int
+    advance: float
+    dx: float
+    dy: float
+
+
+class FontFile:
+    """A font file on disk with the settings of the source that named it."""
+
+    def __init__(self, path: Path, source: FontSource) -> None:
+        self.path = path
+        self.source = source
+        self.sha256, self.face_count = _read(str(path))
+        if not 0 <= source.face < self.face_count:
+            raise UserError(f"font {path}: face {source.face} does not exist; it holds faces 0..{self.face_count - 1}")
+
+    @property
+    def id(self) -> str:
+        """Name in ``Sample.parents``: the file and the content it had."""
+        return f"font:{self.path.name}#{self.source.face}@{self.sha256[:12]}"
+
+    @cached_property
+    def wghts(self) -> list[int | None]:
+        """The weights this source may draw: those steps of 100 that both the recipe and the font allow."""
+        axis = next((a for a in _hb_face(self).axis_infos if a.tag == "wght"), None)
+        if axis is None:
+            return [None]
+        low, high = self.source.wght or (axis.default_value, axis.default_value)
+        low, high = max(low, axis.min_value), min(high, axis.max_value)
+        if low > high:
+            raise UserError(
+                f"font {self.path}: wght {list(self.source.wght or ())} lies outside the font's "
+                f"{axis.min_value:g}..{axis.max_value:g}"
+            )
+        first = -(-int(low) // WGHT_STEP) * WGHT_STEP
+        return list(range(first, int(high) + 1, WGHT_STEP)) or [int(low)]
+
+    def face(self, wght: int | None) -> Face:
+        """The font at one weight, kept in the process."""
+        return _face(self.path, self.source.face, wght)
+
+
+class Face:
+    """One face at one weight: shapes text and gives outlines."""
+
+    def __init__(self, path: Path, index: int, wght: int | None) -> None:
+        self._face = hb.Face(_blob(str(path)), index)
+        self._font = hb.Font(self._face)
+        if wght is not None:
+            self._font.set_variations({"wght": wght})
+        self.upem = self._face.upem
+        self.ascent, self.descent = _em_box(self._face)
+        self._outlines: dict[int, tuple[skia.Path, Box | None]] = {}
+
+    @cached_property
+    def characters(self) -> frozenset[int]:
+        """Code points the font maps to a glyph."""
+        return frozenset(self._face.unicodes)
+
+    def shape(self, text: str, language: str) -> list[Glyph]:
+        """Glyphs of one line of left-to-right text, in order."""
+        buffer = hb.Buffer()
+        buffer.add_str(text)
+        buffer.guess_segment_properties()
+        buffer.direction = "ltr"
+        buffer.language = {"zh": "zh-Hans", "en": "en"}.get(language, "und")
+        hb.shape(self._font, buffer, FEATURES)
+        infos, positions = buffer.glyph_infos, buffer.glyph_positions
+        starts = [info.cluster for info in infos] + [len(text)]
+        ends = [next((s for s in starts[i + 1 :] if s > starts[i]), len(text)) for i in range(len(infos))]
+        k = 1 / self.upem
+        return [
+            Glyph(info.codepoint, info.cluster, end, p.x_advance * k, p.x_offset * k, p.y_offset * k)
+            for info, p, end in zip(infos, positions, ends, strict=True)
+        ]
+
+    def outline(self, glyph: int) -> skia.Path:
+        """The glyph's outline with 1 em = 1, y downwards, origin at the pen."""
+        return self._outline(glyph)[0]
+
+    def ink(self, glyph: int) -> Box | None:
+        """Box of the outline (x0 y0 x1 y1 in em, y downwards), None when it is empty."""
+        return self._outline(glyph)[1]
+
+    def _outline(self, glyph: int) -> tuple[skia.Path, Box | None]:
+        known = self._outlines.get(glyph)
+        if known is None:
+            path = self._trace(glyph)
+            b = path.computeTightBounds()
+            box = None if path.isEmpty() or b.isEmpty() else (b.left(), b.top(), b.right(), b.bottom())
+            known = self._outlines[glyph] = (path, box)
+        return known
+
+    def _trace(self, glyph: int) -> skia.Path:
+        path, k = skia.Path(), 1 / self.upem
+        funcs = hb.DrawFuncs()
+        funcs.set_move_to_func(lambda x, y, _: path.moveTo(x * k, -y * k))
+        funcs.set_line_to_func(lambda x, y, _: path.lineTo(x * k, -y * k))
+        funcs.set_quadratic_to_func(lambda a, b, x, y, _: path.quadTo(a * k, -b * k, x * k, -y * k))
+        funcs.set_cubic_to_func(lambda a, b, c, d, x, y, _: path.cubicTo(a * k, -b * k, c * k, -d * k, x * k, -y * k))
+        funcs.set_close_path_func(lambda _: path.close())
+        self._font.draw_glyph(glyph, funcs)
+        return path
+
+
+def find(sources: Sequence[FontSource]) -> list[FontFile]:
+    """Every font file the sources name, in a stable order. Raises UserError naming ``fonts.N.file``."""
+    found = []
+    for number, source in enumerate(sources):
+        where = f"fonts.{number}.file"
+        path = _locate(source, where)
+        if path.is_dir():
+            paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            if not paths:
+                raise UserError(f"{where}: the folder {path} holds no font; looked for {', '.join(SUFFIXES)}")
+        else:
+            paths = [path]
+        found += [FontFile(p, source) for p in paths]
+    return found
+
+
+def _locate(source: FontSource, where: str) -> Path:
+    path = Path(source.file).expanduser()
+    if source.package is not None:
+        try:
+            spec = importlib.util.find_spec(source.package)
+        except (ImportError, ValueError):
+            spec = None
+        if spec is None or not spec.submodule_search_locations:
+            raise UserError(f"{where}: the Python package '{source.package}' that should hold it is not installed")
+        path = Path(next(iter(spec.submodule_search_locations))) / path
+    if not path.exists():
+        raise UserError(f"{where}: no font at {path}")
+    return path
+
+
+def _read(path: str) -> tuple[str, int]:
+    """sha256 and number of faces of a font file. Raises UserError when it is not a font."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"font {path}: cannot be read: {error.strerror}") from None
+    face = hb.Face(data, 0)
+    if face.glyph_count == 0 or not face.unicodes:
+        raise UserError(f"font {path}: not a font that can be used; expected TrueType or OpenType with a Unicode map")
+    return hashlib.sha256(data).hexdigest(), face.count
+
+
+@lru_cache(maxsize=256)
+def _blob(path: str) -> hb.Blob:
+    return hb.Blob.from_file_path(path)
+
+
+def _hb_face(font: FontFile) -> hb.Face:
+    return hb.Face(_blob(str(font.path)), font.source.face)
+
+
+@lru_cache(maxsize=256)
+def _face(path: Path, index: int, wght: int | None) -> Face:
+    return Face(path, index, wght)
+
+
+def _em_box(face: hb.Face) -> tuple[float, float]:
+    """Height of the em box above and below the baseline, in em, summing to 1.
+
+    OS/2's typographic ascender and descender, which CJK fonts set to the ideographic em box; other
+    fonts are scaled to it in proportion.
+    """
+    table = face.reference_table("OS/2").data
+    ascent, descent = struct.unpack(">hh", table[68:72]) if len(table) >= 72 else (0, 0)
+    if ascent <= 0 or descent > 0:
+        return 0.88, 0.12
+    return ascent / (ascent - descent), -descent / (ascent - descent)

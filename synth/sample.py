@@ -1,0 +1,72 @@
+"""What a recipe makes: a picture whose text and geometry are known exactly.
+
+    Recipe.render(index) ──> Sample ──encode()──> lossless bytes for a shard
+
+Quads are in pixels of ``Sample.image``, final: every placement, jitter and shift happened before.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import Literal
+
+from PIL import Image
+
+Level = Literal["glyph", "word", "line", "paragraph"]
+Language = Literal["zh", "en", "other"]
+
+PNG_BELOW = 128 * 128
+"""Pixels under which PNG is chosen: there WebP's header costs as much as it saves (measured, see benchmarks)."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """A piece of visible text and where it is.
+
+    ``quad``: x1 y1 .. x4 y4 in px, clockwise from the reading start (top left for ``ltr``). A glyph's quad is
+    the box of the pixels its ink touches; words, lines and paragraphs span the font's em box across
+    the reading direction, so that their height does not depend on which letters they hold.
+    """
+
+    text: str
+    quad: tuple[float, ...]
+    level: Level
+    direction: Literal["ltr", "ttb"] = "ltr"
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A sentence about the picture; it quotes the text exactly and names nothing that is not there."""
+
+    text: str
+    language: Language
+    source: str = "template"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One made picture. ``text`` has a newline where the picture starts a new line."""
+
+    id: str  # 32 hex digits: sha256 over recipe digest, seed and index
+    recipe: str
+    index: int
+    image: Image.Image  # RGB
+    text: str
+    text_language: Language
+    text_level: int  # 1 character or word, 2 line, 3 several lines or regions, 4 paragraph
+    captions: list[Caption]
+    regions: list[Region]  # glyphs, words, lines, paragraphs; each in reading order
+    license: str  # SPDX expression of what the picture shows; "unknown" for a corpus without a stated licence
+    parents: list[str]  # fonts and corpora it was made from: "font:NAME@sha12", "corpus:NAME@sha12"
+    discarded: int = 0  # texts drawn and thrown away before this one, because they could not be shown whole
+    domain: str = field(default="synthetic", init=False)
+
+    def encode(self) -> tuple[bytes, str]:
+        """The picture as lossless bytes and Pillow's name of the container, the same for the same pixels."""
+        out = io.BytesIO()
+        if self.image.width * self.image.height < PNG_BELOW:
+            self.image.save(out, "PNG", compress_level=6)
+            return out.getvalue(), "PNG"
+        self.image.save(out, "WEBP", lossless=True, quality=0, method=0)
+        return out.getvalue(), "WEBP"
