@@ -1,0 +1,103 @@
+"""A Ray head of the test's own: started as a user starts one, stopped without touching any other.
+
+``ray stop`` ends every Ray on the machine; here the head runs with ``--block``, so that all its
+processes are its children, and they alone are ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+@dataclass(frozen=True)
+class Head:
+    """``address``: the job server's URL; ``environment``: what a client of this head needs."""
+
+    address: str
+    environment: dict[str, str]
+
+    def ray(self, *arguments: str, cwd: Path | None = None, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        """Run ``ray ARGUMENTS`` against this head and return what it printed."""
+        return subprocess.run(
+            [RAY, *arguments],
+            cwd=cwd,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+
+
+@contextlib.contextmanager
+def ray_head(num_cpus: int = 2) -> Iterator[Head]:
+    """Start a head on free ports, wait until its job server answers, and stop exactly it afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="gm", dir="/tmp"))  # short: unix sockets allow 107 bytes
+    dashboard = _free_port()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    environment |= {"RAY_ADDRESS": f"http://127.0.0.1:{dashboard}", "RAY_AUTH_MODE": "disabled"}
+    # the venv's python must be the one that jobs find
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    arguments = ["start", "--head", "--block", "--port", str(_free_port()), "--num-cpus", str(num_cpus)]
+    arguments += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard), "--temp-dir", str(folder)]
+    arguments += ["--object-store-memory", str(300_000_000), "--disable-usage-stats"]
+    arguments += ["--dashboard-agent-listen-port", str(_free_port()), "--metrics-export-port", str(_free_port())]
+    with (folder / "head.log").open("w") as log:
+        head = subprocess.Popen(
+            [RAY, *arguments],
+            env={k: v for k, v in environment.items() if k != "RAY_ADDRESS"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_for_jobs_server(dashboard, head, folder / "head.log")
+        yield Head(f"http://127.0.0.1:{dashboard}", environment)
+    finally:
+        _end(head)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_jobs_server(port: int, head: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if head.poll() is not None:
+            break
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/api/version", timeout=2)
+            return
+        time.sleep(0.5)
+    raise RuntimeError(f"the Ray head did not come up: {log.read_text()[-2000:]}")
+
+
+def _end(head: subprocess.Popen[bytes]) -> None:
+    """End the head and every process that it started; Ray's own shutdown takes 20 s and leaves some behind."""
+    family: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = [psutil.Process(head.pid), *psutil.Process(head.pid).children(recursive=True)]
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=10)
+    head.wait()
