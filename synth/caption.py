@@ -6,19 +6,20 @@ only where the font is a handwriting.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from synth.breaks import is_wide
-from synth.chance import choose_key
+from synth.chance import check_shares, choose_key
 from synth.colors import Color, Ground
 from synth.sample import Caption, Language
 
 Style = Literal["displaying", "background_is", "reads", "short"]
+Spoken = Literal["zh", "en"]
 
-TEMPLATES: dict[Style, dict[Literal["zh", "en"], str]] = {
+TEMPLATES: dict[Style, dict[Spoken, str]] = {
     "displaying": {  # printed in the report
         "en": 'On a {ground} background, displaying {color} {hand}text "{text}".',
         "zh": "在{ground}背景上，显示{color}的{hand}文字“{text}”。",
@@ -37,13 +38,15 @@ TEMPLATES: dict[Style, dict[Literal["zh", "en"], str]] = {
 
 @dataclass(frozen=True)
 class CaptionConfig:
-    """Which templates describe a sample, and in which language."""
+    """Shares of the templates that describe a sample, and of their languages; ``same`` is that of the text."""
 
-    styles: dict[Style, float] | None = None  # shares; None: the report's two, equally
-    languages: dict[Literal["same", "zh", "en"], float] | None = None  # shares; ``same``: that of the text
+    styles: dict[Style, float] = field(default_factory=lambda: {"displaying": 1.0, "background_is": 1.0})
+    languages: dict[Literal["same", "zh", "en"], float] = field(default_factory=lambda: {"same": 1.0})
     count: int = 1  # different captions per sample
 
     def __post_init__(self) -> None:
+        check_shares("styles", self.styles)
+        check_shares("languages", self.languages)
         if self.count < 1:
             raise ValueError(f"count must be at least 1, found {self.count}")
 
@@ -62,16 +65,15 @@ def describe(
     for _ in range(8 * config.count):
         if len(found) == config.count:
             break
-        style = choose_key(rng, config.styles or {"displaying": 1.0, "background_is": 1.0})
-        spoken = choose_key(rng, config.languages or {"same": 1.0})
-        if spoken == "same":
-            spoken = "zh" if language == "zh" else "en"
+        style = choose_key(rng, config.styles)
+        drawn = choose_key(rng, config.languages)
+        spoken: Spoken = ("zh" if language == "zh" else "en") if drawn == "same" else drawn
         caption = fill(style, spoken, text, ground, color, handwriting)
         found.setdefault(caption.text, caption)
     return list(found.values())
 
 
-def fill(style: str, language: str, text: str, ground: Ground, color: Color, handwriting: bool) -> Caption:
+def fill(style: Style, language: Spoken, text: str, ground: Ground, color: Color, handwriting: bool) -> Caption:
     """One template filled in. ``text`` is quoted as it was written, without the line breaks of the picture."""
     chinese = language == "zh"
     names = [c.zh if chinese else c.en for c in ground.colors]
@@ -80,11 +82,7 @@ def fill(style: str, language: str, text: str, ground: Ground, color: Color, han
         joined = f"{names[0]}到{names[1]}渐变" if chinese else f"{names[0]} to {names[1]} gradient"
     tone = color.zh if chinese else color.en
     hand = ("手写" if chinese else "handwritten ") if handwriting else ""
-    sentence = TEMPLATES[
-        style
-    ][
-        language
-    ].format(  # type: ignore[index]
+    sentence = TEMPLATES[style][language].format(
         ground=joined, color=tone, Color=tone[:1].upper() + tone[1:], hand=hand, text=text
     )
     if not chinese:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,12 @@ def choose(rng: np.random.Generator, shares: Sequence[float]) -> int:
 def choose_key(rng: np.random.Generator, shares: Mapping[K, float]) -> K:
     """Key drawn in proportion to its value."""
     return list(shares)[choose(rng, list(shares.values()))]
+
+
+def check_shares(name: str, shares: Mapping[Any, float]) -> None:
+    """Raise ValueError unless ``shares`` can be drawn from; for ``__post_init__`` of configs."""
+    if not shares or min(shares.values()) < 0 or max(shares.values()) == 0:
+        raise ValueError(f"{name} must hold shares of at least 0, one of them above 0, found {dict(shares)}")
 
 
 class Schedule:

@@ -6,12 +6,13 @@ A caption may say "orange" only when orange is what is drawn: every colour comes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
-from synth.chance import choose_key
+from synth.chance import check_shares, choose_key
 
 RGB = tuple[int, int, int]
 
@@ -51,7 +52,6 @@ PALETTE = {
         Color("beige", "米色", (242, 230, 206)),
     )
 }
-_DEEPEST, _LIGHTEST = 4, 251  # black and white are drawn within this of the ends, never beyond 0..255
 
 
 @dataclass(frozen=True)
@@ -62,28 +62,21 @@ class ColorConfig:
     text: tuple[str, ...] = ()
     ground: tuple[str, ...] = ()
     vary: int = 6  # each channel moves by at most this many of 255 steps
-    backgrounds: dict[Literal["plain", "gradient"], float] | None = None  # shares; None: plain only
+    backgrounds: dict[Literal["plain", "gradient"], float] = field(default_factory=lambda: {"plain": 1.0})
 
     def __post_init__(self) -> None:
         if not 1 <= self.contrast <= 21:
             raise ValueError(f"contrast must be within 1..21, found {self.contrast:g}")
         if not 0 <= self.vary <= 12:
             raise ValueError(f"vary must be within 0..12 so that names stay true, found {self.vary}")
-        for field in ("text", "ground"):
-            for name in getattr(self, field):
+        for names in ("text", "ground"):
+            for name in getattr(self, names):
                 if name not in PALETTE:
-                    raise ValueError(f"{field}: unknown colour '{name}'; allowed: {', '.join(PALETTE)}")
-        if not any(self.text_on(PALETTE[g]) for g in self.ground or PALETTE):
-            raise ValueError(f"contrast {self.contrast:g}: no text colour reaches it on any of the ground colours")
-
-    def text_on(self, *grounds: Color) -> list[Color]:
-        """Text colours readable on every one of ``grounds``, which they are all darker or all lighter than."""
-        return [
-            color
-            for color in (PALETTE[name] for name in self.text or PALETTE)
-            if all(contrast(color.rgb, g.rgb) >= self.contrast for g in grounds)
-            and len({luminance(color.rgb) > luminance(g.rgb) for g in grounds}) == 1
-        ]
+                    raise ValueError(f"{names}: unknown colour '{name}'; allowed: {', '.join(PALETTE)}")
+        check_shares("backgrounds", self.backgrounds)
+        for kind in self.backgrounds:
+            if not usable(kind, self.ground, self.text, self.contrast):
+                raise ValueError(f"contrast {self.contrast:g}: no text colour reaches it on a {kind} ground")
 
 
 @dataclass(frozen=True)
@@ -99,21 +92,34 @@ class Ground:
 
 def pick(config: ColorConfig, rng: np.random.Generator) -> tuple[Ground, Color]:
     """Draw a ground and a text colour with the configured contrast between them."""
-    kind = choose_key(rng, config.backgrounds or {"plain": 1.0})
-    grounds = [PALETTE[name] for name in config.ground or PALETTE]
-    pairs = [(g,) for g in grounds] if kind == "plain" else [(a, b) for a in grounds for b in grounds if a is not b]
-    # Both ends of a gradient on the same side of the text: its middle is then at least as far away.
-    usable = [(pair, texts) for pair in pairs if (texts := config.text_on(*pair))]
-    if not usable:  # a gradient of colours that no text suits: one of them alone
-        usable = [((g,), texts) for g in grounds if (texts := config.text_on(g))]
-    pair, texts = usable[int(rng.integers(len(usable)))]
+    kind = choose_key(rng, config.backgrounds)
+    pairs = usable(kind, config.ground, config.text, config.contrast)
+    pair, texts = pairs[int(rng.integers(len(pairs)))]
     text = texts[int(rng.integers(len(texts)))]
     angle = float(rng.choice([0.0, 45.0, 90.0, 135.0]))
     varied = tuple(_vary(c, config.vary, rng) for c in (*pair, text))
-    drawn = varied if _reads(varied[-1], varied[:-1], config.contrast) else (*pair, text)
+    drawn = varied if _on(varied[-1], varied[:-1], config.contrast) else (*pair, text)
     return Ground(drawn[:-1], angle), drawn[-1]
 
 
+@lru_cache(maxsize=64)
+def usable(
+    kind: str, grounds: tuple[str, ...], texts: tuple[str, ...], least: float
+) -> list[tuple[tuple[Color, ...], list[Color]]]:
+    """Grounds of a kind, each with the text colours that have at least the contrast ``least`` to all of it."""
+    colors = [PALETTE[name] for name in grounds or PALETTE]
+    pairs = [(c,) for c in colors] if kind == "plain" else [(a, b) for a in colors for b in colors if a is not b]
+    found = [(pair, [t for t in (PALETTE[n] for n in texts or PALETTE) if _on(t, pair, least)]) for pair in pairs]
+    return [(pair, readable) for pair, readable in found if readable]
+
+
+def _on(text: Color, grounds: tuple[Color, ...], least: float) -> bool:
+    """Readable on all of ``grounds`` and on one side of them: a gradient's middle is then at least as far away."""
+    sides = {luminance(text.rgb) > luminance(ground.rgb) for ground in grounds}
+    return len(sides) == 1 and all(contrast(text.rgb, ground.rgb) >= least for ground in grounds)
+
+
+@lru_cache(maxsize=4096)
 def luminance(rgb: RGB) -> float:
     """WCAG 2 relative luminance of an sRGB colour, 0..1."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)]
@@ -127,12 +133,8 @@ def contrast(a: RGB, b: RGB) -> float:
 
 
 def _vary(color: Color, steps: int, rng: np.random.Generator) -> Color:
-    moves = rng.integers(-steps, steps + 1, size=3) if steps else (0, 0, 0)
-    if min(color.rgb) > _LIGHTEST or max(color.rgb) < _DEEPEST:
-        moves = [-abs(int(moves[0])) if color.rgb[0] else abs(int(moves[0]))] * 3  # white and black stay neutral
-    rgb = tuple(int(np.clip(v + m, 0, 255)) for v, m in zip(color.rgb, moves, strict=True))
-    return Color(color.en, color.zh, (rgb[0], rgb[1], rgb[2]))
-
-
-def _reads(text: Color, grounds: tuple[Color, ...], least: float) -> bool:
-    return all(contrast(text.rgb, g.rgb) >= least for g in grounds)
+    moves = [int(m) for m in rng.integers(-steps, steps + 1, size=3)]
+    if len(set(color.rgb)) == 1:
+        moves = [moves[0]] * 3  # white, black and grays stay neutral
+    r, g, b = (min(max(v + m, 0), 255) for v, m in zip(color.rgb, moves, strict=True))
+    return Color(color.en, color.zh, (r, g, b))

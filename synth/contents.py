@@ -10,18 +10,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from synth import grammar
-from synth.chance import choose_key
+from synth.chance import check_shares, choose_key
 from synth.corpus import Corpora, levels_characters, wordlist
 from synth.layout import LayoutConfig
 from synth.sample import Language
 
-BOTH: dict[Literal["zh", "en"], float] = {"zh": 1.0, "en": 1.0}
+Spoken = Literal["zh", "en"]
+Unit = Literal["item", "line", "sentence", "paragraph"]
+
+
+def both() -> dict[Spoken, float]:
+    """Chinese and English in equal shares."""
+    return {"zh": 1.0, "en": 1.0}
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Text:
 
     text: str
     language: Language
-    unit: Literal["item", "line", "sentence", "paragraph"]
+    unit: Unit
     corpus: str
 
     @property
@@ -73,6 +79,13 @@ class Content:
     def __post_init__(self) -> None:
         if self.share <= 0:
             raise ValueError(f"share must be above 0, found {self.share:g}")
+        for name in ("languages", "forms", "cases"):
+            if hasattr(self, name):
+                check_shares(name, getattr(self, name))
+        for name in ("length", "count", "sentences"):
+            low, high = getattr(self, name, (1, 1))
+            if not 1 <= low <= high:
+                raise ValueError(f"{name} must be [least, most] from 1 on, found [{low}, {high}]")
 
     def draw(self, draw: Draw) -> Text:
         """The text of one sample."""
@@ -85,11 +98,15 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Charset(Content):
-    """Single characters, each equally often: those given, or levels of the table of 8,105."""
+    """Characters, each equally often: those given, or levels of the table of 8,105.
+
+    One a picture, or ``count`` [least, most] in a row, which brings rare characters into lines.
+    """
 
     kind: Literal["charset"]
     characters: str = ""
     levels: tuple[Literal[1, 2, 3], ...] = ()
+    count: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -103,8 +120,11 @@ class Charset(Content):
         return self.characters or levels_characters(self.levels)
 
     def draw(self, draw: Draw) -> Text:
-        text = cycled(self.items(), draw)
-        return Text(text, language_of(text), "item", "characters" if self.characters else "tongyong")
+        count, most = int(draw.rng.integers(self.count[0], self.count[1] + 1)), self.count[1]
+        turns = [replace(draw, ordinal=draw.ordinal * most + k) for k in range(count)]
+        text = "".join(cycled(self.items(), turn) for turn in turns)
+        unit: Unit = "item" if count == 1 else "line"
+        return Text(text, language_of(text), unit, "characters" if self.characters else "tongyong")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +134,9 @@ class Number(Content):
     kind: Literal["number"]
     digits: tuple[int, int] = (2, 4)
     held_out_part: float = 0.0
-    forms: dict[Literal["integer", "price", "percent", "date", "time"], float] | None = None  # None: integers only
+    forms: dict[Literal["integer", "price", "percent", "date", "time"], float] = field(
+        default_factory=lambda: {"integer": 1.0}
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -130,7 +152,7 @@ class Number(Content):
         return [str(n) for n in numbers if is_held_out(str(n), self.held_out_part)]
 
     def draw(self, draw: Draw) -> Text:
-        form = choose_key(draw.rng, self.forms or {"integer": 1.0})
+        form = choose_key(draw.rng, self.forms)
         if form != "integer":
             return Text(grammar.number(form, draw.rng), "other", "item", "numbers")
         for _ in range(1000):  # at most nine in ten are held out, so this ends by its first draws
@@ -146,12 +168,12 @@ class Word(Content):
     """Single words: those given, or the word lists of ``languages``."""
 
     kind: Literal["word"]
-    languages: dict[Literal["zh", "en"], float] | None = None  # shares; None: both equally
+    languages: dict[Spoken, float] = field(default_factory=both)
     words: tuple[str, ...] = ()  # instead of the lists
     corpus: str = ""  # a corpus of the recipe instead of the lists
     length: tuple[int, int] = (1, 12)  # characters
     held_out_part: float = 0.0
-    cases: dict[Literal["as_is", "lower", "title", "upper"], float] | None = None  # shares; None: as they stand
+    cases: dict[Literal["as_is", "lower", "title", "upper"], float] = field(default_factory=lambda: {"as_is": 1.0})
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -165,13 +187,13 @@ class Word(Content):
         return [w for w in self._all(language, corpora) if not is_held_out(w.lower(), self.held_out_part)]
 
     def held_out(self, corpora: Corpora) -> list[str]:
-        words = [w for language in self.languages or ("zh", "en") for w in self._all(language, corpora)]
+        words = [w for language in self.languages for w in self._all(language, corpora)]
         return sorted({w for w in words if is_held_out(w.lower(), self.held_out_part)})
 
     def draw(self, draw: Draw) -> Text:
-        language = choose_key(draw.rng, self.languages or BOTH)
+        language = choose_key(draw.rng, self.languages)
         word = cycled(self.items(language, draw.corpora), draw)
-        case = choose_key(draw.rng, self.cases or {"as_is": 1.0})
+        case = choose_key(draw.rng, self.cases)
         text = word if case == "as_is" else getattr(word, case)()
         return Text(text, language_of(text), "item", self.corpus or ("words" if self.words else f"words-{language}"))
 
@@ -190,7 +212,7 @@ class Line(Content):
     """A phrase on one line."""
 
     kind: Literal["line"]
-    languages: dict[Literal["zh", "en"], float] | None = None
+    languages: dict[Spoken, float] = field(default_factory=both)
     corpus: str = ""  # a corpus of the recipe instead of the grammar
     length: tuple[int, int] = (4, 28)  # characters
 
@@ -203,7 +225,7 @@ class Sentence(Content):
     """One sentence, broken into lines where the canvas asks for it."""
 
     kind: Literal["sentence"]
-    languages: dict[Literal["zh", "en"], float] | None = None
+    languages: dict[Spoken, float] = field(default_factory=both)
     corpus: str = ""
     length: tuple[int, int] = (6, 80)  # characters
 
@@ -216,20 +238,15 @@ class Paragraph(Content):
     """Several sentences as one paragraph."""
 
     kind: Literal["paragraph"]
-    languages: dict[Literal["zh", "en"], float] | None = None
+    languages: dict[Spoken, float] = field(default_factory=both)
     corpus: str = ""
     sentences: tuple[int, int] = (2, 5)
     length: tuple[int, int] = (20, 400)  # characters
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 1 <= self.sentences[0] <= self.sentences[1]:
-            raise ValueError(f"sentences must be [least, most] from 1 on, found {list(self.sentences)}")
-
     def draw(self, draw: Draw) -> Text:
         count = int(draw.rng.integers(self.sentences[0], self.sentences[1] + 1))
 
-        def several(language: Language, rng: np.random.Generator) -> str:
+        def several(language: Spoken, rng: np.random.Generator) -> str:
             return ("" if language == "zh" else " ").join(grammar.sentence(language, rng) for _ in range(count))
 
         return _prose(self.corpus, self.languages, draw, "paragraph", self.length, several)
@@ -240,17 +257,17 @@ KINDS = (Charset, Number, Word, Line, Sentence, Paragraph)
 
 def _prose(
     corpus: str,
-    languages: dict[Literal["zh", "en"], float] | None,
+    languages: dict[Spoken, float],
     draw: Draw,
     unit: Literal["line", "sentence", "paragraph"],
     length: tuple[int, int],
-    compose: Callable[[Literal["zh", "en"], np.random.Generator], str],
+    compose: Callable[[Spoken, np.random.Generator], str],
 ) -> Text:
     """A text of ``length`` characters out of a corpus, or made by ``compose``."""
     if corpus:
         text = draw.corpora[corpus].pick(unit, length, draw.rng)
         return Text(text, language_of(text), unit, corpus)
-    language = choose_key(draw.rng, languages or BOTH)
+    language = choose_key(draw.rng, languages)
     for _ in range(200):
         text = compose(language, draw.rng)
         if length[0] <= len(text) <= length[1]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from synth.breaks import Unit, units
-from synth.chance import choose_key
+from synth.chance import check_shares, choose_key
 from synth.fonts import Box, Face, Glyph
 
 EDGE = 1.0  # px between ink and the canvas's border, so that anti-aliased edges are never cut
@@ -38,13 +38,15 @@ class LayoutConfig:
     min_size: float = 12.0  # px, for ``fit``: smaller text counts as not fitting
     max_size: float = 256.0  # px, for ``fit``
     margin: float = 0.05  # of the canvas's shorter side, kept free on all sides
-    jitter: float = 0.0  # px the block may move off its place, each way
-    align: dict[Literal["left", "center", "right"], float] | None = None  # shares; None: centred
-    valign: dict[Literal["top", "middle", "bottom"], float] | None = None  # shares; None: middle
+    jitter: float = 0.0  # px the block may move off its place, each way, within the margins
+    align: dict[Literal["left", "center", "right"], float] = field(default_factory=lambda: {"center": 1.0})
+    valign: dict[Literal["top", "middle", "bottom"], float] = field(default_factory=lambda: {"middle": 1.0})
     line_spacing: tuple[float, float] = (1.2, 1.6)  # em from baseline to baseline
     letter_spacing: tuple[float, float] = (0.0, 0.0)  # em added between characters
 
     def __post_init__(self) -> None:
+        check_shares("align", self.align)
+        check_shares("valign", self.valign)
         for name in ("fill", "line_spacing", "letter_spacing", *(["size"] if self.size != "fit" else [])):
             low, high = getattr(self, name)
             if low > high:
@@ -154,7 +156,7 @@ def arrange(
             f"{len(''.join(shaped.paragraphs))} characters do not fit {canvas[0]}x{canvas[1]} at {low:g} px"
         )
     size = max(low, largest * rng.uniform(*config.fill)) if config.size == "fit" else rng.uniform(low, largest)
-    align = choose_key(rng, config.align or {"center": 1.0})
+    align = choose_key(rng, config.align)
     lines = setting.lines(size)
     if align == "center":
         lines = setting.balanced(size, lines)
@@ -226,17 +228,20 @@ def place(
     block: Block, canvas: tuple[int, int], margin: float, config: LayoutConfig, align: str, rng: np.random.Generator
 ) -> Block:
     """Move a block to its aligned and jittered place, never over the border. Raises Undrawable if it is too large."""
-    valign = choose_key(rng, config.valign or {"middle": 1.0})
+    valign = choose_key(rng, config.valign)
     x0, y0, x1, y1 = block.box
     fx = {"left": 0.0, "center": 0.5, "right": 1.0}[align]
     fy = {"top": 0.0, "middle": 0.5, "bottom": 1.0}[valign]
     jitter = rng.uniform(-config.jitter, config.jitter, size=2) if config.jitter else (0.0, 0.0)
     left = margin + (canvas[0] - 2 * margin - (x1 - x0)) * fx + jitter[0]
     top = margin + (canvas[1] - 2 * margin - (y1 - y0)) * fy + jitter[1]
-    room = (canvas[0] - EDGE - (x1 - x0), canvas[1] - EDGE - (y1 - y0))
-    if min(room) < EDGE:
+    edge = max(margin, EDGE)
+    if x1 - x0 > canvas[0] - 2 * edge or y1 - y0 > canvas[1] - 2 * edge:
+        edge = EDGE  # ink that leaves its em box may use the margin
+    room = (canvas[0] - edge - (x1 - x0), canvas[1] - edge - (y1 - y0))
+    if min(room) < edge:
         raise Undrawable(f"ink of {x1 - x0:.0f}x{y1 - y0:.0f} px leaves the canvas of {canvas[0]}x{canvas[1]}")
-    left, top = min(max(left, EDGE), room[0]), min(max(top, EDGE), room[1])
+    left, top = min(max(left, edge), room[0]), min(max(top, edge), room[1])
     return block.moved(float(left - x0), float(top - y0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from synth.breaks import is_wide
 from synth.fonts import Box
@@ -18,7 +19,7 @@ def regions(block: Block) -> list[Region]:
     has none.
     """
     glyphs = [_region(g.text, g.ink, "glyph") for line in block.lines for g in _merged(line) if g.ink]
-    words = [word for line in block.lines for word in _words(line, block.size)]
+    words = [word for line in block.lines for word in _words(line)]
     lines = [_region(line.text, line.box, "line") for line in block.lines]
     return glyphs + words + lines + (_paragraphs(block.lines) if len(block.lines) > 1 else [])
 
@@ -27,14 +28,15 @@ def _merged(line: Line) -> list[PlacedGlyph]:
     """Glyphs of one character cluster (a letter and its accent) as one."""
     merged: list[PlacedGlyph] = []
     for glyph in line.glyphs:
-        if glyph.ink and merged and merged[-1].start == glyph.start and merged[-1].ink:
-            last = merged.pop()
-            glyph = PlacedGlyph(last.id, last.text, last.start, last.x, last.y, union([last.ink, glyph.ink]))
-        merged.append(glyph)
+        last = merged[-1] if merged else None
+        if last and last.start == glyph.start and last.ink and glyph.ink:
+            merged[-1] = replace(last, ink=union([last.ink, glyph.ink]))
+        else:
+            merged.append(glyph)
     return merged
 
 
-def _words(line: Line, size: float) -> list[Region]:
+def _words(line: Line) -> list[Region]:
     found: list[Region] = []
     run: list[PlacedGlyph] = []
     for glyph in (*line.glyphs, None):
