@@ -1,6 +1,6 @@
 """Between the VAE's latents and the transformer's tokens: 2 x 2 patches of channels.
 
-    latents (B, C, h, w)  --patchify-->  tokens (B, h/2 * w/2, 4 C)  --unpatchify-->  latents
+latents (B, C, h, w)  --patchify-->  tokens (B, h/2 * w/2, 4 C)  --unpatchify-->  latents
 """
 
 from __future__ import annotations

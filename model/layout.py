@@ -142,12 +142,16 @@ def text_start(sizes: Sequence[Size]) -> int:
 
 def _check(text_lengths: Sequence[int], images: Sequence[Sequence[Size]]) -> None:
     if len(text_lengths) != len(images) or not text_lengths:
-        raise ValueError(f"layout: {len(text_lengths)} texts for {len(images)} samples' images; give one or more, as many")
+        raise ValueError(
+            f"layout: {len(text_lengths)} texts for {len(images)} samples' images; give one or more, as many"
+        )
     for i, (n, sizes) in enumerate(zip(text_lengths, images, strict=True)):
         if n < 1:
             raise ValueError(f"layout: sample {i} has a text of {n} tokens; at least 1 is needed")
         if not sizes or any(h < 1 or w < 1 for h, w in sizes):
-            raise ValueError(f"layout: sample {i} has images {list(sizes)}; every (h, w) must be at least (1, 1) patches")
+            raise ValueError(
+                f"layout: sample {i} has images {list(sizes)}; every (h, w) must be at least (1, 1) patches"
+            )
 
 
 def _positions(texts: np.ndarray, sizes: list[list[Size]]) -> np.ndarray:

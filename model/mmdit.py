@@ -136,7 +136,9 @@ class Block(nn.Module):
         image = add_gated(image, self.img_mlp(modulate(image, shift2, scale2, image_rows)), gate2, image_rows)
         if txt_attended is not None:
             text = add_gated(text, txt_attended.view_as(text), txt_gate1, text_rows)
-            text = add_gated(text, self.txt_mlp(modulate(text, txt_shift2, txt_scale2, text_rows)), txt_gate2, text_rows)
+            text = add_gated(
+                text, self.txt_mlp(modulate(text, txt_shift2, txt_scale2, text_rows)), txt_gate2, text_rows
+            )
         return image, text
 
 
@@ -159,7 +161,9 @@ class JointAttention(nn.Module):
         """Normed streams (T, D) -> attention's output for the image (M, D) and, unless ``image_only``, the text (N, D)."""
         n = layout.n_text
         q = self.norm_q(self._heads(self.to_q(image)))
-        k = torch.cat((self.norm_added_k(self._heads(self.add_k_proj(text))), self.norm_k(self._heads(self.to_k(image)))))
+        k = torch.cat(
+            (self.norm_added_k(self._heads(self.add_k_proj(text))), self.norm_k(self._heads(self.to_k(image))))
+        )
         v = torch.cat((self._heads(self.add_v_proj(text)), self._heads(self.to_v(image))))
         if image_only:
             out_MD = attend(rotate(q, rope[n:]), rotate(k, rope), v, layout).flatten(1)

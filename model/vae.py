@@ -46,7 +46,9 @@ class VAEConfig:
         if self.attn_scales:
             raise ValueError(f"attn_scales is {list(self.attn_scales)}; no released checkpoint has any: leave it empty")
         if len(self.dim_mult) != 4 or len(self.temperal_downsample) != 3:
-            raise ValueError(f"dim_mult is {list(self.dim_mult)}; four levels make the eightfold reduction, found otherwise")
+            raise ValueError(
+                f"dim_mult is {list(self.dim_mult)}; four levels make the eightfold reduction, found otherwise"
+            )
         if len(self.latents_mean) != self.z_dim or len(self.latents_std) != self.z_dim:
             raise ValueError(
                 f"latents_mean and latents_std have {len(self.latents_mean)} and {len(self.latents_std)} numbers; "
@@ -113,7 +115,9 @@ class ImageVAE(nn.Module):
 
     def _pixels(self, images: Tensor) -> Tensor:
         if images.shape[-1] % 8 or images.shape[-2] % 8:
-            raise ValueError(f"images of {images.shape[-1]} x {images.shape[-2]}: width and height must be multiples of 8")
+            raise ValueError(
+                f"images of {images.shape[-1]} x {images.shape[-2]}: width and height must be multiples of 8"
+            )
         weight = self.quant_conv.weight
         if images.dtype == torch.uint8:
             images = images.to(weight.device).float() / 127.5 - 1.0

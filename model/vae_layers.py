@@ -103,9 +103,7 @@ class UpBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(
-        self, c: int, z: int, mult: tuple[int, ...], blocks: int, dropout: float, input_channels: int
-    ) -> None:
+    def __init__(self, c: int, z: int, mult: tuple[int, ...], blocks: int, dropout: float, input_channels: int) -> None:
         super().__init__()
         dims = [c * m for m in (1, *mult)]
         self.conv_in = nn.Conv2d(input_channels, dims[0], 3, padding=1)

@@ -1,9 +1,9 @@
 """VAE weights between the 2-D form used here, diffusers' 3-D folders, and one small file.
 
-    diffusers folder (3-D) --from_3d--> ImageVAE (2-D) --to_3d--> diffusers folder
-                                             |  ^
-                                             v  |
-                           one safetensors file, 2-D, config in its metadata
+diffusers folder (3-D) --from_3d--> ImageVAE (2-D) --to_3d--> diffusers folder
+                                         |  ^
+                                         v  |
+                       one safetensors file, 2-D, config in its metadata
 """
 
 from __future__ import annotations

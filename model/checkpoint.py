@@ -1,0 +1,127 @@
+"""A whole model as a folder in diffusers' layout, which ``diffusers.QwenImagePipeline`` loads too.
+
+    OUT/model_index.json
+    OUT/transformer/   config.json, diffusion_pytorch_model*.safetensors    MMDiT
+    OUT/vae/           config.json, diffusion_pytorch_model*.safetensors    3-D form
+    OUT/text_encoder/  as transformers saves it
+    OUT/tokenizer/     as transformers saves it
+    OUT/scheduler/     scheduler_config.json
+
+``model_index.json`` is written last: a folder without it is not finished.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from configs import UserError
+from model.files import load_weights, read_config, read_json, save_weights, write_config, write_json
+from model.mmdit import MMDiT, MMDiTConfig
+from model.schedule import ScheduleConfig
+
+TRANSFORMER_CLASS = "QwenImageTransformer2DModel"
+SCHEDULER_CLASS = "FlowMatchEulerDiscreteScheduler"
+INDEX = {
+    "_class_name": "QwenImagePipeline",
+    "_diffusers_version": "0.42.1",
+    "scheduler": ["diffusers", SCHEDULER_CLASS],
+    "text_encoder": ["transformers", "Qwen2_5_VLForConditionalGeneration"],
+    "tokenizer": ["transformers", "Qwen2Tokenizer"],
+    "transformer": ["diffusers", TRANSFORMER_CLASS],
+    "vae": ["diffusers", "AutoencoderKLQwenImage"],
+}
+PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+# Fields of scheduler_config.json that have one right value for this family.
+FIXED_SCHEDULE = {
+    "num_train_timesteps": 1000,
+    "use_dynamic_shifting": True,
+    "time_shift_type": "exponential",
+    "invert_sigmas": False,
+    "stochastic_sampling": False,
+    "use_karras_sigmas": False,
+    "use_exponential_sigmas": False,
+    "use_beta_sigmas": False,
+    "shift": 1.0,
+}
+
+
+def check_folder(folder: str | Path) -> Path:
+    """The folder as a Path; UserError unless it is a finished pipeline folder of this family with all parts."""
+    folder = Path(folder)
+    if not (folder / "model_index.json").is_file():
+        raise UserError(f"{folder}: has no model_index.json; a diffusers folder of Qwen-Image is needed")
+    found = read_json(folder / "model_index.json").get("_class_name")
+    if not str(found).startswith("QwenImage"):
+        raise UserError(f"{folder}: model_index.json says {found!r}; a Qwen-Image pipeline is needed")
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing:
+        raise UserError(f"{folder}: the folder {missing[0]}/ is missing")
+    return folder
+
+
+def load_transformer(folder: str | Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> MMDiT:
+    """The MMDiT of a pipeline folder (or of its ``transformer/``), filled from meta without a second copy."""
+    folder = Path(folder)
+    folder = folder if (folder / "config.json").is_file() else folder / "transformer"
+    config = read_config(folder / "config.json", MMDiTConfig, TRANSFORMER_CLASS)
+    with torch.device("meta"):
+        model = MMDiT(config)
+    load_weights(model, folder)
+    return model.to(device=device, dtype=dtype)
+
+
+def save_transformer(
+    state: Mapping[str, Tensor], config: MMDiTConfig, folder: str | Path, shard_bytes: int | None = None
+) -> None:
+    """Write ``transformer/`` of a pipeline: ``folder`` itself gets config.json and the weights."""
+    folder = Path(folder)
+    more = {"guidance_embeds": False}
+    write_config(folder / "config.json", config, TRANSFORMER_CLASS, **more)
+    save_weights(state, folder, **({"shard_bytes": shard_bytes} if shard_bytes else {}))
+
+
+def load_schedule(folder: str | Path) -> ScheduleConfig:
+    """Of a pipeline folder; UserError for a schedule of another kind."""
+    path = Path(folder) / "scheduler" / "scheduler_config.json"
+    tree = read_json(path)
+    if tree.get("_class_name") != SCHEDULER_CLASS:
+        raise UserError(f"{path}: _class_name is {tree.get('_class_name')!r}; {SCHEDULER_CLASS} is needed")
+    for key, right in FIXED_SCHEDULE.items():
+        if key in tree and tree[key] != right:
+            raise UserError(f"{path}: {key} is {tree[key]!r}; Qwen-Image's schedule has {right!r}")
+    names = [f.name for f in dataclasses.fields(ScheduleConfig)]
+    missing = [name for name in names if name not in tree]
+    if missing:  # diffusers would fill in FLUX's values, which are wrong here
+        raise UserError(f"{path}: {missing[0]} is missing")
+    return ScheduleConfig(**{name: tree[name] for name in names})
+
+
+def save_schedule(config: ScheduleConfig, folder: str | Path) -> None:
+    write_config(Path(folder) / "scheduler" / "scheduler_config.json", config, SCHEDULER_CLASS, **FIXED_SCHEDULE)
+
+
+def write_index(folder: str | Path) -> None:
+    write_json(Path(folder) / "model_index.json", INDEX)
+
+
+def save_like(
+    base: str | Path,
+    out: str | Path,
+    state: Mapping[str, Tensor],
+    config: MMDiTConfig,
+    shard_bytes: int | None = None,
+) -> None:
+    """A pipeline folder with new transformer weights ``state`` and everything else copied from ``base``."""
+    base, out = check_folder(base), Path(out)
+    (out / "model_index.json").unlink(missing_ok=True)
+    for part in PARTS:
+        if part != "transformer":
+            shutil.copytree(base / part, out / part, dirs_exist_ok=True)
+    save_transformer(state, config, out / "transformer", shard_bytes)
+    write_json(out / "model_index.json", read_json(base / "model_index.json"))

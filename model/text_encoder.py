@@ -1,0 +1,107 @@
+"""Qwen2.5-VL as condition encoder: its shape as a config, a fresh one with random weights.
+
+The released model uses the 7B weights, frozen. The tiny configs use the same class with random
+weights, frozen too: random features of the prompt are enough to learn a small vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """The vision tower (report, table 1; the intermediate size is the checkpoint's)."""
+
+    depth: int = 32
+    hidden_size: int = 1280
+    intermediate_size: int = 3420
+    num_heads: int = 16
+    fullatt_block_indexes: tuple[int, ...] = (7, 15, 23, 31)
+    patch_size: int = 14
+    spatial_merge_size: int = 2
+    temporal_patch_size: int = 2
+    window_size: int = 112
+
+
+@dataclass(frozen=True)
+class TextEncoderConfig:
+    """The language model; defaults: Qwen2.5-VL 7B. ``hidden_size`` is the transformer's ``joint_attention_dim``."""
+
+    hidden_size: int = 3584
+    intermediate_size: int = 18944
+    num_hidden_layers: int = 28
+    num_attention_heads: int = 28
+    num_key_value_heads: int = 4
+    vocab_size: int = 152064
+    tie_word_embeddings: bool = False
+    mrope_section: tuple[int, int, int] = (16, 24, 24)
+    vision: VisionConfig = VisionConfig()
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_attention_heads or self.num_attention_heads % self.num_key_value_heads:
+            raise ValueError(
+                f"num_attention_heads is {self.num_attention_heads}; it must divide hidden_size = {self.hidden_size} "
+                f"and be a multiple of num_key_value_heads = {self.num_key_value_heads}"
+            )
+        if 2 * sum(self.mrope_section) != self.hidden_size // self.num_attention_heads:
+            raise ValueError(
+                f"mrope_section is {list(self.mrope_section)}; its sum must be half of the head size "
+                f"{self.hidden_size // self.num_attention_heads}"
+            )
+        if self.vocab_size < 151_657:
+            raise ValueError(f"vocab_size is {self.vocab_size}; the tokenizer has 151657 ids")
+
+
+def transformers_config(config: TextEncoderConfig) -> Any:
+    """The ``Qwen2_5_VLConfig`` that transformers builds the model from."""
+    from transformers import Qwen2_5_VLConfig
+
+    vision = config.vision
+    return Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": config.vocab_size,
+            "hidden_size": config.hidden_size,
+            "intermediate_size": config.intermediate_size,
+            "num_hidden_layers": config.num_hidden_layers,
+            "num_attention_heads": config.num_attention_heads,
+            "num_key_value_heads": config.num_key_value_heads,
+            "max_position_embeddings": 128000,
+            "rms_norm_eps": 1e-6,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 1e6,
+                "mrope_section": list(config.mrope_section),
+            },
+        },
+        vision_config={
+            "depth": vision.depth,
+            "hidden_size": vision.hidden_size,
+            "intermediate_size": vision.intermediate_size,
+            "num_heads": vision.num_heads,
+            "fullatt_block_indexes": list(vision.fullatt_block_indexes),
+            "patch_size": vision.patch_size,
+            "spatial_merge_size": vision.spatial_merge_size,
+            "temporal_patch_size": vision.temporal_patch_size,
+            "window_size": vision.window_size,
+            "out_hidden_size": config.hidden_size,
+            "tokens_per_second": 2,
+        },
+        tie_word_embeddings=config.tie_word_embeddings,
+    )
+
+
+def new_text_encoder(config: TextEncoderConfig, seed: int) -> Qwen2_5_VLForConditionalGeneration:
+    """A fresh encoder with transformers' own initialisation, the same for the same seed."""
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = Qwen2_5_VLForConditionalGeneration(transformers_config(config))
+    return encoder.eval().requires_grad_(False)

