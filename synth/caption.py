@@ -11,29 +11,30 @@ from typing import Literal
 
 import numpy as np
 
-from synth.breaks import is_wide
 from synth.chance import check_shares, choose_key
 from synth.colors import Color, Ground
-from synth.sample import Caption, Language
+from synth.sample import Caption, Language, Spoken
 
 Style = Literal["displaying", "background_is", "reads", "short"]
-Spoken = Literal["zh", "en"]
 
 TEMPLATES: dict[Style, dict[Spoken, str]] = {
     "displaying": {  # printed in the report
-        "en": 'On a {ground} background, displaying {color} {hand}text "{text}".',
-        "zh": "在{ground}背景上，显示{color}的{hand}文字“{text}”。",
+        "en": "On a {ground} background, displaying {color} {hand}text {q1}{text}{q2}.",
+        "zh": "在{ground}背景上，显示{color}的{hand}文字{q1}{text}{q2}。",
     },
     "background_is": {  # printed in the report
-        "en": 'The background is {ground}, and the {color} {hand}text is "{text}".',
-        "zh": "背景是{ground}，{color}的{hand}文字是“{text}”。",
+        "en": "The background is {ground}, and the {color} {hand}text is {q1}{text}{q2}.",
+        "zh": "背景是{ground}，{color}的{hand}文字是{q1}{text}{q2}。",
     },
     "reads": {  # ours
-        "en": '{Color} {hand}text on {ground} reads "{text}".',
-        "zh": "{ground}底上用{color}写着{hand}文字“{text}”。",
+        "en": "{Color} {hand}text on {ground} reads {q1}{text}{q2}.",
+        "zh": "{ground}底上用{color}写着{hand}文字{q1}{text}{q2}。",
     },
-    "short": {"en": '"{text}"', "zh": "“{text}”"},  # ours: few tokens, for the tiny model
+    "short": {"en": "{q1}{text}{q2}", "zh": "{q1}{text}{q2}"},  # ours: few tokens, for the tiny model
 }
+
+QUOTES: dict[Spoken, tuple[str, ...]] = {"en": ('""', "“”", "«»"), "zh": ("“”", "「」", "《》")}
+"""Opening and closing marks; the first pair that the text itself does not hold."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +83,10 @@ def fill(style: Style, language: Spoken, text: str, ground: Ground, color: Color
         joined = f"{names[0]}到{names[1]}渐变" if chinese else f"{names[0]} to {names[1]} gradient"
     tone = color.zh if chinese else color.en
     hand = ("手写" if chinese else "handwritten ") if handwriting else ""
+    q1, q2 = next((q for q in QUOTES[language] if not set(q) & set(text)), QUOTES[language][0])
     sentence = TEMPLATES[style][language].format(
-        ground=joined, color=tone, Color=tone[:1].upper() + tone[1:], hand=hand, text=text
+        ground=joined, color=tone, Color=tone[:1].upper() + tone[1:], hand=hand, text=text, q1=q1, q2=q2
     )
     if not chinese:
         sentence = sentence.replace("On a orange", "On an orange", 1)
     return Caption(sentence, "zh" if chinese else "en")
-
-
-def unbroken(lines: list[str]) -> str:
-    """Lines of one paragraph as the text they were broken from: a space between words, none between Han characters."""
-    text = lines[0]
-    for line in lines[1:]:
-        text += line if is_wide(text[-1]) or is_wide(line[0]) else f" {line}"
-    return text

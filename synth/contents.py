@@ -19,9 +19,8 @@ from synth import grammar
 from synth.chance import check_shares, choose_key
 from synth.corpus import Corpora, levels_characters, wordlist
 from synth.layout import LayoutConfig
-from synth.sample import Language
+from synth.sample import Language, Spoken
 
-Spoken = Literal["zh", "en"]
 Unit = Literal["item", "line", "sentence", "paragraph"]
 
 
@@ -247,7 +246,7 @@ class Paragraph(Content):
         count = int(draw.rng.integers(self.sentences[0], self.sentences[1] + 1))
 
         def several(language: Spoken, rng: np.random.Generator) -> str:
-            return ("" if language == "zh" else " ").join(grammar.sentence(language, rng) for _ in range(count))
+            return grammar.sentences(language, count, rng)
 
         return _prose(self.corpus, self.languages, draw, "paragraph", self.length, several)
 

@@ -14,7 +14,7 @@ import importlib.util
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import skia
@@ -27,6 +27,8 @@ SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
 FEATURES = {"liga": False, "clig": False, "dlig": False}
 """No ligatures: each character keeps a glyph, and a box, of its own."""
+ENGLISH = FEATURES | {"pwid": True}
+"""CJK fonts draw quotation marks a whole em wide unless told that the text is not Chinese."""
 
 
 @dataclass(frozen=True)
@@ -67,37 +69,36 @@ class Glyph:
 class FontFile:
     """A font file on disk with the settings of the source that named it."""
 
-    def __init__(self, path: Path, source: FontSource) -> None:
+    def __init__(self, path: Path, source: FontSource, where: str) -> None:
         self.path = path
         self.source = source
-        self.sha256, self.face_count = _read(str(path))
-        if not 0 <= source.face < self.face_count:
-            raise UserError(f"font {path}: face {source.face} does not exist; it holds faces 0..{self.face_count - 1}")
+        self.sha256, faces = _read(path, where)
+        if not 0 <= source.face < faces:
+            raise UserError(f"{where}.face: {path} has no face {source.face}; it holds faces 0..{faces - 1}")
+        self.wghts = self._weights(where)
 
     @property
     def id(self) -> str:
         """Name in ``Sample.parents``: the file and the content it had."""
         return f"font:{self.path.name}#{self.source.face}@{self.sha256[:12]}"
 
-    @cached_property
-    def wghts(self) -> list[int | None]:
-        """The weights this source may draw: those steps of 100 that both the recipe and the font allow."""
-        axis = next((a for a in _hb_face(self).axis_infos if a.tag == "wght"), None)
-        if axis is None:
-            return [None]
-        low, high = self.source.wght or (axis.default_value, axis.default_value)
-        low, high = max(low, axis.min_value), min(high, axis.max_value)
-        if low > high:
-            raise UserError(
-                f"font {self.path}: wght {list(self.source.wght or ())} lies outside the font's "
-                f"{axis.min_value:g}..{axis.max_value:g}"
-            )
-        first = -(-int(low) // WGHT_STEP) * WGHT_STEP
-        return list(range(first, int(high) + 1, WGHT_STEP)) or [int(low)]
-
     def face(self, wght: int | None) -> Face:
         """The font at one weight, kept in the process."""
         return _face(self.path, self.source.face, wght)
+
+    def _weights(self, where: str) -> list[int | None]:
+        """The weights to draw from: the steps of 100 that both recipe and font allow; None: the font has but one."""
+        face = hb.Face(_blob(str(self.path)), self.source.face)
+        axis = next((a for a in face.axis_infos if a.tag == "wght"), None)
+        if axis is None:
+            return [None]
+        low, high = self.source.wght or (axis.default_value, axis.default_value)
+        if low > axis.max_value or high < axis.min_value:
+            found, allowed = f"[{low:g}, {high:g}]", f"{axis.min_value:g}..{axis.max_value:g}"
+            raise UserError(f"{where}.wght: {self.path.name} has weights {allowed}, found {found}")
+        low, high = max(low, axis.min_value), min(high, axis.max_value)
+        first = -(-int(low) // WGHT_STEP) * WGHT_STEP
+        return list(range(first, int(high) + 1, WGHT_STEP)) or [int(low)]
 
 
 class Face:
@@ -112,10 +113,14 @@ class Face:
         self.ascent, self.descent = _em_box(self._face)
         self._outlines: dict[int, tuple[skia.Path, Box | None]] = {}
 
-    @cached_property
-    def characters(self) -> frozenset[int]:
-        """Code points the font maps to a glyph."""
-        return frozenset(self._face.unicodes)
+    def draws(self, character: str) -> bool:
+        """Whether the font has a glyph with an outline for one character."""
+        glyph = self._font.get_nominal_glyph(ord(character))
+        return bool(glyph) and self.ink(glyph) is not None
+
+    def name(self, name_id: int) -> str:
+        """An entry of the OpenType name table in English, empty when there is none."""
+        return self._face.get_name(name_id) or ""
 
     def shape(self, text: str, language: str) -> list[Glyph]:
         """Glyphs of one line of left-to-right text, in order."""
@@ -124,7 +129,7 @@ class Face:
         buffer.guess_segment_properties()
         buffer.direction = "ltr"
         buffer.language = {"zh": "zh-Hans", "en": "en"}.get(language, "und")
-        hb.shape(self._font, buffer, FEATURES)
+        hb.shape(self._font, buffer, ENGLISH if language == "en" else FEATURES)
         infos, positions = buffer.glyph_infos, buffer.glyph_positions
         starts = [info.cluster for info in infos] + [len(text)]
         ends = [next((s for s in starts[i + 1 :] if s > starts[i]), len(text)) for i in range(len(infos))]
@@ -175,7 +180,7 @@ def find(sources: Sequence[FontSource]) -> list[FontFile]:
                 raise UserError(f"{where}: the folder {path} holds no font; looked for {', '.join(SUFFIXES)}")
         else:
             paths = [path]
-        found += [FontFile(p, source) for p in paths]
+        found += [FontFile(p, source, f"fonts.{number}") for p in paths]
     return found
 
 
@@ -194,25 +199,23 @@ def _locate(source: FontSource, where: str) -> Path:
     return path
 
 
-def _read(path: str) -> tuple[str, int]:
+def _read(path: Path, where: str) -> tuple[str, int]:
     """sha256 and number of faces of a font file. Raises UserError when it is not a font."""
     try:
-        data = Path(path).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"font {path}: cannot be read: {error.strerror}") from None
+        raise UserError(f"{where}.file: {path} cannot be read: {error.strerror}") from None
     face = hb.Face(data, 0)
     if face.glyph_count == 0 or not face.unicodes:
-        raise UserError(f"font {path}: not a font that can be used; expected TrueType or OpenType with a Unicode map")
+        raise UserError(
+            f"{where}.file: {path} is not a font that can be used; expected TrueType or OpenType with a Unicode map"
+        )
     return hashlib.sha256(data).hexdigest(), face.count
 
 
 @lru_cache(maxsize=256)
 def _blob(path: str) -> hb.Blob:
     return hb.Blob.from_file_path(path)
-
-
-def _hb_face(font: FontFile) -> hb.Face:
-    return hb.Face(_blob(str(font.path)), font.source.face)
 
 
 @lru_cache(maxsize=256)

@@ -1,7 +1,7 @@
 """Phrases and sentences from patterns: a small context-free grammar per language, written for this project.
 
 ``synth/data/grammar-{zh,en}.txt`` holds ``[symbol]`` sections with one alternative a line; ``{symbol}`` in a
-line is expanded, ``{symbol:date}``-like slots for numbers come from ``number``.
+line is expanded; ``{price} {percent} {date} {time}`` become numbers as the language writes them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from functools import lru_cache
 import numpy as np
 
 from synth.corpus import DATA
-from synth.sample import Language
+from synth.sample import Spoken
 
+SPOKEN_NUMBERS = ("price", "percent", "date", "time")
+_A = re.compile(r"\b([Aa]) (?=[aeiou])")
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _MONTHS = [
     "January",
@@ -31,14 +33,20 @@ _MONTHS = [
 ]
 
 
-def sentence(language: Language, rng: np.random.Generator) -> str:
+def sentences(language: Spoken, count: int, rng: np.random.Generator) -> str:
+    """``count`` sentences in a row; no pattern or word comes twice while others are left."""
+    used: set[str] = set()
+    return ("" if language == "zh" else " ").join(_sentence(language, rng, used) for _ in range(count))
+
+
+def sentence(language: Spoken, rng: np.random.Generator) -> str:
     """One sentence with its closing mark."""
-    return _expand("sentence", language, rng)
+    return _sentence(language, rng, set())
 
 
-def phrase(language: Language, rng: np.random.Generator) -> str:
+def phrase(language: Spoken, rng: np.random.Generator) -> str:
     """A few words without a closing mark, as on a sign or a label."""
-    return _expand("phrase", language, rng)
+    return _expand("phrase", language, rng, set())
 
 
 def number(form: str, rng: np.random.Generator) -> str:
@@ -57,19 +65,23 @@ def number(form: str, rng: np.random.Generator) -> str:
     raise ValueError(f"no form of number is called '{form}'")
 
 
-def _expand(symbol: str, language: Language, rng: np.random.Generator) -> str:
-    if symbol in ("price", "percent", "date", "time"):
+def _sentence(language: Spoken, rng: np.random.Generator, used: set[str]) -> str:
+    text = _expand("sentence", language, rng, used)
+    return text if language == "zh" else re.sub(r"[a-z]", lambda first: first[0].upper(), text, count=1)
+
+
+def _expand(symbol: str, language: Spoken, rng: np.random.Generator, used: set[str]) -> str:
+    if symbol in SPOKEN_NUMBERS:
         return _spoken(symbol, language, rng)
     alternatives = _grammar(language)[symbol]
-    text = alternatives[int(rng.integers(len(alternatives)))]
-    text = _SLOT.sub(lambda slot: _expand(slot[1], language, rng), text)
-    if language == "en" and symbol == "sentence":
-        text = re.sub(r"\b([Aa]) (?=[aeiou])", r"\1n ", text)
-        text = text[:1].upper() + text[1:]
-    return text
+    fresh = [a for a in alternatives if a not in used] or alternatives
+    text = fresh[int(rng.integers(len(fresh)))]
+    used.add(text)
+    text = _SLOT.sub(lambda slot: _expand(slot[1], language, rng, used), text)
+    return text if language == "zh" else _A.sub(r"\1n ", text)
 
 
-def _spoken(form: str, language: Language, rng: np.random.Generator) -> str:
+def _spoken(form: str, language: Spoken, rng: np.random.Generator) -> str:
     n = rng.integers
     if form == "price" and language == "zh":
         return f"{int(n(1, 1000))}元"
@@ -83,7 +95,7 @@ def _spoken(form: str, language: Language, rng: np.random.Generator) -> str:
 
 
 @lru_cache(maxsize=2)
-def _grammar(language: Language) -> dict[str, list[str]]:
+def _grammar(language: Spoken) -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {}
     for line in (DATA / f"grammar-{language}.txt").read_text("utf-8").splitlines():
         if line.startswith("[") and line.endswith("]"):

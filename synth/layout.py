@@ -110,6 +110,7 @@ class Shaped:
         self.glyphs = [face.shape(p, language) for p in self.paragraphs]
         for paragraph, glyphs in zip(self.paragraphs, self.glyphs, strict=True):
             check_visible(face, paragraph, glyphs)
+        self.length = sum(len(p) for p in self.paragraphs)
         self.units = [units(p) for p in self.paragraphs]
         self._by_start = [_advances(p, g) for p, g in zip(self.paragraphs, self.glyphs, strict=True)]
 
@@ -152,9 +153,7 @@ def arrange(
     low, high = (config.min_size, config.max_size) if config.size == "fit" else config.size
     largest = setting.largest_size(low, high)
     if largest is None:
-        raise Undrawable(
-            f"{len(''.join(shaped.paragraphs))} characters do not fit {canvas[0]}x{canvas[1]} at {low:g} px"
-        )
+        raise Undrawable(f"text of {shaped.length} characters does not fit {canvas[0]}x{canvas[1]} at {low:g} px")
     size = max(low, largest * rng.uniform(*config.fill)) if config.size == "fit" else rng.uniform(low, largest)
     align = choose_key(rng, config.align)
     lines = setting.lines(size)

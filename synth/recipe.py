@@ -79,8 +79,12 @@ class Recipe:
     @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         """Read a config file and check that each of its contents can be drawn. Raises UserError."""
-        recipe = cls(configs.load(path, RecipeConfig, overrides))
-        recipe.check(f"config {path}")
+        config = configs.load(path, RecipeConfig, overrides)
+        try:
+            recipe = cls(config)
+            recipe.check()
+        except UserError as error:
+            raise UserError(f"config {path}: {error}") from None
         return recipe
 
     def __reduce__(self) -> tuple[type[Recipe], tuple[RecipeConfig]]:
@@ -102,13 +106,10 @@ class Recipe:
         """Texts that the contents with a held-out part never render (see ``contents.is_held_out``)."""
         return sorted({text for content in self.config.contents for text in content.held_out(self.corpora)})
 
-    def check(self, where: str) -> None:
+    def check(self) -> None:
         """Raise UserError when one of the contents cannot be drawn at all."""
         for number in range(len(self.config.contents)):
-            try:
-                self._first_drawable(number, 0, [number])
-            except UserError as error:
-                raise UserError(f"{where}: {error}") from None
+            self._first_drawable(number, 0, [number])
 
     def render(self, index: int) -> Sample:
         """Sample ``index`` (from 0). Raises UserError when ``attempts`` texts in a row could not be shown whole."""
@@ -130,7 +131,7 @@ class Recipe:
                 reasons[str(reason)] += 1
         ((reason_, _),) = reasons.most_common(1)
         raise UserError(
-            f"recipe {self.name}: contents.{number} ({self.config.contents[number].kind}): none of "
+            f"contents.{number} ({self.config.contents[number].kind}): none of "
             f"{self.config.attempts} texts could be shown whole; most often: {reason_}"
         )
 
@@ -139,7 +140,7 @@ class Recipe:
         try:
             text = content.draw(contents.Draw(rng, ordinal, config.seed, self.corpora))
         except ValueError as error:
-            raise UserError(f"recipe {self.name}: contents.{number} ({content.kind}): {error}") from None
+            raise UserError(f"contents.{number} ({content.kind}): {error}") from None
         font = self._font(text, rng)
         canvases = content.canvases or config.canvases
         canvas = canvases[choose(rng, [c.share for c in canvases])].size
@@ -151,7 +152,7 @@ class Recipe:
     def _font(self, text: Text, rng: np.random.Generator) -> FontFile:
         fitting = [f for f in self.fonts if text.language in f.source.languages]
         if not fitting:
-            raise UserError(f"recipe {self.name}: fonts: none is for language '{text.language}'")
+            raise UserError(f"fonts: none is for language '{text.language}'")
         return fitting[choose(rng, [f.source.share for f in fitting])]
 
     def _finish(self, drawing: _Drawing, index: int) -> Sample:

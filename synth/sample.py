@@ -15,6 +15,7 @@ from PIL import Image
 
 Level = Literal["glyph", "word", "line", "paragraph"]
 Language = Literal["zh", "en", "other"]
+Spoken = Literal["zh", "en"]
 
 PNG_BELOW = 128 * 128
 """Pixels under which PNG is chosen: there WebP's header costs as much as it saves (measured, see benchmarks)."""

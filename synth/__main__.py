@@ -1,0 +1,94 @@
+"""``python -m synth``: render a dataset, preview a recipe, list its fonts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs.errors import UserError, command
+
+if TYPE_CHECKING:
+    from synth.recipe import Recipe
+
+GENERAL = "configs/synth/pure.yaml"
+
+
+def main(argv: list[str]) -> int:
+    """Parse and run one subcommand."""
+    args = parser().parse_args(argv)
+    args.run(args)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m synth", description="Pictures of text with exact geometry.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    sheet = commands.add_parser("preview", help="a contact sheet of a recipe's first samples")
+    sheet.add_argument("config", help="configs/synth/*.yaml")
+    sheet.add_argument("out", type=Path, help="the picture to write, .png")
+    sheet.add_argument("--count", type=_positive, default=48, help="samples shown (default 48)")
+    sheet.add_argument("--columns", type=_positive, default=8, help="samples in a row (default 8)")
+    sheet.add_argument("--boxes", action="store_true", help="draw the regions: glyph, word, line, paragraph")
+    _overridable(sheet, preview)
+
+    fonts = commands.add_parser("fonts", help="the fonts of a recipe: coverage and licences")
+    fonts.add_argument("config", nargs="?", default=GENERAL, help=f"configs/synth/*.yaml (default {GENERAL})")
+    _overridable(fonts, list_fonts)
+    return top
+
+
+def preview(args: argparse.Namespace) -> None:
+    """Write a contact sheet and say what is on it."""
+    from synth.sheet import contact_sheet
+
+    if args.out.suffix.lower() != ".png":
+        raise UserError(f"OUT: expected a name ending in .png, found '{args.out}'")
+    if not args.out.parent.is_dir():
+        raise UserError(f"OUT: the folder {args.out.parent} does not exist")
+    recipe = _recipe(args)
+    samples = [recipe.render(index) for index in range(args.count)]
+    sheet = contact_sheet(samples, args.columns, args.boxes)
+    sheet.save(args.out)
+    discarded = sum(sample.discarded for sample in samples)
+    print(f"{args.out}: {len(samples)} samples of recipe {recipe.name}, {sheet.width}x{sheet.height} px")
+    print(f"{discarded} texts were discarded because they could not be shown whole")
+
+
+def list_fonts(args: argparse.Namespace) -> None:
+    """Print one row per font: characters drawn of each set, and the licence its name table states."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from synth.catalogue import catalogue, charsets
+
+    recipe = _recipe(args)
+    table = Table("font", "face", "family", "weights", "licence", *charsets(), box=None)
+    for card in catalogue(recipe.fonts):
+        weights = f"{card.wghts[0]}..{card.wghts[-1]}" if card.wghts else "one"
+        counts = [f"{drawn}/{total}" for drawn, total in card.coverage.values()]
+        table.add_row(card.file, str(card.face), card.family, weights, card.license, *counts)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _overridable(sub: argparse.ArgumentParser, run: object) -> None:
+    sub.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="override a field of the config")
+    sub.set_defaults(run=run)
+
+
+def _recipe(args: argparse.Namespace) -> Recipe:
+    from synth.recipe import Recipe
+
+    return Recipe.load(args.config, args.set)
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, found '{text}'")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(command(main))
