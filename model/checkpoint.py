@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from configs import UserError
-from model.files import load_weights, read_config, read_json, save_weights, write_config, write_json
+from model.files import SHARD_BYTES, load_weights, read_config, read_json, save_weights, write_config, write_json
 from model.mmdit import MMDiT, MMDiTConfig
 from model.schedule import ScheduleConfig
 
@@ -77,13 +77,12 @@ def load_transformer(folder: str | Path, dtype: torch.dtype | None = None, devic
 
 
 def save_transformer(
-    state: Mapping[str, Tensor], config: MMDiTConfig, folder: str | Path, shard_bytes: int | None = None
+    state: Mapping[str, Tensor], config: MMDiTConfig, folder: str | Path, shard_bytes: int = SHARD_BYTES
 ) -> None:
     """Write ``transformer/`` of a pipeline: ``folder`` itself gets config.json and the weights."""
     folder = Path(folder)
-    more = {"guidance_embeds": False}
-    write_config(folder / "config.json", config, TRANSFORMER_CLASS, **more)
-    save_weights(state, folder, **({"shard_bytes": shard_bytes} if shard_bytes else {}))
+    write_config(folder / "config.json", config, TRANSFORMER_CLASS, guidance_embeds=False)
+    save_weights(state, folder, shard_bytes=shard_bytes)
 
 
 def load_schedule(folder: str | Path) -> ScheduleConfig:
@@ -115,7 +114,7 @@ def save_like(
     out: str | Path,
     state: Mapping[str, Tensor],
     config: MMDiTConfig,
-    shard_bytes: int | None = None,
+    shard_bytes: int = SHARD_BYTES,
 ) -> None:
     """A pipeline folder with new transformer weights ``state`` and everything else copied from ``base``."""
     base, out = check_folder(base), Path(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import torch
@@ -28,11 +29,11 @@ def new_transformer(config: MMDiTConfig, seed: int) -> MMDiT:
 
 def zero_modulation(model: MMDiT) -> None:
     """Zero every modulation and the output projection (adaLN-zero, as DiT trains from scratch; the report is silent)."""
-    for block in model.transformer_blocks:
-        for mod in (block.img_mod, block.txt_mod):
-            _zero(mod[1])
-    _zero(model.norm_out.linear)
-    _zero(model.proj_out)
+    names = ("img_mod.1", "txt_mod.1", "norm_out.linear", "proj_out")
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear) and name.endswith(names):
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)
 
 
 def new_vae(config: VAEConfig, seed: int) -> ImageVAE:
@@ -65,12 +66,7 @@ def _vae(config: ModelConfig, seed: int, vae_file: str | None) -> ImageVAE:
         field = "--vae" if vae_file else "vae.weights"
         raise UserError(f"{field}: {path} does not exist; train one, or give vae.weights=null for random weights")
     vae = load_image_vae(path)
-    channels = vae.config.z_dim * config.transformer.patch_size**2
-    if channels != config.transformer.in_channels:
-        raise UserError(f"{path}: has z_dim {vae.config.z_dim}; transformer.in_channels must be {channels}")
+    measured = {"latents_mean": vae.config.latents_mean, "latents_std": vae.config.latents_std}
+    if dataclasses.replace(config.vae.shape, **measured) != vae.config:
+        raise UserError(f"{path}: was made with another shape than vae.shape: {vae.config}")
     return vae
-
-
-def _zero(linear: nn.Linear) -> None:
-    nn.init.zeros_(linear.weight)
-    nn.init.zeros_(linear.bias)

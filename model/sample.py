@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -89,7 +90,7 @@ def _sample_batch(
     ladder_SB = torch.from_numpy(np.stack([sigmas(steps, len(r.noise), schedule) for r in requests], axis=1))
     ladder_SB = ladder_SB.to(weight.device)
     samples_M = layout.target_samples[: len(x)]
-    for sigma_B, next_B in zip(ladder_SB, ladder_SB[1:], strict=False):
+    for sigma_B, next_B in pairwise(ladder_SB):
         velocity = _predict(model, x, text, sigma_B, layout, cfg if guided else None)
         x = x + (next_B - sigma_B)[samples_M, None] * velocity
         if progress:
@@ -103,7 +104,8 @@ def _predict(model: MMDiT, x_MC: Tensor, text: Tensor, sigma_B: Tensor, layout: 
     if cfg is None:
         return model(tokens, text, sigma_B, layout).float()
     both = model(torch.cat((tokens, tokens)), text, torch.cat((sigma_B, sigma_B)), layout).float()
-    return guide(*both.chunk(2), cfg)
+    cond, negative = both.chunk(2)
+    return guide(cond, negative, cfg)
 
 
 def _batches(requests: Sequence[Request]) -> list[list[Request]]:

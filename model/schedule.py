@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -38,7 +38,7 @@ def mu(n_tokens: int, config: ScheduleConfig = QWEN_IMAGE) -> float:
 
 def shift(sigma: Number, mu: float | Tensor) -> Number:
     """Exponential time shift, e^mu / (e^mu + 1/sigma - 1); keeps 0 and 1. ``mu`` broadcasts against ``sigma``."""
-    e = mu.exp() if isinstance(mu, Tensor) else math.exp(mu)
+    e: Any = mu.exp() if isinstance(mu, Tensor) else math.exp(mu)
     return e / (e + (1 / sigma - 1))
 
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import base64
 import json
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 RANKS = 151_643
 # Special tokens follow the ranks without a gap (Qwen2.5-VL's tokenizer_config.json).
@@ -34,7 +36,8 @@ def write_tokenizer(folder: str | Path) -> None:
     merges = [(names[left], names[right]) for left, right in merge_pairs(ranks)]
     vocab = {names[token]: rank for token, rank in ranks.items()}
     special = {RANKS + i: AddedToken(text, special=True, normalized=False) for i, text in enumerate(SPECIAL)}
-    tokenizer = Qwen2Tokenizer(
+    tokenizer_class: Any = Qwen2Tokenizer  # its annotations are narrower than what it takes
+    tokenizer = tokenizer_class(
         vocab=vocab,
         merges=merges,
         eos_token="<|im_end|>",
@@ -70,7 +73,7 @@ def merge_pairs(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
 def _split(token: bytes, rank: int, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
     parts = [token[i : i + 1] for i in range(len(token))]
     while len(parts) > 2:
-        merged = [(ranks.get(a + b, RANKS), i) for i, (a, b) in enumerate(zip(parts, parts[1:], strict=False))]
+        merged = [(ranks.get(a + b, RANKS), i) for i, (a, b) in enumerate(pairwise(parts))]
         best, at = min(merged)
         if best >= rank:
             raise ValueError(f"token {token!r} of rank {rank} is not the merge of two earlier ones")

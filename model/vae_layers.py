@@ -8,6 +8,8 @@ All tensors are (B, C, h, w).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -108,7 +110,7 @@ class Encoder(nn.Module):
         dims = [c * m for m in (1, *mult)]
         self.conv_in = nn.Conv2d(input_channels, dims[0], 3, padding=1)
         self.down_blocks = nn.ModuleList()
-        for level, (c_in, c_out) in enumerate(zip(dims, dims[1:], strict=False)):
+        for level, (c_in, c_out) in enumerate(pairwise(dims)):
             self.down_blocks.extend(ResidualBlock(c_in if i == 0 else c_out, c_out, dropout) for i in range(blocks))
             if level < len(mult) - 1:
                 self.down_blocks.append(Downsample(c_out))
@@ -132,7 +134,7 @@ class Decoder(nn.Module):
         self.conv_in = nn.Conv2d(z, dims[0], 3, padding=1)
         self.mid_block = MidBlock(dims[0], dropout)
         self.up_blocks = nn.ModuleList()
-        for level, (c_in, c_out) in enumerate(zip(dims, dims[1:], strict=False)):
+        for level, (c_in, c_out) in enumerate(pairwise(dims)):
             halved = c_in if level == 0 else c_in // 2  # the upsampler before has halved the channels
             self.up_blocks.append(UpBlock(halved, c_out, blocks + 1, dropout, last=level == len(mult) - 1))
         self.norm_out = ChannelNorm(dims[-1])

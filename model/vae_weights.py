@@ -12,7 +12,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -98,8 +98,9 @@ def load_image_vae(path: str | Path) -> ImageVAE:
     if metadata.get("format") != FORMAT:
         raise UserError(f"{path}: format is {metadata.get('format')!r}; a file of format {FORMAT!r} is needed")
     tree = json.loads(metadata["config"])
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()}
     with torch.device("meta"):
-        vae = ImageVAE(VAEConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()}))
+        vae = ImageVAE(VAEConfig(**fields))
     return _filled(vae, tensors, str(path))
 
 
@@ -108,7 +109,7 @@ def to_diffusers(vae: ImageVAE) -> AutoencoderKLQwenImage:
     from diffusers import AutoencoderKLQwenImage
 
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(vae.config).items()}
-    other = AutoencoderKLQwenImage(**plain)
+    other: Any = AutoencoderKLQwenImage(**plain)
     other.load_state_dict(to_3d(vae))
     return other.eval()
 

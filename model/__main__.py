@@ -1,0 +1,108 @@
+"""Commands of the model: describe, init, sample, export."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from configs import UserError, command
+
+if TYPE_CHECKING:
+    from model.config import ModelConfig
+
+
+def main(argv: list[str]) -> int | None:
+    args = _parser().parse_args(argv)
+    return args.run(args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m model", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    describe = commands.add_parser("describe", help="parameters, FLOPs per sample, bytes of a training state")
+    _config_arguments(describe)
+    describe.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    describe.set_defaults(run=_describe)
+
+    init = commands.add_parser("init", help="a pipeline folder with random weights")
+    _config_arguments(init)
+    init.add_argument("out", type=Path, metavar="OUT", help="folder to make")
+    init.add_argument("--seed", type=int, default=0)
+    init.add_argument("--vae", metavar="FILE", help="VAE weights instead of the config's vae.weights")
+    init.set_defaults(run=_init)
+
+    sample = commands.add_parser("sample", help="make a picture")
+    sample.add_argument("checkpoint", type=Path, metavar="CKPT", help="pipeline folder")
+    sample.add_argument("--prompt", required=True)
+    sample.add_argument("--negative", default=" ", help="negative prompt (default: one space)")
+    sample.add_argument("--out", type=Path, required=True, metavar="X.png")
+    sample.add_argument("--width", type=int, default=1024)
+    sample.add_argument("--height", type=int, default=1024)
+    sample.add_argument("--steps", type=int, default=50)
+    sample.add_argument("--cfg", type=float, default=4.0, help="guidance scale; 1 or less turns it off")
+    sample.add_argument("--seed", type=int, default=0)
+    sample.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: as stored")
+    sample.add_argument("--device", help="default: cuda where there is one, else cpu")
+    sample.set_defaults(run=_sample)
+
+    export = commands.add_parser("export", help="a training checkpoint as a pipeline folder")
+    export.add_argument("checkpoint", type=Path, metavar="CKPT", help="checkpoint, or the output folder of `fit`")
+    export.add_argument("out", type=Path, metavar="OUT")
+    export.set_defaults(run=_export)
+    return parser
+
+
+def _config_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="configs/model/*.yaml")
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=value", help="override a field")
+
+
+def _load_config(path: Path, overrides: Sequence[str]) -> ModelConfig:
+    import configs
+    from model.config import ModelConfig
+
+    return configs.load(path, ModelConfig, overrides)
+
+
+def _describe(args: argparse.Namespace) -> None:
+    import json
+
+    from model.describe import describe, format_tables, rows
+
+    figures = describe(_load_config(args.config, args.set))
+    print(json.dumps(figures) if args.json else format_tables(rows(figures)))
+
+
+def _init(args: argparse.Namespace) -> None:
+    from model.init import init_folder
+
+    init_folder(_load_config(args.config, args.set), args.out, args.seed, args.vae)
+    print(f"wrote {args.out} (random weights, seed {args.seed})")
+
+
+def _sample(args: argparse.Namespace) -> None:
+    from model.latents import tokens_of
+    from model.sample_command import sample_to_file
+
+    try:
+        tokens_of(args.height, args.width)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    if args.out.suffix.lower() != ".png":
+        raise UserError(f"--out: {args.out} must end in .png")
+    sample_to_file(args)
+
+
+def _export(args: argparse.Namespace) -> None:
+    from model.export import export
+
+    export(args.checkpoint, args.out)
+    print(f"wrote {args.out}; it loads with diffusers.QwenImagePipeline.from_pretrained")
+
+
+if __name__ == "__main__":
+    sys.exit(command(main))
