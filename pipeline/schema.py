@@ -155,8 +155,8 @@ COLUMNS: dict[str, Column] = {
 }
 """Every column by name. Annotators' ``<name>_state`` columns are strings from STATES and come on top."""
 
-COLLECTED = tuple(IDENTITY) + tuple(TEXT)
-"""Columns of samples/F.parquet; TEXT is filled only where it is exact (made pictures)."""
+COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
+"""Columns of samples/F.parquet; TEXT is filled only where it is exact (made pictures), captions are counted there."""
 
 NESTED = ("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions")
 """Columns that live in shards only, never in the manifest."""

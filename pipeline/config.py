@@ -1,0 +1,60 @@
+"""The config of a run: one root, with each component's own config beside the component."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from dataclasses import dataclass, field
+
+from configs import UserError
+from pipeline import schema
+from pipeline.annotate.base import Annotator
+from pipeline.cluster import ClusterConfig
+from pipeline.engine.guard import GuardConfig
+from pipeline.engine.ledger import FragmentsConfig
+from pipeline.sources import FolderSource, SynthSource
+
+HEAVY = ("sources", "limits", "fragments", "annotate", "plugins")
+"""Fields that decide what committed fragments hold; they are fixed when a run is started."""
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """``plugins``: annotators of your own, as ``package.module:Class``."""
+
+    sources: tuple[FolderSource | SynthSource, ...]
+    seed: int = 0
+    fragments: FragmentsConfig = field(default_factory=FragmentsConfig)
+    guard: GuardConfig = field(default_factory=GuardConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    plugins: tuple[str, ...] = ()
+    limits = None
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise ValueError("field 'sources': at least one source is wanted")
+        names = [source.name for source in self.sources]
+        for index, name in enumerate(names):
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+                raise ValueError(f"field 'sources.{index}.name': letters, digits, '_', '.', '-', found '{name}'")
+            if name in names[:index]:
+                raise ValueError(f"field 'sources.{index}.name': '{name}' stands twice; names are unique")
+
+    def annotators(self) -> list[Annotator]:
+        """All annotators of this run, ready to travel. Raises UserError for a plugin that is none."""
+        return [load_plugin(path, f"plugins.{i}") for i, path in enumerate(self.plugins)]
+
+
+def load_plugin(path: str, where: str) -> Annotator:
+    """Import ``package.module:Class`` and make one. Raises UserError naming the field."""
+    module, _, name = path.partition(":")
+    try:
+        made = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise UserError(f"field '{where}': '{path}' cannot be imported as package.module:Class: {error}") from None
+    if not isinstance(made, Annotator):
+        raise UserError(f"field '{where}': '{path}' is no annotator (pipeline/annotate/base.py)")
+    unknown = sorted(set(made.columns) - set(schema.COLUMNS))
+    if unknown:
+        raise UserError(f"field '{where}': '{path}' fills columns that pipeline/schema.py lacks: {', '.join(unknown)}")
+    return made

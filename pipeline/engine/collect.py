@@ -1,0 +1,67 @@
+"""Collect: read (or render) the inputs of one fragment, once, into samples/F.parquet.
+
+ledger rows ──guarded child: source.read──> rows of schema.COLLECTED + failures ──> one file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline import schema
+from pipeline.engine.commit import to_table, write_table
+from pipeline.engine.guard import Failed, Guard, GuardConfig
+from pipeline.engine.layout import RunFolder
+from pipeline.engine.ledger import Fragment, read_fragment
+from pipeline.sources import Reader
+
+STEP = "collect"
+"""The name of this step in failures/."""
+
+
+@dataclass
+class ReadJob:
+    """Reads ledger rows in the child."""
+
+    reader: Reader
+    limits: Any
+
+    def setup(self) -> None:
+        self.reader.setup()
+
+    def run(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        from pipeline.tokens import finish_captions
+
+        rows = []
+        for entry in items:
+            row = self.reader.read(entry, self.limits)
+            row |= {"id": entry["id"], "source": entry["source"], "uri": entry["uri"]}
+            rows.append(row | finish_captions(row.get("captions") or ()))
+        return rows
+
+
+class Collector:
+    """A worker: turns a fragment of the ledger into its samples file. One child per source."""
+
+    def __init__(self, run: RunFolder, readers: dict[str, Reader], limits: Any, guard: GuardConfig) -> None:
+        self._run = run
+        self._guards = {name: Guard(ReadJob(reader, limits), guard) for name, reader in readers.items()}
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        fragment: Fragment = item["fragment"]
+        path = self._run.samples(fragment.name)
+        if not path.exists():
+            entries = read_fragment(self._run.ledger(fragment.source), fragment.index)
+            rows, failures = self._read(fragment.source, entries)
+            write_table(path, to_table(rows, schema.arrow(schema.COLLECTED)), failures)
+        return {"fragment": fragment}
+
+    def _read(self, source: str, entries: Sequence[dict[str, Any]]) -> tuple[list[Any], list[dict[str, str]]]:
+        rows, failures = [], []
+        for entry, result in zip(entries, self._guards[source].map(entries), strict=True):
+            if isinstance(result, Failed):
+                failures.append({"id": entry["id"], "uri": entry["uri"], "step": STEP, "error": result.error})
+            else:
+                rows.append(result)
+        return rows, failures

@@ -1,0 +1,123 @@
+"""Files that appear whole or not at all, and never change once they are there.
+
+    write  .F.parquet.<random>.tmp ──fsync──> link to F.parquet ──> unlink the temporary name
+                                              (fails if it exists: the first one is the truth)
+
+Failures of a fragment travel in the metadata of the same file as its rows, because one file is the
+most that can appear at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TEMPORARY = ".tmp"
+FAILURES_KEY = b"glyphmill.failures"
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+
+
+@contextlib.contextmanager
+def created_once(path: Path) -> Iterator[Path]:
+    """Yield a temporary path to write to; when the block ends well, ``path`` appears unless it exists already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}"
+    try:
+        yield temporary
+        _flush(temporary)
+        _link(temporary, path)
+        _flush(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a small file in one step, replacing what was there."""
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}"
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        _flush(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(path: Path, table: pa.Table, failures: list[dict[str, str]], **metadata: str) -> None:
+    """Commit a fragment's table; ``failures`` (id, uri, step, error) go into its metadata.
+
+    Image bytes are compressed already and are stored as they are.
+    """
+    extra = {FAILURES_KEY: json.dumps(failures).encode()}
+    extra |= {f"glyphmill.{key}".encode(): value.encode() for key, value in metadata.items()}
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **extra})
+    codecs = {c: "none" if c.startswith(("image.", "references.")) else "zstd" for c in _leaves(table.schema)}
+    with created_once(path) as temporary:
+        pq.write_table(table, temporary, compression=codecs)
+
+
+def read_failures(path: Path) -> list[dict[str, str]]:
+    """The failures that were committed together with the table at ``path``."""
+    return json.loads(metadata(path).get(FAILURES_KEY, b"[]"))
+
+
+def metadata(path: Path) -> Mapping[bytes, bytes]:
+    """The key-value metadata of a Parquet file."""
+    return pq.read_schema(path).metadata or {}
+
+
+def rows(path: Path) -> int:
+    """Number of rows, from the footer alone."""
+    return pq.read_metadata(path).num_rows
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files that a killed process left; only the holder of the run's lock may do this."""
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if not path.exists():  # no hard links here: the run's lock leaves one writer, renaming is still whole
+            os.rename(temporary, path)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """Names of the Parquet leaf columns, as the writer's options want them."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(sink, schema) as writer:
+        del writer
+    leaves = pq.ParquetFile(pa.BufferReader(sink.getvalue())).schema
+    return [leaves.column(i).path for i in range(len(leaves))]
+
+
+def to_table(rows_: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    """Rows as a table of exactly ``schema``: missing keys are null, unknown keys are an error of the caller's."""
+    unknown = {key for row in rows_ for key in row} - set(schema.names)
+    if unknown:
+        raise KeyError(f"not in the schema: {', '.join(sorted(unknown))}")
+    return pa.Table.from_pylist(rows_, schema=schema)

@@ -1,0 +1,246 @@
+"""A child process with limits, where hostile pictures are looked at.
+
+    worker ──request──> child: job.run(items)        one child per worker, kept as long as it behaves
+           <──reply───  crash, hang, memory: killed, and started again for the next request
+
+A group of items that fails is cut into smaller ones until the single item is found: that one is
+``Failed``, all others get their result. The child dies with its worker, also when the worker is
+killed: its death signal is tied to the thread that started it, and that thread lives as long as
+the child does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import select
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from configs import RunFailed, UserError
+
+HEADER = struct.Struct("<Q")
+"""Length of the pickled message that follows."""
+
+TICK = 0.05
+"""Seconds between two looks at the child's memory: it can grow by some 100 MB in this time."""
+
+SETUP_SECONDS = 900.0
+"""Loading models may take this long on a busy machine (ours)."""
+
+
+class Job(Protocol):
+    """What runs in the child. Picklable before ``setup``."""
+
+    def setup(self) -> None: ...
+
+    def run(self, items: list[Any]) -> list[Any]:
+        """One result per item, in order. An exception fails the whole group, which is then cut."""
+
+
+@dataclass(frozen=True)
+class GuardConfig:
+    """Limits on one look at one group of pictures. ``memory_mb``: growth over the child's size after loading its
+    models. ``retries``: further attempts for a picture whose child crashed, hung or grew, before it is failed."""
+
+    seconds: float = 120.0
+    memory_mb: int = 4096
+    retries: int = 1
+
+    def __post_init__(self) -> None:
+        if self.seconds <= 0 or self.memory_mb < 1 or self.retries < 0:
+            raise ValueError("seconds and memory_mb must be positive, retries not negative")
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An item without a result, and why."""
+
+    error: str
+
+
+class ChildLost(Exception):
+    """The child was ended or ended itself while it worked; the message says how."""
+
+
+class Guard:
+    """Runs a job in a guarded child. Use as a context manager, or ``close`` it."""
+
+    def __init__(self, job: Job, config: GuardConfig) -> None:
+        self._job = job
+        self._config = config
+        self._child: _Child | None = None
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child, if there is one."""
+        if self._child:
+            self._child.kill()
+            self._child = None
+
+    def map(self, items: Sequence[Any], widths: Sequence[int] = (1,)) -> Iterator[Any]:
+        """A result or ``Failed`` per item, in order; groups have the sizes of the ladder ``widths``."""
+        for group in cut(items, widths):
+            yield from self._attempt(group, widths)
+
+    def _attempt(self, group: Sequence[Any], widths: Sequence[int]) -> list[Any]:
+        for left in range(self._config.retries if len(group) == 1 else 0, -1, -1):
+            try:
+                outcome = self._call(list(group))
+                break
+            except ChildLost as lost:
+                self.close()
+                outcome = Failed(str(lost))
+                if not left:
+                    break
+        if not isinstance(outcome, Failed):
+            return outcome
+        if len(group) == 1:
+            return [outcome]
+        smaller = [w for w in widths if w < len(group)] or [1]
+        return [result for part in cut(group, smaller) for result in self._attempt(part, smaller)]
+
+    def _call(self, group: list[Any]) -> list[Any] | Failed:
+        if self._child is None:
+            self._child = _Child(self._job, self._config.memory_mb)
+        kind, value = self._child.ask(group, self._config.seconds)
+        if kind == "stop":
+            raise RunFailed(value)
+        return value if kind == "done" else Failed(value)
+
+
+def cut(items: Sequence[Any], widths: Sequence[int]) -> list[Sequence[Any]]:
+    """Cut a sequence into groups whose sizes come from ``widths``, widest first; what is left goes one by one."""
+    groups: list[Sequence[Any]] = []
+    start = 0
+    for width in sorted({*widths, 1}, reverse=True):
+        while len(items) - start >= width:
+            groups.append(items[start : start + width])
+            start += width
+    return groups
+
+
+class _Child:
+    """The process, its two pipes, and the thread that started it and waits for its end."""
+
+    def __init__(self, job: Job, memory_mb: int) -> None:
+        self._ceiling: float = float("inf")
+        down, self._to = os.pipe()
+        self._from, up = os.pipe()
+        os.set_blocking(self._to, False)
+        os.set_blocking(self._from, False)
+        started = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, args=(down, up, started), daemon=True)
+        self._keeper.start()
+        started.wait()
+        os.close(down)
+        os.close(up)
+        kind, value = self._first_reply(job)
+        if kind != "ready":
+            self.kill()
+            raise UserError(value) if kind == "user error" else RunFailed(value)
+        self._ceiling = self._memory() + memory_mb * 1e6
+
+    def ask(self, group: list[Any], seconds: float) -> tuple[str, Any]:
+        """Send a group and return the reply. Raises ChildLost."""
+        deadline = time.monotonic() + seconds
+        self._send(group, deadline, seconds)
+        return self._receive(deadline, seconds)
+
+    def kill(self) -> None:
+        """End the process and free the pipes. Its own children are in its session and end with it."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._keeper.join()
+        for descriptor in (self._to, self._from):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def _keep(self, down: int, up: int, started: threading.Event) -> None:
+        code = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.engine.child import main; main({down}, {up})"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=(down, up), start_new_session=True
+        )
+        started.set()
+        self._process.wait()
+
+    def _first_reply(self, job: Job) -> tuple[str, Any]:
+        deadline = time.monotonic() + SETUP_SECONDS
+        try:
+            self._send((os.getpid(), job), deadline, SETUP_SECONDS)
+            return self._receive(deadline, SETUP_SECONDS)
+        except ChildLost as lost:
+            name = type(job).__name__
+            return "failed", f"{name} {lost} while it was loading; committed fragments are safe, see the log of Ray"
+
+    def _send(self, message: Any, deadline: float, seconds: float) -> None:
+        data = pickle.dumps(message, protocol=5)
+        view = memoryview(HEADER.pack(len(data)) + data)
+        while view:
+            self._wait(self._to, select.POLLOUT, deadline, seconds)
+            try:
+                view = view[os.write(self._to, view) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                raise self._lost() from None
+
+    def _receive(self, deadline: float, seconds: float) -> tuple[str, Any]:
+        (length,) = HEADER.unpack(self._read(HEADER.size, deadline, seconds))
+        return pickle.loads(self._read(length, deadline, seconds))
+
+    def _read(self, length: int, deadline: float, seconds: float) -> bytearray:
+        data = bytearray()
+        while len(data) < length:
+            self._wait(self._from, select.POLLIN, deadline, seconds)
+            try:
+                part = os.read(self._from, min(length - len(data), 1 << 20))
+            except BlockingIOError:
+                continue
+            if not part:
+                raise self._lost()
+            data += part
+        return data
+
+    def _wait(self, descriptor: int, event: int, deadline: float, seconds: float) -> None:
+        """Until the pipe is ready; raises ChildLost when time or memory ran out before."""
+        poll = select.poll()
+        poll.register(descriptor, event)
+        while not poll.poll(TICK * 1000):
+            if time.monotonic() > deadline:
+                raise ChildLost(f"did not end within {seconds:g} s")
+            if self._memory() > self._ceiling:
+                raise ChildLost("used more memory than guard.memory_mb allows")
+
+    def _lost(self) -> ChildLost:
+        """How the process ended; its end of the pipe closes a moment before it can be waited for."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = self._process.wait(timeout=5)
+            if status < 0:
+                return ChildLost(f"crashed: {signal.Signals(-status).name}")
+            return ChildLost(f"ended with status {status}")
+        return ChildLost("closed its pipe")
+
+    def _memory(self) -> float:
+        """Resident bytes of the child; 0 when it is gone, which the pipe will tell."""
+        try:
+            with open(f"/proc/{self._process.pid}/statm") as file:
+                return int(file.read().split()[1]) * _PAGE
+        except (OSError, IndexError):
+            return 0.0
+
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,43 @@
+"""Where everything of a run lies. Pure paths: nothing here touches the disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The layout of a run; ``F`` is the name of a fragment, ``<source>-00000``."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The resolved config."""
+        return self.path / "run.yaml"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def decisions(self) -> Path:
+        return self.path / "decisions"
+
+    @property
+    def dataset(self) -> Path:
+        return self.path / "dataset"
+
+    def ledger(self, source: str) -> Path:
+        """Every input of a source, written when it is listed; one row group per fragment."""
+        return self.path / "ledger" / f"{source}.parquet"
+
+    def samples(self, fragment: str) -> Path:
+        return self.path / "samples" / f"{fragment}.parquet"
+
+    def scores(self, annotator: str, fragment: str) -> Path:
+        return self.path / "scores" / annotator / f"{fragment}.parquet"
+
+    def failures(self, fragment: str) -> Path:
+        return self.path / "failures" / f"{fragment}.parquet"

@@ -1,0 +1,104 @@
+"""One process at a time holds a run.
+
+RUN/lock   held by flock: the kernel lets go of it when the process ends, however it ends
+           content: who holds it, touched every few seconds for those on other machines,
+           whom flock does not reach on every network file system
+"""
+
+from __future__ import annotations
+
+import datetime
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from configs import UserError
+
+HEARTBEAT = 5.0
+"""Seconds between two touches."""
+STALE = 60.0
+"""Seconds without a touch after which a holder on another machine counts as gone (ours)."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the run."""
+
+    pid: int
+    host: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} since {self.since}"
+
+
+class RunLock:
+    """Context manager that holds ``path``. Raises UserError saying who else does, or waits for them."""
+
+    def __init__(self, path: Path, wait: bool = False) -> None:
+        self._path = path
+        self._wait = wait
+        self._ended = threading.Event()
+
+    def __enter__(self) -> RunLock:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        told = False
+        while (holder := self._try()) is not None:
+            if not self._wait:
+                raise UserError(f"{self._path.parent} is in use by {holder}; wait for it with --wait, or end it first")
+            if not told:
+                print(f"waiting for {holder}", flush=True)
+                told = True
+            time.sleep(1)
+        self._beat = threading.Thread(target=self._heartbeat, daemon=True)
+        self._beat.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._ended.set()
+        self._beat.join()
+        os.ftruncate(self._descriptor, 0)
+        os.close(self._descriptor)
+
+    def _try(self) -> Holder | str | None:
+        """Take the lock and return None, or return who has it."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _read(descriptor) or "another process that has just begun"
+            os.close(descriptor)
+            return holder
+        holder = _read(descriptor)
+        age = time.time() - os.fstat(descriptor).st_mtime
+        if holder and holder.host != socket.gethostname() and age < STALE:
+            os.close(descriptor)
+            return holder
+        _write(descriptor)
+        self._descriptor = descriptor
+        return None
+
+    def _heartbeat(self) -> None:
+        while not self._ended.wait(HEARTBEAT):
+            os.utime(self._descriptor)
+
+
+def _read(descriptor: int) -> Holder | None:
+    try:
+        return Holder(**json.loads(os.pread(descriptor, 4096, 0)))
+    except (ValueError, TypeError):
+        return None
+
+
+def _write(descriptor: int) -> None:
+    since = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    text = json.dumps(asdict(Holder(os.getpid(), socket.gethostname(), since)))
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode(), 0)
+    os.fsync(descriptor)

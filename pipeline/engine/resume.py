@@ -1,0 +1,112 @@
+"""What a run was started with, and whether it may go on with what is asked now.
+
+The heavy part (sources, limits, fragments, annotators) is fixed by the first command: committed
+fragments were made with it. Everything else is a function of committed files and may change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import configs
+from configs import UserError
+from pipeline.annotate.base import Annotator
+from pipeline.cluster import in_job
+from pipeline.config import HEAVY, PipelineConfig
+from pipeline.engine.commit import metadata, replace_text
+from pipeline.engine.layout import RunFolder
+from pipeline.sources import FolderSource
+
+MISSING = "nothing"
+
+
+def resolve(config: PipelineConfig) -> PipelineConfig:
+    """The config with absolute source paths, so that it means the same wherever it is read again.
+
+    Raises UserError for a relative path inside a Ray job: its working directory is a throw-away copy.
+    """
+    sources = tuple(_absolute(source, f"sources.{i}") for i, source in enumerate(config.sources))
+    return dataclasses.replace(config, sources=sources)
+
+
+def run_folder(path: Path) -> RunFolder:
+    """The run at ``path``, absolute. Raises UserError for a relative path inside a Ray job, or a file."""
+    check_absolute(str(path), "RUN")
+    if path.exists() and not path.is_dir():
+        raise UserError(f"RUN '{path}': a folder is wanted, found a file")
+    return RunFolder(path.absolute())
+
+
+def check_absolute(path: str, what: str) -> None:
+    """Raise UserError when a path would point into the throw-away working directory of a Ray job."""
+    if in_job() and not os.path.isabs(path) and "://" not in path:
+        raise UserError(
+            f"{what} '{path}': inside a Ray job the working directory is a throw-away copy; "
+            "an absolute path or a URL is wanted"
+        )
+
+
+def remember(run: RunFolder, config: PipelineConfig) -> None:
+    """Write run.yaml, or check that ``config`` agrees with it in everything heavy. Raises UserError."""
+    plain = configs.to_plain(config)
+    if run.config.exists():
+        before = configs.to_plain(configs.load(run.config, PipelineConfig))
+        refuse_changes(run, before, plain)
+        if before == plain:
+            return
+    run.path.mkdir(parents=True, exist_ok=True)
+    replace_text(run.config, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120))
+
+
+def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise UserError naming the first heavy field in which two plain configs differ."""
+    for name in HEAVY:
+        for path, old, new in differences(before.get(name), now.get(name), name):
+            raise UserError(
+                f"field '{path}': {run.path} was started with {_show(old)}, found {_show(new)}; what is collected and "
+                f"scored there does not change: take a new RUN folder, or put {_show(old)} back"
+            )
+
+
+def check_versions(run: RunFolder, annotators: Sequence[Annotator]) -> None:
+    """Raise UserError when scores of this run were computed by another version of an annotator."""
+    for annotator in annotators:
+        folder = run.scores(annotator.name, "x").parent
+        first = next(iter(sorted(folder.glob("*.parquet"))), None) if folder.is_dir() else None
+        found = metadata(first).get(b"glyphmill.version", b"").decode() if first else annotator.version
+        if found != annotator.version:
+            raise UserError(
+                f"annotator {annotator.name}: {folder} holds scores of version {found}, this installation computes "
+                f"version {annotator.version}; take a new RUN folder, or delete {folder} to score again"
+            )
+
+
+def differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """(path, old, new) of every leaf in which two trees of plain data differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(k for k in new if k not in old)]:
+            yield from differences(old.get(key, MISSING), new.get(key, MISSING), f"{path}.{key}")
+    elif isinstance(old, list) and isinstance(new, list):
+        for i in range(max(len(old), len(new))):
+            pair = [side[i] if i < len(side) else MISSING for side in (old, new)]
+            yield from differences(pair[0], pair[1], f"{path}.{i}")
+    elif old != new:
+        yield path, old, new
+
+
+def _absolute(source: Any, where: str) -> Any:
+    if not isinstance(source, FolderSource):
+        return source
+    check_absolute(source.path, f"field '{where}.path'")
+    return dataclasses.replace(source, path=os.path.abspath(source.path))
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

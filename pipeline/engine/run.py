@@ -1,0 +1,86 @@
+"""The main loop of the pipeline: list, collect, annotate, dedup, decide, balance, pack, account.
+
+    run ─> check everything ─> lock ─> [list ─> collect ─> annotate ─> settle failures] ─> [decide ─> pack] ─> account
+           (exit 2 so far)             heavy, once, fragment by fragment on Ray            seconds, from files
+
+Each step does only what no committed file holds yet: the same command again goes on, or ends at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pipeline import cluster
+from pipeline.annotate.base import Annotator
+from pipeline.config import PipelineConfig
+from pipeline.engine import annotate, collect, listing, resume
+from pipeline.engine.commit import sweep
+from pipeline.engine.failures import settle
+from pipeline.engine.layout import RunFolder
+from pipeline.engine.ledger import Fragment
+from pipeline.engine.lock import RunLock
+from pipeline.engine.progress import progress
+
+
+def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None:
+    """Bring the run at ``path`` to its end. Raises UserError before any work, RunFailed in the middle of it."""
+    run = resume.run_folder(path)
+    config = resume.resolve(config)
+    annotators = config.annotators()
+    with RunLock(run.lock, wait):
+        listing.check_sources(run, config.sources)
+        resume.check_versions(run, annotators)
+        resume.remember(run, config)
+        sweep(run.path)
+        fragments = listing.list_sources(run, config.sources, config.fragments)
+        collect_fragments(run, config, fragments)
+        annotate_fragments(run, config, annotators, fragments)
+
+
+def collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
+    """samples/F.parquet for every fragment that has none."""
+    left = [f for f in fragments if not run.samples(f.name).exists()]
+    if not left:
+        return
+    cluster.connect(config.cluster)
+    wanted = {f.source for f in left}
+    readers = {s.name: s.reader() for s in config.sources if s.name in wanted}
+    worker = (run, readers, config.limits, config.guard)
+    _follow("collect", left, cluster.each(_items(left), collect.Collector, worker, cpus=0.95))
+
+
+def annotate_fragments(
+    run: RunFolder, config: PipelineConfig, annotators: Sequence[Annotator], fragments: Sequence[Fragment]
+) -> None:
+    """scores/<annotator>/F.parquet for every annotator that can run and fragment that has none; then failures/F."""
+    able = able_annotators(annotators)
+    left = [f for f in fragments if any(not run.scores(a.name, f.name).exists() for a in able)]
+    if left:
+        cluster.connect(config.cluster)
+        _follow("annotate", left, cluster.flow(_items(left), annotate.steps(run, able, config.limits, config.guard)))
+    order = list(annotate.names(able))
+    for fragment in fragments:
+        settle(run, fragment.name, order)
+
+
+def able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:
+    """Those that can run here; says which columns stay null for the others."""
+    able = []
+    for annotator in annotators:
+        reason = annotator.missing()
+        if reason is None:
+            able.append(annotator)
+        else:
+            print(f"annotator {annotator.name} is skipped: {reason}; null: {', '.join(annotator.columns)}", flush=True)
+    return able
+
+
+def _items(fragments: Iterable[Fragment]) -> list[cluster.Item]:
+    return [{"fragment": fragment} for fragment in fragments]
+
+
+def _follow(what: str, fragments: Sequence[Fragment], results: Iterable[cluster.Item]) -> None:
+    with progress(what, sum(f.inputs for f in fragments)) as counter:
+        for result in results:
+            counter.add(result["fragment"].inputs)

@@ -1,0 +1,112 @@
+"""A recipe of ``synth``: its inputs are the indices 0..count-1, its pictures are rendered where they are needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from configs.errors import RunFailed, UserError
+from pipeline.engine.ledger import Entry, read_fragment
+from pipeline.geometry import quad_height, text_area
+from pipeline.sources.base import Reader
+
+if TYPE_CHECKING:
+    from pipeline.decode import Limits
+    from synth import Recipe, Sample
+
+
+@dataclass(frozen=True)
+class SynthSource:
+    """``recipe``: a config of synth. ``count``: pictures to render, indices from 0."""
+
+    kind: Literal["synth"]
+    name: str
+    recipe: str
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"field 'count': must be at least 1, found {self.count}")
+
+    def check(self, where: str) -> None:
+        """Raise UserError when the recipe cannot be read or drawn."""
+        try:
+            self.load()
+        except UserError as error:
+            raise UserError(f"field '{where}.recipe': {error}") from None
+
+    def entries(self, where: str) -> tuple[list[Entry], list[str]]:
+        """One input per index; the uri names the recipe's digest, which decides every pixel."""
+        recipe = self.load()
+        return [
+            Entry(f"{recipe.name}@{recipe.digest[:12]}/{index}", id=recipe.sample_id(index))
+            for index in range(self.count)
+        ], []
+
+    def check_same(self, where: str, ledger: Path) -> None:
+        """Raise UserError when the recipe would draw other pictures than those that the ledger lists."""
+        recipe, (first, *_) = self.load(), read_fragment(ledger, 0)
+        if first["id"] != recipe.sample_id(0):
+            raise UserError(
+                f"field '{where}.recipe': '{self.recipe}' draws other pictures than when this run was listed (it, its "
+                "fonts or versions changed); take a new RUN folder, or put back what it was"
+            )
+
+    def load(self) -> Recipe:
+        from synth import Recipe
+
+        return Recipe.load(self.recipe)
+
+    def reader(self) -> Reader:
+        return SynthReader(self.load())
+
+
+class SynthReader(Reader):
+    """Renders one index."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+
+    def read(self, entry: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
+        index = int(entry["uri"].rsplit("/", 1)[1])
+        sample = self.recipe.render(index)
+        if sample.id != entry["id"]:
+            raise RunFailed(
+                f"recipe {self.recipe.name}: this machine would draw other pictures than those listed in the ledger "
+                f"({entry['uri']}): other fonts, corpora or versions. Committed fragments are safe; go on with what "
+                "the run was started with, or start a new RUN folder"
+            )
+        return sample_row(sample)
+
+
+def sample_row(sample: Sample) -> dict[str, Any]:
+    """A rendered sample as the columns of schema.COLLECTED; its text columns are exact."""
+    data, form = sample.encode()
+    lines = [r for r in sample.regions if r.level == "line"] or list(sample.regions)
+    return {
+        "id": sample.id,
+        "origin": "synth",
+        "image": {"bytes": data, "path": f"{sample.id}.{form.lower()}"},
+        "width": sample.image.width,
+        "height": sample.image.height,
+        "orientation": 1,
+        "format": form,
+        "bytes_len": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "license": sample.license,
+        "parents": list(sample.parents),
+        "domain": sample.domain,
+        "task": "t2i",
+        "captions": [asdict(caption) for caption in sample.captions],
+        "recipe": sample.recipe,
+        "text": sample.text,
+        "text_language": sample.text_language,
+        "text_level": sample.text_level,
+        "text_regions": [{**asdict(region), "quad": list(region.quad), "score": 1.0} for region in sample.regions],
+        "text_chars": sum(not c.isspace() for c in sample.text),
+        "text_area": text_area([r.quad for r in lines], sample.image.width, sample.image.height),
+        "text_min_height": min((quad_height(r.quad, r.direction) for r in lines), default=None),
+    }
