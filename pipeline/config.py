@@ -10,6 +10,7 @@ from configs import UserError
 from pipeline import schema
 from pipeline.annotate.base import Annotator
 from pipeline.cluster import ClusterConfig
+from pipeline.decode import Limits
 from pipeline.engine.guard import GuardConfig
 from pipeline.engine.ledger import FragmentsConfig
 from pipeline.sources import FolderSource, SynthSource
@@ -24,11 +25,11 @@ class PipelineConfig:
 
     sources: tuple[FolderSource | SynthSource, ...]
     seed: int = 0
+    limits: Limits = field(default_factory=Limits)
     fragments: FragmentsConfig = field(default_factory=FragmentsConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     plugins: tuple[str, ...] = ()
-    limits = None
 
     def __post_init__(self) -> None:
         if not self.sources:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import schema
 from pipeline.engine.commit import to_table, write_table
@@ -15,6 +15,9 @@ from pipeline.engine.guard import Failed, Guard, GuardConfig
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.ledger import Fragment, read_fragment
 from pipeline.sources import Reader
+
+if TYPE_CHECKING:
+    from pipeline.decode import Limits
 
 STEP = "collect"
 """The name of this step in failures/."""
@@ -25,7 +28,7 @@ class ReadJob:
     """Reads ledger rows in the child."""
 
     reader: Reader
-    limits: Any
+    limits: Limits
 
     def setup(self) -> None:
         self.reader.setup()
@@ -44,7 +47,7 @@ class ReadJob:
 class Collector:
     """A worker: turns a fragment of the ledger into its samples file. One child per source."""
 
-    def __init__(self, run: RunFolder, readers: dict[str, Reader], limits: Any, guard: GuardConfig) -> None:
+    def __init__(self, run: RunFolder, readers: dict[str, Reader], limits: Limits, guard: GuardConfig) -> None:
         self._run = run
         self._guards = {name: Guard(ReadJob(reader, limits), guard) for name, reader in readers.items()}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configs import UserError
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.ledger import Fragment, FragmentsConfig, fragments, write_ledger
 from pipeline.sources import SourceConfig, SynthSource

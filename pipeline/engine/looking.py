@@ -54,10 +54,10 @@ class LookJob:
         return [self._look(row) for row in items]
 
     def _look(self, row: Mapping[str, Any]) -> Look:
-        from pipeline.decode import decode
+        from pipeline.decode import decode, small
 
         pixels = decode(row["image"]["bytes"], self.limits)
-        look = Look({edge: shrink(pixels, edge) for edge in self.edges})
+        look = Look({edge: small(pixels, edge) for edge in self.edges})
         picture = Picture(known(row), pixels=pixels)
         for annotator in self.annotators:
             if not annotator.applies_to(picture.row):
@@ -80,12 +80,3 @@ class ScoreJob:
 
     def run(self, items: list[Picture]) -> list[dict[str, Any]]:
         return self.annotator.annotate(items)
-
-
-def shrink(pixels: np.ndarray, edge: int) -> np.ndarray:
-    """uint8 (H, W, 3) -> (edge, edge, 3), the whole picture squeezed, antialiased (bicubic)."""
-    import numpy as np
-    from PIL import Image
-
-    size = (edge, edge)
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0))

@@ -1,0 +1,113 @@
+"""What a picture may do to whoever looks at it: test-only jobs and annotators, named by import path.
+
+``Saboteur`` obeys the name of the file: ``sigsegv``, ``hang``, ``eat`` or ``raise`` in its uri.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.annotate.base import Annotator, Picture
+
+
+def obey(command: str) -> None:
+    """Do what the command names, if it names anything."""
+    if "sigsegv" in command:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if "hang" in command:
+        time.sleep(3600)
+    if "eat" in command:
+        hoard = []
+        while True:  # ends when the guard ends us
+            hoard.append(bytearray(os.urandom(1 << 16) * 256))
+    if "raise" in command:
+        raise ValueError(f"no good: {command}")
+
+
+class Obedient:
+    """A guarded job: obeys each item, answers with (item, size of its group, pid)."""
+
+    def __init__(self, log: str | None = None) -> None:
+        self.log = log
+
+    def setup(self) -> None:
+        if self.log == "broken":
+            raise OSError("the weights are gone")
+
+    def run(self, items: list[str]) -> list[tuple[str, int, int]]:
+        if self.log:
+            with open(self.log, "a") as file:
+                file.write(f"{' '.join(items)}\n")
+        for item in items:
+            obey(item)
+        return [(item, len(items), os.getpid()) for item in items]
+
+
+class Saboteur(Annotator):
+    """Decodes nothing, obeys the uri."""
+
+    name = "saboteur"
+    columns = ()
+    version = "1"
+    wants = "bytes"
+    batch_widths = (4, 1)
+
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        for picture in pictures:
+            obey(picture.row["uri"])
+        return [{} for _ in pictures]
+
+
+class Mates(Annotator):
+    """A model whose score depends on its batch-mates, as padded ones do; each picture takes a random while."""
+
+    name = "mates"
+    columns = ("ocr_score",)
+    version = "1"
+    wants = "bytes"
+    batch_widths = (4, 2, 1)
+
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        return [{"ocr_score": float(score)} for score in scores_of([p.row["id"] for p in pictures])]
+
+
+def scores_of(ids: Sequence[str]) -> list[float]:
+    """One score per id, different for different batch-mates; takes a random while per id."""
+    time.sleep(sum(random.random() * 0.2 for _ in ids))
+    together = sum(int(id_[:6], 16) for id_ in ids) % 997
+    return [int(id_[:4], 16) % 97 + together / 1000 for id_ in ids]
+
+
+class Eyes(Annotator):
+    """Sees the shared decode: mean brightness, and a crash where the uri says ``crash-pixels``."""
+
+    name = "eyes"
+    columns = ("luma",)
+    version = "1"
+    wants = "pixels"
+
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        for picture in pictures:
+            assert picture.pixels is not None
+            if "crash-pixels" in picture.row["uri"]:
+                os.kill(os.getpid(), signal.SIGSEGV)
+        return [{"luma": float(p.pixels.mean())} for p in pictures if p.pixels is not None]
+
+
+class Thumb(Annotator):
+    """Sees small copies, in groups."""
+
+    name = "thumb"
+    columns = ("texture",)
+    version = "1"
+    wants = "small"
+    small_edge = 16
+    batch_widths = (4,)
+
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        return [{"texture": float(p.small[16].std())} for p in pictures]
