@@ -46,8 +46,10 @@ def units(text: str) -> list[Unit]:
 def _may_break(before: str, after: str) -> bool:
     if after in NOT_AT_START or before in NOT_AT_END:
         return False
-    if before in "”’" or after in "“‘":  # these also serve English: beside a letter they belong to its word
-        return is_wide(before) or is_wide(after) or before in NOT_AT_START
+    if before in "”’":  # also an apostrophe, and the end of an English quotation: its word goes on
+        return is_wide(after)
+    if after in "“‘":
+        return is_wide(before)
     return is_wide(before) or is_wide(after) or before in "…—"
 
 

@@ -33,7 +33,10 @@ TEMPLATES: dict[Style, dict[Spoken, str]] = {
     "short": {"en": "{q1}{text}{q2}", "zh": "{q1}{text}{q2}"},  # ours: few tokens, for the tiny model
 }
 
-QUOTES: dict[Spoken, tuple[str, ...]] = {"en": ('""', "“”", "«»"), "zh": ("“”", "「」", "《》")}
+QUOTES: dict[Spoken, tuple[tuple[str, str], ...]] = {
+    "en": (('"', '"'), ("“", "”"), ("«", "»")),
+    "zh": (("“", "”"), ("「", "」"), ("《", "》")),
+}
 """Opening and closing marks; the first pair that the text itself does not hold."""
 
 
@@ -83,7 +86,7 @@ def fill(style: Style, language: Spoken, text: str, ground: Ground, color: Color
         joined = f"{names[0]}到{names[1]}渐变" if chinese else f"{names[0]} to {names[1]} gradient"
     tone = color.zh if chinese else color.en
     hand = ("手写" if chinese else "handwritten ") if handwriting else ""
-    q1, q2 = next((q for q in QUOTES[language] if not set(q) & set(text)), QUOTES[language][0])
+    q1, q2 = next((q for q in QUOTES[language] if not any(mark in text for mark in q)), QUOTES[language][0])
     sentence = TEMPLATES[style][language].format(
         ground=joined, color=tone, Color=tone[:1].upper() + tone[1:], hand=hand, text=text, q1=q1, q2=q2
     )

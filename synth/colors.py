@@ -38,7 +38,7 @@ PALETTE = {
         Color("dark red", "深红色", (128, 14, 22)),
         Color("orange", "橙色", (245, 130, 20)),
         Color("yellow", "黄色", (255, 221, 36)),
-        Color("light yellow", "浅黄色", (255, 246, 190)),
+        Color("light yellow", "浅黄色", (255, 252, 160)),
         Color("green", "绿色", (28, 142, 56)),
         Color("dark green", "深绿色", (10, 74, 38)),
         Color("light green", "浅绿色", (192, 235, 190)),
@@ -46,10 +46,10 @@ PALETTE = {
         Color("dark blue", "深蓝色", (14, 34, 104)),
         Color("light blue", "浅蓝色", (186, 220, 248)),
         Color("purple", "紫色", (122, 40, 160)),
-        Color("light purple", "浅紫色", (222, 204, 244)),
+        Color("light purple", "浅紫色", (220, 190, 250)),
         Color("pink", "粉色", (255, 184, 204)),
         Color("brown", "棕色", (112, 66, 30)),
-        Color("beige", "米色", (242, 230, 206)),
+        Color("beige", "米色", (242, 220, 182)),
     )
 }
 
@@ -67,8 +67,8 @@ class ColorConfig:
     def __post_init__(self) -> None:
         if not 1 <= self.contrast <= 21:
             raise ValueError(f"contrast must be within 1..21, found {self.contrast:g}")
-        if not 0 <= self.vary <= 12:
-            raise ValueError(f"vary must be within 0..12 so that names stay true, found {self.vary}")
+        if not 0 <= self.vary <= 10:
+            raise ValueError(f"vary must be within 0..10 so that names stay true, found {self.vary}")
         for names in ("text", "ground"):
             for name in getattr(self, names):
                 if name not in PALETTE:
@@ -114,9 +114,19 @@ def usable(
 
 
 def _on(text: Color, grounds: tuple[Color, ...], least: float) -> bool:
-    """Readable on all of ``grounds`` and on one side of them: a gradient's middle is then at least as far away."""
-    sides = {luminance(text.rgb) > luminance(ground.rgb) for ground in grounds}
-    return len(sides) == 1 and all(contrast(text.rgb, ground.rgb) >= least for ground in grounds)
+    """Readable on all of ``grounds`` and between them; a gradient's middle can be darker than both its ends."""
+    shades = [ground.rgb for ground in grounds]
+    if len(grounds) == 2:
+        first, last = shades
+        shades += [_between(first, last, step / 8) for step in range(1, 8)]
+    sides = {luminance(text.rgb) > luminance(shade) for shade in shades}
+    return len(sides) == 1 and all(contrast(text.rgb, shade) >= least for shade in shades)
+
+
+def _between(a: RGB, b: RGB, t: float) -> RGB:
+    """The shade a gradient shows ``t`` of the way from a to b: sRGB values are mixed as they are."""
+    red, green, blue = (round(x * (1 - t) + y * t) for x, y in zip(a, b, strict=True))
+    return (red, green, blue)
 
 
 @lru_cache(maxsize=4096)

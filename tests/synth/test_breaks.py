@@ -1,0 +1,87 @@
+"""Line breaking: Chinese prohibition rules, English words whole, nothing lost."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synth.breaks import NOT_AT_END, NOT_AT_START, is_wide, units
+from synth.layout import Shaped
+from tests.synth.common import PURE, recipe
+
+
+def pieces(text: str) -> list[str]:
+    return [text[u.start : u.end] for u in units(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("天地人", ["天", "地", "人"]),
+        ("好，走！", ["好，", "走！"]),
+        ("他说：“走吧。”", ["他", "说：", "“走", "吧。”"]),
+        ("《茶事》第7页", ["《茶", "事》", "第", "7", "页"]),
+        ("a plain line.", ["a", "plain", "line."]),
+        ("用Wi-Fi上网", ["用", "Wi-Fi", "上", "网"]),
+        ("只要¥12.50元", ["只", "要", "¥12.50", "元"]),
+        ("“it’s late,” she said", ["“it’s", "late,”", "she", "said"]),
+        ("等等……好", ["等", "等……", "好"]),
+        ("  spaces   around  ", ["spaces", "around"]),
+        ("", []),
+    ],
+)
+def test_units(text: str, expected: list[str]) -> None:
+    assert pieces(text) == expected
+
+
+@given(st.text(alphabet="天地人，。！“”《》（）ab 1.,", max_size=40))
+def test_units_keep_every_character_and_the_prohibition_rules(text: str) -> None:
+    parts = pieces(text)
+    assert "".join(parts) == text.replace(" ", "")
+    found = units(text)
+    for before, after in itertools.pairwise(found):
+        if before.next == before.end:  # no space between: a break here is the rule's own choice
+            assert text[after.start] not in NOT_AT_START
+            assert text[before.end - 1] not in NOT_AT_END
+
+
+@pytest.mark.parametrize("width", [5.0, 6.5, 11.0, 40.0])
+def test_wrapped_lines_hold_the_whole_text_within_the_width(width: float) -> None:
+    text = "春天来了，湖边的风筝映着阳光。请在open day前往museum参观，票价¥25！"
+    shaped = Shaped(recipe(PURE).fonts[0].face(400), text, "zh")
+    lines = shaped.wrap(width, 0.0)
+    assert lines is not None
+    assert "".join(text[start:end] for _, start, end in lines).replace(" ", "") == text.replace(" ", "")
+    assert all(shaped.width(line, 0.0) <= width for line in lines)
+
+
+def test_a_word_wider_than_the_line_does_not_fit() -> None:
+    shaped = Shaped(recipe(PURE).fonts[0].face(400), "incomprehensibilities", "en")
+    assert shaped.wrap(5.0, 0.0) is None
+    assert shaped.wrap(20.0, 0.0) == [(0, 0, 21)]
+
+
+def test_no_rendered_line_starts_or_ends_against_the_rules() -> None:
+    checked = 0
+    for index in range(150):
+        lines = recipe(PURE).render(index).text.split("\n")
+        for before, after in itertools.pairwise(lines):
+            if is_wide(before[-1]) and is_wide(after[0]):
+                assert after[0] not in NOT_AT_START, (index, after)
+                assert before[-1] not in NOT_AT_END, (index, before)
+                checked += 1
+    assert checked > 30
+
+
+def test_centred_text_leaves_no_orphan() -> None:
+    overrides = ("contents=[{kind: sentence, languages: {zh: 1}}]", "layout.align={center: 1}")
+    lasts = []
+    for index in range(60):
+        lines = recipe(PURE, *overrides).render(index).text.split("\n")
+        if len(lines) > 1:
+            lasts.append(len(lines[-1]) / max(map(len, lines)))
+    assert np.mean(lasts) > 0.6

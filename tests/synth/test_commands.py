@@ -1,0 +1,63 @@
+"""``python -m synth preview`` and ``fonts``: what they write and how they end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from configs.errors import command
+from synth.__main__ import main
+from tests.synth.common import GLYPHS
+
+
+def test_preview_writes_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "sheet.png"
+    assert command(main, ["preview", GLYPHS, str(out), "--count", "10", "--columns", "5"]) == 0
+    with Image.open(out) as sheet:
+        assert sheet.size == (8 + 5 * 136, 8 + 2 * 72)
+    assert "10 samples of recipe glyphs" in capsys.readouterr().out
+
+
+def test_boxes_are_drawn_where_asked_for(tmp_path: Path) -> None:
+    plain, boxed = tmp_path / "a.png", tmp_path / "b.png"
+    command(main, ["preview", GLYPHS, str(plain), "--count", "4"])
+    command(main, ["preview", GLYPHS, str(boxed), "--count", "4", "--boxes"])
+    with Image.open(boxed) as sheet, Image.open(plain) as clean:
+        assert (60, 140, 255) in {c for _, c in sheet.getcolors(1 << 20)}  # the colour of glyph boxes
+        assert (60, 140, 255) not in {c for _, c in clean.getcolors(1 << 20)}
+
+
+def test_fonts_prints_coverage_and_licences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(main, ["fonts", GLYPHS]) == 0
+    out = capsys.readouterr().out
+    assert "Noto Sans CJK SC" in out
+    assert "OFL-1.1" in out
+    assert "6763/6763" in out
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["preview", GLYPHS, "out.jpg"], "OUT: expected a name ending in .png"),
+        (["preview", GLYPHS, "no/such/folder/x.png"], "folder no/such/folder does not exist"),
+        (["preview", "nope.yaml", "x.png"], "config nope.yaml: cannot be read"),
+        (["fonts", GLYPHS, "--set", "fonts.0.file=nope.ttf"], "fonts.0.file: no font at"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(argv: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(main, argv) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_help_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, synth.__main__; print([m for m in ('skia', 'numpy', 'uharfbuzz', 'ray') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
