@@ -1,0 +1,252 @@
+"""The one way from the bytes of a picture to its pixels. Needs Pillow and NumPy only.
+
+    bytes ──probe──> Header                 limits, container and size: no pixel is decoded
+          ──decode─> uint8 (H, W, 3) RGB    first frame, 16 bits scaled, ICC to sRGB, alpha on white,
+                                            turned upright
+
+Whatever is wrong with the bytes comes out as ``DecodeError``. A crash of the C libraries underneath
+is the affair of whoever calls (``pipeline/engine/guard.py``).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageCms
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, to nobody who could act on it
+
+PILLOW_CEILING = 178_956_970
+"""Pixels above which Pillow itself refuses a picture (twice ``Image.MAX_IMAGE_PIXELS``); its global stays as it is."""
+
+ORIENTATION_TAG = 0x0112
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+"""Containers that are opened. JPEG stands for MPO too. Not
+among them, on purpose: EPS (runs Ghostscript), icons (several sizes in one)."""
+
+_INFLATE_STEP = 1 << 20
+"""Bytes inflated at a time where only their number matters."""
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation -> what turns the stored picture upright."""
+
+
+class DecodeError(ValueError):
+    """The bytes are not a picture that can be had within the limits; the message is one short reason."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an input may cost. Values are ours. ``max_bytes`` of the file, ``max_pixels`` of the decoded picture
+    (3 bytes each), ``max_edge`` in px: some libraries downstream fail beyond 65,535."""
+
+    max_bytes: int = 100_000_000
+    max_pixels: int = PILLOW_CEILING
+    max_edge: int = 65_535
+
+    def __post_init__(self) -> None:
+        if self.max_bytes < 1 or self.max_edge < 1:
+            raise ValueError("max_bytes and max_edge must be positive")
+        if not 1 <= self.max_pixels <= PILLOW_CEILING:
+            raise ValueError(f"max_pixels: from 1 to {PILLOW_CEILING} (Pillow's own ceiling), found {self.max_pixels}")
+
+
+@dataclass(frozen=True)
+class Header:
+    """``width`` and ``height`` in px after orientation; ``orientation`` 1..8 as found in EXIF, 1 where there is none
+    or a broken one; ``format``: Pillow's name of the container."""
+
+    width: int
+    height: int
+    orientation: int
+    format: str
+
+
+def probe(data: bytes, limits: Limits) -> Header:
+    """Read the header alone and hold it against ``limits``. Raises DecodeError."""
+    return _open(data, limits)[1]
+
+
+def decode(data: bytes, limits: Limits) -> np.ndarray:
+    """The picture as uint8 (H, W, 3) sRGB, upright, of the size that ``probe`` gives.
+
+    The first frame of an animation; transparency over white; 16-bit and float samples scaled to
+    8 bits, never clipped. A file that ends early is an error, never a picture with a grey rest.
+    Raises DecodeError.
+    """
+    image, header = _open(data, limits)
+    try:
+        image.load()
+        if header.format == "PNG" and _png_rows_missing(data, image):
+            raise DecodeError("the header says more rows than the data hold")
+        rgb = _to_rgb(image)
+        if header.format != "TIFF":  # Pillow turns TIFFs by itself when it loads them
+            rgb = rgb.transpose(_UPRIGHT[header.orientation]) if header.orientation != 1 else rgb
+        pixels = np.array(rgb)
+    except DecodeError:
+        raise
+    except Exception as error:  # hostile bytes reach every corner of every plugin: all of it is this one error
+        raise DecodeError(_reason(error)) from error
+    if pixels.shape != (header.height, header.width, 3):
+        found = f"{pixels.shape[1]} x {pixels.shape[0]}"
+        raise DecodeError(f"the header says {header.width} x {header.height}, the picture is {found}")
+    return pixels
+
+
+def small(pixels: np.ndarray, edge: int) -> np.ndarray:
+    """uint8 (H, W, 3) -> uint8 (edge, edge, 3): the whole picture squeezed into a square, antialiased bilinear."""
+    resized = Image.fromarray(pixels).resize((edge, edge), Image.Resampling.BILINEAR)
+    return np.array(resized)
+
+
+def _open(data: bytes, limits: Limits) -> tuple[Image.Image, Header]:
+    if not data:
+        raise DecodeError("empty: no bytes at all")
+    if len(data) > limits.max_bytes:
+        raise DecodeError(f"{len(data)} bytes, allowed are {limits.max_bytes}")
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise DecodeError(f"more than {limits.max_pixels} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise DecodeError(f"not a picture of a known format ({_beginning(data)})") from None
+    except Exception as error:  # as in decode
+        raise DecodeError(_reason(error)) from error
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise DecodeError(f"the header says {width} x {height}")
+    if width * height > limits.max_pixels:
+        raise DecodeError(f"{width} x {height} is more than {limits.max_pixels} pixels")
+    if max(width, height) > limits.max_edge:
+        raise DecodeError(f"{width} x {height}: an edge above {limits.max_edge} px")
+    form = image.format or "unknown"
+    orientation = _orientation(image, data)
+    if orientation >= 5 and form != "TIFF":
+        width, height = height, width
+    return image, Header(width, height, orientation, form)
+
+
+def _orientation(image: Image.Image, data: bytes) -> int:
+    try:
+        if image.format == "PNG" and "exif" not in image.info and (chunk := _png_exif(data)):
+            image.info["exif"] = chunk
+        # Not image.getexif(): for a PNG it would decode all pixels to look behind them.
+        value = Image.Image.getexif(image).get(ORIENTATION_TAG, 1)
+    except Exception:  # broken EXIF is common in the wild and costs the orientation, not the picture
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _png_chunks(data: bytes, wanted: bytes) -> Iterator[bytes]:
+    position = 8
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == wanted:
+            yield data[position + 8 : position + 8 + length]
+        position += 12 + length
+
+
+def _png_exif(data: bytes) -> bytes | None:
+    """The eXIf chunk of a PNG wherever it stands: some tools write it behind the pixels."""
+    return next((b"Exif\0\0" + body for body in _png_chunks(data, b"eXIf")), None)
+
+
+def _png_rows_missing(data: bytes, image: Image.Image) -> bool:
+    """Whether the pixel stream of a PNG ends properly but before the last row: Pillow leaves the rest black.
+
+    Inflating twice is dear, so it is done only for pictures that end in black. Interlaced ones are
+    not looked at: theirs is a preview of the whole picture, not a part of it.
+    """
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", next(_png_chunks(data, b"IHDR"))[:13])
+    if interlaced or np.asarray(image.crop((0, height - 1, width, height))).any():
+        return False
+    row = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour] + 7) // 8
+    inflate, length = zlib.decompressobj(), 0
+    for body in _png_chunks(data, b"IDAT"):
+        part = inflate.decompress(body, _INFLATE_STEP)
+        while part:
+            length += len(part)
+            part = inflate.decompress(inflate.unconsumed_tail, _INFLATE_STEP)
+    return length < row * height
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode of Pillow to RGB, through the embedded profile if there is one that works."""
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_grey(image)
+    if image.mode in ("LA", "PA", "La", "RGBa", "RGBA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        colours = _to_srgb(rgba.convert("RGB"), image.info.get("icc_profile"))
+        white = Image.new("RGB", image.size, (255, 255, 255))
+        white.paste(colours, mask=rgba.getchannel("A"))
+        return white
+    if image.mode in ("1", "P"):
+        image, profile = image.convert("RGB"), image.info.get("icc_profile")
+        return _to_srgb(image, profile)
+    return _to_srgb(image, image.info.get("icc_profile"))
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert through an ICC profile; one that is broken or of another colour space is ignored."""
+    if not profile and image.mode != "LAB":
+        return image.convert("RGB")
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
+        if "sRGB" in ImageCms.getProfileDescription(source) and image.mode == "RGB":
+            return image  # a round trip would only shift values by rounding
+        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image.convert("RGB")
+    assert converted is not None  # None only with inPlace
+    return converted
+
+
+def _to_grey(image: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float samples to 8 bits.
+
+    16 bits: v * 255 / 65535, rounded. Floats in 0..1: times 255. What lies outside of these ranges
+    (32-bit, other floats) has no defined white and is stretched from its minimum to its maximum.
+    """
+    values = np.asarray(image)
+    key = image.info.get("transparency")
+    if np.issubdtype(values.dtype, np.floating):
+        values, top = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), 1.0
+    else:
+        top = 65535.0
+    inside = values.min() >= 0 and values.max() <= top
+    low, high = (0.0, top) if inside else (float(values.min()), float(values.max()))
+    scaled = (values.astype(np.float64) - low) * (255 / max(high - low, 1e-9))
+    grey = np.rint(scaled).astype(np.uint8)
+    if isinstance(key, int):  # the one grey value that a PNG declares transparent
+        grey[values == key] = 255
+    result = Image.fromarray(grey)
+    if "icc_profile" in image.info:
+        result.info["icc_profile"] = image.info["icc_profile"]
+    return result
+
+
+def _beginning(data: bytes) -> str:
+    return f"it begins with {data[:8]!r}"
+
+
+def _reason(error: BaseException) -> str:
+    """One short line; the type stands in front where the message alone says nothing."""
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
+    text = " ".join(str(error).split())[:200]
+    return text if isinstance(error, OSError) and text else f"{type(error).__name__}: {text}"
