@@ -85,12 +85,13 @@ def test_the_digest_covers_what_files_hold_and_not_where_they_lie(tmp_path: Path
 
 @pytest.mark.parametrize("path", [PURE, GLYPHS])
 def test_encode_is_lossless(path: str) -> None:
-    formats = set()
+    few, many = 0, 0
     for index in range(30):
         sample = recipe(path).render(index)
         data, form = sample.encode()
-        formats.add(form)
+        few, many = (few + 1, many) if sample.image.getcolors(256) else (few, many + 1)
         with Image.open(io.BytesIO(data)) as decoded:
             assert decoded.format == form
             assert np.array_equal(np.asarray(decoded.convert("RGB")), np.asarray(sample.image))
-    assert formats <= {"PNG", "WEBP"}
+    assert few > 0
+    assert many > 0 or path == GLYPHS  # both ways of encoding were taken
