@@ -24,6 +24,7 @@ from configs.errors import UserError
 
 Box = tuple[float, float, float, float]
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+OUTLINES_KEPT = 2048  # per face and weight, some 3 kB each for Han characters
 WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
 FEATURES = {"liga": False, "clig": False, "dlig": False}
 """No ligatures: each character keeps a glyph, and a box, of its own."""
@@ -153,6 +154,8 @@ class Face:
             path = self._trace(glyph)
             b = path.computeTightBounds()
             box = None if path.isEmpty() or b.isEmpty() else (b.left(), b.top(), b.right(), b.bottom())
+            if len(self._outlines) >= OUTLINES_KEPT:
+                self._outlines.pop(next(iter(self._outlines)))
             known = self._outlines[glyph] = (path, box)
         return known
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from synth.breaks import Unit, units
 from synth.chance import check_shares, choose_key
 from synth.fonts import Box, Face, Glyph
 
+Sums = tuple[list[float], list[int]]
 EDGE = 1.0  # px between ink and the canvas's border, so that anti-aliased edges are never cut
 
 
@@ -110,6 +112,8 @@ class Shaped:
         self.glyphs = [face.shape(p, language) for p in self.paragraphs]
         for paragraph, glyphs in zip(self.paragraphs, self.glyphs, strict=True):
             check_visible(face, paragraph, glyphs)
+        if not text.strip():
+            raise Undrawable("there is nothing visible in the text")
         self.length = sum(len(p) for p in self.paragraphs)
         self.units = [units(p) for p in self.paragraphs]
         self._by_start = [_advances(p, g) for p, g in zip(self.paragraphs, self.glyphs, strict=True)]
@@ -279,28 +283,29 @@ def _moved(line: Line, dx: float, dy: float) -> Line:
     return replace(line, glyphs=glyphs, box=move(line.box))
 
 
-def _advances(text: str, glyphs: Sequence[Glyph]) -> np.ndarray:
-    """Running sum of advances and count of glyphs at each character: (len + 1, 2)."""
-    steps = np.zeros((len(text) + 1, 2))
+def _advances(text: str, glyphs: Sequence[Glyph]) -> Sums:
+    """Running sums of advance (em) and of glyphs up to each character."""
+    advance, count = [0.0] * len(text), [0] * len(text)
     for glyph in glyphs:
-        steps[glyph.start + 1] += (glyph.advance, 1)
-    return np.cumsum(steps, axis=0)
+        advance[glyph.start] += glyph.advance
+        count[glyph.start] += 1
+    return list(accumulate(advance, initial=0.0)), list(accumulate(count, initial=0))
 
 
-def _span(sums: np.ndarray, start: int, end: int, letter: float) -> float:
-    advance, count = sums[end] - sums[start]
-    return float(advance + letter * max(count - 1, 0))
+def _span(sums: Sums, start: int, end: int, letter: float) -> float:
+    advance, count = sums
+    return advance[end] - advance[start] + letter * max(count[end] - count[start] - 1, 0)
 
 
-def _break(parts: list[Unit], sums: np.ndarray, width: float, letter: float) -> list[tuple[int, int]] | None:
+def _break(parts: list[Unit], sums: Sums, width: float, letter: float) -> list[tuple[int, int]] | None:
     lines: list[tuple[int, int]] = []
     start = end = -1
     for part in parts:
-        if _span(sums, part.start, part.end, letter) > width:
-            return None
         if start < 0 or _span(sums, start, part.end, letter) > width:
+            if _span(sums, part.start, part.end, letter) > width:
+                return None
             if start >= 0:
                 lines.append((start, end))
             start = part.start
         end = part.end
-    return [*lines, (start, end)]
+    return [*lines, (start, end)] if parts else []

@@ -15,14 +15,13 @@ from synth.layout import Block, PlacedGlyph
 def paint(canvas: tuple[int, int], ground: Ground, block: Block, ink: RGB) -> Image.Image:
     """The block in one colour on its ground: RGB of ``canvas`` (w, h) px."""
     pixels = np.zeros((canvas[1], canvas[0], 4), np.uint8)
-    surface = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType)
-    with surface as target:
-        paint_ground(target, canvas, ground)
-        for line in block.lines:
-            for glyph in line.glyphs:
-                paint_glyph(target, block, glyph, ink)
-    surface.flushAndSubmit() if hasattr(surface, "flushAndSubmit") else None
-    return Image.fromarray(pixels[:, :, :3].copy(), "RGB")
+    surface = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType)  # draws straight into ``pixels``
+    target = surface.getCanvas()
+    paint_ground(target, canvas, ground)
+    for line in block.lines:
+        for glyph in line.glyphs:
+            paint_glyph(target, block, glyph, ink)
+    return Image.fromarray(pixels).convert("RGB")  # opaque everywhere: nothing is blended away
 
 
 def paint_ground(target: skia.Canvas, canvas: tuple[int, int], ground: Ground) -> None:
