@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SynthSource:
-    """``recipe``: a config of synth. ``count``: pictures to render, indices from 0."""
+    """``recipe``: a config of synth, changed by ``overrides`` (``a.b=value``). ``count``: pictures, indices from 0."""
 
     kind: Literal["synth"]
     name: str
     recipe: str
     count: int
+    overrides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -58,7 +59,7 @@ class SynthSource:
     def load(self) -> Recipe:
         from synth import Recipe
 
-        return Recipe.load(self.recipe)
+        return Recipe.load(self.recipe, self.overrides)
 
     def reader(self) -> Reader:
         return SynthReader(self.load())
