@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +37,9 @@ def qwen_bpe() -> tiktoken.Encoding:
 
 
 def count_tokens(texts: Sequence[str]) -> list[int]:
-    """Qwen BPE tokens of each text alone, without template."""
-    return [len(tokens) for tokens in qwen_bpe().encode_ordinary_batch(list(texts), num_threads=1)]
+    """Qwen BPE tokens of each text alone, without template; text is composed (NFC) first, as its tokenizer does."""
+    composed = [unicodedata.normalize("NFC", text) for text in texts]
+    return [len(tokens) for tokens in qwen_bpe().encode_ordinary_batch(composed, num_threads=1)]
 
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")

@@ -28,9 +28,9 @@ def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None
     run = resume.run_folder(path)
     config = resume.resolve(config)
     annotators = config.annotators()
+    listing.check_sources(run, config.sources)
+    resume.check_versions(run, annotators)
     with RunLock(run.lock, wait):
-        listing.check_sources(run, config.sources)
-        resume.check_versions(run, annotators)
         resume.remember(run, config)
         sweep(run.path)
         fragments = listing.list_sources(run, config.sources, config.fragments)

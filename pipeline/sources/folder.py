@@ -76,7 +76,8 @@ class FolderSource:
         unused = sorted(set(captions.texts) - {uri_of(name) for name in names})
         if not unused:
             return captions, []
-        return captions, [f"{len(unused)} captions belong to no file, the first to '{unused[0]}'"]
+        many = "1 caption belongs" if len(unused) == 1 else f"{len(unused)} captions belong"
+        return captions, [f"{many} to no file, the first to '{unused[0]}'"]
 
     def reader(self) -> Reader:
         return FolderReader(self)
@@ -187,7 +188,9 @@ class _Walk:
         lines = [f"the folder '{name}' cannot be opened" for name in self.closed]
         if self.ignored:
             lines.append(f"{self.ignored} files or folders match 'ignore' and are no inputs")
-        if self.links:
+        if self.links == 1:
+            lines.append("1 link to a folder is not followed: it leads outside or in a circle")
+        elif self.links:
             lines.append(f"{self.links} links to folders are not followed: they lead outside or in a circle")
         return lines
 

@@ -1,0 +1,93 @@
+"""What a run may change its mind about, and what not; wrong configs end in one line and status 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from configs import UserError, load
+from pipeline.annotate.base import Annotator
+from pipeline.config import PipelineConfig
+from pipeline.engine import resume
+from pipeline.engine.annotate import commit_scores
+from pipeline.engine.layout import RunFolder
+from pipeline.engine.ledger import FragmentsConfig
+from tests.pipeline.hooks import Eyes
+
+BASE = "sources:\n- {kind: folder, name: photos, path: PATH}\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> PipelineConfig:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "config.yaml").write_text(BASE.replace("PATH", str(tmp_path / "photos")))
+    return load(tmp_path / "config.yaml", PipelineConfig)
+
+
+def test_heavy_fields_are_fixed_by_the_first_command(tmp_path: Path, config: PipelineConfig) -> None:
+    run = RunFolder(tmp_path / "run")
+    resume.remember(run, config)
+    moved = dataclasses.replace(config.sources[0], path="/elsewhere")
+    with pytest.raises(UserError, match=r"field 'sources.0.path': .* was started with '.*photos', found '/elsewhere'"):
+        resume.remember(run, dataclasses.replace(config, sources=(moved,)))
+    with pytest.raises(UserError, match=r"field 'fragments.inputs': .* started with 256, found 3.* new RUN folder"):
+        resume.remember(run, dataclasses.replace(config, fragments=FragmentsConfig(inputs=3)))
+    assert load(run.config, PipelineConfig) == config
+
+
+def test_the_rest_may_change(tmp_path: Path, config: PipelineConfig) -> None:
+    run = RunFolder(tmp_path / "run")
+    resume.remember(run, config)
+    changed = dataclasses.replace(config, seed=7)
+    resume.remember(run, changed)
+    assert load(run.config, PipelineConfig) == changed
+
+
+def test_scores_of_another_version_are_not_mixed(tmp_path: Path) -> None:
+    class Newer(Eyes):
+        version = "2"
+
+    run = RunFolder(tmp_path)
+    commit_scores(run, Eyes(), "photos-00000", [], [], [])
+    resume.check_versions(run, [Eyes()])
+    newer: Annotator = Newer()
+    with pytest.raises(UserError, match="annotator eyes: .*version 1, this installation computes version 2"):
+        resume.check_versions(run, [newer])
+
+
+def test_relative_paths_are_refused_inside_a_ray_job(monkeypatch: pytest.MonkeyPatch, config: PipelineConfig) -> None:
+    relative = dataclasses.replace(config, sources=(dataclasses.replace(config.sources[0], path="photos"),))
+    assert resume.resolve(relative).sources[0].path == os.path.abspath("photos")  # type: ignore[union-attr]
+    monkeypatch.setattr(resume, "in_job", lambda: True)
+    with pytest.raises(UserError, match=r"field 'sources.0.path' 'photos': inside a Ray job .* absolute path or a URL"):
+        resume.resolve(relative)
+    with pytest.raises(UserError, match=r"RUN 'runs/x': inside a Ray job .* absolute path or a URL"):
+        resume.run_folder(Path("runs/x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BASE + "fragments: {input: 3}\n", "unknown field 'fragments.input'; did you mean inputs?"),
+        (BASE + "plugins: ['tests.pipeline.hooks:Nobody']\n", "field 'plugins.0'"),
+        (BASE + "plugins: ['tests.pipeline.hooks:Obedient']\n", "is no annotator"),
+        (BASE, "field 'sources.0.path': a folder of pictures is wanted; '/nowhere' does not exist"),
+        ("sources: []\n", "field 'sources': at least one source is wanted"),
+        (BASE.replace("photos", "a/b"), "field 'sources.0.name': letters, digits"),
+        ("sources:\n- {kind: synth, name: g, recipe: /nowhere.yaml, count: 3}\n", "field 'sources.0.recipe'"),
+    ],
+)
+def test_a_wrong_config_is_one_line_and_status_2(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "config.yaml").write_text(text.replace("PATH", "/nowhere"))
+    command = [sys.executable, "-m", "pipeline", "run", str(tmp_path / "config.yaml"), str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,49 @@
+"""Captions are counted in the tokens of the real tokenizer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer
+
+from model.tokenizer import write_tokenizer
+from pipeline.tokens import count_tokens, finish_captions, language
+
+TEXTS = [
+    "A smiling astronaut's space suit, in 1969!",
+    "请在背景上显示“春眠不觉晓”，字号 48。\n\n第二行",
+    "  spaces   and\ttabs \r\n ÜBER naïve 日本語 한국어 🙂",
+    "de\u0301compose\u0301",
+    "",
+]
+
+
+def test_counts_are_those_of_the_checkpoint_s_tokenizer(tmp_path: Path) -> None:
+    write_tokenizer(tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert count_tokens(TEXTS) == [len(tokenizer.encode(text, add_special_tokens=False)) for text in TEXTS]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A cat on a mat", "en"),
+        ("一只猫坐在垫子上", "zh"),
+        ("一只名叫 Tom 的猫", "zh"),
+        ("The sign says 出口 in red letters", "en"),
+        ("Кошка на коврике", "other"),
+        ("猫がいる", "other"),
+        ("2026", "other"),
+    ],
+)
+def test_language_goes_by_script(text: str, expected: str) -> None:
+    assert language(text) == expected
+
+
+def test_flat_columns_count_valid_captions_only() -> None:
+    given = [{"text": "A cat", "source": "raw"}, {"text": "一只猫", "source": "raw"}, {"text": "x", "invalid": "S3"}]
+    row = finish_captions(given)
+    assert (row["n_captions"], row["caption_languages"]) == (2, "en+zh")
+    assert [c["tokens"] for c in row["captions"]] == count_tokens(["A cat", "一只猫", "x"])
+    assert finish_captions([]) == {"captions": [], "n_captions": 0, "caption_languages": None}
