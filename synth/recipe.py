@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ class RecipeConfig:
         for name in ("fonts", "canvases", "contents"):
             if not getattr(self, name):
                 raise ValueError(f"{name} must hold at least one entry")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
+            raise ValueError(f"name must be of letters, digits, '_', '.', '-', found '{self.name}'")
         if self.seed < 0 or self.attempts < 1:
             raise ValueError(f"seed must be at least 0 and attempts at least 1, found {self.seed} and {self.attempts}")
         known = {corpus.name for corpus in self.corpora}
@@ -169,7 +172,7 @@ class Recipe:
             text_language=text.language,
             text_level=_level(text, drawing.block),
             captions=describe(text.text, text.language, ground, color, hand, config.captions, rng),
-            regions=regions(drawing.block),
+            regions=regions(drawing.block, one_word=text.unit == "item"),
             license=license_,
             parents=[drawing.font.id, corpus],
             discarded=drawing.attempt,

@@ -12,14 +12,16 @@ from synth.layout import Block, Line, PlacedGlyph, union
 from synth.sample import Level, Region
 
 
-def regions(block: Block) -> list[Region]:
+def regions(block: Block, one_word: bool = False) -> list[Region]:
     """Glyphs, then words, lines, and paragraphs where there are several lines.
 
-    Words are runs between spaces that hold no Han character; Chinese is written without word borders, so it
-    has none.
+    Words are runs between spaces that hold no Han character. Chinese is written without word borders, so it has
+    none, unless the caller knows that the whole text is ``one_word``.
     """
     glyphs = [_region(g.text, g.ink, "glyph") for line in block.lines for g in _merged(line) if g.ink]
     words = [word for line in block.lines for word in _words(line)]
+    if one_word and not words and len(glyphs) > 1:
+        words = [_region(line.text, line.box, "word") for line in block.lines]
     lines = [_region(line.text, line.box, "line") for line in block.lines]
     return glyphs + words + lines + (_paragraphs(block.lines) if len(block.lines) > 1 else [])
 

@@ -11,14 +11,15 @@ from PIL import Image
 
 from configs.errors import command
 from synth.__main__ import main
-from tests.synth.common import GLYPHS
+from tests.synth.common import GLYPHS, recipe
 
 
 def test_preview_writes_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "sheet.png"
     assert command(main, ["preview", GLYPHS, str(out), "--count", "10", "--columns", "5"]) == 0
     with Image.open(out) as sheet:
-        assert sheet.size == (8 + 5 * 136, 8 + 2 * 72)
+        cell = [max(recipe(GLYPHS).render(i).image.size[axis] for i in range(10)) + 8 for axis in (0, 1)]
+        assert sheet.size == (8 + 5 * cell[0], 8 + 2 * cell[1])
     assert "10 samples of recipe glyphs" in capsys.readouterr().out
 
 

@@ -108,6 +108,15 @@ def test_text_of_the_regions_is_the_text_of_the_sample_in_reading_order() -> Non
             assert [r.text for r in by_level["word"]] == sample.text.split()
 
 
+def test_a_chinese_word_alone_has_a_word_region_and_a_single_character_has_none() -> None:
+    words = recipe(PURE, "contents=[{kind: word, languages: {zh: 1}, length: [2, 4]}]")
+    for index in range(20):
+        sample = words.render(index)
+        assert [r.text for r in sample.regions if r.level == "word"] == [sample.text]
+    character = recipe(PURE, "contents=[{kind: charset, levels: [2]}]").render(0)
+    assert [r.level for r in character.regions] == ["glyph", "line"]
+
+
 def test_lines_do_not_overlap() -> None:
     for index in range(120):
         lines = [r.quad for r in recipe(PURE).render(index).regions if r.level == "line"]

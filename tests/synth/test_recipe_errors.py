@@ -35,6 +35,7 @@ from tests.synth.common import GLYPHS, PURE, recipe
         ("layout.line_spacing=[0.8, 1.2]", "lines overlap"),
         ("fonts.0.share=0", "share must be above 0"),
         ("fonts=[{file: qt/fonts, package: cv2, languages: [en, other]}]", "fonts: none is for language 'zh'"),
+        ("name=a b", "name must be of letters, digits"),
         ("seed=-1", "seed must be at least 0"),
     ],
 )
