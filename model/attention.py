@@ -1,11 +1,10 @@
 """Joint attention over packed samples: every sample attends to itself alone, [text, image] together.
 
-Two backends, chosen by device. Both take the stream [all text | all images] and give it back.
+    merge   two streams -> one, in the order of the layout (``joint.py``)
+    attend  varlen kernel on CUDA, rectangles of scaled_dot_product_attention elsewhere
+    part    the way back
 
-    CUDA  torch's varlen kernel over sample order: no padding, no mask
-    CPU   one rectangle if all samples are alike, else a few rectangles of like lengths (layout.groups)
-
-Shape suffixes: N tokens of both streams, M image tokens, B samples, H heads, D channels of a head.
+Shape suffixes: N text tokens, M image tokens, K tokens in joint order, H heads, D channels of a head.
 """
 
 from __future__ import annotations
@@ -14,64 +13,64 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.layout import Layout
+from model.joint import Joint, Queries
 
 
-def attend(q: Tensor, k_NHD: Tensor, v_NHD: Tensor, layout: Layout) -> Tensor:
-    """Attention within each sample.
+def merge(text_NHD: Tensor, image_MHD: Tensor, joint: Joint) -> Tensor:
+    """(K, H, D): both streams in joint order."""
+    if joint.every.order is None:
+        samples = joint.every.rectangles[0][0]
+        both = (text_NHD.unflatten(0, (samples, -1)), image_MHD.unflatten(0, (samples, -1)))
+        return torch.cat(both, dim=1).flatten(0, 1)
+    return torch.cat((text_NHD, image_MHD)).index_select(0, joint.every.order)
 
-    ``q`` is (N, H, D) or, when only the image's output is wanted, its image part (M, H, D); the result has q's shape.
+
+def part(x: Tensor, joint: Joint) -> tuple[Tensor, Tensor]:
+    """(K, ...) in joint order -> (N, ...) text and (M, ...) image."""
+    if joint.text_run is not None:
+        samples, run = joint.every.rectangles[0]
+        text, image = x.unflatten(0, (samples, run)).split((joint.text_run, run - joint.text_run), dim=1)
+        return text.flatten(0, 1), image.flatten(0, 1)
+    streams = x.index_select(0, joint.every.inverse)
+    text, image = streams.split((joint.n_text, streams.shape[0] - joint.n_text))
+    return text, image
+
+
+def reorder(x: Tensor, queries: Queries) -> Tensor:
+    """One stream into the order of ``queries``."""
+    return x if queries.order is None else x.index_select(0, queries.order)
+
+
+def restore(x: Tensor, queries: Queries) -> Tensor:
+    return x if queries.inverse is None else x.index_select(0, queries.inverse)
+
+
+def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: Queries, joint: Joint) -> Tensor:
+    """Attention within each sample; ``q`` is in the order of ``queries``, keys and values in ``joint.every``'s.
+
+    Returns q's shape with heads and channels flattened.
     """
-    image_only = q.shape[0] != k_NHD.shape[0]
-    if q.device.type == "cuda":
-        return _varlen(q, k_NHD, v_NHD, layout, image_only)
-    if layout.uniform:
-        return _rectangular(q, k_NHD, v_NHD, layout, image_only)
-    return _grouped(q, k_NHD, v_NHD, layout, image_only)
+    if joint.varlen:
+        return _varlen(q, k_KHD, v_KHD, queries, joint.every)
+    dtype = q.dtype
+    if q.device.type == "cpu":  # the backward of short sequences in bf16 takes 20 times as long as in fp32 there
+        q, k_KHD, v_KHD = (x.to(torch.promote_types(dtype, torch.float32)) for x in (q, k_KHD, v_KHD))
+    sizes, key_sizes = queries.rectangles, joint.every.rectangles
+    parts = zip(_cut(q, sizes), _cut(k_KHD, key_sizes), _cut(v_KHD, key_sizes), joint.masks, strict=True)
+    outs = [F.scaled_dot_product_attention(*qkv, attn_mask=mask) for *qkv, mask in parts]
+    flat = [out.transpose(1, 2).flatten(0, 1).flatten(1) for out in outs]
+    return (flat[0] if len(flat) == 1 else torch.cat(flat)).to(dtype)
 
 
-def _varlen(q: Tensor, k_NHD: Tensor, v_NHD: Tensor, layout: Layout, image_only: bool) -> Tensor:
+def _cut(x_KHD: Tensor, sizes: tuple[tuple[int, int], ...]) -> list[Tensor]:
+    """Rectangles (G, H, S, D)."""
+    parts = x_KHD.split([g * s for g, s in sizes]) if len(sizes) > 1 else (x_KHD,)
+    return [x.unflatten(0, size).transpose(1, 2) for x, size in zip(parts, sizes, strict=True)]
+
+
+def _varlen(q: Tensor, k: Tensor, v: Tensor, queries: Queries, keys: Queries) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
-    if not image_only:
-        q = q[layout.joint_order]
-    starts, longest = (
-        (layout.cu_seqlens_image, layout.max_seqlen_image) if image_only else (layout.cu_seqlens, layout.max_seqlen)
-    )
-    k, v = k_NHD[layout.joint_order], v_NHD[layout.joint_order]
-    out = varlen_attn(q, k, v, starts, layout.cu_seqlens, longest, layout.max_seqlen)
+    out = varlen_attn(q, k, v, queries.cu_seqlens, keys.cu_seqlens, queries.longest, keys.longest)
     assert isinstance(out, Tensor)  # a tuple only when auxiliary outputs are asked for
-    return out if image_only else out[layout.joint_inverse]
-
-
-def _rectangular(q: Tensor, k_NHD: Tensor, v_NHD: Tensor, layout: Layout, image_only: bool) -> Tensor:
-    b, n_text = len(layout.text_lengths), layout.text_lengths[0]
-
-    def by_sample(x: Tensor) -> Tensor:
-        text, image = x[: layout.n_text], x[layout.n_text :]
-        return torch.cat((text.unflatten(0, (b, n_text)), image.unflatten(0, (b, -1))), dim=1)
-
-    q_BSHD = q.unflatten(0, (b, -1)) if image_only else by_sample(q)
-    out_BSHD = _sdpa(q_BSHD, by_sample(k_NHD), by_sample(v_NHD))
-    if image_only:
-        return out_BSHD.flatten(0, 1)
-    return torch.cat((out_BSHD[:, :n_text].flatten(0, 1), out_BSHD[:, n_text:].flatten(0, 1)))
-
-
-def _grouped(q: Tensor, k_NHD: Tensor, v_NHD: Tensor, layout: Layout, image_only: bool) -> Tensor:
-    outs = []
-    for group in layout.groups:
-        k, v = _take(k_NHD, group.index), _take(v_NHD, group.index)
-        q_group = _take(q, group.image_index) if image_only else _take(q, group.index)
-        outs.append(_sdpa(q_group, k, v, group.mask).flatten(0, 1))
-    return torch.cat(outs).index_select(0, layout.group_image_inverse if image_only else layout.group_inverse)
-
-
-def _take(x: Tensor, index: Tensor) -> Tensor:
-    return x.index_select(0, index.flatten()).unflatten(0, index.shape)
-
-
-def _sdpa(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
-    """(B, S, H, D) in and out."""
-    out = F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), attn_mask=mask)
-    return out.transpose(1, 2)
+    return out.flatten(1)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from configs import UserError
 from model.layout import PADDING_LIMIT
+from model.text_encoder import load_text_encoder
 
 # The T2I template of the released pipeline (report, figure 7).
 TEMPLATE = (
@@ -55,15 +56,15 @@ class Conditioner:
         too_long: Literal["error", "cut"] = "error",
     ) -> Conditioner:
         """From a pipeline folder with ``tokenizer/`` and ``text_encoder/``; ``dtype`` None keeps the stored one."""
-        from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
+        from transformers import Qwen2Tokenizer
 
         folder = Path(folder)
         for part in ("tokenizer", "text_encoder"):
             if not (folder / part).is_dir():
                 raise UserError(f"{folder}: has no folder {part}/; a diffusers folder of Qwen-Image is needed")
         tokenizer = Qwen2Tokenizer.from_pretrained(folder / "tokenizer")
-        encoder = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder / "text_encoder", dtype=dtype or "auto")
-        return cls(tokenizer, encoder.eval().requires_grad_(False).to(device), max_tokens, too_long)
+        encoder = load_text_encoder(folder / "text_encoder", dtype)
+        return cls(tokenizer, encoder.to(device), max_tokens, too_long)
 
     @property
     def dim(self) -> int:

@@ -12,7 +12,7 @@ from configs import UserError
 from model.checkpoint import save_schedule, save_transformer, write_index
 from model.config import ModelConfig
 from model.mmdit import MMDiT, MMDiTConfig
-from model.text_encoder import new_text_encoder
+from model.text_encoder import new_text_encoder, no_progress_bars
 from model.tokenizer import write_tokenizer
 from model.vae import ImageVAE, VAEConfig
 from model.vae_weights import load_image_vae, save_vae_folder
@@ -52,7 +52,9 @@ def init_folder(config: ModelConfig, out: str | Path, seed: int = 0, vae_file: s
     transformer = new_transformer(config.transformer, seed).to(dtype)
     save_transformer(transformer.state_dict(), config.transformer, out / "transformer")
     save_vae_folder(vae.to(dtype), out / "vae")
-    new_text_encoder(config.text_encoder, seed).to(dtype).save_pretrained(out / "text_encoder")
+    encoder = new_text_encoder(config.text_encoder, seed).to(dtype)
+    with no_progress_bars():
+        encoder.save_pretrained(out / "text_encoder")
     write_tokenizer(out / "tokenizer")
     save_schedule(config.scheduler, out)
     write_index(out)
@@ -66,7 +68,7 @@ def _vae(config: ModelConfig, seed: int, vae_file: str | None) -> ImageVAE:
         field = "--vae" if vae_file else "vae.weights"
         raise UserError(f"{field}: {path} does not exist; train one, or give vae.weights=null for random weights")
     vae = load_image_vae(path)
-    measured = {"latents_mean": vae.config.latents_mean, "latents_std": vae.config.latents_std}
-    if dataclasses.replace(config.vae.shape, **measured) != vae.config:
+    mean, std = vae.config.latents_mean, vae.config.latents_std  # measured when it was trained
+    if dataclasses.replace(config.vae.shape, latents_mean=mean, latents_std=std) != vae.config:
         raise UserError(f"{path}: was made with another shape than vae.shape: {vae.config}")
     return vae

@@ -8,16 +8,15 @@ Samples lie end to end in two streams, with nothing between them:
 Everything that depends on lengths is worked out here, on the CPU, together with the batch, so a
 training step never waits for the device to learn a shape:
 
-    rows        which line of a per-sample table (time modulation) a token reads
-    positions   MSRoPE coordinates (frame, height, width), per sample
-    cu_seqlens  where each joint sequence [text, image] of a sample starts
-    groups      samples of like length, padded to one rectangle, for attention without a varlen kernel
+    rows     which line of a per-sample table (time modulation) a token reads
+    joint    the two streams merged for attention, [text, image] sample by sample, with MSRoPE
+             coordinates (frame, height, width) in that order: see ``joint.py``
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Size = tuple[int, int]  # (h, w) in patches of 16 x 16 pixels
+from model.joint import Joint, make_joint
 
-# Ours: padding up to a quarter of a group costs less on a CPU than another attention call.
-PADDING_LIMIT = 1.25
+Size = tuple[int, int]  # (h, w) in patches of 16 x 16 pixels
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,6 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Some samples as a rectangle of joint sequences; indices point into the stream [all text | all images]."""
-
-    index: Tensor  # (G, S) int64; padding points at token 0
-    mask: Tensor | None  # (G, 1, 1, S) bool, True where a key is real; None when nothing is padded
-    image_index: Tensor  # (G, M) int64 into the image stream alone: the queries of the last block
-
-
-@dataclass(frozen=True)
 class Layout:
     """A packed batch of ``len(text_lengths)`` samples. All tensors live on one device; see the module docstring."""
 
@@ -58,20 +47,10 @@ class Layout:
     text_rows: Rows  # row = sample
     image_rows: Rows  # row = sample
     image_rows_zero_cond: Rows  # row = sample for target tokens, row B (time 0) for references
-    positions: Tensor  # (N_txt + N_img, 3) float32, in the order of the stream [all text | all images]
     target: Tensor  # (N_target,) int64: the target tokens within the image stream
     target_samples: Tensor  # (N_target,) int64: their samples
     target_lengths: tuple[int, ...]
-    joint_order: Tensor  # (N_txt + N_img,) int64: the stream [all text | all images] read sample by sample
-    joint_inverse: Tensor  # (N_txt + N_img,) int64: the way back
-    cu_seqlens: Tensor  # (B + 1,) int32
-    cu_seqlens_image: Tensor  # (B + 1,) int32: image tokens alone
-    max_seqlen: int
-    max_seqlen_image: int
-    uniform: bool  # every sample has the same text length and the same number of image tokens
-    groups: tuple[Group, ...]
-    group_inverse: Tensor  # (N_txt + N_img,) int64: place of each token among the groups' flattened rectangles
-    group_image_inverse: Tensor  # (N_img,) int64: the same for the groups' image queries
+    joint: Joint
 
     @property
     def n_text(self) -> int:
@@ -89,11 +68,12 @@ class Layout:
         return _map(self, Tensor.pin_memory)
 
 
-def make_layout(text_lengths: Sequence[int], images: Sequence[Sequence[Size]]) -> Layout:
+def make_layout(text_lengths: Sequence[int], images: Sequence[Sequence[Size]], varlen: bool = False) -> Layout:
     """Lay out a batch.
 
     ``text_lengths[i]`` tokens of text and the images ``images[i]`` as (h, w) in patches (pixels / 16):
-    the target first, then the references. Raises ValueError naming the sample for an empty text or image.
+    the target first, then the references. ``varlen``: for the CUDA kernel, else for any device.
+    Raises ValueError naming the sample for an empty text or image.
     """
     _check(text_lengths, images)
     texts = np.asarray(text_lengths, dtype=np.int64)
@@ -102,29 +82,16 @@ def make_layout(text_lengths: Sequence[int], images: Sequence[Sequence[Size]]) -
     samples = np.arange(len(texts))
     image_samples = np.repeat(samples, image_lengths)
     in_target = np.concatenate([np.arange(n) < s[0][0] * s[0][1] for n, s in zip(image_lengths, sizes, strict=True)])
-    order, lengths = _joint_order(texts, image_lengths), texts + image_lengths
-    uniform = bool((texts == texts[0]).all() and (image_lengths == image_lengths[0]).all())
-    groups, group_inverse, group_image_inverse = _groups(texts, image_lengths)
     return Layout(
-        text_lengths=tuple(int(n) for n in texts),
+        text_lengths=tuple(texts.tolist()),
         images=tuple(tuple(sample) for sample in sizes),
         text_rows=_rows(np.repeat(samples, texts), texts, len(texts)),
         image_rows=_rows(image_samples, image_lengths, len(texts)),
         image_rows_zero_cond=_rows(np.where(in_target, image_samples, len(texts)), None, len(texts) + 1),
-        positions=torch.from_numpy(_positions(texts, sizes)),
         target=torch.from_numpy(np.flatnonzero(in_target)),
         target_samples=torch.from_numpy(image_samples[in_target]),
         target_lengths=tuple(s[0][0] * s[0][1] for s in sizes),
-        joint_order=torch.from_numpy(order),
-        joint_inverse=torch.from_numpy(np.argsort(order)),
-        cu_seqlens=_cumulative(lengths),
-        cu_seqlens_image=_cumulative(image_lengths),
-        max_seqlen=int(lengths.max()),
-        max_seqlen_image=int(image_lengths.max()),
-        uniform=uniform,
-        groups=groups,
-        group_inverse=group_inverse,
-        group_image_inverse=group_image_inverse,
+        joint=make_joint(texts, image_lengths, _positions(texts, sizes), varlen),
     )
 
 
@@ -155,6 +122,7 @@ def _check(text_lengths: Sequence[int], images: Sequence[Sequence[Size]]) -> Non
 
 
 def _positions(texts: np.ndarray, sizes: list[list[Size]]) -> np.ndarray:
+    """(N_txt + N_img, 3) in the order [all text | all images]."""
     text = [
         np.repeat(np.arange(start, start + n, dtype=np.float32)[:, None], 3, axis=1)
         for n, start in zip(texts, (text_start(sample) for sample in sizes), strict=True)
@@ -168,64 +136,7 @@ def _rows(ids: np.ndarray, lengths: np.ndarray | None, count: int) -> Rows:
     return Rows(torch.from_numpy(ids), count, int(lengths[0]) if lengths is not None and same else None)
 
 
-def _cumulative(lengths: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
-
-
-def _joint_order(texts: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Indices into [all text | all images] that read it as [text 0, image 0, text 1, image 1, ...]."""
-    return np.concatenate(_joint_sequences(texts, images))
-
-
-def _joint_sequences(texts: np.ndarray, images: np.ndarray) -> list[np.ndarray]:
-    text_starts, image_starts = np.cumsum(texts) - texts, np.cumsum(images) - images + texts.sum()
-    return [
-        np.concatenate([np.arange(t, t + n), np.arange(i, i + m)])
-        for t, n, i, m in zip(text_starts, texts, image_starts, images, strict=True)
-    ]
-
-
-def _groups(texts: np.ndarray, images: np.ndarray) -> tuple[tuple[Group, ...], Tensor, Tensor]:
-    """Rectangles of joint sequences, and where each token ended up in them."""
-    sequences = _joint_sequences(texts, images)
-    inverse, image_inverse = np.zeros(int(texts.sum() + images.sum()), np.int64), np.zeros(int(images.sum()), np.int64)
-    groups, offset, image_offset = [], 0, 0
-    for members in _like_lengths(texts + images):
-        index = _rectangle([sequences[i] for i in members])
-        image_index = _rectangle([sequences[i][texts[i] :] - texts.sum() for i in members])
-        lengths = np.array([len(sequences[i]) for i in members])
-        real = np.arange(index.shape[1]) < lengths[:, None]
-        image_real = np.arange(image_index.shape[1]) < images[members][:, None]
-        inverse[index[real]] = offset + np.flatnonzero(real)
-        image_inverse[image_index[image_real]] = image_offset + np.flatnonzero(image_real)
-        offset, image_offset = offset + index.size, image_offset + image_index.size
-        mask = None if real.all() else torch.from_numpy(real[:, None, None, :])
-        groups.append(Group(torch.from_numpy(index), mask, torch.from_numpy(image_index)))
-    return tuple(groups), torch.from_numpy(inverse), torch.from_numpy(image_inverse)
-
-
-def _like_lengths(lengths: np.ndarray) -> list[list[int]]:
-    """Samples from short to long, cut where padding to the longest would exceed PADDING_LIMIT."""
-    parts: list[list[int]] = []
-    total = 0
-    for i in np.argsort(lengths, kind="stable"):
-        total += int(lengths[i])
-        if parts and (len(parts[-1]) + 1) * lengths[i] <= PADDING_LIMIT * total:
-            parts[-1].append(int(i))
-        else:
-            parts.append([int(i)])
-            total = int(lengths[i])
-    return parts
-
-
-def _rectangle(sequences: list[np.ndarray]) -> np.ndarray:
-    out = np.zeros((len(sequences), max(len(s) for s in sequences)), np.int64)
-    for row, sequence in zip(out, sequences, strict=True):
-        row[: len(sequence)] = sequence
-    return out
-
-
-def _map(value: Any, move: Any) -> Any:
+def _map(value: Any, move: Callable[[Tensor], Tensor]) -> Any:
     """``move`` applied to every tensor inside nested frozen dataclasses and tuples of them."""
     if isinstance(value, Tensor):
         return move(value)

@@ -21,7 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.attention import attend
+from model.attention import attend, merge, part, reorder, restore
+from model.joint import Joint
 from model.layout import Layout, Rows
 from model.modulation import add_gated, by_row, modulate
 from model.rope import rope_table, rotate
@@ -87,9 +88,10 @@ class MMDiT(nn.Module):
         time_RD = time_BD
         if self.config.zero_cond_t:  # one more row, of time 0, for the references
             time_RD = torch.cat((time_BD, self.time_text_embed(sigma_B.new_zeros(1))))
-        rope = rope_table(layout.positions, self.config.axes_dims_rope)
+        axes, joint = self.config.axes_dims_rope, layout.joint
+        ropes = (rope_table(joint.every.positions, axes), rope_table(joint.image.positions, axes))
         for block in self.transformer_blocks:
-            x_image, x_text = block(x_image, x_text, time_RD, time_BD, rope, layout, image_rows)
+            x_image, x_text = block(x_image, x_text, time_RD, time_BD, ropes, layout, image_rows)
         x_image = _flat(x_image, image_rows)
         return _flat(self.proj_out(self.norm_out(x_image, time_BD, layout.image_rows)), layout.image_rows)
 
@@ -120,7 +122,7 @@ class Block(nn.Module):
         text: Tensor,  # (T, D)
         time_RD: Tensor,
         time_BD: Tensor,
-        rope: Tensor,
+        ropes: tuple[Tensor, Tensor],
         layout: Layout,
         image_rows: Rows,
     ) -> tuple[Tensor, Tensor]:
@@ -130,7 +132,7 @@ class Block(nn.Module):
 
         normed = modulate(image, shift1, scale1, image_rows)
         txt_normed = modulate(text, txt_shift1, txt_scale1, text_rows)
-        attended, txt_attended = self.attn(normed, txt_normed, rope, layout, image_only=self.last)
+        attended, txt_attended = self.attn(normed, txt_normed, ropes, layout.joint, image_only=self.last)
 
         image = add_gated(image, attended.view_as(image), gate1, image_rows)
         image = add_gated(image, self.img_mlp(modulate(image, shift2, scale2, image_rows)), gate2, image_rows)
@@ -156,21 +158,24 @@ class JointAttention(nn.Module):
         self.to_add_out = nn.Linear(d, d)
 
     def forward(
-        self, image: Tensor, text: Tensor, rope: Tensor, layout: Layout, image_only: bool
+        self, image: Tensor, text: Tensor, ropes: tuple[Tensor, Tensor], joint: Joint, image_only: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Normed streams (T, D) -> attention's output for the image (M, D) and, unless ``image_only``, the text (N, D)."""
-        n = layout.n_text
-        q = self.norm_q(self._heads(self.to_q(image)))
-        k = torch.cat(
-            (self.norm_added_k(self._heads(self.add_k_proj(text))), self.norm_k(self._heads(self.to_k(image))))
-        )
-        v = torch.cat((self._heads(self.add_v_proj(text)), self._heads(self.to_v(image))))
+        """Normed streams (T, D) -> attention's output for the image (M, D) and, unless ``image_only``, the text (N, D).
+
+        ``ropes``: the tables for all tokens in joint order and for the image's queries alone.
+        """
+        rope, rope_image = ropes
+        q_image = self.norm_q(self._heads(self.to_q(image)))
+        k_text = self.norm_added_k(self._heads(self.add_k_proj(text)))
+        k = rotate(merge(k_text, self.norm_k(self._heads(self.to_k(image))), joint), rope)
+        v = merge(self._heads(self.add_v_proj(text)), self._heads(self.to_v(image)), joint)
         if image_only:
-            out_MD = attend(rotate(q, rope[n:]), rotate(k, rope), v, layout).flatten(1)
-            return self.to_out[0](out_MD), None
-        q = torch.cat((self.norm_added_q(self._heads(self.add_q_proj(text))), q))
-        out = attend(rotate(q, rope), rotate(k, rope), v, layout).flatten(1)
-        return self.to_out[0](out[n:]), self.to_add_out(out[:n])
+            q = rotate(reorder(q_image, joint.image), rope_image)
+            return self.to_out[0](restore(attend(q, k, v, joint.image, joint), joint.image)), None
+        q_text = self.norm_added_q(self._heads(self.add_q_proj(text)))
+        q = rotate(merge(q_text, q_image, joint), rope)
+        text, image = part(attend(q, k, v, joint.every, joint), joint)
+        return self.to_out[0](image), self.to_add_out(text)
 
     def _heads(self, x: Tensor) -> Tensor:
         """(T, H * D) -> (tokens, H, D)."""

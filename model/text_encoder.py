@@ -6,7 +6,10 @@ weights, frozen too: random features of the prompt are enough to learn a small v
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -105,3 +108,26 @@ def new_text_encoder(config: TextEncoderConfig, seed: int) -> Qwen2_5_VLForCondi
         torch.manual_seed(seed)
         encoder = Qwen2_5_VLForConditionalGeneration(transformers_config(config))
     return encoder.eval().requires_grad_(False)
+
+
+def load_text_encoder(folder: Path, dtype: torch.dtype | None = None) -> Qwen2_5_VLForConditionalGeneration:
+    """The encoder of ``folder``, frozen; ``dtype`` None keeps the stored one."""
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    with no_progress_bars():
+        encoder = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype or "auto")
+    return encoder.eval().requires_grad_(False)
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """transformers draws a bar for every file it reads or writes; ours are enough."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
