@@ -108,6 +108,30 @@ def test_text_of_the_regions_is_the_text_of_the_sample_in_reading_order() -> Non
             assert [r.text for r in by_level["word"]] == sample.text.split()
 
 
+def test_ink_that_leaves_its_em_box_is_never_cut() -> None:
+    """Accents above and tails below the em box, at sizes that leave no room to spare."""
+    tight = recipe(
+        GLYPHS, "contents=[{kind: charset, characters: ÅẪĝjǺ|Q}]", "layout={size: [40, 62], margin: 0.0, jitter: 9}"
+    )
+    for index in range(70):
+        drawing = drawn(tight, index)
+        box = ink_box(drawing.canvas, drawing.block)
+        assert box is not None
+        assert min(box[0], box[1]) >= 1, drawing.text
+        assert box[2] <= drawing.canvas[0] - 1, drawing.text
+        assert box[3] <= drawing.canvas[1] - 1, drawing.text
+
+
+def test_pens_advance_as_the_font_says() -> None:
+    for index in range(40):
+        drawing = drawn(recipe(PURE, "contents=[{kind: paragraph}]"), index)
+        face, size = drawing.block.face, drawing.block.size
+        for line in drawing.block.lines:
+            shaped = face.shape(line.text, drawing.text.language)
+            width = sum(g.advance for g in shaped[:-1]) * size
+            assert line.glyphs[-1].x - line.glyphs[0].x == pytest.approx(width, abs=0.02 * size)
+
+
 def test_a_chinese_word_alone_has_a_word_region_and_a_single_character_has_none() -> None:
     words = recipe(PURE, "contents=[{kind: word, languages: {zh: 1}, length: [2, 4]}]")
     for index in range(20):
