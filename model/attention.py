@@ -31,7 +31,7 @@ def part(x: Tensor, joint: Joint) -> tuple[Tensor, Tensor]:
         samples, run = joint.every.rectangles[0]
         text, image = x.unflatten(0, (samples, run)).split((joint.text_run, run - joint.text_run), dim=1)
         return text.flatten(0, 1), image.flatten(0, 1)
-    streams = x.index_select(0, joint.every.inverse)
+    streams = restore(x, joint.every)
     text, image = streams.split((joint.n_text, streams.shape[0] - joint.n_text))
     return text, image
 
@@ -56,8 +56,8 @@ def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: Queries, joint: Joi
     if q.device.type == "cpu":  # the backward of short sequences in bf16 takes 20 times as long as in fp32 there
         q, k_KHD, v_KHD = (x.to(torch.promote_types(dtype, torch.float32)) for x in (q, k_KHD, v_KHD))
     sizes, key_sizes = queries.rectangles, joint.every.rectangles
-    parts = zip(_cut(q, sizes), _cut(k_KHD, key_sizes), _cut(v_KHD, key_sizes), joint.masks, strict=True)
-    outs = [F.scaled_dot_product_attention(*qkv, attn_mask=mask) for *qkv, mask in parts]
+    rectangles = zip(_cut(q, sizes), _cut(k_KHD, key_sizes), _cut(v_KHD, key_sizes), joint.masks, strict=True)
+    outs = [F.scaled_dot_product_attention(*qkv_mask) for qkv_mask in rectangles]
     flat = [out.transpose(1, 2).flatten(0, 1).flatten(1) for out in outs]
     return (flat[0] if len(flat) == 1 else torch.cat(flat)).to(dtype)
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from configs import UserError
-from model.layout import PADDING_LIMIT
+from model.joint import PADDING_LIMIT
 from model.text_encoder import load_text_encoder
 
 # The T2I template of the released pipeline (report, figure 7).
@@ -63,7 +63,7 @@ class Conditioner:
             if not (folder / part).is_dir():
                 raise UserError(f"{folder}: has no folder {part}/; a diffusers folder of Qwen-Image is needed")
         tokenizer = Qwen2Tokenizer.from_pretrained(folder / "tokenizer")
-        encoder = load_text_encoder(folder / "text_encoder", dtype)
+        encoder: Any = load_text_encoder(folder / "text_encoder", dtype)
         return cls(tokenizer, encoder.to(device), max_tokens, too_long)
 
     @property
