@@ -1,0 +1,195 @@
+"""Puts RUN/report.html together: read the tables, compute each part, take the pictures, fill the template.
+
+read_run ──> funnel, reasons, coverage, balance, scores ┐
+         ──> choose ──> shelf.fetch ──> pictures        ├──> templates/report.html.j2
+train/   ──> training                                   ┘
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from configs import UserError
+from pipeline.report import balance, choose, coverage, funnel, reasons, scores, shelf, training
+from pipeline.report.files import list_files, next_commands
+from pipeline.report.page import number, percent, write_page
+from pipeline.report.pictures import Picture, picture
+from pipeline.report.tables import RunTables, read_run
+
+SAMPLE_EDGE, EXAMPLE_EDGE, PAIR_EDGE = 480, 160, 240
+"""Longer side in px of the copies inside the page (ours): together they stay at a few MB."""
+
+CONTENTS = (
+    ("funnel", "Funnel"),
+    ("timing", "Time"),
+    ("samples", "Samples"),
+    ("reasons", "Reasons"),
+    ("failures", "Failures"),
+    ("duplicates", "Duplicates"),
+    ("text", "Text"),
+    ("balance", "Balance"),
+    ("scores", "Scores"),
+    ("training", "Training"),
+    ("files", "Files"),
+)
+
+
+@dataclass(frozen=True)
+class Card:
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture of the gallery with its caption and a few words about it."""
+
+    picture: Picture
+    caption: str
+    tags: list[str]
+
+
+def write_report(run: Path, train: Path | None = None, extra: Mapping[str, Any] | None = None) -> Path:
+    """Write ``run/report.html`` and return its path.
+
+    ``train``: folder of a training on this run's dataset; by default ``run/train`` where it exists.
+    ``extra``: overrides fields of ``run/summary.json`` (``seconds``: step -> seconds, ``title``).
+    Raises UserError when ``run`` or ``train`` holds no such thing.
+    """
+    run = Path(run)
+    tables = read_run(run)
+    if train is not None and not Path(train).is_dir():
+        raise UserError(f"--train '{train}': no folder is there; `python -m trainer fit` makes one")
+    summary = _summary(run) | dict(extra or {})
+    context = {
+        **_numbers(tables, summary),
+        **_pictures(tables),
+        "training": training.read(Path(train) if train else run / "train", run / "dataset", summary),
+        "files": list_files(run),
+        "commands": next_commands(run),
+        "config_text": yaml.safe_dump(tables.config, sort_keys=False, allow_unicode=True) if tables.config else "",
+    }
+    return write_page(run / "report.html", "report.html.j2", context)
+
+
+def _numbers(tables: RunTables, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything of the page that is no picture."""
+    kept, rows = tables.kept, tables.rows
+    steps = funnel.funnel(rows, tables.inputs, tables.failed)
+    told = reasons.reasons(rows, tables.rules)
+    seconds = [(name, float(value)) for name, value in (summary.get("seconds") or {}).items()]
+    parts = {
+        "title": summary.get("title") or f"Glyphmill run: {tables.path.resolve().name}",
+        "lead": _lead(tables),
+        "cards": _cards(steps),
+        "funnel": steps,
+        "decided": tables.decided,
+        "seconds": seconds,
+        "seconds_most": max((value for _, value in seconds), default=0.0) or 1.0,
+        "seconds_total": sum(value for _, value in seconds),
+        "active_reasons": [r for r in told if r.stopped],
+        "idle_reasons": [r for r in told if not r.stopped],
+        "failure_groups": reasons.failure_groups(tables.failures),
+        "duplicates": rows["duplicate_of"].count(),
+        "languages": coverage.distribution(kept, "text_language"),
+        "text_levels": coverage.distribution(kept, "text_level"),
+        "kept_count": len(kept),
+        "coverage": coverage.coverage(coverage.count_characters(kept["text"]), coverage.tables()),
+        "shade_labels": coverage.shade_labels(),
+        "balance": balance.balance(kept),
+        "scores": scores.score_charts(rows, tables.rules),
+        "footer": f"Written by glyphmill on {time.strftime('%Y-%m-%d %H:%M')}.",
+    }
+    return parts | {"contents": [item for item in CONTENTS if item[0] != "timing" or seconds]}
+
+
+def _pictures(tables: RunTables) -> dict[str, Any]:
+    """The pictures of the page, taken from their files in one go."""
+    fragments = shelf.visible_fragments(tables.rows["fragment"])
+    near = tables.rows.filter(pl.col("fragment").is_in(fragments))
+    kept = near.filter(pl.col("stage_to") >= pl.col("stage_from"))
+    lanes = {
+        "real_samples": choose.samples(kept, made=False, count=choose.REAL_SAMPLES),
+        "made_samples": choose.samples(kept, made=True, count=choose.MADE_SAMPLES),
+    }
+    told = [r for r in reasons.reasons(near, tables.rules) if r.stopped]
+    pairs = choose.twins(near, choose.PAIRS)
+    ids = {
+        *(i for lane in lanes.values() for i in lane),
+        *(example.id for reason in told for example in reason.examples),
+        *(i for pair in pairs for i in pair),
+    }
+    chosen = near.filter(pl.col("id").is_in(sorted(ids)))
+    found = shelf.fetch(tables.path, dict(chosen.select("id", "fragment").iter_rows()))
+    facts = {row["id"]: row for row in chosen.iter_rows(named=True)}
+    shown = {name: [_sample(found[i], facts[i]) for i in lane] for name, lane in lanes.items()}
+    levels = {level for lane in shown.values() for item in lane for level in item.picture.levels}
+    examples = {
+        r.name: [(picture(found[e.id] | {"text_regions": None}, EXAMPLE_EDGE), e.value) for e in r.examples]
+        for r in told
+    }
+    return {
+        **shown,
+        "levels": [level for level in ("paragraph", "line", "word", "glyph") if level in levels],
+        "reason_pictures": examples,
+        "pairs": [[picture(found[i] | {"text_regions": None}, PAIR_EDGE) for i in pair] for pair in pairs],
+    }
+
+
+def _sample(row: Mapping[str, Any], facts: Mapping[str, Any]) -> Sample:
+    captions: Sequence[Mapping[str, Any]] = row.get("captions") or ()
+    valid = [c["text"] for c in captions if not c.get("invalid")]
+    return Sample(picture(row, SAMPLE_EDGE), valid[0] if valid else "", _tags(facts))
+
+
+def _tags(facts: Mapping[str, Any]) -> list[str]:
+    language, level = facts.get("text_language"), facts.get("text_level")
+    tags = [] if language in (None, "none") else [f"text: {language}, {coverage.level_name(level)}"]
+    if facts.get("recipe"):
+        tags.append(f"recipe {facts['recipe']}")
+    if facts.get("ocr_score") is not None:
+        tags.append(f"read with confidence {facts['ocr_score']:.2f}")
+    if facts.get("stage_to") is not None:
+        tags.append(f"S{facts['stage_from']}–S{facts['stage_to']}")
+    return tags
+
+
+def _lead(tables: RunTables) -> str:
+    sources = [str(source.get("name")) for source in tables.config.get("sources") or ()]
+    stamp = max((p.stat().st_mtime for p in (tables.path / "decisions").glob("*.parquet")), default=None)
+    when = time.strftime(", decided %Y-%m-%d %H:%M", time.localtime(stamp)) if stamp else ", not decided yet"
+    return f"{number(sum(tables.inputs))} inputs from {', '.join(sources) or 'no source'}{when}."
+
+
+def _cards(steps: funnel.Funnel) -> list[Card]:
+    last = steps.steps[-1]
+    reach = last.real.count + last.made.count
+    share = percent(steps.kept / steps.inputs) if steps.inputs else "–"
+    return [
+        Card("Inputs", number(steps.inputs), f"{number(steps.steps[0].made.count)} of them rendered"),
+        Card("Kept", number(steps.kept), f"{share} of the inputs"),
+        Card("Good to S7", number(reach), "pass every stage"),
+        Card("Stopped", number(steps.rejected), "before their first stage"),
+        Card("Failed", number(steps.failed), "could not be read or judged"),
+        Card("Rendered text", number(steps.made_kept), "kept, with exact boxes"),
+    ]
+
+
+def _summary(run: Path) -> dict[str, Any]:
+    path = run / "summary.json"
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,131 @@
+"""Which characters the visible texts of kept pictures hold, and how often.
+
+Han characters are told by the three levels of the Table of General Standard Chinese Characters
+(3,500 / 3,000 / 1,605 characters, the 8,105 that the report's ChineseWord benchmark draws from).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.schema import TEXT_LEVELS
+
+COLUMNS = {1: 100, 2: 100, 3: 100}
+"""Cells per row of the map of a level."""
+
+SHADES = (0, 1, 3, 10, 30)
+"""Lower limits of the shades of the map; shade 0 is: never seen."""
+
+
+@dataclass(frozen=True)
+class LevelMap:
+    """One level: a cell per character in the table's order. ``shades[i]`` is an SVG path of the cells of shade i."""
+
+    level: int
+    characters: int
+    seen: int
+    columns: int
+    rows: int
+    shades: list[str]
+
+    @property
+    def share(self) -> float:
+        return self.seen / self.characters
+
+
+@dataclass(frozen=True)
+class Coverage:
+    levels: list[LevelMap]
+    most: list[tuple[str, int]]
+    least: list[tuple[str, int]]
+    occurrences: int
+    distinct: int
+    outside: int
+    """Distinct characters that are neither among the 8,105 nor ASCII."""
+
+    @property
+    def seen(self) -> int:
+        return sum(level.seen for level in self.levels)
+
+
+def count_characters(texts: Iterable[str | None]) -> Counter[str]:
+    """Occurrences of every visible character (no white space) over all texts."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text or "")
+    for blank in [c for c in counts if c.isspace()]:
+        del counts[blank]
+    return counts
+
+
+def coverage(counts: Counter[str], tables: dict[int, Sequence[str]], examples: int = 24) -> Coverage:
+    """How ``counts`` cover ``tables`` (level -> its characters); most and least frequent of those seen."""
+    levels = [_level_map(level, table, counts) for level, table in tables.items()]
+    known = {c for table in tables.values() for c in table}
+    ordered = sorted(((c, n) for c, n in counts.items() if c in known), key=lambda pair: (-pair[1], pair[0]))
+    outside = sum(c not in known and ord(c) > 127 for c in counts)
+    least = [pair for pair in ordered[::-1] if pair not in ordered[:examples]][:examples]
+    return Coverage(levels, ordered[:examples], least, sum(counts.values()), len(counts), outside)
+
+
+def _level_map(level: int, table: Sequence[str], counts: Counter[str]) -> LevelMap:
+    columns = COLUMNS.get(level, 100)
+    cells: list[list[str]] = [[] for _ in SHADES]
+    for index, character in enumerate(table):
+        shade = sum(counts[character] >= limit for limit in SHADES) - 1
+        cells[shade].append(f"M{index % columns} {index // columns}h1v1h-1z")
+    seen = sum(counts[c] > 0 for c in table)
+    return LevelMap(level, len(table), seen, columns, -(-len(table) // columns), ["".join(c) for c in cells])
+
+
+@dataclass(frozen=True)
+class Part:
+    """One value of a distribution; ``real`` and ``made`` pictures."""
+
+    label: str
+    real: int
+    made: int
+
+
+def distribution(rows: pl.DataFrame, column: str) -> list[Part]:
+    """Pictures by value of ``column``, most first (text levels in their own order); null is told as such."""
+    counted: dict[object, list[int]] = {}
+    for value, made, count in rows.group_by([column, "made"]).len().iter_rows():
+        counted.setdefault(value, [0, 0])[int(made)] += count
+    if column == "text_level":
+        order = sorted(counted, key=lambda v: (v is None, v))
+    else:
+        order = sorted(counted, key=lambda v: (-sum(counted[v]), str(v)))
+    return [Part(_label(column, value), *counted[value]) for value in order]
+
+
+def _label(column: str, value: object) -> str:
+    if value is None:
+        return "unknown"
+    return level_name(value) if column == "text_level" and isinstance(value, int) else str(value)
+
+
+def level_name(level: int | None) -> str:
+    """Words for a ``text_level``; a number that this code does not know stays a number."""
+    if level is None:
+        return "unknown"
+    return TEXT_LEVELS[level] if 0 <= level < len(TEXT_LEVELS) else str(level)
+
+
+def shade_labels() -> list[str]:
+    """Words for ``SHADES``."""
+    labels = ["never"]
+    for low, above in zip(SHADES[1:], [*SHADES[2:], None], strict=True):
+        labels.append(f"{low} and more" if above is None else str(low) if above == low + 1 else f"{low} to {above - 1}")
+    return labels
+
+
+def tables() -> dict[int, Sequence[str]]:
+    """Level -> its characters, in the table's order."""
+    from synth.corpus import levels_characters
+
+    return {level: levels_characters((level,)) for level in (1, 2, 3)}

@@ -1,0 +1,114 @@
+"""From a template and data to one HTML file that needs nothing else: style and pictures are inside it.
+
+Everything that comes from data is escaped by the template engine. Characters that a browser would
+not show, or that turn the direction of what follows, are replaced before (``clean``): names of
+files and captions come from strangers.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+TEMPLATES = Path(__file__).parent / "templates"
+_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
+"""Unicode categories of characters that are not shown as themselves."""
+_KEPT = "\n\u200d"
+"""Newlines, and the joiner inside of emoji."""
+
+
+def write_page(path: Path, template: str, context: dict[str, Any]) -> Path:
+    """Fill ``template`` with ``context`` and put it at ``path`` in one step. Raises OSError."""
+    html = _environment().get_template(template).render(context)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(html, encoding="utf-8", errors="replace")
+    temporary.replace(path)
+    return path
+
+
+def clean(value: object, limit: int = 600) -> str:
+    """Text from data without unseen characters (newlines stay), cut to ``limit`` characters."""
+    text = str(value)
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    shown = (c if c in _KEPT or unicodedata.category(c) not in _UNSEEN else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(shown)
+
+
+def name_of(uri: str) -> str:
+    """The last part of a uri as a person reads it; bytes that are no UTF-8 become replacement
+    characters. A rendered picture is called by its recipe and index."""
+    if match := re.fullmatch(r"(.+)@[0-9a-f]+/(\d+)", uri):  # recipe, its digest, index
+        return clean(f"{match[1]} #{match[2]}", 80)
+    return clean(unquote(uri.rstrip("/").rsplit("/", 1)[-1], errors="replace") or uri, 80)
+
+
+def slug(name: str) -> str:
+    """A name as part of an element's id."""
+    return re.sub(r"[^\w.-]+", "-", name)
+
+
+def number(value: float | None) -> str:
+    """1234567 as 1,234,567; a fraction with three significant digits; a dash for nothing."""
+    if value is None:
+        return "–"
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def percent(part: float, digits: int = 1) -> str:
+    """0.123 as 12.3 %; what is not nothing is never shown as nothing."""
+    limit = 10.0**-digits
+    if 0 < 100 * part < limit:
+        return f"< {limit:g} %"
+    return f"{100 * part:.{digits}f} %"
+
+
+def duration(seconds: float) -> str:
+    """4.2 s, 3 min 10 s, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(octets: float) -> str:
+    """A number of bytes in decimal units."""
+    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if octets >= limit:
+            return f"{octets / limit:.1f} {unit}"
+    return f"{octets:.0f} bytes"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "clean": clean,
+        "name_of": name_of,
+        "slug": slug,
+        "number": number,
+        "percent": percent,
+        "duration": duration,
+        "bytes": size,
+    }
+    environment.globals["inline"] = _inline
+    return environment
+
+
+def _inline(name: str) -> Markup:
+    """A file of ours (style, script) as it stands."""
+    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))

@@ -1,0 +1,64 @@
+"""Taking chosen pictures of a run off the shelf: bytes, captions and regions of some ids, nothing else.
+
+A fragment's file is read once for all that is wanted from it, and bytes of a fragment from which
+nothing is wanted are never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+COLUMNS = ("id", "uri", "image", "width", "height", "captions", "text_regions")
+
+MOST_FRAGMENTS = 64
+"""From how many fragments pictures are taken at most (ours): a fragment may hold 128 MB of bytes."""
+
+
+def visible_fragments(fragments: Iterable[str]) -> list[str]:
+    """All fragments, or ``MOST_FRAGMENTS`` of them evenly spread: where the page's pictures come from."""
+    ordered = sorted(set(fragments))
+    if len(ordered) <= MOST_FRAGMENTS:
+        return ordered
+    return [ordered[i * len(ordered) // MOST_FRAGMENTS] for i in range(MOST_FRAGMENTS)]
+
+
+def fetch(run: Path, wanted: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """``wanted``: id -> fragment. Returns id -> row of ``COLUMNS``; regions that OCR found stand in for exact ones."""
+    by_fragment: dict[str, list[str]] = {}
+    for id_, fragment in wanted.items():
+        by_fragment.setdefault(fragment, []).append(id_)
+    found: dict[str, dict[str, Any]] = {}
+    for fragment, ids in sorted(by_fragment.items()):
+        rows = _rows(run / "samples" / f"{fragment}.parquet", ids, COLUMNS)
+        read = _read_regions(run, fragment, [i for i in ids if not rows[i]["text_regions"]])
+        for id_, row in rows.items():
+            found[id_] = row | ({"text_regions": read[id_]} if id_ in read else {})
+    return found
+
+
+def _read_regions(run: Path, fragment: str, ids: list[str]) -> dict[str, Any]:
+    regions: dict[str, Any] = {}
+    for path in sorted((run / "scores").glob(f"*/{fragment}.parquet")):
+        if "text_regions" in pq.read_schema(path).names:
+            rows = _rows(path, ids, ("id", "text_regions"))
+            regions |= {id_: row["text_regions"] for id_, row in rows.items() if row["text_regions"]}
+    return regions
+
+
+def _rows(path: Path, ids: list[str], columns: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Rows of a file by id, one row group at a time, so that little of the bytes is held at once."""
+    rows: dict[str, dict[str, Any]] = {}
+    wanted = pa.array(ids, pa.string())
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            if pc.any(pc.is_in(file.read_row_group(group, columns=["id"])["id"], wanted)).as_py():
+                table = file.read_row_group(group, columns=list(columns))
+                chosen = table.filter(pc.is_in(table["id"], wanted))
+                rows |= {row["id"]: row for row in chosen.to_pylist()}
+    return rows
