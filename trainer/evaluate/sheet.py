@@ -1,0 +1,54 @@
+"""Samples on one sheet, each above the text it should show (grey) and, where that differs, what was read (red)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+LABEL = 18  # px under each picture
+GAP = 4
+GREY, RED = (90, 90, 90), (200, 0, 0)
+
+
+def draw_sheet(
+    pictures: Sequence[np.ndarray], wanted: Sequence[str], read: Sequence[str], exact: Sequence[bool], width: int = 1200
+) -> Image.Image:
+    """Pictures (H, W, 3) uint8 in rows of at most ``width`` px, in the order given."""
+    rows = _rows([p.shape[1] for p in pictures], width)
+    heights = [max(pictures[i].shape[0] for i in row) + LABEL + GAP for row in rows]
+    sheet = Image.new("RGB", (width, sum(heights) + GAP), (255, 255, 255))
+    pen, font = ImageDraw.Draw(sheet), _font()
+    y = GAP
+    for row, height in zip(rows, heights, strict=True):
+        x = GAP
+        for i in row:
+            sheet.paste(Image.fromarray(pictures[i]), (x, y))
+            text, color = (wanted[i], GREY) if exact[i] else (f"{wanted[i]}→{read[i] or '·'}", RED)
+            pen.text((x, y + pictures[i].shape[0] + 1), text, fill=color, font=font)
+            x += pictures[i].shape[1] + GAP
+        y += height
+    return sheet
+
+
+def _rows(widths: Sequence[int], limit: int) -> list[list[int]]:
+    """Indices in rows whose widths with gaps stay within ``limit``."""
+    rows: list[list[int]] = []
+    used = 0
+    for index, width in enumerate(widths):
+        if not rows or used + width + GAP > limit - GAP:
+            rows.append([])
+            used = 0
+        rows[-1].append(index)
+        used += width + GAP
+    return rows
+
+
+def _font() -> ImageFont.FreeTypeFont:
+    """Noto Sans CJK at 12 px out of the wheel the renderings use too."""
+    import manimgx_fonts_cjk
+
+    path = Path(manimgx_fonts_cjk.__file__).parent / "NotoSansCJK-VF.otf.ttc"
+    return ImageFont.truetype(str(path), 12, index=2)
