@@ -1,0 +1,150 @@
+"""Reads text in pictures: PaddleOCR's PP-OCRv6 small on ONNX Runtime.
+
+    rgb ──detect──> quads ──cut out and turn, one by one──> recognise ──> Line(text, quad, score)    read
+    rgb of one line or glyph ─────────────────────────────> recognise ──> text, score                read_line
+
+No network is asked. A line is recognised alone, never in a batch: the recogniser pads a batch to its
+widest line, and a line would then read differently beside others.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import types
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.annotate.crop import cut_out
+from pipeline.annotate.ocr_weights import DETECTION, RECOGNITION, cache_folder, model_folders
+from pipeline.annotate.text import is_column, reading_order
+
+LARGEST_EDGE = 4000
+"""px; larger pictures are shrunk to this before they are read: the detector counts in 16 bits, and glyphs that
+vanish at this size are none that an image of 1328p shows (ours)."""
+
+TALL = 1.5
+"""Height over width from which on a box holds a turned line or a column (PaddleOCR's own number)."""
+
+SURE = 0.9
+"""Score below which a box is read the other way round as well (ours)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One read line. ``quad``: float32 (4, 2) px, clockwise from the reading start. ``score``: mean confidence of
+    its characters, 0..1. ``direction``: ``ltr``, or ``ttb`` for a column of upright characters."""
+
+    text: str
+    quad: np.ndarray
+    score: float
+    direction: str = "ltr"
+
+
+class Reader:
+    """PP-OCRv6 small. Weights load at the first use (about 4 s, 350 MB); instances travel between processes unloaded.
+
+    ``detection_edge``: px to which the longer side is shrunk while lines are looked for, never
+    enlarged; lines are cut out of the full picture. ``threads`` of one model. ``cache``: where model
+    folders are built, by default under the user's cache folder.
+    """
+
+    def __init__(self, detection_edge: int = 1280, threads: int = 1, cache: Path | None = None) -> None:
+        self._edge, self._threads, self._cache = detection_edge, threads, cache
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Reader, (self._edge, self._threads, self._cache)
+
+    def read(self, rgb: np.ndarray) -> list[Line]:
+        """Lines in ``rgb``, uint8 (H, W, 3), in reading order; none when there is no text or nothing legible."""
+        bgr, scale = _within(rgb, LARGEST_EDGE)
+        (found,) = self._detector.predict(bgr, limit_side_len=self._edge, limit_type="max")
+        lines = [self._line(bgr, np.asarray(quad, dtype=np.float32)) for quad in found["dt_polys"]]
+        seen = [Line(x.text, x.quad / np.float32(scale), x.score, x.direction) for x in lines if x.text]
+        return reading_order(seen)
+
+    def read_line(self, rgb: np.ndarray) -> tuple[str, float]:
+        """Text and score of a picture that is one horizontal line or one glyph as a whole; ("", 0.0) when illegible.
+
+        For lone glyphs this is the way: the detector wants text around text and misses some of them.
+        """
+        return self._recognise(np.ascontiguousarray(rgb[..., ::-1]))
+
+    def load(self) -> None:
+        """Load the weights now."""
+        _ = self._detector, self._recogniser
+
+    def _line(self, bgr: np.ndarray, quad: np.ndarray) -> Line:
+        """Read one detected box, turned the likelier way first; ``quad`` starts at its top left corner."""
+        crop = cut_out(bgr, quad)
+        tall = crop.shape[0] >= TALL * crop.shape[1]
+        best = Line("", quad, 0.0)
+        for quarters in (1, 3) if tall else (0, 2):
+            text, score = self._recognise(np.rot90(crop, quarters))
+            if score > best.score:
+                upright = tall and quarters == 1 and is_column(text)
+                turned = quad if upright else np.roll(quad, -quarters, axis=0)
+                best = Line(text, turned, score, "ttb" if upright else "ltr")
+            if best.score >= SURE:
+                break
+        return best
+
+    def _recognise(self, bgr: np.ndarray) -> tuple[str, float]:
+        if 0 in bgr.shape:
+            return "", 0.0
+        (read,) = self._recogniser.predict(np.ascontiguousarray(bgr), batch_size=1)
+        text = read["rec_text"].strip()
+        return (text, float(read["rec_score"])) if text else ("", 0.0)
+
+    @cached_property
+    def _detector(self) -> Any:
+        return self._model("TextDetection", DETECTION)
+
+    @cached_property
+    def _recogniser(self) -> Any:
+        return self._model("TextRecognition", RECOGNITION)
+
+    def _model(self, kind: str, name: str) -> Any:
+        folder = model_folders(self._cache)[name]
+        threads = {"intra_op_num_threads": self._threads, "inter_op_num_threads": 1}
+        build = getattr(_paddleocr(self._cache), kind)
+        return build(model_name=name, model_dir=str(folder), engine="onnxruntime", device="cpu", engine_config=threads)
+
+
+def _within(rgb: np.ndarray, edge: int) -> tuple[np.ndarray, float]:
+    """BGR as PaddleOCR wants it, shrunk to ``edge`` px where larger, and the factor."""
+    from PIL import Image
+
+    height, width = rgb.shape[:2]
+    scale = min(1.0, edge / max(height, width))
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
+    return np.ascontiguousarray(rgb[..., ::-1]), scale
+
+
+def _paddleocr(cache: Path | None) -> Any:
+    """Import PaddleOCR without what it never needs here.
+
+    paddlex imports modelscope for its downloader, and that imports torch and diffusers: 3 s and
+    700 MB in every worker. An empty module stands in while paddlex is imported.
+    """
+    if "paddleocr" in sys.modules:
+        return sys.modules["paddleocr"]
+    absent = "modelscope" not in sys.modules
+    if absent:
+        sys.modules["modelscope"] = types.ModuleType("modelscope")
+    # paddlex makes folders at home when it is imported; no parameter says where, only this variable.
+    os.environ.setdefault("PADDLE_PDX_CACHE_HOME", str(cache_folder(cache) / "paddlex"))
+    try:
+        import paddleocr
+    finally:
+        if absent:
+            del sys.modules["modelscope"]
+    logging.getLogger("paddlex").setLevel(logging.ERROR)  # it announces every model in colours
+    return paddleocr

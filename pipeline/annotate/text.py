@@ -1,0 +1,179 @@
+"""What read lines say about a picture's text, in pure functions: order, language, level, density.
+
+lines ──reading_order──> lines ──join──> text ──language_of──> zh | en | other | none
+                               └─level_of──> 0..4
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from pipeline.geometry import quad_height
+from pipeline.tokens import language
+
+PADDED = 0.3
+"""Share of a line's height by which its box is larger than its glyphs: detectors pad, so boxes of a tight
+paragraph overlap (ours, from PP-OCRv6's unclip ratio)."""
+
+LIKE_HEIGHT = 1.6
+"""Lines of one block differ in height by at most this factor: descenders and capitals alone make 1.4 (ours)."""
+
+WORD_HAN = 4
+"""A run of at most so many Han characters counts as one word (ours: idioms have four)."""
+
+PARAGRAPH_LINES = 3
+"""Fewest lines of a paragraph (ours)."""
+
+PARAGRAPH_LENGTH = 8
+"""Fewest characters per line of a paragraph on average, a Han character counting as two (ours)."""
+
+
+class Placed(Protocol):
+    """A line of text and where it is: what ``Reader.read`` and the regions of ``synth`` have in common."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def quad(self) -> np.ndarray:
+        """float (4, 2) px, clockwise from the reading start."""
+        ...
+
+    @property
+    def direction(self) -> str: ...
+
+
+L = TypeVar("L", bound=Placed)
+
+
+def language_of(text: str) -> str:
+    """``none`` without a visible character; else ``zh``, ``en`` or ``other`` by share of script."""
+    return language(text) if visible(text) else "none"
+
+
+def visible(text: str) -> int:
+    """Characters that are not white space."""
+    return sum(not c.isspace() for c in text)
+
+
+def is_han(character: str) -> bool:
+    """Whether it is a Chinese character (Unified Ideographs, their extensions and compatibility forms)."""
+    return "\u3400" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or ord(character) >= 0x20000
+
+
+def is_column(text: str) -> bool:
+    """Whether text found in a tall box stands upright in a column: mostly Han, or one or two characters."""
+    return visible(text) <= 2 or 2 * sum(map(is_han, text)) >= visible(text)
+
+
+def unit_of(text: str) -> str:
+    """``glyph``, ``word`` or ``line``: the level of one line's region."""
+    characters = [c for c in text if c.isalnum()]
+    if len(characters) <= 1 and visible(text) <= 2:
+        return "glyph"
+    if len(text.split()) > 1:
+        return "line"
+    return "word" if sum(map(is_han, text)) <= WORD_HAN else "line"
+
+
+def level_of(lines: Sequence[Placed]) -> int:
+    """``text_level``: 0 none, 1 one character or word, 2 one line, 3 several lines or regions, 4 a paragraph among them.
+
+    A paragraph is a run of at least ``PARAGRAPH_LINES`` lines of like height, one close under the
+    other and sharing most of their width, of ``PARAGRAPH_LENGTH`` characters on average.
+    """
+    if len(lines) <= 1:
+        return sum(1 if unit_of(line.text) != "line" else 2 for line in lines)
+    return 4 if any(_is_prose(block) for block in blocks(lines)) else 3
+
+
+def blocks(lines: Sequence[L]) -> list[list[L]]:
+    """Cut lines in reading order into runs that follow each other like the lines of one block."""
+    runs: list[list[L]] = []
+    for line in lines:
+        if runs and _follows(runs[-1][-1], line):
+            runs[-1].append(line)
+        else:
+            runs.append([line])
+    return runs
+
+
+def reading_order(lines: Sequence[L]) -> list[L]:
+    """Lines from top to bottom, and left to right within a row; columns of upright characters from right to left.
+
+    Recursive cuts along the widest empty stripe (XY-cut): text in columns is read column by column
+    where the gap between them is wider than the gaps between lines.
+    """
+    upright = 2 * sum(line.direction == "ttb" for line in lines) > len(lines)
+    return _order(list(lines), upright)
+
+
+def _order(lines: list[L], upright: bool) -> list[L]:
+    if len(lines) <= 1:
+        return lines
+    gap_y, top, bottom = _cut(lines, 1)
+    gap_x, left, right = _cut(lines, 0)
+    if max(gap_x, gap_y) <= 0:  # they overlap, as slanted lines do
+        return _by_rows(lines)
+    if gap_y >= gap_x:
+        first, second = top, bottom
+    else:
+        first, second = (right, left) if upright else (left, right)
+    return _order(first, upright) + _order(second, upright)
+
+
+def _cut(lines: list[L], axis: int) -> tuple[float, list[L], list[L]]:
+    """The widest stripe across ``axis`` that no line touches: its width in px, the lines before and behind it."""
+    spans = sorted(((*_span(line, axis), i) for i, line in enumerate(lines)), key=lambda s: (s[0], s[2]))
+    widest, place, reach = 0.0, 0, spans[0][1]
+    for i, (start, end, _) in enumerate(spans):
+        if start - reach > widest:
+            widest, place = start - reach, i
+        reach = max(reach, end)
+    members = [lines[i] for _, _, i in spans]
+    return widest, members[:place], members[place:]
+
+
+def _span(line: Placed, axis: int) -> tuple[float, float]:
+    """From where to where a line reaches along x (0) or y (1), without the padding of its box."""
+    low, high = float(line.quad[:, axis].min()), float(line.quad[:, axis].max())
+    padding = min(PADDED * height_of(line), high - low) / 2
+    return low + padding, high - padding
+
+
+def _by_rows(lines: list[L]) -> list[L]:
+    by_y = sorted(lines, key=lambda line: float(line.quad[:, 1].mean()))
+    within = median(height_of(line) for line in lines) / 2
+    rows: list[list[L]] = []
+    for line in by_y:
+        if rows and float(line.quad[:, 1].mean()) - float(rows[-1][0].quad[:, 1].mean()) <= within:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [line for row in rows for line in sorted(row, key=lambda line: float(line.quad[:, 0].mean()))]
+
+
+def height_of(line: Placed) -> float:
+    """Extent across the reading direction in px."""
+    return quad_height(line.quad.reshape(-1).tolist(), line.direction)
+
+
+def _follows(line: Placed, other: Placed) -> bool:
+    """Whether ``other`` stands where the next line of the same block would."""
+    across = 1 if line.direction == "ltr" else 0
+    heights = sorted((height_of(line), height_of(other)))
+    if line.direction != other.direction or heights[0] <= 0 or heights[1] > LIKE_HEIGHT * heights[0]:
+        return False
+    (start, end), (start2, end2) = _span(line, across), _span(other, across)
+    apart = max(start2 - end, start - end2)
+    (low, high), (low2, high2) = _span(line, 1 - across), _span(other, 1 - across)
+    shared = min(high, high2) - max(low, low2)
+    return apart <= heights[1] and shared >= min(high - low, high2 - low2) / 2
+
+
+def _is_prose(block: Sequence[Placed]) -> bool:
+    length = sum(visible(line.text) + sum(map(is_han, line.text)) for line in block)
+    return len(block) >= PARAGRAPH_LINES and length >= PARAGRAPH_LENGTH * len(block)

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.annotate.reader import Reader
+
+
+@pytest.fixture(scope="package")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """One loaded reader for all tests, its model folders built afresh."""
+    built = Reader(cache=tmp_path_factory.mktemp("ocr-cache"))
+    built.load()
+    return built
