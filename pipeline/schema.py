@@ -25,6 +25,9 @@ from configs.errors import UserError
 SCHEMA_VERSION = "1.0"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
 
+HUGGINGFACE = b'{"info": {"features": {"image": {"_type": "Image"}, "references": {"_type": "List", "feature": {"_type": "Image"}}}}}'
+"""Metadata of shards from which the ``datasets`` library knows which columns to decode to pictures."""
+
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 CAPTION = pa.struct(
     [

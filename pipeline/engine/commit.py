@@ -60,9 +60,25 @@ def write_table(path: Path, table: pa.Table, failures: list[dict[str, str]], **m
     extra = {FAILURES_KEY: json.dumps(failures).encode()}
     extra |= {f"glyphmill.{key}".encode(): value.encode() for key, value in metadata.items()}
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **extra})
-    codecs = {c: "none" if c.startswith(("image.", "references.")) else "zstd" for c in _leaves(table.schema)}
     with created_once(path) as temporary:
-        pq.write_table(table, temporary, compression=codecs)
+        pq.write_table(table, temporary, compression=codecs(table.schema))
+
+
+def replace_table(path: Path, table: pa.Table) -> None:
+    """Write a small table in one step, replacing what was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}"
+    try:
+        pq.write_table(table, temporary, compression="zstd")
+        _flush(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def codecs(schema: pa.Schema) -> dict[str, str]:
+    """Parquet codec per leaf column: none for image bytes, which are compressed already."""
+    return {c: "none" if c.startswith(("image.", "references.")) else "zstd" for c in _leaves(schema)}
 
 
 def read_failures(path: Path) -> list[dict[str, str]]:

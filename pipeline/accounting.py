@@ -1,0 +1,77 @@
+"""Where every input went: kept, stopped with a reason, or failed. The sum is checked at the end of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pyarrow.parquet as pq
+
+from configs.errors import RunFailed
+from pipeline.engine.layout import RunFolder
+from pipeline.table import fragment_names
+
+
+@dataclass
+class Account:
+    """Inputs of one source, or of all: ``inputs`` = kept + stopped + failed."""
+
+    inputs: int = 0
+    kept: int = 0
+    stopped: int = 0
+    failed: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Operator that stopped a sample before its first stage, or step at which an input failed -> count."""
+
+    def add(self, other: Account) -> None:
+        for name in ("inputs", "kept", "stopped", "failed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.reasons += other.reasons
+
+
+def account(run: RunFolder) -> dict[str, Account]:
+    """Accounts by source, and of all under ``all``. Raises RunFailed when an input ended nowhere or twice."""
+    ends: dict[str, str | None] = {}
+    columns = ["id", "stage_to", "stopped_by"]
+    for row in pq.read_table(run.decisions / "decisions.parquet", columns=columns).to_pylist():
+        ends[row["id"]] = None if row["stage_to"] > 0 else row["stopped_by"]
+    failed: dict[str, str] = {}
+    for fragment in fragment_names(run):
+        failed |= {r["id"]: r["step"] for r in pq.read_table(run.failures(fragment)).to_pylist()}
+    accounts: dict[str, Account] = {}
+    for ledger in sorted((run.path / "ledger").glob("*.parquet")):
+        ids = pq.read_table(ledger, columns=["id"])["id"].to_pylist()
+        accounts[ledger.stem] = _account(ids, ends, failed)
+    total = Account()
+    for one in accounts.values():
+        total.add(one)
+    return {**accounts, "all": total}
+
+
+def lines(accounts: dict[str, Account]) -> list[str]:
+    """What a person is told: a line per source, a line for all, and the reasons."""
+    told = [
+        f"{name:>16}: {a.inputs:,} inputs = {a.kept:,} kept + {a.stopped:,} stopped + {a.failed:,} failed"
+        for name, a in accounts.items()
+    ]
+    reasons = accounts["all"].reasons.most_common()
+    return told + [f"{'':>18}{count:,} by {reason}" for reason, count in reasons]
+
+
+def _account(ids: list[str], ends: dict[str, str | None], failed: dict[str, str]) -> Account:
+    one = Account(inputs=len(ids))
+    for sample in ids:
+        if (sample in ends) == (sample in failed):
+            where = "in decisions/ and in failures/" if sample in ends else "neither in decisions/ nor in failures/"
+            raise RunFailed(
+                f"input {sample} is {where}: the books do not balance; nothing was deleted, please report it"
+            )
+        if sample in failed:
+            one.failed += 1
+            one.reasons[f"failure: {failed[sample]}"] += 1
+        elif ends[sample] is None:
+            one.kept += 1
+        else:
+            one.stopped += 1
+            one.reasons[str(ends[sample])] += 1
+    return one

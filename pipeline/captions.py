@@ -1,0 +1,64 @@
+"""S3 on captions: a bad caption is marked, and the picture stays.
+
+The verdict is per caption and needs its text and length only; alignment scores join it when CLIP does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+APOLOGIES = (
+    r"\bsorry,? (but )?i (can ?not|can't|am unable)",
+    r"\bi (can ?not|can't|am unable to) (provide|describe|generate|assist|help)",
+    r"\bas an ai\b",
+    r"(抱歉|对不起)[,，]?.{0,6}(无法|不能)",
+)
+"""Answers of a captioner that are no captions (report 3.1, S3 names the first); the list is ours."""
+
+
+@dataclass(frozen=True)
+class CaptionConfig:
+    """``max_tokens``: Qwen BPE tokens of the caption alone; the pipeline cuts prompts at 512 by default, 1024 at most.
+    ``invalid``: regular expressions, case ignored, any of which refuses a caption."""
+
+    max_tokens: int = 512
+    invalid: tuple[str, ...] = APOLOGIES
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise ValueError(f"field 'max_tokens': must be at least 1, found {self.max_tokens}")
+        for index, pattern in enumerate(self.invalid):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"field 'invalid.{index}': '{pattern}' is no regular expression: {error}") from None
+
+
+class CaptionJudge:
+    """Applies a CaptionConfig to the ``captions`` column."""
+
+    def __init__(self, config: CaptionConfig) -> None:
+        self.max_tokens = config.max_tokens
+        self.refused = re.compile("|".join(f"(?:{p})" for p in config.invalid) or r"(?!)", re.IGNORECASE)
+
+    def verdict(self, caption: Mapping[str, Any]) -> str | None:
+        """The operator that refuses the caption, or None."""
+        text = caption.get("text") or ""
+        if not text.strip():
+            return "S3.empty"
+        if self.refused.search(text):
+            return "S3.invalid"
+        return "S3.length" if (caption.get("tokens") or 0) > self.max_tokens else None
+
+    def judge(self, captions: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
+        """The captions with their verdicts."""
+        return None if captions is None else [{**c, "invalid": self.verdict(c)} for c in captions]
+
+
+def flat(captions: Sequence[Mapping[str, Any]] | None) -> tuple[int, str | None]:
+    """(n_captions, caption_languages) of judged captions."""
+    valid = [c for c in captions or () if not c.get("invalid")]
+    return len(valid), "+".join(sorted({str(c["language"]) for c in valid})) or None

@@ -1,0 +1,92 @@
+"""From committed scores to decisions/: dedup, decide, judge captions, balance. Seconds, and no pixels.
+
+sample_table ─> find_duplicates ─> decide ─> balance ─> decisions/decisions.parquet
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from configs import digest, to_plain
+from pipeline import schema
+from pipeline.balance import balance
+from pipeline.captions import CaptionJudge, flat
+from pipeline.decide import decide
+from pipeline.dedup import find_duplicates
+from pipeline.engine.commit import replace_table
+from pipeline.engine.layout import RunFolder
+from pipeline.table import FRAGMENT, FRAGMENT_ROW, fragment_names, sample_table, scored_by
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from pipeline.config import PipelineConfig
+
+TASTE = ("dedup", "captions", "decide", "balance", "pack")
+"""Fields of the config that are expressions over stored scores: they may change at any time."""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """``table``: scalar columns, decided columns and the place in samples/ of every row that did not fail."""
+
+    table: pl.DataFrame
+
+    @property
+    def kept(self) -> pl.DataFrame:
+        import polars as pl
+
+        return self.table.filter(pl.col("stage_to") > 0)
+
+
+def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
+    """Decide from the committed files of ``run``; writes nothing. Raises UserError for a wrong rule."""
+    import polars as pl
+
+    table = _with_judged_captions(sample_table(run, extra=["captions"]), CaptionJudge(config.captions))
+    decided = decide(table, find_duplicates(table, config.dedup), config.decide)
+    table = table.join(decided, on="id", how="left", maintain_order="left")
+    repeats = balance(table.filter(pl.col("stage_to") > 0), config.balance)
+    table = table.join(repeats, on="id", how="left", maintain_order="left")
+    return Decisions(table.with_columns(leaf_rank=pl.lit(None, pl.Int32)))
+
+
+def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
+    """Write decisions/decisions.parquet in one step, replacing what was decided before."""
+    arrow = schema.arrow(["id", *schema.DECIDED])
+    table = decisions.table.select(arrow.names).to_arrow().cast(arrow)
+    replace_table(run.decisions / "decisions.parquet", table.replace_schema_metadata({"glyphmill.key": key}))
+
+
+def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
+    """Identity of what ``decide_run`` would give: taste, fragments and the annotators that scored them."""
+    plain = to_plain(config)
+    fragments = [(name, pq.read_metadata(run.samples(name)).num_rows) for name in fragment_names(run)]
+    facts: dict[str, Any] = {"taste": {name: plain[name] for name in TASTE}, "fragments": fragments}
+    facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
+    return digest(facts)
+
+
+def caption_key(config: PipelineConfig) -> str:
+    """Identity of the caption rules; shards carry verdicts that were made with them."""
+    return hashlib.sha256(json.dumps(to_plain(config)["captions"], sort_keys=True).encode()).hexdigest()
+
+
+def _with_judged_captions(table: pl.DataFrame, judge: CaptionJudge) -> pl.DataFrame:
+    import polars as pl
+
+    counted = [flat(judge.judge(captions)) for captions in table["captions"].to_list()]
+    return table.drop("captions").with_columns(
+        n_captions=pl.Series([n for n, _ in counted], dtype=pl.Int32),
+        caption_languages=pl.Series([languages for _, languages in counted], dtype=pl.String),
+    )
+
+
+def places(frame: pl.DataFrame) -> list[tuple[str, int]]:
+    """(fragment, row in samples/) of every row of ``frame``."""
+    return list(zip(frame[FRAGMENT].to_list(), frame[FRAGMENT_ROW].to_list(), strict=True))

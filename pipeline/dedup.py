@@ -1,0 +1,133 @@
+"""Duplicates: pictures that are there already, each with the twin that is kept.
+
+    real rows ──equal pixels──> twins ──────────────────────────────┐
+              ──phash within radius──> candidates ──second check──> twins   groups do not chain
+    made rows ──equal (recipe, text, pixels)──> twins
+
+A hash only proposes: flat pages and plain grounds collide by the thousand. A candidate becomes a twin
+when shape and scores agree too, and it is compared with the kept picture, never with another twin.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BITS = 64
+SECOND_CHECK = ("luma", "saturation", "entropy")
+"""Scores that must agree for a near duplicate; a copy that was resized or recompressed hardly moves them."""
+
+
+@dataclass(frozen=True)
+class DedupConfig:
+    """When two real pictures are the same. All numbers are ours.
+
+    ``radius``: bits by which perceptual hashes may differ; -1 looks for equal pixels only.
+    ``aspect``: relative difference of width / height; ``scores``: relative difference of luma,
+    saturation and entropy that the second check allows.
+    """
+
+    radius: int = 4
+    aspect: float = 0.02
+    scores: float = 0.03
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.radius <= 16:
+            raise ValueError(f"field 'radius': must be between -1 and 16 bits, found {self.radius}")
+        for name in ("aspect", "scores"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"field '{name}': must be between 0 and 1, found {getattr(self, name)}")
+
+
+def find_duplicates(table: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
+    """(id, duplicate_of) of every row that has a kept twin. ``table``: as ``sample_table`` gives it.
+
+    Kept is the largest picture, then the longest file, then the smallest id. Rows without pixels' hash are unique.
+    """
+    import polars as pl
+
+    ranked = table.with_columns(area=pl.col("width") * pl.col("height")).sort(
+        ["area", "bytes_len", "id"], descending=[True, True, False]
+    )
+    made = pl.col("recipe").is_not_null()
+    hashed = ranked.filter(pl.col("pixel_sha256").is_not_null())
+    real, synthetic = hashed.filter(~made), hashed.filter(made)
+    exact = _equal(real, ["pixel_sha256"])
+    rest = real.join(exact, on="id", how="anti")
+    found = [exact, _equal(synthetic, ["recipe", "text", "pixel_sha256"]), _near(rest, config)]
+    return _to_the_kept(pl.concat(found)).sort("id")
+
+
+def _to_the_kept(found: pl.DataFrame) -> pl.DataFrame:
+    """The kept picture of an exact group may itself be the near twin of another: its copies follow it there."""
+    import polars as pl
+
+    further = found.rename({"id": "duplicate_of", "duplicate_of": "kept"})
+    joined = found.join(further, on="duplicate_of", how="left")
+    return joined.select("id", duplicate_of=pl.coalesce("kept", "duplicate_of"))
+
+
+def _equal(ranked: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """Rows after the first of their key, with that first one."""
+    import polars as pl
+
+    first = pl.col("id").first().over(key)
+    return ranked.select("id", duplicate_of=first).filter(pl.col("id") != pl.col("duplicate_of"))
+
+
+def _near(ranked: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
+    import polars as pl
+
+    ranked = ranked.filter(pl.col("phash").is_not_null())
+    ids = ranked["id"].to_list()
+    agree = _Agreement(ranked, config)
+    twins: dict[int, int] = {}
+    for kept, candidate in candidates(ranked["phash"].to_numpy(), config.radius):
+        if kept not in twins and candidate not in twins and agree(kept, candidate):
+            twins[candidate] = kept
+    rows = {"id": [ids[c] for c in twins], "duplicate_of": [ids[k] for k in twins.values()]}
+    return pl.DataFrame(rows, schema={"id": pl.String, "duplicate_of": pl.String})
+
+
+class _Agreement:
+    """The second check of a pair of row numbers."""
+
+    def __init__(self, ranked: pl.DataFrame, config: DedupConfig) -> None:
+        self.config = config
+        self.aspect = (ranked["width"] / ranked["height"]).to_numpy()
+        self.scores = np.column_stack([ranked[n].cast(float).to_numpy() for n in SECOND_CHECK])
+
+    def __call__(self, a: int, b: int) -> bool:
+        if abs(self.aspect[a] / self.aspect[b] - 1) > self.config.aspect:
+            return False
+        x, y = self.scores[a], self.scores[b]
+        limit = self.config.scores * np.maximum(np.maximum(np.abs(x), np.abs(y)), 1e-3)
+        return bool(np.all(np.abs(x - y) <= limit))  # a missing score is NaN and agrees with nothing
+
+
+def candidates(hashes: np.ndarray, radius: int) -> Iterator[tuple[int, int]]:
+    """Pairs (i, j), i < j, of row numbers whose 64-bit hashes differ in at most ``radius`` bits, sorted.
+
+    Two such hashes agree on at least one of radius + 1 bands of bits, so only rows that share a band are compared.
+    """
+    if radius < 0 or len(hashes) < 2:
+        return
+    hashes = hashes.astype(np.uint64)
+    edges = np.linspace(0, BITS, radius + 2).astype(int)
+    pairs: set[tuple[int, int]] = set()
+    for low, high in itertools.pairwise(edges):
+        band = (hashes >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)
+        order = np.argsort(band, kind="stable")
+        for group in np.split(order, np.flatnonzero(np.diff(band[order])) + 1):
+            for position, row in enumerate(group[:-1]):
+                others = group[position + 1 :]
+                close = others[np.bitwise_count(hashes[others] ^ hashes[row]) <= radius]
+                pairs.update((min(int(row), int(o)), max(int(row), int(o))) for o in close)
+    yield from sorted(pairs)

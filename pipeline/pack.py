@@ -1,0 +1,177 @@
+"""Pack: the rows that decisions keep, moved once into shards whose row groups hold one stratum each.
+
+    kept rows ──plan_shards──> shards = row groups of (fragment, row) ──write_shard on Ray──> data/*.parquet
+
+A stratum is (task, real or made, text level, stages, aspect), so that a phase of training that wants
+few of them reads little that it does not use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline import schema
+from pipeline.captions import CaptionConfig, CaptionJudge, flat
+from pipeline.engine.commit import codecs, created_once
+from pipeline.engine.layout import RunFolder
+from pipeline.table import FRAGMENT, FRAGMENT_ROW, fragment_table, scored_by
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ASPECTS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9), (1, 3), (3, 1))
+"""Aspect ratios of the report's S1, width to height."""
+STRATUM = ("task", "made", "text_level", "stage_from", "stage_to", "aspect")
+
+Place = tuple[str, int]
+"""Fragment and row in samples/."""
+
+
+@dataclass(frozen=True)
+class PackConfig:
+    """``rows``: of a row group at most, 32 to 128; a stratum's last group may hold fewer.
+    ``megabytes`` (10^6): of a shard file, at most about; ``group_megabytes``: of a row group."""
+
+    rows: int = 64
+    megabytes: int = 256
+    group_megabytes: int = 64
+
+    def __post_init__(self) -> None:
+        if not 32 <= self.rows <= 128:
+            raise ValueError(f"field 'rows': must be between 32 and 128, found {self.rows}")
+        if not 1 <= self.megabytes <= 512:
+            raise ValueError(f"field 'megabytes': must be between 1 and 512, found {self.megabytes}")
+        if not 1 <= self.group_megabytes <= self.megabytes:
+            found = self.group_megabytes
+            raise ValueError(f"field 'group_megabytes': must be between 1 and megabytes, found {found}")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file to write: its name and the rows of each row group."""
+
+    name: str
+    groups: tuple[tuple[Place, ...], ...]
+
+
+def aspect_of(width: int, height: int) -> str:
+    """The nearest of ASPECTS by the logarithm of width / height, as ``3:2``."""
+    ratio = np.log(width / height)
+    nearest = min(ASPECTS, key=lambda a: abs(np.log(a[0] / a[1]) - ratio))
+    return f"{nearest[0]}:{nearest[1]}"
+
+
+def plan_shards(kept: pl.DataFrame, config: PackConfig) -> list[Shard]:
+    """Shards for the rows of ``kept`` (scalars, decisions, fragment, fragment_row), strata in sorted order.
+
+    Within a stratum rows keep ledger order, so that a shard reads few fragments.
+    """
+    import polars as pl
+
+    sizes = kept.select("width", "height").unique(maintain_order=True)
+    sizes = sizes.with_columns(
+        aspect=pl.Series([aspect_of(w, h) for w, h in sizes.iter_rows()], dtype=pl.String),
+    )
+    strata = kept.join(sizes, on=["width", "height"], how="left", maintain_order="left").with_columns(
+        made=pl.col("recipe").is_not_null(), text_level=pl.col("text_level").fill_null(-1)
+    )
+    shards: list[list[tuple[Place, ...]]] = [[]]
+    filled = 0
+    for group, size in _row_groups(strata, config):
+        if shards[-1] and filled + size > config.megabytes * 10**6:
+            shards.append([])
+            filled = 0
+        shards[-1].append(group)
+        filled += size
+    return [Shard(f"{i:05d}.parquet", tuple(groups)) for i, groups in enumerate(shards) if groups]
+
+
+def _row_groups(strata: pl.DataFrame, config: PackConfig) -> Iterator[tuple[tuple[Place, ...], int]]:
+    for stratum in strata.sort(STRATUM, maintain_order=True).partition_by(*STRATUM, maintain_order=True):
+        rows: list[Place] = []
+        size = 0
+        for fragment, row, length in stratum.select(FRAGMENT, FRAGMENT_ROW, "bytes_len").iter_rows():
+            if rows and (len(rows) == config.rows or size + length > config.group_megabytes * 10**6):
+                yield tuple(rows), size
+                rows, size = [], 0
+            rows.append((fragment, row))
+            size += length
+        if rows:
+            yield tuple(rows), size
+
+
+def shard_schema(run: RunFolder) -> pa.Schema:
+    """Arrow schema of data/*.parquet of this run; ``datasets`` is told that ``image`` holds pictures."""
+    arrow = schema.arrow(schema.STORED, scored_by(run))
+    index = arrow.get_field_index("image")
+    arrow = arrow.set(index, arrow.field(index).with_nullable(True))  # `datasets` knows no required pictures
+    return arrow.with_metadata({**arrow.metadata, b"huggingface": schema.HUGGINGFACE})
+
+
+class ShardWriter:
+    """A worker: writes a shard from the samples and scores it is made of."""
+
+    def __init__(self, run: RunFolder, folder: Path, captions: CaptionConfig) -> None:
+        self._run, self._folder = run, folder
+        self._judge = CaptionJudge(captions)
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        shard: Shard = item["shard"]
+        path = self._folder / shard.name
+        if not path.exists():
+            write_shard(path, read_groups(self._run, shard, shard_schema(self._run), self._judge))
+        return {"shard": shard}
+
+
+def read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> list[pa.Table]:
+    """The tables of the shard's row groups; every fragment is read once."""
+    places = [place for group in shard.groups for place in group]
+    by_fragment: dict[str, list[int]] = {}
+    for position, (fragment, _) in enumerate(places):
+        by_fragment.setdefault(fragment, []).append(position)
+    parts, order = [], []
+    for fragment, positions in by_fragment.items():
+        table = fragment_table(run, fragment, arrow.names)
+        parts.append(table.take(pa.array([places[p][1] for p in positions])))
+        order += positions
+    whole = pa.concat_tables(parts).take(pa.array(np.argsort(order, kind="stable")))
+    whole = _judged(whole, judge).select(arrow.names).cast(arrow)
+    groups, start = [], 0
+    for group in shard.groups:
+        groups.append(whole.slice(start, len(group)))
+        start += len(group)
+    return groups
+
+
+def write_shard(path: Path, groups: Sequence[pa.Table]) -> None:
+    """Write row groups as one file, whole or not at all. Image bytes are stored as they are: they are compressed."""
+    arrow = groups[0].schema
+    with (
+        created_once(path) as temporary,
+        pq.ParquetWriter(
+            temporary, arrow, compression=codecs(arrow), write_page_index=True, store_schema=True
+        ) as writer,
+    ):
+        for group in groups:
+            writer.write_table(group, row_group_size=len(group))
+
+
+def _judged(table: pa.Table, judge: CaptionJudge) -> pa.Table:
+    captions = [judge.judge(c) for c in table["captions"].to_pylist()]
+    counts = [flat(c) for c in captions]
+    columns = {
+        "captions": captions,
+        "n_captions": [n for n, _ in counts],
+        "caption_languages": [languages for _, languages in counts],
+    }
+    for name, values in columns.items():
+        index = table.schema.get_field_index(name)
+        table = table.set_column(index, name, pa.array(values, schema.COLUMNS[name].type))
+    return table

@@ -1,0 +1,109 @@
+"""dataset/: shards and manifest, brought up to date with what the run decides now.
+
+                        shards hold every kept row ──> a new manifest over them
+    decide_run ─> kept ─┤
+                        they do not, or there are none ──> new shards on Ray ──> manifest
+
+dataset.json is removed first and written last: a killed process leaves a dataset that says it is
+unfinished, never half of one that looks whole.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from configs import UserError, digest, to_plain
+from pipeline import cluster
+from pipeline.curate import Decisions, caption_key, decide_run, decisions_key, write_decisions
+from pipeline.dataset import INDEX, Dataset
+from pipeline.engine.layout import RunFolder
+from pipeline.engine.progress import progress
+from pipeline.manifest import finish, packed_places, write_manifests
+from pipeline.pack import ShardWriter, plan_shards
+from pipeline.table import scored_by
+
+if TYPE_CHECKING:
+    from pipeline.config import PipelineConfig
+
+
+def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
+    """Decide, and bring dataset/ up to date, packing where that is needed; does nothing where it is up to date."""
+    key = decisions_key(run, config)
+    if _about(run).get("key") == key:
+        return Dataset.open(run.dataset)
+    decisions = decide_run(run, config)
+    write_decisions(run, decisions, key)
+    if not _shards_serve(run, config, decisions):
+        pack(run, config, decisions, key)
+    index(run, config, decisions, key)
+    return Dataset.open(run.dataset)
+
+
+def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
+    """New decisions and a new manifest over the same shards. Raises UserError when they lack kept rows."""
+    decisions = decide_run(run, config)
+    lacking = len(set(decisions.kept["id"]) - set(packed_places(run.dataset / "data")["id"].to_pylist()))
+    if lacking:
+        raise UserError(
+            f"{run.dataset}: the shards lack {lacking:,} of {len(decisions.kept):,} rows that would now be kept; "
+            f"nothing was changed; pack again with the same settings: python -m pipeline pack {run.path}"
+        )
+    key = decisions_key(run, config)
+    write_decisions(run, decisions, key)
+    index(run, config, decisions, key)
+    return decisions
+
+
+def pack(run: RunFolder, config: PipelineConfig, decisions: Decisions, key: str) -> None:
+    """Write new shards for the kept rows. Finished shards of a killed pack are kept if they hold the same rows."""
+    folder = run.path / f"packing-{key[:16]}"
+    for other in run.path.glob("packing-*"):
+        if other != folder:
+            shutil.rmtree(other)
+    shards = plan_shards(decisions.kept, config.pack)
+    rows = {shard.name: sum(len(group) for group in shard.groups) for shard in shards}
+    left = [shard for shard in shards if not (folder / shard.name).exists()]
+    if left:
+        cluster.connect(config.cluster)
+        with progress("pack", sum(rows[shard.name] for shard in left)) as counter:
+            items = [{"shard": shard} for shard in left]
+            for result in cluster.each(items, ShardWriter, (run, folder, config.captions), cpus=0.95):
+                counter.add(rows[result["shard"].name])
+    _unfinish(run.dataset)
+    shutil.rmtree(run.dataset / "data", ignore_errors=True)
+    folder.mkdir(exist_ok=True)  # nothing was kept: an empty dataset is one, too
+    folder.rename(run.dataset / "data")
+
+
+def index(run: RunFolder, config: PipelineConfig, decisions: Decisions, key: str) -> dict[str, Any]:
+    """Write manifest/, the card and dataset.json over the shards that are there."""
+    before = _captions_of(run.dataset) or caption_key(config)
+    _unfinish(run.dataset)
+    shutil.rmtree(run.dataset / "manifest", ignore_errors=True)
+    (run.dataset / "manifest").mkdir()
+    write_manifests(run.dataset / "manifest", decisions.kept, packed_places(run.dataset / "data"), scored_by(run))
+    about = {"key": key, "config_digest": digest(to_plain(config)), "captions": before}
+    return finish(run.dataset, about, decisions.kept)
+
+
+def _about(run: RunFolder) -> dict[str, Any]:
+    return Dataset.open(run.dataset).about if (run.dataset / INDEX).exists() else {}
+
+
+def _shards_serve(run: RunFolder, config: PipelineConfig, decisions: Decisions) -> bool:
+    """Whether the shards hold every kept row, with captions judged by today's rules."""
+    if not (run.dataset / "data").is_dir() or _captions_of(run.dataset) != caption_key(config):
+        return False
+    packed = packed_places(run.dataset / "data")["id"].to_pylist()
+    return set(decisions.kept["id"]) == set(packed)
+
+
+def _captions_of(dataset: Path) -> str | None:
+    return Dataset.open(dataset).about.get("captions") if (dataset / INDEX).exists() else None
+
+
+def _unfinish(dataset: Path) -> None:
+    dataset.mkdir(parents=True, exist_ok=True)
+    (dataset / INDEX).unlink(missing_ok=True)

@@ -1,0 +1,111 @@
+"""Scores joined to samples: the table that decisions are made from, and the rows that shards are made of.
+
+    samples/F + scores/*/F ──by row──> one Arrow table per fragment ──scalars──> sample_table(run)
+
+Score files hold one row per sample in the order of samples/F, so joining needs no keys; ids are checked.
+Exact text (made pictures) stands over what OCR read. Inputs that failed have no place in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from configs.errors import RunFailed
+from pipeline import schema
+from pipeline.engine.layout import RunFolder
+from pipeline.engine.ledger import fragments
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FRAGMENT, FRAGMENT_ROW = "fragment", "fragment_row"
+"""Where a row of the table lies in samples/: file stem and row number."""
+
+
+def scored_by(run: RunFolder) -> list[str]:
+    """Names of the annotators that have scored something in this run."""
+    folder = run.path / "scores"
+    return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+
+
+def fragment_names(run: RunFolder) -> list[str]:
+    """Fragments of the run in ledger order: sources by name, then by number."""
+    ledgers = sorted((run.path / "ledger").glob("*.parquet"))
+    return [fragment.name for path in ledgers for fragment in fragments(path, path.stem)]
+
+
+def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.Table:
+    """``columns`` (and id) of the samples of one fragment with their scores; failed rows are still in it.
+
+    Columns that nobody filled are null. Raises RunFailed when a score file does not belong to its samples.
+    """
+    stored = [n for n in columns if n in schema.COLLECTED and n != "id"]
+    samples = pq.read_table(run.samples(fragment), columns=["id", *stored])
+    filled: dict[str, pa.ChunkedArray] = {n: samples[n] for n in stored}
+    for annotator in scored_by(run):
+        path = run.scores(annotator, fragment)
+        names = [n for n in pq.read_schema(path).names if n in columns and n != "id"] if path.exists() else []
+        if not names:
+            continue
+        scores = pq.read_table(path, columns=["id", *names])
+        _check_rows(samples, scores, path)
+        for name in names:
+            filled[name] = _first_of(filled[name], scores[name]) if name in filled else scores[name]
+    empty = {n: pa.nulls(len(samples), _type(n)) for n in columns if n not in filled and n != "id"}
+    return pa.table({"id": samples["id"], **{n: filled.get(n, empty.get(n)) for n in columns if n != "id"}})
+
+
+def scalar_columns(run: RunFolder) -> list[str]:
+    """Every column of the table but the nested ones: of the schema, and a state per annotator."""
+    names = [n for n in schema.STORED if n not in schema.NESTED]
+    return names + [schema.state_column(a) for a in scored_by(run)]
+
+
+def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
+    """All scalar columns (and ``extra`` nested ones) of the samples that did not fail, in ledger order.
+
+    ``fragment`` and ``fragment_row`` say where each lies in samples/.
+    """
+    import polars as pl
+
+    columns = [*scalar_columns(run), *extra]
+    parts = []
+    for name in fragment_names(run):
+        table = fragment_table(run, name, columns)
+        keep = ~np.isin(np.asarray(table["id"].to_pylist(), dtype=str), failed_ids(run, name))
+        table = table.append_column(FRAGMENT, pa.repeat(pa.scalar(name), len(table)))
+        table = table.append_column(FRAGMENT_ROW, pa.array(np.arange(len(table)), pa.int32()))
+        parts.append(table.filter(pa.array(keep, pa.bool_())))
+    frame = pl.from_arrow(pa.concat_tables(parts))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def failed_ids(run: RunFolder, fragment: str) -> list[str]:
+    """Ids of the inputs of a fragment that ended in failures/."""
+    return pq.read_table(run.failures(fragment), columns=["id"])["id"].to_pylist()
+
+
+def _type(name: str) -> pa.DataType:
+    return schema.COLUMNS[name].type if name in schema.COLUMNS else pa.string()
+
+
+def _check_rows(samples: pa.Table, scores: pa.Table, path: Path) -> None:
+    if not scores["id"].equals(samples["id"]):
+        raise RunFailed(
+            f"{path} does not hold the rows of its samples file: it was changed from outside; delete it and run again"
+        )
+
+
+def _first_of(exact: pa.ChunkedArray, read: pa.ChunkedArray) -> pa.ChunkedArray:
+    """``exact`` where it is not null, else ``read``; by position, because coalesce does not take nested types."""
+    both = pa.concat_arrays([exact.combine_chunks(), read.combine_chunks()])
+    rows = np.arange(len(exact))
+    there = np.asarray(exact.is_valid())
+    return pa.chunked_array([both.take(pa.array(np.where(there, rows, rows + len(exact))))])
