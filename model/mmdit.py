@@ -213,10 +213,9 @@ class TimeEmbedding(nn.Module):
         half = TIME_CHANNELS // 2
         steps = torch.arange(half, dtype=torch.float32, device=sigma_B.device)
         frequencies = torch.exp(-math.log(10000) * steps / half)
-        weight = self.timestep_embedder.linear_1.weight
-        wide = torch.promote_types(weight.dtype, torch.float32)  # bf16 knows only 506 of the times 1..1000
-        angles = 1000 * torch.outer(sigma_B.to(wide), frequencies.to(wide))
-        return self.timestep_embedder(torch.cat((angles.cos(), angles.sin()), dim=-1).to(weight.dtype))
+        angles = 1000 * torch.outer(sigma_B.float(), frequencies)  # fp32: bf16 knows only 506 of the times 1..1000
+        sinusoids = torch.cat((angles.cos(), angles.sin()), dim=-1)
+        return self.timestep_embedder(sinusoids.to(self.timestep_embedder.linear_1.weight.dtype))
 
 
 class _TimeMLP(nn.Module):

@@ -1,0 +1,162 @@
+"""The MMDiT against diffusers 0.42.1: outputs, all gradients, ragged batches, references, golden counts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import configs
+from model.config import ModelConfig
+from model.layout import make_layout
+from model.mmdit import MMDiT, MMDiTConfig
+from model.rope import rope_table
+from tests.model.reference import SMALL, batch, difference, pair, run_ours, run_theirs, worst_gradient
+
+TEXT_TO_IMAGE = [(4, 6)]
+ONE_REFERENCE = [(4, 6), (2, 4)]
+THREE_REFERENCES = [(5, 4), (2, 4), (3, 3), (6, 2)]
+
+
+@pytest.mark.parametrize("zero_cond_t", [False, True])
+@pytest.mark.parametrize("images", [TEXT_TO_IMAGE, ONE_REFERENCE, THREE_REFERENCES])
+def test_one_sample_equals_diffusers_in_output_and_every_gradient(images: Any, zero_cond_t: bool) -> None:
+    ours, theirs = pair(dataclasses.replace(SMALL, zero_cond_t=zero_cond_t))
+    inputs = batch(SMALL, [7], [images])
+    a, b = run_ours(ours, inputs, [7], [images]), run_theirs(theirs, inputs, images)
+    assert difference(a, b) <= 1e-5
+    upstream = torch.randn_like(a)
+    a.backward(upstream)
+    b.backward(upstream)
+    assert worst_gradient(ours, theirs)[0] <= 1e-5
+
+
+def test_double_precision_agrees_to_1e_10(monkeypatch: pytest.MonkeyPatch) -> None:
+    """diffusers rounds to fp32 inside RMSNorm and the rotation whatever the dtype; here both stay in fp64.
+
+    The rotation's table is fp32 in both and differs by one rounding (test_rope.py compares it); both use ours.
+    """
+    from diffusers.models.normalization import RMSNorm
+    from diffusers.models.transformers import transformer_qwenimage
+
+    def rms_norm(self: Any, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps) * self.weight
+
+    def rotate(x: torch.Tensor, table: torch.Tensor, use_real: bool) -> torch.Tensor:
+        turned = torch.view_as_complex(x.unflatten(-1, (-1, 2))) * table.to(torch.complex128).unsqueeze(1)
+        return torch.view_as_real(turned).flatten(3)
+
+    monkeypatch.setattr(RMSNorm, "forward", rms_norm)
+    monkeypatch.setattr(transformer_qwenimage, "apply_rotary_emb_qwen", rotate)
+    config = dataclasses.replace(SMALL, zero_cond_t=True)
+    ours, theirs = pair(config, torch.float64)
+    inputs = batch(config, [7], [THREE_REFERENCES], torch.float64)
+    positions = make_layout([7], [THREE_REFERENCES]).joint.every.positions
+    table = torch.view_as_complex(rope_table(positions, config.axes_dims_rope)).squeeze(1)
+    monkeypatch.setattr(theirs.pos_embed, "forward", lambda *_, **__: (table[7:], table[:7]))
+    a = run_ours(ours, inputs, [7], [THREE_REFERENCES])
+    b = run_theirs(theirs, inputs, THREE_REFERENCES)
+    assert difference(a, b) <= 1e-10
+    upstream = torch.randn_like(a)
+    a.backward(upstream)
+    b.backward(upstream)
+    assert worst_gradient(ours, theirs)[0] <= 1e-10
+
+
+@pytest.mark.parametrize("zero_cond_t", [False, True])
+def test_ragged_batch_has_the_gradients_of_its_samples_alone_in_diffusers(zero_cond_t: bool) -> None:
+    """The sum of diffusers' gradients, one sample at a time, against one packed backward."""
+    ours, theirs = pair(dataclasses.replace(SMALL, zero_cond_t=zero_cond_t))
+    texts, images = [5, 9, 5, 17], [[(4, 6)], THREE_REFERENCES, [(4, 6)], [(3, 2), (3, 2)]]
+    image, text, sigma = batch(SMALL, texts, images)
+    out = run_ours(ours, (image, text, sigma), texts, images)
+    upstream = torch.randn_like(out)
+    out.backward(upstream)
+    lengths = [sum(h * w for h, w in sample) for sample in images]
+    parts = zip(image.split(lengths), text.split(texts), sigma.split(1), strict=True)
+    for sample, inputs, expected, up in zip(images, parts, out.split(lengths), upstream.split(lengths), strict=True):
+        alone = run_theirs(theirs, inputs, sample)
+        assert difference(expected, alone) <= 1e-5
+        alone.backward(up)
+    assert worst_gradient(ours, theirs)[0] <= 1e-5
+
+
+sizes = st.tuples(st.integers(1, 5), st.integers(1, 5))
+samples = st.lists(st.tuples(st.integers(1, 9), st.lists(sizes, min_size=1, max_size=3)), min_size=1, max_size=5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(samples, st.booleans(), st.booleans())
+def test_any_batch_equals_its_samples_alone(drawn: Any, zero_cond_t: bool, alike: bool) -> None:
+    drawn = [drawn[0]] * len(drawn) if alike else drawn
+    texts, images = [n for n, _ in drawn], [sample for _, sample in drawn]
+    torch.manual_seed(len(texts))
+    model = MMDiT(dataclasses.replace(SMALL, num_layers=1 + alike, zero_cond_t=zero_cond_t)).double()
+    image, text, sigma = batch(SMALL, texts, images, torch.float64)
+    together = run_ours(model, (image, text, sigma), texts, images)
+    lengths = [sum(h * w for h, w in sample) for sample in images]
+    parts = zip(image.split(lengths), text.split(texts), sigma.split(1), strict=True)
+    for (n, sample), inputs, expected in zip(drawn, parts, together.split(lengths), strict=True):
+        assert difference(run_ours(model, inputs, [n], [sample]), expected) <= 1e-12
+
+
+def test_varlen_layout_gives_the_kernel_each_sample_and_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CUDA kernel cannot run here: a loop with its signature, over its cumulative lengths, stands in for it."""
+
+    def varlen_attn(q: Any, k: Any, v: Any, cu_q: Any, cu_k: Any, max_q: int, max_k: int) -> torch.Tensor:
+        assert (int(cu_q.diff().max()), int(cu_k.diff().max())) == (max_q, max_k)
+        split = [x.split(cu.diff().tolist()) for x, cu in ((q, cu_q), (k, cu_k), (v, cu_k))]
+        outs = [
+            torch.nn.functional.scaled_dot_product_attention(*(x.transpose(0, 1) for x in qkv)).transpose(0, 1)
+            for qkv in zip(*split, strict=True)
+        ]
+        return torch.cat(outs)
+
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", varlen_attn)
+    model, texts, images = MMDiT(SMALL), [5, 9, 5], [[(4, 6)], THREE_REFERENCES, [(4, 6)]]
+    inputs = batch(SMALL, texts, images)
+    expected = run_ours(model, inputs, texts, images)
+    assert difference(model(*inputs, make_layout(texts, images, varlen=True)), expected) <= 1e-6
+    assert difference(model(*inputs, make_layout(texts, images, varlen=True).to("cpu")), expected) <= 1e-6
+
+
+def test_parameters_of_the_released_model() -> None:
+    config = configs.load("configs/model/qwen-image.yaml", ModelConfig).transformer
+    with torch.device("meta"):
+        model = MMDiT(config)
+    assert sum(p.numel() for p in model.transformer_blocks[0].parameters()) == 339_831_296
+    assert sum(p.numel() for p in model.parameters()) == 20_430_401_088
+
+
+def test_only_parameters_without_effect_are_frozen() -> None:
+    model = MMDiT(SMALL)
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    dead = ("attn.add_q_proj.", "attn.norm_added_q.", "attn.to_add_out.", "txt_mlp.")
+    expected = {n for n, _ in model.named_parameters() if n.startswith(tuple(f"transformer_blocks.1.{d}" for d in dead))}
+    assert frozen == expected
+
+
+def test_bfloat16_stays_near_float32() -> None:
+    model, texts, images = MMDiT(SMALL), [5, 9], [[(4, 6)], [(3, 2)]]
+    image, text, sigma = batch(SMALL, texts, images)
+    expected = run_ours(model, (image, text, sigma), texts, images)
+    rounded = run_ours(model.bfloat16(), (image.bfloat16(), text.bfloat16(), sigma), texts, images)
+    assert rounded.dtype == torch.bfloat16
+    assert difference(rounded.float(), expected) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"axes_dims_rope": (4, 14, 12)}, "axes_dims_rope"),
+        ({"axes_dims_rope": (5, 13, 14)}, "axes_dims_rope"),
+        ({"num_layers": 0}, "num_layers"),
+    ],
+)
+def test_impossible_configs_name_the_field(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        MMDiTConfig(**{**dataclasses.asdict(SMALL), **fields})
