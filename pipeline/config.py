@@ -9,10 +9,16 @@ from dataclasses import dataclass, field
 from configs import UserError
 from pipeline import schema
 from pipeline.annotate.base import Annotator
+from pipeline.balance import BalanceConfig
+from pipeline.captions import CaptionConfig
 from pipeline.cluster import ClusterConfig
+from pipeline.decide import DecideConfig
 from pipeline.decode import Limits
+from pipeline.dedup import DedupConfig
 from pipeline.engine.guard import GuardConfig
 from pipeline.engine.ledger import FragmentsConfig
+from pipeline.pack import PackConfig
+from pipeline.pack import PackConfig
 from pipeline.sources import FolderSource, SynthSource
 
 HEAVY = ("sources", "limits", "fragments", "annotate", "plugins")
@@ -30,6 +36,11 @@ class PipelineConfig:
     guard: GuardConfig = field(default_factory=GuardConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     plugins: tuple[str, ...] = ()
+    dedup: DedupConfig = field(default_factory=DedupConfig)
+    captions: CaptionConfig = field(default_factory=CaptionConfig)
+    decide: DecideConfig = field(default_factory=DecideConfig)
+    balance: BalanceConfig = field(default_factory=BalanceConfig)
+    pack: PackConfig = field(default_factory=PackConfig)
 
     def __post_init__(self) -> None:
         if not self.sources:

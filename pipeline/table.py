@@ -67,6 +67,16 @@ def scalar_columns(run: RunFolder) -> list[str]:
     return names + [schema.state_column(a) for a in scored_by(run)]
 
 
+def planned_columns(annotators: Sequence[str]) -> pl.Schema:
+    """The Polars schema that ``sample_table`` will have when ``annotators`` have run."""
+    import polars as pl
+
+    names = [n for n in schema.STORED if n not in schema.NESTED]
+    frame = pl.from_arrow(schema.arrow(names, annotators).empty_table())
+    assert isinstance(frame, pl.DataFrame)
+    return frame.schema
+
+
 def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
     """All scalar columns (and ``extra`` nested ones) of the samples that did not fail, in ledger order.
 

@@ -8,34 +8,45 @@ Each step does only what no committed file holds yet: the same command again goe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pipeline import cluster
+from pipeline import accounting, cluster
 from pipeline.annotate.base import Annotator
 from pipeline.config import PipelineConfig
+from pipeline.decide import check_rules
+from pipeline.decide import check_rules
 from pipeline.engine import annotate, collect, listing, resume
+from pipeline.engine.accounting import Account, account
 from pipeline.engine.commit import sweep
 from pipeline.engine.failures import settle
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.ledger import Fragment
 from pipeline.engine.lock import RunLock
 from pipeline.engine.progress import progress
+from pipeline.publish import publish
+from pipeline.publish import publish
+from pipeline.table import planned_columns
 
 
-def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None:
+def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> Account:
     """Bring the run at ``path`` to its end. Raises UserError before any work, RunFailed in the middle of it."""
     run = resume.run_folder(path)
     config = resume.resolve(config)
     annotators = config.annotators()
     listing.check_sources(run, config.sources)
     resume.check_versions(run, annotators)
+    check_rules(config.decide, table_schema(a.name for a in annotators))
     with RunLock(run.lock, wait):
         resume.remember(run, config)
         sweep(run.path)
         fragments = listing.list_sources(run, config.sources, config.fragments)
         collect_fragments(run, config, fragments)
         annotate_fragments(run, config, annotators, fragments)
+        dataset = publish(run, config)
+        print(*accounting.lines(accounting.account(run)), sep="\n")
+        print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}", flush=True)
 
 
 def collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
@@ -74,6 +85,16 @@ def able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:
         else:
             print(f"annotator {annotator.name} is skipped: {reason}; null: {', '.join(annotator.columns)}", flush=True)
     return able
+
+
+def table_schema(annotators: Iterable[str]) -> Mapping[str, Any]:
+    """Columns that decide rules may name, as Polars' types, known before anything is there."""
+    import polars as pl
+
+    names = [name for name in schema.STORED if name not in schema.NESTED]
+    empty = pl.from_arrow(schema.arrow(names, annotators).empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return empty.schema
 
 
 def _items(fragments: Iterable[Fragment]) -> list[cluster.Item]:
