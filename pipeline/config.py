@@ -18,7 +18,6 @@ from pipeline.dedup import DedupConfig
 from pipeline.engine.guard import GuardConfig
 from pipeline.engine.ledger import FragmentsConfig
 from pipeline.pack import PackConfig
-from pipeline.pack import PackConfig
 from pipeline.sources import FolderSource, SynthSource
 
 HEAVY = ("sources", "limits", "fragments", "annotate", "plugins")
