@@ -57,7 +57,8 @@ def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: Queries, joint: Joi
         q, k_KHD, v_KHD = (x.to(torch.promote_types(dtype, torch.float32)) for x in (q, k_KHD, v_KHD))
     sizes, key_sizes = queries.rectangles, joint.every.rectangles
     rectangles = zip(_cut(q, sizes), _cut(k_KHD, key_sizes), _cut(v_KHD, key_sizes), joint.masks, strict=True)
-    outs = [F.scaled_dot_product_attention(*qkv_mask) for qkv_mask in rectangles]
+    with torch.autocast(q.device.type, enabled=False):  # autocast would bring the bf16 kernel back
+        outs = [F.scaled_dot_product_attention(*qkv_mask) for qkv_mask in rectangles]
     flat = [out.transpose(1, 2).flatten(0, 1).flatten(1) for out in outs]
     return (flat[0] if len(flat) == 1 else torch.cat(flat)).to(dtype)
 
