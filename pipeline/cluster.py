@@ -103,7 +103,7 @@ def flow(items: Sequence[Item], steps: Sequence[Step]) -> Iterator[Item]:
     import ray.data
 
     rows = [{"item": pickle.dumps(item)} for item in items]
-    dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
+    dataset: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
     for step in steps:
         dataset = dataset.map_batches(
             _Adapter,

@@ -72,9 +72,9 @@ class RunLock:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _read(descriptor) or "another process that has just begun"
+            other = _read(descriptor) or "another process that has just begun"
             os.close(descriptor)
-            return holder
+            return other
         holder = _read(descriptor)
         age = time.time() - os.fstat(descriptor).st_mtime
         if holder and holder.host != socket.gethostname() and age < STALE:

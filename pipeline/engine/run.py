@@ -8,17 +8,14 @@ Each step does only what no committed file holds yet: the same command again goe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline import accounting, cluster
 from pipeline.annotate.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.decide import check_rules
-from pipeline.decide import check_rules
 from pipeline.engine import annotate, collect, listing, resume
-from pipeline.engine.accounting import Account, account
 from pipeline.engine.commit import sweep
 from pipeline.engine.failures import settle
 from pipeline.engine.layout import RunFolder
@@ -26,18 +23,17 @@ from pipeline.engine.ledger import Fragment
 from pipeline.engine.lock import RunLock
 from pipeline.engine.progress import progress
 from pipeline.publish import publish
-from pipeline.publish import publish
 from pipeline.table import planned_columns
 
 
-def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> Account:
+def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None:
     """Bring the run at ``path`` to its end. Raises UserError before any work, RunFailed in the middle of it."""
     run = resume.run_folder(path)
     config = resume.resolve(config)
     annotators = config.annotators()
     listing.check_sources(run, config.sources)
     resume.check_versions(run, annotators)
-    check_rules(config.decide, table_schema(a.name for a in annotators))
+    check_rules(config.decide, planned_columns([a.name for a in annotators]))
     with RunLock(run.lock, wait):
         resume.remember(run, config)
         sweep(run.path)
@@ -85,16 +81,6 @@ def able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:
         else:
             print(f"annotator {annotator.name} is skipped: {reason}; null: {', '.join(annotator.columns)}", flush=True)
     return able
-
-
-def table_schema(annotators: Iterable[str]) -> Mapping[str, Any]:
-    """Columns that decide rules may name, as Polars' types, known before anything is there."""
-    import polars as pl
-
-    names = [name for name in schema.STORED if name not in schema.NESTED]
-    empty = pl.from_arrow(schema.arrow(names, annotators).empty_table())
-    assert isinstance(empty, pl.DataFrame)
-    return empty.schema
 
 
 def _items(fragments: Iterable[Fragment]) -> list[cluster.Item]:

@@ -164,7 +164,7 @@ class _Walk:
     def files(self) -> list[tuple[bytes, int | None, str | None]]:
         """(relative path, bytes, why it cannot be read) of every input, in no order."""
         found: list[tuple[bytes, int | None, str | None]] = []
-        pending = [(b"", (self.root,))]
+        pending: list[tuple[bytes, tuple[bytes, ...]]] = [(b"", (self.root,))]
         while pending:
             folder, above = pending.pop()
             for entry in self._scan(folder):

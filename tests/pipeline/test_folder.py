@@ -146,5 +146,5 @@ def test_a_file_above_the_limit_is_not_read_whole(tmp_path: Path) -> None:
     with (tmp_path / "huge.png").open("wb") as file:
         file.truncate(1 << 40)
     reader = source(tmp_path).reader()
-    with pytest.raises(Refused, match="larger than limits.max_bytes = 1000"):
+    with pytest.raises(Refused, match=r"larger than limits\.max_bytes = 1000"):
         reader.read({"uri": "huge.png", "refused": None, "captions": None}, Limits(max_bytes=1000))

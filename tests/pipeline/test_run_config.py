@@ -56,7 +56,7 @@ def test_scores_of_another_version_are_not_mixed(tmp_path: Path) -> None:
     commit_scores(run, Eyes(), "photos-00000", [], [], [])
     resume.check_versions(run, [Eyes()])
     newer: Annotator = Newer()
-    with pytest.raises(UserError, match="annotator eyes: .*version 1, this installation computes version 2"):
+    with pytest.raises(UserError, match=r"annotator eyes: .*version 1, this installation computes version 2"):
         resume.check_versions(run, [newer])
 
 
