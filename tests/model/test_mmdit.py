@@ -136,7 +136,9 @@ def test_only_parameters_without_effect_are_frozen() -> None:
     model = MMDiT(SMALL)
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     dead = ("attn.add_q_proj.", "attn.norm_added_q.", "attn.to_add_out.", "txt_mlp.")
-    expected = {n for n, _ in model.named_parameters() if n.startswith(tuple(f"transformer_blocks.1.{d}" for d in dead))}
+    expected = {
+        n for n, _ in model.named_parameters() if n.startswith(tuple(f"transformer_blocks.1.{d}" for d in dead))
+    }
     assert frozen == expected
 
 

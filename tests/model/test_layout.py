@@ -1,0 +1,71 @@
+"""Packing: every token has one place, padding stays within its limit, bad lengths are named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.attention import merge, part, reorder, restore
+from model.joint import PADDING_LIMIT
+from model.layout import make_layout
+
+sizes = st.tuples(st.integers(1, 6), st.integers(1, 6))
+samples = st.lists(st.tuples(st.integers(1, 12), st.lists(sizes, min_size=1, max_size=3)), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(samples, st.booleans(), st.booleans())
+def test_streams_merge_and_part_without_loss(drawn: Any, varlen: bool, alike: bool) -> None:
+    drawn = [drawn[0]] * len(drawn) if alike else drawn
+    texts, images = [n for n, _ in drawn], [sample for _, sample in drawn]
+    layout = make_layout(texts, images, varlen)
+    assert (layout.n_text, layout.n_image) == (sum(texts), sum(h * w for s in images for h, w in s))
+    text = torch.arange(layout.n_text)[:, None, None].float()
+    image = 1000.0 + torch.arange(layout.n_image)[:, None, None]
+    joint = merge(text, image, layout.joint)
+    assert len(joint) == len(layout.joint.every.positions)
+    back = part(joint, layout.joint)
+    assert torch.equal(back[0], text)
+    assert torch.equal(back[1], image)
+    assert torch.equal(restore(reorder(image, layout.joint.image), layout.joint.image), image)
+
+
+@settings(max_examples=60, deadline=None)
+@given(samples)
+def test_padding_is_limited_and_masked(drawn: Any) -> None:
+    texts, images = [n for n, _ in drawn], [sample for _, sample in drawn]
+    joint = make_layout(texts, images).joint
+    assert len(joint.masks) == len(joint.every.rectangles) == len(joint.image.rectangles)
+    real = 0
+    for (count, longest), mask in zip(joint.every.rectangles, joint.masks, strict=True):
+        kept = count * longest if mask is None else int(mask.sum())
+        assert count * longest <= PADDING_LIMIT * kept
+        real += kept
+    assert real == sum(texts) + sum(h * w for s in images for h, w in s)
+
+
+def test_cumulative_lengths_are_text_and_image_of_each_sample() -> None:
+    joint = make_layout([2, 5], [[(2, 2)], [(1, 3), (1, 1)]], varlen=True).joint
+    assert joint.every.cu_seqlens.tolist() == [0, 6, 15]
+    assert joint.image.cu_seqlens.tolist() == [0, 4, 8]
+    assert joint.every.cu_seqlens.dtype == torch.int32
+    assert (joint.every.longest, joint.image.longest) == (9, 4)
+
+
+@pytest.mark.parametrize(
+    ("texts", "images", "message"),
+    [
+        ([], [], "0 texts"),
+        ([3], [[(1, 1)], [(1, 1)]], "1 texts for 2"),
+        ([3, 0], [[(1, 1)], [(1, 1)]], "sample 1 has a text of 0"),
+        ([3, 4], [[(1, 1)], []], "sample 1 has images"),
+        ([3], [[(1, 1), (0, 4)]], "sample 0 has images"),
+    ],
+)
+def test_empty_parts_are_named(texts: list[int], images: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_layout(texts, images)
