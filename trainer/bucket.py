@@ -1,0 +1,59 @@
+"""Sizes to train at: the nine aspect ratios of the report at a resolution, in multiples of 16 px.
+
+A picture that is already a multiple of 16 on both sides and no larger than the resolution's area keeps
+its size exactly: synthetic canvases are drawn to size, and resampling would blur their glyphs. Every
+other picture is resized to cover the bucket of the nearest aspect ratio and cut at its centre.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PIL import Image
+
+MULTIPLE = 16
+"""Pixels per token and side: VAE 8, patches 2."""
+ASPECTS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9), (1, 3), (3, 1))
+"""Width to height, report section 3.1 (S1)."""
+SLACK = 1.05
+"""A picture of this much more than the resolution's area still counts as of that resolution (ours)."""
+
+Bucket = tuple[int, int]
+"""Width and height in px."""
+
+
+def buckets(resolution: int) -> list[Bucket]:
+    """The nine buckets with an area of about ``resolution`` squared."""
+    return [_rounded(w / h, resolution) for w, h in ASPECTS]
+
+
+def bucket_of(width: int, height: int, resolution: int) -> Bucket:
+    """The size at which a picture of ``width`` x ``height`` px is trained at ``resolution``."""
+    if width % MULTIPLE == 0 and height % MULTIPLE == 0 and width * height <= SLACK * resolution**2:
+        return width, height
+    aspect = math.log(width / height)
+    w, h = min(ASPECTS, key=lambda a: abs(math.log(a[0] / a[1]) - aspect))
+    return _rounded(w / h, resolution)
+
+
+def tokens(bucket: Bucket) -> int:
+    """Image tokens of a picture of this size."""
+    return (bucket[0] // MULTIPLE) * (bucket[1] // MULTIPLE)
+
+
+def fit(pixels: np.ndarray, bucket: Bucket) -> np.ndarray:
+    """Resize (H, W, 3) uint8 to cover the bucket and cut its centre: (bucket height, bucket width, 3)."""
+    height, width = pixels.shape[:2]
+    if (width, height) == bucket:
+        return pixels
+    scale = max(bucket[0] / width, bucket[1] / height)
+    left, top = (width - bucket[0] / scale) / 2, (height - bucket[1] / scale) / 2
+    box = (left, top, width - left, height - top)
+    return np.asarray(Image.fromarray(pixels).resize(bucket, Image.Resampling.LANCZOS, box=box))
+
+
+def _rounded(aspect: float, resolution: int) -> Bucket:
+    width = max(1, round(resolution * math.sqrt(aspect) / MULTIPLE)) * MULTIPLE
+    height = max(1, round(resolution / math.sqrt(aspect) / MULTIPLE)) * MULTIPLE
+    return width, height

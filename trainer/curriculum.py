@@ -1,0 +1,70 @@
+"""The curriculum as a config: phases of training, each a predicate over the manifest with a mixture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.predicate import parse
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of a phase's mixture: rows for which ``where`` holds (and no earlier share's did).
+
+    ``weight``: share of the samples, relative to the others'; ``end``: its value at the last step of
+    the phase when it ramps linearly, else null.
+    """
+
+    where: str
+    weight: float
+    end: float | None = None
+
+    def __post_init__(self) -> None:
+        parse(self.where, "field 'where'")
+        for name, value in (("weight", self.weight), ("end", self.end)):
+            if value is not None and value < 0:
+                raise ValueError(f"field '{name}': must not be negative, found {value}")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """``resolutions``: sides of squares in px, drawn equally often. ``where``: the rows of the phase.
+
+    ``tokens``: image tokens of a global batch, on average. ``lr``: factor on the optimizer's rate.
+    ``mixture``: empty takes all rows as they come, weighted by ``repeats``.
+    """
+
+    name: str
+    steps: int
+    resolutions: tuple[int, ...]
+    where: str
+    tokens: int
+    mixture: tuple[Share, ...] = ()
+    lr: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ValueError(f"phase {self.name}: field 'steps': must be at least 1, found {self.steps}")
+        if not self.resolutions or min(self.resolutions) < 16:
+            raise ValueError(
+                f"phase {self.name}: field 'resolutions': sides of 16 px or more, found {self.resolutions}"
+            )
+        if self.tokens < 1:
+            raise ValueError(f"phase {self.name}: field 'tokens': must be at least 1, found {self.tokens}")
+        if self.lr <= 0:
+            raise ValueError(f"phase {self.name}: field 'lr': must be above 0, found {self.lr}")
+        for end in (False, True):
+            weights = [s.end if end and s.end is not None else s.weight for s in self.mixture]
+            if self.mixture and sum(weights) <= 0:
+                raise ValueError(f"phase {self.name}: field 'mixture': at least one weight must be above 0")
+        parse(self.where, f"phase {self.name}, where")
+
+
+def check_phases(phases: tuple[Phase, ...]) -> None:
+    """Raise ValueError unless there is a phase and names are unique."""
+    if not phases:
+        raise ValueError("field 'phases': at least one phase is wanted")
+    names = [phase.name for phase in phases]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ValueError(f"field 'phases.{index}.name': '{name}' stands twice; names are unique")
