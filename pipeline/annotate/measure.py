@@ -1,0 +1,197 @@
+"""Numbers that a picture's pixels give by themselves: the measures of S2 and S5, and the hashes for dedup.
+
+    pixels ──shrink to the reference size──> clarity, luma, saturation, entropy, texture
+           ──as they are──────────────────> blockiness, pixel_sha256, phash
+
+The report names the operators of S2 and prints no formula: the definitions are ours. Those of the
+first line are taken at one reference size, the shorter side ``reference_edge`` px, so that the same
+picture in another resolution gets about the same value; smaller pictures are never enlarged, they
+are measured as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from PIL import Image
+
+from pipeline.annotate.base import Annotator, Picture
+
+LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
+"""Weights of red, green and blue in the luma of Rec. 709."""
+
+TILES = 8
+"""Tiles along each side in which ``clarity`` is taken."""
+
+SHARPEST = 0.9
+"""The quantile of the tiles that counts: a portrait before a blurred background is sharp (ours)."""
+
+LEVELS = 16
+"""Levels per channel of the histogram behind ``entropy``."""
+
+GRID = 8
+"""Side of a JPEG block in px."""
+
+LOOKED_AT = 1024
+"""px; ``blockiness`` looks at the middle of a picture, at most this wide and high."""
+
+
+@dataclass(frozen=True)
+class MeasureConfig:
+    """``reference_edge``: px of the shorter side at which most measures are taken. Thresholds belong to one value of it."""
+
+    reference_edge: int = 512
+
+    def __post_init__(self) -> None:
+        if self.reference_edge < 64:
+            raise ValueError(f"reference_edge: at least 64 px, found {self.reference_edge}")
+
+
+class MeasureAnnotator(Annotator):
+    """All measures and hashes, for every row: which rows are judged by them is a matter of the rules."""
+
+    name = "measure"
+    version = "1"
+    wants: ClassVar[Literal["pixels"]] = "pixels"
+    columns = (
+        "pixel_sha256",
+        "phash",
+        "clarity",
+        "luma",
+        "saturation",
+        "entropy",
+        "texture",
+        "blockiness",
+    )
+
+    def __init__(self, config: MeasureConfig | None = None) -> None:
+        self.config = config or MeasureConfig()
+
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        return [self._measure(picture.pixels) for picture in pictures if picture.pixels is not None]
+
+    def _measure(self, pixels: np.ndarray) -> dict[str, Any]:
+        reference = at_reference(pixels, self.config.reference_edge)
+        grey = reference @ LUMA
+        return {
+            "pixel_sha256": pixel_sha256(pixels),
+            "phash": phash(pixels),
+            "clarity": clarity(grey),
+            "luma": luma(grey),
+            "saturation": saturation(reference),
+            "entropy": entropy(reference),
+            "texture": texture(grey),
+            "blockiness": blockiness(pixels),
+        }
+
+
+def at_reference(pixels: np.ndarray, edge: int) -> np.ndarray:
+    """uint8 (H, W, 3) shrunk until its shorter side is ``edge`` px (Lanczos); smaller ones as they are."""
+    height, width = pixels.shape[:2]
+    scale = edge / min(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+
+
+def clarity(grey: np.ndarray) -> float:
+    """Sharpness of the sharp parts; 0 is flat, below about 100 is blurred to the eye.
+
+    ``grey``: float (H, W) luma 0..255. The mean square of the 4-neighbour Laplacian in each of 8 x 8
+    tiles, of which the 0.9 quantile is returned, in squared grey levels. (The variance of the
+    Laplacian over the whole picture, the usual measure, calls any picture with much sky blurred.)
+    """
+    if min(grey.shape) < 3:
+        return 0.0
+    core = grey[1:-1, 1:-1]
+    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * core
+    energy = laplacian * laplacian
+    rows, columns = (np.linspace(0, n, min(TILES, n) + 1).astype(int)[:-1] for n in energy.shape)
+    sums = np.add.reduceat(np.add.reduceat(energy, rows, axis=0, dtype=np.float64), columns, axis=1)
+    sizes = np.outer(np.diff([*rows, energy.shape[0]]), np.diff([*columns, energy.shape[1]]))
+    return float(np.quantile(sums / sizes, SHARPEST))
+
+
+def luma(grey: np.ndarray) -> float:
+    """Mean Rec. 709 luma (of gamma-encoded values), 0 black .. 1 white. ``grey``: float (H, W) 0..255."""
+    return float(grey.mean(dtype=np.float64) / 255)
+
+
+def saturation(pixels: np.ndarray) -> float:
+    """Mean chroma (largest minus smallest channel) over 255: 0 grey .. 1 pure colours. ``pixels``: uint8 (H, W, 3).
+
+    Not the S of HSV, by which a near-black pixel may be as saturated as a poster.
+    """
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    largest = np.maximum(np.maximum(red, green), blue)
+    smallest = np.minimum(np.minimum(red, green), blue)
+    return float((largest - smallest).mean(dtype=np.float64) / 255)
+
+
+def entropy(pixels: np.ndarray) -> float:
+    """Shannon entropy of the joint RGB histogram with 16 levels a channel, in bits: 0 one colour .. 12 all alike.
+
+    ``pixels``: uint8 (H, W, 3). A drawing in two flat colours has at most 1.
+    """
+    level = (pixels // (256 // LEVELS)).astype(np.int32)
+    index = (level[..., 0] * LEVELS + level[..., 1]) * LEVELS + level[..., 2]
+    counts = np.bincount(index.ravel())
+    share = counts[counts > 0] / index.size
+    return float(max(0.0, -(share * np.log2(share)).sum()))
+
+
+def texture(grey: np.ndarray) -> float:
+    """Noise and over-complex texture as the standard deviation of an equal white noise, in grey levels.
+
+    ``grey``: float (H, W) luma 0..255. Immerkaer's estimate (1996): the mean absolute response to a
+    mask that is blind to constant, linear and quadratic shading. Photographs have about 1 to 6.
+    """
+    if min(grey.shape) < 3:
+        return 0.0
+    rows = grey[:-2] - 2 * grey[1:-1] + grey[2:]
+    response = rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]
+    return float(np.abs(response).mean(dtype=np.float64) * math.sqrt(math.pi / 2) / 6)
+
+
+def blockiness(pixels: np.ndarray) -> float:
+    """How far the 8 x 8 grid of JPEG stands out, in grey levels; 0 without a grid, 1 and more to be seen.
+
+    ``pixels``: uint8 (H, W, 3) at their own size, as shrinking destroys the grid; at most the middle
+    1,024 x 1,024 px. The step between neighbours less the mean of the steps on both sides of it,
+    averaged along the border; of the eight places that a grid can have (turning and cropping move
+    it) the first less the second: enlarging makes patterns that stand out at several. Averaged over
+    both directions.
+    """
+    height, width = (min(n, LOOKED_AT) for n in pixels.shape[:2])
+    top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+    grey = pixels[top : top + height, left : left + width] @ LUMA
+    return (_grid(grey) + _grid(grey.T)) / 2
+
+
+def _grid(grey: np.ndarray) -> float:
+    if grey.shape[1] < 4 * GRID:
+        return 0.0
+    step = np.abs(np.diff(grey, axis=1)).mean(axis=0)
+    excess = step[1:-1] - (step[:-2] + step[2:]) / 2
+    places = sorted(float(np.median(excess[place::GRID])) for place in range(GRID))
+    return max(0.0, places[-1] - places[-2])
+
+
+def pixel_sha256(pixels: np.ndarray) -> str:
+    """Hex sha256 of width, height and the RGB bytes: equal for the same picture in another container."""
+    digest = hashlib.sha256(f"{pixels.shape[1]}x{pixels.shape[0]}:".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()
+
+
+def phash(pixels: np.ndarray) -> int:
+    """64-bit perceptual hash, the bits of ``imagehash.phash`` (8 x 8 lowest DCT terms over their median), first bit highest."""
+    import imagehash
+
+    return int(str(imagehash.phash(Image.fromarray(pixels))), 16)
