@@ -1,0 +1,134 @@
+"""The tiny VAE: what its training draws and saves, and that the committed file reconstructs glyphs."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import configs
+from configs import UserError
+from model.vae_weights import load_image_vae, save_image_vae
+from synth import Recipe
+from trainer.muon import Muon, orthogonalise
+from trainer.vae import (
+    Rates,
+    Stage,
+    VAETrainConfig,
+    draw_batch,
+    new_vae,
+    psnr,
+    random_crop,
+    rate,
+    train_vae,
+    with_statistics,
+)
+
+ASSET = "model/assets/tiny-vae.safetensors"
+CONFIG = "configs/train/vae.yaml"
+
+
+def test_orthogonalise_flattens_singular_values():
+    matrix = torch.randn(24, 60, generator=torch.Generator().manual_seed(0)) @ torch.diag(torch.logspace(-1, 1, 60))
+    for wide_or_tall in (matrix, matrix.T):
+        values = torch.linalg.svdvals(orthogonalise(wide_or_tall))
+        assert values.min() > 0.3
+        assert values.max() < 1.4
+
+
+def test_muon_solves_a_badly_scaled_regression():
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(256, 16, generator=generator) @ torch.diag(torch.logspace(-1, 0.5, 16))
+    target, weight = torch.randn(8, 16, generator=generator), torch.nn.Parameter(torch.zeros(8, 16))
+    optimizer = Muon([weight], lr=0.05)
+    first = last = 0.0
+    for step in range(200):
+        loss = ((inputs @ (weight - target).T) ** 2).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.param_groups[0]["lr"] = 0.05 * (1 - step / 200)
+        optimizer.step()
+        first, last = first or loss.item(), loss.item()
+    assert last < 0.02 * first
+
+
+@pytest.mark.parametrize("stage", [Stage(1, 32, 3), Stage(1, 64, 2), Stage(1, 128, 2)])
+def test_a_batch_is_a_function_of_seed_and_step(stage):
+    pool = torch.randint(0, 256, (9, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    batch = draw_batch(pool, stage, seed=5, step=7)
+    assert batch.shape == (stage.batch, 3, stage.size, stage.size)
+    assert batch.dtype == torch.uint8
+    assert torch.equal(batch, draw_batch(pool, stage, seed=5, step=7))
+    assert not torch.equal(batch, draw_batch(pool, stage, seed=5, step=8))
+
+
+def test_tiles_are_whole_pictures_in_place():
+    pool = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1).expand(4, 3, 64, 64) * 60
+    batch = draw_batch(pool, Stage(1, 128, 4), seed=0, step=0).unfold(2, 64, 64).unfold(3, 64, 64)
+    assert (batch == batch[..., :1, :1]).all()
+
+
+def test_rate_rises_and_falls():
+    lr = Rates(muon=1.0, adamw=1.0, warm_up=10, decay=0.5)
+    values = [rate(step, 100, lr) for step in range(100)]
+    assert values[0] == pytest.approx(0.1)
+    assert values[10:50] == [1.0] * 40
+    assert values[-1] == pytest.approx(0.02)
+
+
+def test_crop_has_the_size_and_the_pictures_own_pixels():
+    picture = np.zeros((90, 300, 3), np.uint8)
+    picture[..., 0] = 200
+    crop = random_crop(picture, 64, np.random.Generator(np.random.PCG64(0)))
+    assert crop.shape == (64, 64, 3)
+    assert (crop == [200, 0, 0]).all()
+
+
+def test_training_is_reproducible_and_learns(tmp_path):
+    overrides = [
+        "stages=[{steps: 12, size: 16, batch: 4}]",
+        "pool.glyphs=60",
+        "pool.photographs=20",
+        "shape.base_dim=8",
+    ]
+    config = configs.load(CONFIG, VAETrainConfig, overrides)
+    files = [train_vae(config, tmp_path / name) for name in ("a", "b")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    images = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8)
+    assert psnr(load_image_vae(files[0]), images) > psnr(new_vae(config.shape), images)
+
+
+def test_file_keeps_weights_and_statistics(tmp_path):
+    vae = new_vae(dataclasses.replace(configs.load(CONFIG, VAETrainConfig).shape, base_dim=8))
+    images = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8)
+    measured = with_statistics(vae, images)
+    save_image_vae(measured, tmp_path / "vae.safetensors")
+    back = load_image_vae(tmp_path / "vae.safetensors")
+    latents = back.encode(images)
+    assert latents.mean((0, 2, 3)).abs().max() < 1e-2
+    assert latents.std((0, 2, 3)).sub(1).abs().max() < 1e-2
+    assert torch.equal(latents, measured.encode(images))
+
+
+def test_pool_of_another_size_is_refused(tmp_path):
+    overrides = ["pool.recipe=configs/synth/pure.yaml", "pool.glyphs=1"]
+    with pytest.raises(UserError, match="canvases must be 64 x 64"):
+        train_vae(configs.load(CONFIG, VAETrainConfig, overrides), tmp_path)
+
+
+def test_the_committed_vae_reconstructs_the_recipes_glyphs():
+    """Strokes survive f8: PSNR well above what blurred glyphs reach (22 dB when halved and enlarged)."""
+    recipe = Recipe.load("configs/synth/vae.yaml")
+    images = np.stack([np.asarray(recipe.render(1_000_000 + i).image) for i in range(24)])  # none of the pool's
+    assert psnr(load_image_vae(ASSET), torch.from_numpy(images).permute(0, 3, 1, 2)) > 27
+
+
+def test_the_committed_vae_is_small_and_its_latents_are_normalised():
+    from pathlib import Path
+
+    assert Path(ASSET).stat().st_size <= 4 * 2**20
+    recipe = Recipe.load("configs/synth/vae.yaml")
+    images = np.stack([np.asarray(recipe.render(i).image) for i in range(48)])
+    latents = load_image_vae(ASSET).encode(torch.from_numpy(images).permute(0, 3, 1, 2))
+    assert 0.7 < latents.std() < 1.3
+    assert latents.mean().abs() < 0.2
