@@ -71,22 +71,23 @@ def _load_config(path: Path, overrides: Sequence[str]) -> ModelConfig:
 def _describe(args: argparse.Namespace) -> None:
     import json
 
-    from model.describe import describe, format_tables, rows
+    config = _load_config(args.config, args.set)
+    from model.describe import describe, format_tables, rows  # imports torch: a wrong config is told before
 
-    figures = describe(_load_config(args.config, args.set))
+    figures = describe(config)
     print(json.dumps(figures) if args.json else format_tables(rows(figures)))
 
 
 def _init(args: argparse.Namespace) -> None:
+    config = _load_config(args.config, args.set)
     from model.init import init_folder
 
-    init_folder(_load_config(args.config, args.set), args.out, args.seed, args.vae)
+    init_folder(config, args.out, args.seed, args.vae)
     print(f"wrote {args.out} (random weights, seed {args.seed})")
 
 
 def _sample(args: argparse.Namespace) -> None:
     from model.latents import tokens_of
-    from model.sample_command import sample_to_file
 
     try:
         tokens_of(args.height, args.width)
@@ -94,6 +95,8 @@ def _sample(args: argparse.Namespace) -> None:
         raise UserError(str(error)) from None
     if args.out.suffix.lower() != ".png":
         raise UserError(f"--out: {args.out} must end in .png")
+    from model.sample_command import sample_to_file
+
     sample_to_file(args)
 
 

@@ -5,7 +5,10 @@ latents (B, C, h, w)  --patchify-->  tokens (B, h/2 * w/2, 4 C)  --unpatchify-->
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PIXELS_PER_LATENT = 8
 PATCH = 2

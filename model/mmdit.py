@@ -15,13 +15,13 @@ Shape suffixes: N text tokens, M image tokens, B samples, R rows of modulation, 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from model.attention import attend, merge, part, reorder, restore
+from model.config import MMDiTConfig
 from model.joint import Joint
 from model.layout import Layout, Rows
 from model.modulation import add_gated, by_row, modulate
@@ -29,35 +29,6 @@ from model.rope import rope_table, rotate
 
 EPS = 1e-6
 TIME_CHANNELS = 256
-
-
-@dataclass(frozen=True)
-class MMDiTConfig:
-    """Shape of the network; field names as in diffusers' ``transformer/config.json``. Defaults: the released model."""
-
-    num_layers: int = 60
-    num_attention_heads: int = 24
-    attention_head_dim: int = 128
-    joint_attention_dim: int = 3584
-    in_channels: int = 64
-    out_channels: int = 16
-    patch_size: int = 2
-    axes_dims_rope: tuple[int, int, int] = (16, 56, 56)
-    zero_cond_t: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("num_layers", "num_attention_heads", "joint_attention_dim", "in_channels", "out_channels"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if sum(self.axes_dims_rope) != self.attention_head_dim or any(d < 2 or d % 2 for d in self.axes_dims_rope):
-            raise ValueError(
-                f"axes_dims_rope is {list(self.axes_dims_rope)}; it must be three even numbers "
-                f"with the sum attention_head_dim = {self.attention_head_dim}"
-            )
-
-    @property
-    def dim(self) -> int:
-        return self.num_attention_heads * self.attention_head_dim
 
 
 class MMDiT(nn.Module):

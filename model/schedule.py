@@ -7,24 +7,14 @@ ladder from 1 down to 0. sigma = 1 is pure noise, ``x_sigma = (1 - sigma) data +
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
 
+from model.config import ScheduleConfig
+
 Number = TypeVar("Number", float, np.ndarray, Tensor)
-
-
-@dataclass(frozen=True)
-class ScheduleConfig:
-    """The released checkpoint's ``scheduler_config.json``. FLUX's 1.15 / 4096 are wrong for this model."""
-
-    base_shift: float = 0.5
-    max_shift: float = 0.9
-    base_image_seq_len: int = 256
-    max_image_seq_len: int = 8192
-    shift_terminal: float = 0.02
 
 
 QWEN_IMAGE = ScheduleConfig()

@@ -8,58 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from model.config import TextEncoderConfig
+
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
-
-
-@dataclass(frozen=True)
-class VisionConfig:
-    """The vision tower (report, table 1; the intermediate size is the checkpoint's)."""
-
-    depth: int = 32
-    hidden_size: int = 1280
-    intermediate_size: int = 3420
-    num_heads: int = 16
-    fullatt_block_indexes: tuple[int, ...] = (7, 15, 23, 31)
-    patch_size: int = 14
-    spatial_merge_size: int = 2
-    temporal_patch_size: int = 2
-    window_size: int = 112
-
-
-@dataclass(frozen=True)
-class TextEncoderConfig:
-    """The language model; defaults: Qwen2.5-VL 7B. ``hidden_size`` is the transformer's ``joint_attention_dim``."""
-
-    hidden_size: int = 3584
-    intermediate_size: int = 18944
-    num_hidden_layers: int = 28
-    num_attention_heads: int = 28
-    num_key_value_heads: int = 4
-    vocab_size: int = 152064
-    tie_word_embeddings: bool = False
-    mrope_section: tuple[int, int, int] = (16, 24, 24)
-    vision: VisionConfig = VisionConfig()
-
-    def __post_init__(self) -> None:
-        if self.hidden_size % self.num_attention_heads or self.num_attention_heads % self.num_key_value_heads:
-            raise ValueError(
-                f"num_attention_heads is {self.num_attention_heads}; it must divide hidden_size = {self.hidden_size} "
-                f"and be a multiple of num_key_value_heads = {self.num_key_value_heads}"
-            )
-        if 2 * sum(self.mrope_section) != self.hidden_size // self.num_attention_heads:
-            raise ValueError(
-                f"mrope_section is {list(self.mrope_section)}; its sum must be half of the head size "
-                f"{self.hidden_size // self.num_attention_heads}"
-            )
-        if self.vocab_size < 151_657:
-            raise ValueError(f"vocab_size is {self.vocab_size}; the tokenizer has 151657 ids")
 
 
 def transformers_config(config: TextEncoderConfig) -> Any:

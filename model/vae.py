@@ -8,54 +8,13 @@ Weights come from and go to the 3-D form in ``vae_weights.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from model.config import VAEConfig
 from model.vae_layers import Decoder, Encoder
-
-# The released checkpoint's vae/config.json.
-QWEN_MEAN = (
-    *(-0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508),
-    *(0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921),
-)
-QWEN_STD = (
-    *(2.8184, 1.4541, 2.3275, 2.6558, 1.2196, 1.7708, 2.6052, 2.0743),
-    *(3.2687, 2.1526, 2.8652, 1.5579, 1.6382, 1.1253, 2.8251, 1.9160),
-)
-
-
-@dataclass(frozen=True)
-class VAEConfig:
-    """Field names as in diffusers' ``vae/config.json``; defaults: the released model."""
-
-    base_dim: int = 96
-    z_dim: int = 16
-    dim_mult: tuple[int, ...] = (1, 2, 4, 4)
-    num_res_blocks: int = 2
-    attn_scales: tuple[float, ...] = ()
-    temperal_downsample: tuple[bool, ...] = (False, True, True)
-    dropout: float = 0.0
-    input_channels: int = 3
-    latents_mean: tuple[float, ...] = QWEN_MEAN
-    latents_std: tuple[float, ...] = QWEN_STD
-
-    def __post_init__(self) -> None:
-        if self.attn_scales:
-            raise ValueError(f"attn_scales is {list(self.attn_scales)}; no released checkpoint has any: leave it empty")
-        if len(self.dim_mult) != 4 or len(self.temperal_downsample) != 3:
-            raise ValueError(
-                f"dim_mult is {list(self.dim_mult)}; four levels make the eightfold reduction, found otherwise"
-            )
-        if len(self.latents_mean) != self.z_dim or len(self.latents_std) != self.z_dim:
-            raise ValueError(
-                f"latents_mean and latents_std have {len(self.latents_mean)} and {len(self.latents_std)} numbers; "
-                f"both need z_dim = {self.z_dim}"
-            )
-        if min(self.latents_std) <= 0:
-            raise ValueError(f"latents_std holds {min(self.latents_std)}; every number must be positive")
 
 
 class ImageVAE(nn.Module):

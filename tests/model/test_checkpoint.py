@@ -150,7 +150,7 @@ def test_export_takes_the_averaged_weights_of_the_newest_step(tmp_path: Path) ->
     assert QwenImage.load(tmp_path / "newest").schedule == config().scheduler
     with pytest.raises(UserError, match="not empty"):
         export(tmp_path / "fit", tmp_path / "newest")
-    with pytest.raises(UserError, match="neither base.json"):
+    with pytest.raises(UserError, match="has neither base"):
         export(tmp_path / "two", tmp_path / "three")
 
 

@@ -10,26 +10,33 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from configs import command
+from model.__main__ import main
 from tests.model.folders import SMALLER, TINY, random_folder
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "model", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def run(*arguments: str | Path) -> int:
+    """In this process, as ``python -m model`` would: the exit status."""
+    return command(main, [str(a) for a in arguments])
 
 
 def overrides() -> list[str]:
     return [word for item in SMALLER for word in ("--set", item)]
 
 
-def test_a_new_folder_can_be_sampled_and_the_picture_says_how(tmp_path: Path) -> None:
-    made = run("init", TINY, tmp_path / "new", "--seed", "3", *overrides())
+def test_a_new_folder_is_made_in_a_process_of_its_own(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "model", "init", TINY, str(tmp_path / "new"), "--seed", "3", *overrides()]
+    made = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
     assert made.returncode == 0, made.stderr
     assert made.stdout.strip() == f"wrote {tmp_path / 'new'} (random weights, seed 3)"
+    assert made.stderr == ""
+
+
+def test_a_picture_says_how_it_was_made(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "x.png"
-    done = run("sample", random_folder(), "--prompt", "字 “x”", "--seed", "7", "--steps", "2", "--width", "64",
-               "--height", "32", "--out", out)  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    settings = {"prompt": "字 “x”", "seed": "7", "steps": "2", "width": "64", "height": "32"}
+    words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+    assert run("sample", random_folder(), *words, "--out", out) == 0
     with Image.open(out) as picture:
         assert picture.size == (64, 32)
         text = dict(picture.text)
@@ -39,12 +46,11 @@ def test_a_new_folder_can_be_sampled_and_the_picture_says_how(tmp_path: Path) ->
     assert [p.name for p in out.parent.iterdir()] == ["x.png"]
 
 
-def test_describe_prints_tables_or_json() -> None:
-    text = run("describe", "configs/model/qwen-image.yaml")
-    assert text.returncode == 0, text.stderr
-    assert "20,430,401,088" in text.stdout
-    figures = json.loads(run("describe", TINY, "--json", "--set", "transformer.num_layers=8").stdout)
-    assert figures["parameters"]["transformer"] > 18e6
+def test_describe_prints_tables_or_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("describe", "configs/model/qwen-image.yaml") == 0
+    assert "20,430,401,088" in capsys.readouterr().out
+    assert run("describe", TINY, "--json", "--set", "transformer.num_layers=8") == 0
+    assert json.loads(capsys.readouterr().out)["parameters"]["transformer"] > 18e6
 
 
 BAD = [
@@ -60,9 +66,21 @@ BAD = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[m for _, m in BAD])
-def test_bad_input_is_one_line_and_status_2(tmp_path: Path, arguments: list[str], message: str) -> None:
-    done = run(*[str(tmp_path / "out") if a == "OUT" else a for a in arguments])
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_bad_input_is_one_line_and_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert run(*[tmp_path / "out" if a == "OUT" else a for a in arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_wrong_fields_are_told_without_importing_torch() -> None:
+    code = (
+        "import sys; from configs import command; from model.__main__ import main; "
+        f"status = command(main, ['describe', {TINY!r}, '--set', 'vae.nothing=1']); "
+        "sys.exit(status if 'torch' not in sys.modules else 1)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2, done.stderr
