@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,11 @@ from configs import UserError
 from pipeline.report import balance, choose, coverage, funnel, reasons, scores, shelf, training
 from pipeline.report.files import list_files, next_commands
 from pipeline.report.page import number, percent, write_page
-from pipeline.report.pictures import Picture, picture
+from pipeline.report.pictures import LEVELS, picture
+from pipeline.report.samples import sample
 from pipeline.report.tables import RunTables, read_run
 
-SAMPLE_EDGE, EXAMPLE_EDGE, PAIR_EDGE = 480, 160, 240
+EXAMPLE_EDGE, PAIR_EDGE = 160, 240
 """Longer side in px of the copies inside the page (ours): together they stay at a few MB."""
 
 CONTENTS = (
@@ -49,15 +50,6 @@ class Card:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A picture of the gallery with its caption and a few words about it."""
-
-    picture: Picture
-    caption: str
-    tags: list[str]
-
-
 def write_report(run: Path, train: Path | None = None, extra: Mapping[str, Any] | None = None) -> Path:
     """Write ``run/report.html`` and return its path.
 
@@ -73,7 +65,7 @@ def write_report(run: Path, train: Path | None = None, extra: Mapping[str, Any] 
     context = {
         **_numbers(tables, summary),
         **_pictures(tables),
-        "training": training.read(Path(train) if train else run / "train", run / "dataset", summary),
+        "training": training.read(Path(train) if train else run / "train", run / "dataset"),
         "files": list_files(run),
         "commands": next_commands(run),
         "config_text": yaml.safe_dump(tables.config, sort_keys=False, allow_unicode=True) if tables.config else "",
@@ -131,7 +123,7 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
     chosen = near.filter(pl.col("id").is_in(sorted(ids)))
     found = shelf.fetch(tables.path, dict(chosen.select("id", "fragment").iter_rows()))
     facts = {row["id"]: row for row in chosen.iter_rows(named=True)}
-    shown = {name: [_sample(found[i], facts[i]) for i in lane] for name, lane in lanes.items()}
+    shown = {name: [sample(found[i], facts[i]) for i in lane] for name, lane in lanes.items()}
     levels = {level for lane in shown.values() for item in lane for level in item.picture.levels}
     examples = {
         r.name: [(picture(found[e.id] | {"text_regions": None}, EXAMPLE_EDGE), e.value) for e in r.examples]
@@ -139,28 +131,10 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
     }
     return {
         **shown,
-        "levels": [level for level in ("paragraph", "line", "word", "glyph") if level in levels],
+        "levels": [level for level in LEVELS if level in levels],
         "reason_pictures": examples,
         "pairs": [[picture(found[i] | {"text_regions": None}, PAIR_EDGE) for i in pair] for pair in pairs],
     }
-
-
-def _sample(row: Mapping[str, Any], facts: Mapping[str, Any]) -> Sample:
-    captions: Sequence[Mapping[str, Any]] = row.get("captions") or ()
-    valid = [c["text"] for c in captions if not c.get("invalid")]
-    return Sample(picture(row, SAMPLE_EDGE), valid[0] if valid else "", _tags(facts))
-
-
-def _tags(facts: Mapping[str, Any]) -> list[str]:
-    language, level = facts.get("text_language"), facts.get("text_level")
-    tags = [] if language in (None, "none") else [f"text: {language}, {coverage.level_name(level)}"]
-    if facts.get("recipe"):
-        tags.append(f"recipe {facts['recipe']}")
-    if facts.get("ocr_score") is not None:
-        tags.append(f"read with confidence {facts['ocr_score']:.2f}")
-    if facts.get("stage_to") is not None:
-        tags.append(f"S{facts['stage_from']}–S{facts['stage_to']}")
-    return tags
 
 
 def _lead(tables: RunTables) -> str:

@@ -81,7 +81,7 @@ def funnel(rows: pl.DataFrame, inputs: tuple[int, int], failed: tuple[int, int])
         steps,
         inputs=sum(inputs),
         failed=sum(failed),
-        rejected=len(rows) - len(kept),
+        rejected=len(rows.filter(pl.col("stage_to") < pl.col("stage_from"))),
         kept=len(kept),
         made_kept=int(kept["made"].sum()),
     )

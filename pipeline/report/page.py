@@ -102,6 +102,7 @@ def _environment() -> Environment:
         "slug": slug,
         "number": number,
         "percent": percent,
+        "share": lambda part: "–" if part is None else percent(part),
         "duration": duration,
         "bytes": size,
     }

@@ -15,9 +15,8 @@ import yaml
 
 from configs import UserError
 from pipeline import schema
-
-SCALARS = tuple(n for n in schema.COLLECTED if n not in schema.NESTED)
-DECIDED_DEFAULTS: dict[str, Any] = {"stage_from": 1, "stage_to": 0, "stopped_by": None, "repeats": None}
+from pipeline.engine.layout import RunFolder
+from pipeline.table import fragment_names, sample_table, scalar_columns
 
 
 @dataclass(frozen=True)
@@ -48,26 +47,32 @@ class RunTables:
 
     @property
     def rules(self) -> list[dict[str, Any]]:
-        """The rules of decide as the run's config has them, ``name`` as in ``stopped_by`` (S2.clarity)."""
-        found = (self.config.get("decide") or {}).get("rules") or []
-        return [{**rule, "name": f"S{rule['stage']}.{rule['name']}"} for rule in found]
+        """The rules of decide as the run's config has them: name (S2.clarity), stage, keep, applies_to, if_null."""
+        return (self.config.get("decide") or {}).get("rules") or []
 
 
 def read_run(path: Path) -> RunTables:
-    """Read the run at ``path``. Raises UserError when there is none."""
+    """Read the run at ``path``. Raises UserError when there is none, or it has not come to an end."""
+    run = RunFolder(path)
     if not (path / "ledger").is_dir():
         raise UserError(f"RUN '{path}': no run is there (no ledger/); `python -m pipeline run CONFIG {path}` makes one")
-    config = yaml.safe_load((path / "run.yaml").read_text(encoding="utf-8")) if (path / "run.yaml").exists() else {}
+    unsettled = [name for name in fragment_names(run) if not run.failures(name).exists()]
+    if unsettled:
+        raise UserError(
+            f"RUN '{path}': {len(unsettled)} of its fragments are not finished, the first is {unsettled[0]}; "
+            f"`python -m pipeline run CONFIG {path}` goes on"
+        )
+    config = yaml.safe_load(run.config.read_text(encoding="utf-8")) if run.config.exists() else {}
+    made_sources = sorted(s["name"] for s in config.get("sources") or () if s.get("kind") == "synth")
+    made = pl.col("source").is_in(made_sources)
     inputs = _read(path / "ledger", ("id", "source"))
-    made_sources = {s["name"] for s in config.get("sources") or () if s.get("kind") == "synth"}
-    made = pl.col("source").is_in(sorted(made_sources))
-    rows, decided = _decide(_rows(path), path / "decisions")
     failures = _read(path / "failures", ("id", "uri", "step", "error")).join(inputs, on="id", how="left")
+    rows, decided = _decide(_rows(run), run.decisions)
     made_inputs = len(inputs.filter(made))
     return RunTables(
         path,
         config,
-        rows.filter(~pl.col("id").is_in(failures["id"].implode())).with_columns(made=made),
+        rows.with_columns(made=made),
         failures.with_columns(made=made.fill_null(False)),
         (len(inputs) - made_inputs, made_inputs),
         decided,
@@ -82,27 +87,22 @@ def _read(folder: Path, columns: Sequence[str]) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(file, columns=list(columns)) for file in files])
 
 
-def _rows(path: Path) -> pl.DataFrame:
-    parts = []
-    for file in sorted((path / "samples").glob("*.parquet")):
-        rows = pl.read_parquet(file, columns=list(SCALARS)).with_columns(fragment=pl.lit(file.stem))
-        for scores in sorted((path / "scores").glob(f"*/{file.name}")):
-            names = [n for n in pl.read_parquet_schema(scores) if n not in schema.NESTED]
-            rows = rows.join(pl.read_parquet(scores, columns=names), on="id", how="left", suffix=":read")
-        again = [n for n in rows.columns if n.endswith(":read")]
-        rows = rows.with_columns(pl.coalesce(n.removesuffix(":read"), n).alias(n.removesuffix(":read")) for n in again)
-        parts.append(rows.drop(again))
-    if not parts:
-        return pl.DataFrame(schema=dict.fromkeys((*SCALARS, "fragment"), pl.String))
-    return pl.concat(parts, how="diagonal_relaxed")
+def _rows(run: RunFolder) -> pl.DataFrame:
+    """``sample_table``, or the same columns without a row where nothing was listed."""
+    if fragment_names(run):
+        return sample_table(run)
+    empty = pl.from_arrow(schema.arrow(scalar_columns(run)).empty_table())
+    assert isinstance(empty, pl.DataFrame)
+    return empty.with_columns(fragment=pl.lit(None, pl.String))
 
 
 def _decide(rows: pl.DataFrame, folder: Path) -> tuple[pl.DataFrame, bool]:
     """Rows with their decisions; without decisions every row is undecided, told as kept nowhere."""
     wanted = schema.arrow(("id", *schema.DECIDED))
     files = sorted(folder.glob("*.parquet"))
-    if not files:
-        empty = pl.from_arrow(wanted.empty_table())
-        assert isinstance(empty, pl.DataFrame)
-        return rows.join(empty, on="id", how="left"), False
-    return rows.join(pl.concat([pl.read_parquet(f, columns=wanted.names) for f in files]), on="id", how="left"), True
+    decisions = (
+        pl.concat([pl.read_parquet(file, columns=wanted.names) for file in files])
+        if files
+        else pl.DataFrame(wanted.empty_table())
+    )
+    return rows.join(decisions, on="id", how="left", maintain_order="left"), bool(files)

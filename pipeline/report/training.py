@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,32 +16,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.report import charts
-from pipeline.report.pictures import file_uri
+from pipeline.report.evaluation import Sheet, Suite, read_sheet, read_suites
 
 WINDOW = 25
 """Steps on each side of the running mean, at most a twentieth of the training (ours)."""
-
-
-SHEET_EDGE = 1400
-"""Longer side in px of the copy of a sample sheet (ours)."""
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A picture of sampled pictures."""
-
-    src: str
-    width: int
-    height: int
-    caption: str
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores as a table: ``rows`` are (suite, one value or None per column)."""
-
-    columns: list[str]
-    rows: list[tuple[str, list[float | None]]]
 
 
 @dataclass(frozen=True)
@@ -51,8 +29,8 @@ class Training:
     present: bool
     command: str
     loss: Loss | None = None
-    evaluation: Evaluation | None = None
-    sheets: list[Sheet] = field(default_factory=list)
+    suites: list[Suite] = field(default_factory=list)
+    sheet: Sheet | None = None
 
 
 @dataclass(frozen=True)
@@ -76,22 +54,17 @@ class Loss:
     samples: int | None
 
 
-def read(train: Path, dataset: Path, summary: Mapping[str, Any]) -> Training:
-    """The training at ``train``, if there is one. ``summary``: of the quickstart, for its scores."""
+def read(train: Path, dataset: Path) -> Training:
+    """The training at ``train``, if there is one."""
     command = f"python -m trainer fit configs/train/quickstart.yaml {train} --data {dataset}"
     if not train.is_dir():
         return Training(False, command)
-    return Training(True, command, loss(read_metrics(train / "metrics.jsonl")), None, sheets(train))
+    return Training(True, command, loss(read_metrics(train / "metrics.jsonl")), read_suites(train), sheet(train))
 
 
-def sheets(train: Path) -> list[Sheet]:
+def sheet(train: Path) -> Sheet | None:
     """The sheet of samples over training."""
-    found = file_uri(train / "samples.png", SHEET_EDGE)
-    if found is None:
-        return []
-    return [
-        Sheet(*found, caption="The same prompts and seeds over the training, from the first checkpoint to the last.")
-    ]
+    return read_sheet(train / "samples.png", "The same prompts and seeds over the training.")
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

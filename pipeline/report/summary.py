@@ -1,0 +1,119 @@
+"""A dataset in a few tables on the terminal: what is in it, at which stages, how large, what is null.
+
+manifest table ──summarise──> Summary ──show──> rich
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.report.coverage import level_name
+from pipeline.report.funnel import STAGES
+from pipeline.report.page import number, percent, size
+
+COUNTED = ("task", "origin", "text_language", "text_level", "format", "license")
+"""Columns whose values are counted."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """``counts``: column -> (value, rows), most first. ``stages``: stage -> rows good for it.
+
+    ``sizes``: quantity -> (least, median, most). ``nulls``: column -> rows without a value.
+    """
+
+    rows: int
+    bytes: int
+    counts: dict[str, list[tuple[str, int]]]
+    stages: dict[str, int]
+    sizes: dict[str, tuple[float, float, float]]
+    nulls: dict[str, int]
+
+
+def summarise(manifest: pl.DataFrame) -> Summary:
+    """The summary of these manifest rows; columns that are not there are left out."""
+    present = [name for name in COUNTED if name in manifest.columns]
+    stages = {
+        name: int(((manifest["stage_from"] <= stage) & (manifest["stage_to"] >= stage)).sum())
+        for stage, (name, *_) in STAGES.items()
+    }
+    nulls = {name: manifest[name].null_count() for name in manifest.columns}
+    return Summary(
+        len(manifest),
+        int(manifest["bytes_len"].sum()),
+        {name: _counts(manifest[name]) for name in present},
+        stages,
+        {name: _spread(manifest[name]) for name in ("width", "height", "bytes_len", "text_chars", "repeats")},
+        {name: count for name, count in nulls.items() if count},
+    )
+
+
+def show(summary: Summary, title: str, notes: Sequence[str] = ()) -> None:
+    """Print ``summary`` on standard output."""
+    from rich.columns import Columns
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=False)
+    console.print(f"[bold]{escape(title)}[/bold]  {number(summary.rows)} samples, {size(summary.bytes)} of pictures")
+    for note in notes:
+        console.print(escape(note))
+    if not summary.rows:
+        return
+    tables = [_table(name, ("", "samples"), counts, summary.rows) for name, counts in summary.counts.items()]
+    tables.append(_table("stage", ("good for", "samples"), list(summary.stages.items()), summary.rows))
+    console.print(Columns(tables, padding=(1, 3)))
+    console.print(_spreads(summary))
+    if summary.nulls:
+        nulls = ", ".join(f"{name} {number(count)}" for name, count in summary.nulls.items())
+        console.print(f"[dim]without a value:[/dim] {escape(nulls)}\n")
+
+
+def _table(title: str, heads: tuple[str, str], counts: list[tuple[str, int]], total: int):  # type: ignore[no-untyped-def]
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False)
+    table.add_column(heads[0], overflow="fold", max_width=28)
+    table.add_column(heads[1], justify="right")
+    table.add_column("share", justify="right", style="dim")
+    for value, count in counts:
+        table.add_row(escape(value), number(count), percent(count / total))
+    return table
+
+
+def _spreads(summary: Summary):  # type: ignore[no-untyped-def]
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("", "least", "median", "most"):
+        table.add_column(head, justify="right" if head else "left")
+    for name, values in summary.sizes.items():
+        table.add_row(name, *(number(value) for value in values))
+    return table
+
+
+def _counts(column: pl.Series, most: int = 12) -> list[tuple[str, int]]:
+    name = column.name
+    counted = column.value_counts(name="rows").sort(["rows", name], descending=[True, False], nulls_last=True)
+    if name == "text_level":
+        counted = counted.sort(name, nulls_last=True)
+    pairs = [(_label(name, value), rows) for value, rows in counted.iter_rows()]
+    rest = sum(rows for _, rows in pairs[most:])
+    return [*pairs[:most], *([(f"{len(pairs) - most} more", rest)] if rest else [])]
+
+
+def _label(name: str, value: object) -> str:
+    if value is None:
+        return "null"
+    return f"{value} {level_name(value)}" if name == "text_level" and isinstance(value, int) else str(value)
+
+
+def _spread(column: pl.Series) -> tuple[float, float, float]:
+    values = column.drop_nulls().cast(pl.Float64)
+    if values.is_empty():
+        return (float("nan"),) * 3
+    return tuple(float(v) for v in (values.min(), values.median(), values.max()))  # type: ignore[return-value, arg-type]

@@ -1,0 +1,189 @@
+"""The page in a real browser: its parts, its boxes, its width, and what strangers' texts can do to it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from configs import UserError
+from pipeline.report import write_report
+from tests.chromium import Visit, screenshot, visit
+from tests.pipeline.report.fixture_run import EVIL, build_run, photos
+
+PARTS = (
+    *("summary", "funnel", "timing", "samples", "samples-real", "samples-made", "reasons", "failures", "duplicates"),
+    *("text", "balance", "scores", "training", "loss", "phases", "evaluation", "files"),
+)
+
+LOOK = """
+const all = (selector) => [...document.querySelectorAll(selector)];
+const wide = all("body *").filter((e) => {
+  if (e.closest(".scroll, pre, svg, dialog")) return false;
+  const box = e.getBoundingClientRect();
+  return box.width > 0 && box.right > innerWidth + 0.5;
+});
+const targets = all("*").flatMap((e) => ["src", "href", "srcset", "poster", "action", "data"].map((n) => e.getAttribute(n) ?? ""));
+return {
+  title: document.title,
+  ids: all("[id]").map((e) => e.id),
+  lost: all("nav.contents a, .stops a").map((a) => a.hash.slice(1)).filter((id) => !document.getElementById(id)),
+  elsewhere: targets.filter((t) => t && !t.startsWith("data:") && !t.startsWith("#")),
+  scroll: document.documentElement.scrollWidth,
+  width: innerWidth,
+  wide: wide.map((e) => `${e.tagName}.${e.className}`),
+  broken: [...document.images].filter((i) => i.complete && !i.naturalWidth).length,
+  pictures: document.images.length,
+  ground: getComputedStyle(document.body).backgroundColor,
+  captions: all("#samples .quote").map((e) => e.textContent),
+  failures: document.getElementById("failures")?.textContent,
+  handlers: all("*").filter((e) => [...e.attributes].some((a) => a.name.startsWith("on"))).length,
+  scripts: document.scripts.length,
+};
+"""
+
+MORE = """
+const shot = document.querySelector("#samples-real .shot");
+const image = shot.querySelector("img").getBoundingClientRect();
+const box = shot.querySelector("polygon.line").getBoundingClientRect();
+const share = (x, y) => [(x - image.left) / image.width, (y - image.top) / image.height];
+const glyph = document.querySelector("#samples-made polygon.glyph");
+const before = glyph.getClientRects().length;
+document.getElementById("show-glyph").click();
+const after = glyph.getClientRects().length;
+document.querySelector("#samples-made .zoom").click();
+const dialog = document.querySelector("dialog");
+return {
+  box: [...share(box.left, box.top), ...share(box.right, box.bottom)],
+  levels: ["glyph", "word", "line", "paragraph"].map((l) => document.querySelectorAll(`#samples-made polygon.${l}`).length),
+  switched: [before, after],
+  large: [dialog.open, dialog.querySelectorAll("polygon").length > 0, dialog.querySelector("figcaption") !== null],
+  counts: Object.fromEntries([...document.querySelectorAll("[data-stage]")].map(
+    (e) => [`${e.dataset.stage} ${e.dataset.kind}`, Number(e.dataset.count)])),
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def wide(report: Path) -> Visit:
+    return visit(report, LOOK, width=1280)
+
+
+@pytest.fixture(scope="module")
+def narrow(report: Path) -> Visit:
+    return visit(report, LOOK, width=400, dark=True)
+
+
+@pytest.fixture(scope="module")
+def more(report: Path) -> Any:
+    return visit(report, MORE).result
+
+
+def test_parts_are_there_and_links_lead_to_them(wide: Visit) -> None:
+    ids = wide.result["ids"]
+    assert not [part for part in PARTS if part not in ids]
+    assert len(ids) == len(set(ids))
+    assert wide.result["lost"] == []
+
+
+def test_nothing_is_wider_than_the_window(wide: Visit, narrow: Visit) -> None:
+    for seen, width in ((wide, 1280), (narrow, 400)):
+        assert (seen.result["width"], seen.result["scroll"], seen.result["wide"]) == (width, width, [])
+
+
+def test_light_and_dark(wide: Visit, narrow: Visit) -> None:
+    grounds = [int(re.findall(r"\d+", seen.result["ground"])[0]) for seen in (wide, narrow)]
+    assert grounds[0] > 200
+    assert grounds[1] < 60
+
+
+def test_one_file_without_requests(report: Path, wide: Visit, narrow: Visit) -> None:
+    assert report.stat().st_size < 8_000_000
+    assert wide.result["elsewhere"] == []
+    assert "default-src 'none'" in report.read_text()
+    assert re.findall(r"url\(|@import", report.read_text()) == []
+    for seen in (wide, narrow):
+        assert (seen.console, seen.requests) == ([], [])
+        assert seen.result["pictures"] > 30
+        assert seen.result["broken"] == 0
+
+
+def test_strangers_texts_stay_texts(report: Path, wide: Visit) -> None:
+    page = wide.result
+    assert page["title"] == "Glyphmill run: run"
+    assert any("<script>document.title" in caption for caption in page["captions"])
+    shown = EVIL.replace("\u202e", "\ufffd").replace("\x07", "\ufffd")
+    assert shown in page["failures"]
+    assert page["handlers"] == 0
+    assert page["scripts"] == 2  # ours, and the one that looks
+    assert not {"\u202e", "\x07"} & set(report.read_text())
+
+
+def test_boxes_lie_where_the_text_is(more: Any) -> None:
+    """The polygon of an OCR region on screen, against its quad in parts of the picture."""
+    assert more["box"] == pytest.approx([0.08, 0.40, 0.90, 0.60], abs=0.02)
+    assert all(count > 3 for count in more["levels"])
+
+
+def test_levels_switch_off_and_pictures_open_large(more: Any) -> None:
+    assert more["switched"] == [1, 0]
+    assert more["large"] == [True, True, True]
+
+
+def test_funnel_numbers_on_the_page(more: Any) -> None:
+    counts = more["counts"]
+    assert (counts["Inputs real"], counts["Readable real"], counts["Inputs made"]) == (11, 10, 40)
+    assert counts["S3 made"] == 0
+    assert 0 < counts["S7 made"] <= counts["S4 made"] <= 40
+    assert counts["S7 real"] <= counts["S1 real"] == 9  # the copy is stopped at S1
+
+
+def test_screenshot_shows_pictures(report: Path, tmp_path: Path) -> None:
+    out = tmp_path / "page.png"
+    screenshot(report, out, width=1280, height=2400)
+    with Image.open(out) as image:
+        assert image.size == (1280, 2400)
+        colours = image.convert("RGB").crop((250, 900, 1280, 2400)).getcolors(10**7)
+    assert colours is not None
+    assert len(colours) > 2000  # photographs, not plain boxes
+
+
+@pytest.mark.parametrize("kind", ["empty", "undecided", "no text"])
+def test_runs_with_parts_missing(tmp_path: Path, kind: str) -> None:
+    pictures = [] if kind == "empty" else photos(4)[:3]
+    run = build_run(tmp_path / "run", pictures, made=0, decided=kind != "undecided", ocr=kind != "no text")
+    html = write_report(run).read_text()
+    ids = set(re.findall(r'<section id="(\w+)"', html))
+    assert ids == {
+        "funnel",
+        "samples",
+        "reasons",
+        "failures",
+        "duplicates",
+        "text",
+        "balance",
+        "scores",
+        "training",
+        "files",
+    }
+    assert "Every input could be read and judged." in html
+    assert "Nothing is trained on this run yet" in html
+    assert ("Nothing is decided yet" in html) == (kind != "no text")
+    assert ("No scores are stored" in html) == (kind == "empty")
+
+
+def test_wrong_folders_end_in_one_line(tmp_path: Path, run: Path) -> None:
+    with pytest.raises(UserError, match="no run is there"):
+        write_report(tmp_path)
+    with pytest.raises(UserError, match="no folder is there"):
+        write_report(run, train=tmp_path / "nothing")
+
+
+def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
+    run = build_run(tmp_path / "run", photos(2), made=0)
+    (run / "failures" / "photos-00000.parquet").unlink()
+    with pytest.raises(UserError, match=r"not finished.*python -m pipeline run"):
+        write_report(run)
