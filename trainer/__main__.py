@@ -1,0 +1,92 @@
+"""``python -m trainer``: train on a dataset, and see what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from configs import command, load
+
+
+def main(argv: list[str]) -> int | None:
+    """Parse the command line and run the command it names; its status is the exit status."""
+    arguments = _parser().parse_args(argv)
+    return arguments.run(arguments)
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    from trainer.config import FitConfig
+
+    config = load(arguments.config, FitConfig, arguments.set)
+    if arguments.dry_run:
+        from pipeline.dataset import Dataset
+        from trainer.dry_run import describe
+        from trainer.order import Order, read_index
+
+        dataset = Dataset.open(arguments.data)
+        order = Order(read_index(dataset, config.phases), config.phases, config.seed)
+        print("\n".join(describe(config, dataset, order)))
+        return
+    from trainer.fit import fit
+
+    fit(config, arguments.out, arguments.data)
+
+
+def _vae(arguments: argparse.Namespace) -> None:
+    from trainer.vae import VAETrainConfig, train_vae
+
+    train_vae(load(arguments.config, VAETrainConfig, arguments.set), arguments.out)
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from trainer.evaluate.run import EvaluateConfig, evaluate
+
+    config = load(arguments.config, EvaluateConfig, arguments.set)
+    evaluate(arguments.checkpoint, arguments.out, arguments.suite.split(","), config)
+
+
+def _quickstart(arguments: argparse.Namespace) -> None:
+    from trainer.quickstart import quickstart
+
+    quickstart(arguments.out, arguments.images)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description="Train Qwen-Image in curriculum order.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    fit = _command(commands, "fit", _fit, "train on a dataset; run again, it goes on")
+    fit.add_argument("config", type=Path, metavar="CONFIG")
+    fit.add_argument("out", type=Path, metavar="OUT")
+    fit.add_argument("--data", type=Path, required=True, metavar="DATASET", help="a packed dataset")
+    fit.add_argument("--dry-run", action="store_true", help="print what would be trained on, phase by phase")
+
+    vae = _command(commands, "vae", _vae, "train the tiny VAE from scratch")
+    vae.add_argument("config", type=Path, metavar="CONFIG")
+    vae.add_argument("out", type=Path, metavar="OUT")
+
+    evaluate = _command(commands, "evaluate", _evaluate, "let OCR read what a model draws, before and after training")
+    evaluate.add_argument("checkpoint", type=Path, metavar="CKPT", help="output of fit, or a diffusers folder")
+    evaluate.add_argument("out", type=Path, metavar="OUT")
+    evaluate.add_argument("--suite", default="glyphs,numbers,words,lines", help="comma-separated; default: all")
+    evaluate.add_argument("--config", type=Path, default=Path("configs/train/evaluate.yaml"))
+
+    quickstart = commands.add_parser("quickstart", help="the whole way on real pictures, as `make quickstart` runs it")
+    quickstart.set_defaults(run=_quickstart)
+    quickstart.add_argument("out", type=Path, nargs="?", default=Path("runs/quickstart"), metavar="OUT")
+    quickstart.add_argument("--images", type=Path, help="a folder of your own pictures")
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction, name: str, run: object, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="a.b=value", help="override a field of the config"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(command(main))

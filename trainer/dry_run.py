@@ -1,0 +1,61 @@
+"""``fit --dry-run``: what would be trained on, phase by phase, without training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.dataset import Dataset
+from trainer.bucket import tokens
+from trainer.config import FitConfig
+from trainer.order import Order, PhaseOrder
+
+SAMPLED_STEPS = 50
+"""Steps over which read amplification is measured (ours)."""
+
+
+def describe(config: FitConfig, dataset: Dataset, order: Order) -> list[str]:
+    """Lines for a terminal: rows, draws, epochs, tokens, sizes, read amplification of each phase."""
+    told = [
+        f"{dataset.path}: {dataset.rows:,} samples; {order.steps:,} steps in {len(order.phases)} phases, seed {config.seed}"
+    ]
+    for number, phase in enumerate(order.phases):
+        told += _phase(dataset, order, number, phase)
+    return told
+
+
+def _phase(dataset: Dataset, order: Order, number: int, phase: PhaseOrder) -> list[str]:
+    what = phase.phase
+    given = phase.given[-1] - phase.given[0]
+    image_tokens = sum(int(n) * tokens(s.bucket) for n, s in zip(given, phase.strata, strict=True))
+    told = [
+        f"{what.name}: {what.steps:,} steps at {', '.join(map(str, what.resolutions))} px, where {what.where}",
+        f"    {phase.rows:,} rows, {given.sum():,} draws = {given.sum() / phase.rows:.1f} epochs; "
+        f"{image_tokens:,} image tokens, {image_tokens / what.steps:,.0f} a step; "
+        f"read amplification {amplification(dataset, order, number):.1f}",
+    ]
+    for index in sorted({s.share for s in phase.strata}):
+        mine = [(int(n), s) for n, s in zip(given, phase.strata, strict=True) if s.share == index]
+        name = what.mixture[index].where if what.mixture else "all"
+        draws, rows = sum(n for n, _ in mine), len(np.unique(np.concatenate([s.rows for _, s in mine])))
+        sizes = ", ".join(f"{s.bucket[0]}x{s.bucket[1]}" for _, s in mine[:6]) + (" ..." if len(mine) > 6 else "")
+        told.append(f"    {draws / given.sum():6.1%}  {name}: {rows:,} rows, {draws / rows:.1f} draws each; {sizes}")
+    if phase.left_out:
+        told.append(f"    {phase.left_out:,} rows of the phase are in no share of its mixture and are not drawn")
+    return told
+
+
+def amplification(dataset: Dataset, order: Order, number: int) -> float:
+    """Rows in the row groups that a phase's batches touch, over the rows they use; over its first steps."""
+    places = dataset.places()
+    groups = (
+        np.asarray(places["shard"].combine_chunks().indices).astype(np.int64) * 2**32 + places["row_group"].to_numpy()
+    )
+    _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    start = int(order.starts[number])
+    steps = range(start, min(start + SAMPLED_STEPS, int(order.starts[number + 1])))
+    read = used = 0
+    for step in steps:
+        rows = np.unique(order.batch(step).rows)
+        read += int(sizes[np.unique(group_of[rows])].sum())
+        used += len(rows)
+    return read / used

@@ -1,0 +1,201 @@
+"""Training: the loop, and what it needs around it.
+
+    Order ─> Loader ─> Trainer.step: micro-batches -> loss, gradients -> AdamW -> averaged weights
+                          └─> metrics.jsonl, checkpoints/, samples/ ─> export/
+
+What step t trains on and with which noise depends on (config, dataset, t) alone, so a run that is
+killed and started again goes through the same losses as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+import configs
+from configs import UserError
+from model.checkpoint import check_folder, load_schedule, load_transformer
+from model.condition import Conditioner
+from model.config import ModelConfig
+from model.export import export
+from model.flops import forward_flops
+from model.init import init_folder
+from model.qwen_image import QwenImage
+from model.vae import ImageVAE
+from pipeline.dataset import Dataset
+from pipeline.engine.progress import progress
+from trainer import state
+from trainer.config import FitConfig
+from trainer.encode import Encoders
+from trainer.loader import Loader, Prepared
+from trainer.objective import loss_of, micro_batch
+from trainer.optim import Average, make_optimizer, rate
+from trainer.order import Order, read_index
+from trainer.samples import draw_samples
+from trainer.split import split
+
+
+def fit(config: FitConfig, out: Path, data: Path) -> None:
+    """Train into ``out`` from the dataset at ``data``; goes on where an earlier call stopped. Raises UserError."""
+    dataset = Dataset.open(data)
+    order = Order(read_index(dataset, config.phases), config.phases, config.seed)
+    remember(config, dataset, out)
+    if (out / "export" / "model_index.json").exists() and (out / "phases.json").exists():
+        print(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
+        return
+    trainer = Trainer(config, out, dataset, order)
+    trainer.run()
+    finish(trainer)
+
+
+class Trainer:
+    """Model, optimizer and averaged weights after ``done`` steps."""
+
+    def __init__(self, config: FitConfig, out: Path, dataset: Dataset, order: Order) -> None:
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        self.config, self.out, self.order = config, out, order
+        self.device = pick_device(config.device)
+        self.base = base_folder(config, out)
+        self.schedule = load_schedule(self.base)
+        self.model = load_transformer(self.base, torch.float32, self.device).train()
+        self.average = Average(self.model, config.optimizer.ema)
+        self.optimizer = make_optimizer(self.model, config.optimizer)
+        vae, conditioner = ImageVAE.load(self.base).to(self.device), Conditioner.load(self.base, device=self.device)
+        self.parts = QwenImage(self.model, vae, conditioner, self.schedule)
+        limit = config.loading.cache_megabytes * 10**6
+        self.loader = Loader(config, dataset, order, Encoders(vae, conditioner, limit, self.device))
+        saved = state.checkpoints(out)
+        self.done = state.restore(saved[-1], self.model, self.average, self.optimizer) if saved else 0
+
+    def run(self) -> None:
+        """Train the steps that are left."""
+        metrics = state.Metrics(self.out, self.done)
+        if self.done == 0:
+            self._sample()
+        with progress("train", self.order.steps - self.done, "steps") as counter:
+            for prepared in self.loader.batches(self.done):
+                metrics.write(self.step(prepared))
+                self.done += 1
+                counter.add(1)
+                self._keep()
+        metrics.close()
+
+    def step(self, prepared: Prepared) -> dict[str, float | int | str]:
+        """One optimizer step on a global batch; returns its line of metrics."""
+        start = time.perf_counter()
+        config, batch = self.config, prepared.batch
+        phase = self.order.phases[batch.phase].phase
+        dtype = torch.bfloat16 if config.precision == "bf16" else None
+        loss = torch.zeros((), device=self.device)
+        for slots in self._cut(prepared):
+            micro = micro_batch(prepared, slots, config.seed, config.objective, self.schedule, self.device)
+            part = loss_of(self.model, micro, dtype)
+            part.backward()
+            loss += part.detach()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip)
+        lr = rate(batch.step, self.order.steps, config.optimizer, phase.lr)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.average.update(self.model, batch.step)
+        return {
+            "step": batch.step,
+            "phase": phase.name,
+            "loss": loss.item(),
+            "lr": lr,
+            "grad_norm": norm.item(),
+            "samples": len(batch.rows),
+            "image_tokens": int(batch.tokens.sum()),
+            "seconds": round(time.perf_counter() - start, 4),
+        }
+
+    def _cut(self, prepared: Prepared) -> list[np.ndarray]:
+        image, text = [len(x) for x in prepared.latents], [len(x) for x in prepared.texts]
+        costs = [float(forward_flops(self.model.config, i, t)) for i, t in zip(image, text, strict=True)]
+        sizes = [i + t for i, t in zip(image, text, strict=True)]
+        return split(sizes, costs, 1, self.config.micro_tokens)[0]
+
+    def _keep(self) -> None:
+        """Checkpoint and sample when it is time; the last step always is."""
+        last = self.done == self.order.steps
+        if last or self.done % self.config.checkpoint.every == 0:
+            self.save()
+        samples = self.config.samples
+        if samples and (last or self.done % samples.every == 0):
+            self._sample()
+
+    def save(self) -> Path:
+        keep = self.config.checkpoint.keep
+        return state.save(self.out, self.done, self.base, self.model, self.average, self.optimizer, keep)
+
+    def _sample(self) -> None:
+        if self.config.samples:
+            negative = self.config.objective.empty
+            draw_samples(self.out, self.done, self.model, self.average, self.parts, self.config.samples, negative)
+
+
+def finish(trainer: Trainer) -> None:
+    """export/ and phases.json: what a finished training is known by."""
+    out = trainer.out
+    newest = state.checkpoints(out)[-1]
+    shutil.rmtree(out / "export", ignore_errors=True)
+    export(newest, out / "export")
+    names = [p.phase.name for p in trainer.order.phases]
+    told = state.phase_losses(state.read_metrics(out), names)
+    (out / "phases.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    for line in told:
+        print(
+            f"{line['phase']:>12}: loss {line['loss_start']:.4f} -> {line['loss_end']:.4f} in {line['steps']:,} steps"
+        )
+    print(
+        f"{out / 'export'}: the model, averaged weights, for diffusers.QwenImagePipeline and `python -m model sample`"
+    )
+
+
+def remember(config: FitConfig, dataset: Dataset, out: Path) -> None:
+    """Write config.yaml, or check that ``out`` was started with the same. Raises UserError naming what differs."""
+    path = out / "config.yaml"
+    now = {**configs.to_plain(config), "dataset": dataset.digest}
+    if path.exists():
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        changed = [name for name in now if before.get(name) != now[name]]
+        if changed:
+            raise UserError(
+                f"OUT {out}: was started with another '{changed[0]}'; a resumed training would not be the one that was "
+                "started: take a new OUT folder, or put the field back"
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(now, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def base_folder(config: FitConfig, out: Path) -> Path:
+    """The pipeline folder to start from: the named one, or fresh weights from a model config in OUT/base."""
+    path = Path(config.model)
+    if path.is_dir():
+        return check_folder(path)
+    if path.suffix not in (".yaml", ".yml"):
+        raise UserError(f"field 'model': expected a YAML under configs/model or a diffusers folder, found '{path}'")
+    base = out / "base"
+    if not (base / "model_index.json").exists():
+        shutil.rmtree(base, ignore_errors=True)  # half written by a killed process
+        init_folder(configs.load(path, ModelConfig), base, config.seed)
+    return base
+
+
+def pick_device(name: str) -> torch.device:
+    """Raises UserError when CUDA is asked for and is not there."""
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise UserError(
+            "field 'device': found 'cuda', but this machine offers none to torch; 'auto' takes what is there"
+        )
+    return torch.device("cuda" if there and name != "cpu" else "cpu")

@@ -1,0 +1,109 @@
+"""From a batch of row numbers to tensors: read, decode, fit, encode, a few batches ahead of the step.
+
+    Order.batch(t) ─> rows ─Dataset.read─> pictures, captions ─Encoders─> Prepared
+
+Its whole state is the step: ``prepare(t)`` gives the same tensors whenever it is called.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from configs import RunFailed
+from pipeline.dataset import Dataset
+from pipeline.decode import DecodeError, Limits, decode
+from trainer.bucket import fit
+from trainer.chance import CAPTION, DROPOUT, Chance
+from trainer.config import FitConfig
+from trainer.encode import Encoders
+from trainer.order import Batch, Order
+
+TEXTS_KEPT = 1_000_000
+"""Rows whose captions are remembered: they are short, and re-reading a row group for them is not (ours)."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A global batch as tensors on the CPU. ``latents``: (n_i, 64) each; ``texts``: (m_i, d) each; ``sizes``: (h, w)
+    in patches."""
+
+    batch: Batch
+    latents: list[Tensor]
+    texts: list[Tensor]
+    sizes: list[tuple[int, int]]
+
+
+class Loader:
+    """Prepares the batches of an order."""
+
+    def __init__(self, config: FitConfig, dataset: Dataset, order: Order, encoders: Encoders) -> None:
+        self.config, self.dataset, self.order, self.encoders = config, dataset, order, encoders
+        self._captions: OrderedDict[int, list[str]] = OrderedDict()
+
+    def batches(self, start: int) -> Iterator[Prepared]:
+        """Batches from step ``start`` on, prepared in a thread while the caller trains."""
+        ahead: list[Future[Prepared]] = []
+        threads = torch.get_num_threads()
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+            for step in range(start, self.order.steps):
+                while len(ahead) < self.config.loading.ahead and step + len(ahead) < self.order.steps:
+                    ahead.append(pool.submit(self.prepare, step + len(ahead)))
+                yield ahead.pop(0).result()
+
+    def prepare(self, step: int) -> Prepared:
+        """The tensors of ``step``."""
+        batch = self.order.batch(step)
+        buckets = [(int(w), int(h)) for w, h in batch.buckets]
+        pictures = self._read(batch.rows.tolist(), buckets)
+        latents = [
+            self.encoders.image((row, bucket), lambda row=row, bucket=bucket: self._pixels(pictures, row, bucket))
+            for row, bucket in zip(batch.rows.tolist(), buckets, strict=True)
+        ]
+        texts = self.encoders.texts(self._prompts(batch))
+        return Prepared(batch, latents, texts, [(h // 16, w // 16) for w, h in buckets])
+
+    def _read(self, rows: Sequence[int], buckets: Sequence[tuple[int, int]]) -> dict[int, dict[str, Any]]:
+        """Bytes of the rows whose latents are not kept, captions of those not known; each row group read once."""
+        new = {r for r, b in zip(rows, buckets, strict=True) if (r, b) not in self.encoders.latents}
+        silent = {r for r in rows if r not in self._captions} - new
+        pictures = self._columns(sorted(new), ["id", "image", "captions"])
+        for row, sample in (pictures | self._columns(sorted(silent), ["captions"])).items():
+            self._captions[row] = [c["text"] for c in sample["captions"] or () if not c["invalid"]]
+        while len(self._captions) > TEXTS_KEPT + len(rows):
+            self._captions.popitem(last=False)
+        return pictures
+
+    def _columns(self, rows: list[int], columns: list[str]) -> dict[int, dict[str, Any]]:
+        return dict(zip(rows, self.dataset.read(rows, columns), strict=True))
+
+    def _pixels(self, pictures: dict[int, dict[str, Any]], row: int, bucket: tuple[int, int]) -> np.ndarray:
+        sample = pictures.get(row) or self.dataset.read([row], ["id", "image"])[0]
+        try:
+            return fit(decode(sample["image"]["bytes"], Limits()), bucket)
+        except DecodeError as error:
+            raise RunFailed(
+                f"sample {sample['id']} (manifest row {row}) cannot be decoded: {error}; the dataset is damaged or was "
+                "made with other limits; checkpoints are safe, pack the dataset again and repeat the command"
+            ) from None
+
+    def _prompts(self, batch: Batch) -> list[str]:
+        """A caption each, drawn from its valid ones, or the empty prompt where it has none or is dropped."""
+        objective = self.config.objective
+        chance = Chance(self.config.seed, batch.step, len(batch.rows))
+        pick, drop = chance.uniform(CAPTION), chance.uniform(DROPOUT) < objective.dropout
+        prompts = []
+        for slot, row in enumerate(batch.rows.tolist()):
+            captions = self._captions[row]
+            if drop[slot] or not captions:
+                prompts.append(objective.empty)
+            else:
+                prompts.append(captions[int(pick[slot] * len(captions))])
+        return prompts

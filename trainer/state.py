@@ -1,0 +1,118 @@
+"""Checkpoints that are whole or not there, and the log of losses that agrees with them.
+
+    OUT/checkpoints/step-000500/   base.json, model.safetensors, ema.safetensors, optimizer.pt, step.json
+    OUT/metrics.jsonl              a line per step; on resume what lies beyond the checkpoint is cut off
+
+A checkpoint is written under another name and renamed when it is complete. ``step``: steps done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from configs import UserError
+from model.files import load_weights, read_json, save_weights, write_json
+from model.mmdit import MMDiT
+from trainer.optim import Average
+
+PREFIX = "step-"
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """Complete checkpoints, oldest first."""
+    return sorted(p for p in (out / "checkpoints").glob(f"{PREFIX}[0-9]*") if p.is_dir())
+
+
+def save(
+    out: Path, step: int, base: Path, model: MMDiT, average: Average, optimizer: torch.optim.Optimizer, keep: int
+) -> Path:
+    """Write the checkpoint after ``step`` steps and drop all but the newest ``keep``."""
+    target = out / "checkpoints" / f"{PREFIX}{step:06d}"
+    part = out / "checkpoints" / f".{target.name}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    save_weights(model.state_dict(), part, "model")
+    save_weights(average.state(model), part, "ema")
+    torch.save(optimizer.state_dict(), part / "optimizer.pt")
+    write_json(part / "base.json", {"base": os.path.relpath(base.absolute(), target.absolute())})
+    write_json(part / "step.json", {"step": step})
+    shutil.rmtree(target, ignore_errors=True)
+    part.rename(target)
+    for old in checkpoints(out)[:-keep]:
+        shutil.rmtree(old)
+    return target
+
+
+def restore(checkpoint: Path, model: MMDiT, average: Average, optimizer: torch.optim.Optimizer) -> int:
+    """Fill everything from a checkpoint in place; returns the steps done. Raises UserError for a damaged one."""
+    step = read_json(checkpoint / "step.json").get("step")
+    if not isinstance(step, int):
+        raise UserError(f"{checkpoint}: step.json has no step; delete this checkpoint to go on from the one before")
+    device = next(model.parameters()).device
+    averaged = {n: w.clone() for n, w in _loaded(checkpoint, "ema", model).items()}
+    average.weights = {n: averaged[n].to(device) for n in average.weights}
+    weights = _loaded(checkpoint, "model", model)
+    with torch.no_grad():
+        for name, parameter in model.state_dict().items():
+            parameter.copy_(weights[name])
+    optimizer.load_state_dict(torch.load(checkpoint / "optimizer.pt", map_location=device, weights_only=True))
+    return step
+
+
+def _loaded(checkpoint: Path, stem: str, like: MMDiT) -> dict[str, torch.Tensor]:
+    """The tensors of one set of weights; load_weights checks names and shapes against a model on meta."""
+    with torch.device("meta"):
+        model = MMDiT(like.config)
+    load_weights(model, checkpoint, stem)
+    return model.state_dict()
+
+
+class Metrics:
+    """metrics.jsonl, one object per step."""
+
+    def __init__(self, out: Path, start: int) -> None:
+        """Keep the lines of the steps before ``start`` and append from there."""
+        self.path = out / "metrics.jsonl"
+        kept = [line for line in read_metrics(out) if line["step"] < start]
+        part = self.path.with_name(".metrics.part")
+        part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        part.replace(self.path)
+        self._file = self.path.open("a", encoding="utf-8")
+
+    def write(self, line: dict[str, Any]) -> None:
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_metrics(out: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl; a last line that a kill cut short is not one."""
+    path = out / "metrics.jsonl"
+    return list(_lines(path)) if path.exists() else []
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def phase_losses(metrics: list[dict[str, Any]], names: list[str], over: int = 20) -> list[dict[str, Any]]:
+    """Per phase: its name, steps, and the mean loss over its first and last ``over`` steps."""
+    told = []
+    for name in names:
+        losses = [line["loss"] for line in metrics if line["phase"] == name]
+        if losses:
+            first, last = losses[:over], losses[-over:]
+            means = {"loss_start": sum(first) / len(first), "loss_end": sum(last) / len(last)}
+            told.append({"phase": name, "steps": len(losses), **means})
+    return told
