@@ -1,0 +1,203 @@
+"""What the page tells, computed from small tables: funnel, reasons, coverage, balance, scores, choices."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import polars as pl
+import pytest
+
+from configs import UserError
+from pipeline.report import balance, choose, coverage, cuts, funnel, reasons, scores
+
+RULES = [
+    {"name": "S2.clarity", "stage": 2, "keep": "clarity >= 40", "applies_to": "not made", "if_null": "pass"},
+    {"name": "S5.luma", "stage": 5, "keep": "0.1 < luma < 0.9", "applies_to": None, "if_null": "pass"},
+]
+
+
+def table(rows: list[tuple[str, bool, int, int, str | None, float | None]]) -> pl.DataFrame:
+    names = ["id", "made", "stage_from", "stage_to", "stopped_by", "stopped_value"]
+    schema = dict(zip(names, [pl.String, pl.Boolean, pl.Int8, pl.Int8, pl.String, pl.Float32], strict=True))
+    fails = [[stop] if stop else [] for *_, stop, _ in rows]
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        fails=pl.Series(fails, dtype=pl.List(pl.String))
+    )
+
+
+DECIDED = table(
+    [
+        ("a", False, 1, 7, None, None),
+        ("b", False, 1, 1, "S2.clarity", 12.0),
+        ("c", False, 1, 0, "S1.duplicate", None),
+        ("d", True, 4, 7, None, None),
+        ("e", True, 4, 4, "S5.luma", 0.95),
+        ("f", True, 4, 0, "S4.dense", 99.0),
+    ]
+)
+
+
+def test_funnel_counts_every_stage_and_adds_up() -> None:
+    told = funnel.funnel(DECIDED, inputs=(5, 3), failed=(2, 0))
+    counts = {step.name: (step.real.count, step.made.count) for step in told.steps}
+    assert counts == {
+        "Inputs": (5, 3),
+        "Readable": (3, 3),
+        "S1": (2, 0),
+        "S2": (1, 0),
+        "S3": (1, 0),
+        "S4": (1, 2),
+        "S5": (1, 1),
+        "S6": (1, 1),
+        "S7": (1, 1),
+    }
+    lost = {step.name: (step.real.lost, step.made.lost) for step in told.steps if step.real.lost or step.made.lost}
+    assert lost == {"Readable": (2, 0), "S1": (1, 0), "S2": (1, 0), "S4": (0, 1), "S5": (0, 1)}
+    assert [step.name for step in told.steps if step.made.joins] == ["S1", "S2", "S3"]
+    assert {name: count for step in told.steps for name, count in step.stops} == {
+        "S1.duplicate": 1,
+        "S2.clarity": 1,
+        "S4.dense": 1,
+        "S5.luma": 1,
+    }
+    assert (told.kept, told.rejected, told.failed, told.made_kept) == (4, 2, 2, 2)
+    assert told.adds_up
+    assert not funnel.funnel(DECIDED, inputs=(6, 3), failed=(2, 0)).adds_up
+
+
+def test_reasons_keep_the_order_of_stages_and_name_operators_without_a_rule() -> None:
+    told = reasons.reasons(DECIDED, RULES)
+    assert [r.name for r in told] == ["S1.duplicate", "S2.clarity", "S4.dense", "S5.luma"]
+    clarity = told[1]
+    assert (clarity.stopped, clarity.fails, clarity.share) == (1, 1, pytest.approx(1 / 6))
+    assert [(e.id, e.value) for e in clarity.examples] == [("b", 12.0)]
+
+
+def test_examples_run_from_the_lowest_to_the_highest_value() -> None:
+    many = table([(f"{i:02d}", False, 1, 1, "S2.clarity", float(100 - i)) for i in range(50)])
+    (told,) = reasons.reasons(many, RULES[:1], pictures=4)
+    values = [example.value for example in told.examples]
+    assert values == sorted(values)
+    assert (values[0], values[-1], len(values)) == (51.0, 100.0, 4)
+
+
+def test_failures_of_one_kind_stand_together() -> None:
+    failures = pl.DataFrame(
+        {
+            "uri": ["a.jpg", "b.jpg", "c.png"],
+            "step": ["decode"] * 3,
+            "error": ["1200 bytes, allowed are 10", "7,000 bytes, allowed are 10", "empty: no bytes at all"],
+        }
+    )
+    groups = reasons.failure_groups(failures)
+    assert [(g.count, [uri for uri, _ in g.uris]) for g in groups] == [(2, ["a.jpg", "b.jpg"]), (1, ["c.png"])]
+
+
+def test_coverage_maps_each_character_to_its_shade() -> None:
+    counts = coverage.count_characters(["一一 二\n", None, "ab一"])
+    assert counts == Counter({"一": 3, "二": 1, "a": 1, "b": 1})
+    told = coverage.coverage(counts + Counter({"é": 2}), {1: "一乙", 2: "二"})
+    assert [(level.seen, level.characters) for level in told.levels] == [(1, 2), (1, 1)]
+    first = told.levels[0].shades
+    assert (first[0], first[2]) == ("M1 0h1v1h-1z", "M0 0h1v1h-1z")  # never; 3 to 9
+    assert (told.seen, told.outside, told.most[0]) == (2, 1, ("一", 3))
+    assert coverage.shade_labels() == ["never", "1 to 2", "3 to 9", "10 to 29", "30 and more"]
+
+
+def test_the_table_has_8105_characters() -> None:
+    told = coverage.coverage(Counter(), coverage.tables())
+    assert [level.characters for level in told.levels] == [3500, 3000, 1605]
+    assert (told.seen, told.most, told.least) == (0, [], [])
+
+
+def test_distribution_names_levels_and_nulls() -> None:
+    rows = pl.DataFrame({"text_level": [2, 0, 2, None], "made": [True, False, False, False]})
+    parts = coverage.distribution(rows, "text_level")
+    assert [(p.label, p.real, p.made) for p in parts] == [("none", 1, 0), ("line", 1, 1), ("unknown", 1, 0)]
+
+
+def test_balance_weighs_characters_by_repeats() -> None:
+    kept = pl.DataFrame(
+        {
+            "text": ["aab", "c", None],
+            "repeats": [0.5, 1.5, 1.0],
+            "task": ["t2i"] * 3,
+            "text_language": ["en", "en", "none"],
+            "text_level": [1, 1, 0],
+        }
+    )
+    before, after = balance.character_draws(kept)
+    assert (before.tolist(), after.tolist()) == ([2, 1, 1], [1.0, 0.5, 1.5])
+    told = balance.balance(kept)
+    assert (told.top_before, told.top_after) == (0.5, 0.5)
+    cells = {(c.language, c.level): (c.rows, c.low, c.mean, c.high) for c in told.cells}
+    assert cells == {("en", 1): (2, 0.5, 1.0, 1.5), ("none", 0): (1, 1.0, 1.0, 1.0)}
+    assert told.chart is not None
+
+
+def test_balance_of_nothing() -> None:
+    columns = {"text": pl.String, "repeats": pl.Float32, "task": pl.String}
+    told = balance.balance(pl.DataFrame(schema=columns | {"text_language": pl.String, "text_level": pl.Int8}))
+    assert (told.chart, told.cells) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("clarity >= 40", [("clarity", "above", 40.0)]),
+        ("0.1 < luma < 0.9", [("luma", "above", 0.1), ("luma", "below", 0.9)]),
+        ("clarity > -1 and 5 >= entropy", [("clarity", "above", -1.0), ("entropy", "below", 5.0)]),
+        ("clarity > 1 or luma > 1", []),
+        ("not clarity > 1", []),
+        ("clarity + luma > 1", []),
+        ("text_language == 'zh'", []),
+    ],
+)
+def test_cuts_are_what_a_line_can_tell(expression: str, found: list[tuple[str, str, float]]) -> None:
+    assert [(c.column, c.side, c.value) for c in cuts.cuts(expression)] == found
+
+
+def test_cuts_of_nonsense_are_refused() -> None:
+    with pytest.raises(UserError):
+        cuts.cuts("clarity >=")
+
+
+def test_thresholds_cross_the_lane_they_judge() -> None:
+    rows = pl.DataFrame(
+        {
+            "made": [False, False, True],
+            "clarity": [10.0, 90.0, 50.0],
+            "luma": [0.2, 0.4, None],
+            "width": [64, 300, 300],
+            "height": [100, 200, 300],
+        }
+    )
+    told = {chart.column: chart for chart in scores.score_charts(rows, RULES)}
+    assert list(told) == ["clarity", "luma", "short_side"]
+    (clarity,) = told["clarity"].thresholds
+    assert (clarity.lanes, clarity.label) == ((True, False), "S2.clarity: at least 40")
+    assert (clarity.left, clarity.width) == (0.0, clarity.at)
+    low, high = told["luma"].thresholds
+    assert (low.lanes, high.left + high.width) == ((True, True), pytest.approx(100))
+    assert (told["luma"].real, told["luma"].made, told["luma"].nulls) == (2, 0, 1)
+
+
+def test_samples_come_from_every_cell_in_turn() -> None:
+    rows = pl.DataFrame(
+        {
+            "id": [f"{i:02d}" for i in range(20)],
+            "made": [True] * 19 + [False],
+            "text_level": [1] * 16 + [4, 3, 2, 1],
+            "text_language": ["zh"] * 20,
+            "recipe": ["pure"] * 20,
+        }
+    )
+    assert choose.samples(rows, made=True, count=5) == ["16", "17", "18", "00", "01"]
+    assert choose.samples(rows, made=False, count=5) == ["19"]
+    assert choose.samples(rows.head(0), made=True, count=5) == []
+
+
+def test_twins_show_different_kept_pictures_first() -> None:
+    twin = {"b": "a", "c": "a", "e": "d", "z": "gone"}
+    rows = pl.DataFrame({"id": list("abcdez"), "duplicate_of": [twin.get(i) for i in "abcdez"]})
+    assert choose.twins(rows, 5) == [("a", "b"), ("d", "e"), ("a", "c")]
