@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from configs import command, load
 
 
 def main(argv: list[str]) -> int | None:
-    """Parse the command line and run the command it names; its status is the exit status."""
+    """Parse the command line and run the command it names."""
     arguments = _parser().parse_args(argv)
-    return arguments.run(arguments)
+    return arguments.function(arguments)
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -22,29 +23,101 @@ def _run(arguments: argparse.Namespace) -> None:
     run_pipeline(load(arguments.config, PipelineConfig, arguments.set), arguments.folder, arguments.wait)
 
 
+def _plan(arguments: argparse.Namespace) -> None:
+    from pipeline.config import PipelineConfig
+    from pipeline.engine.plan import plan
+
+    print(plan(load(arguments.config, PipelineConfig, arguments.set), arguments.folder))
+
+
+def _decide(arguments: argparse.Namespace) -> None:
+    from pipeline.engine.again import decide_again
+
+    decide_again(arguments.folder, arguments.set, arguments.dry_run, arguments.wait)
+
+
+def _pack(arguments: argparse.Namespace) -> None:
+    from pipeline.engine.again import pack_again
+
+    pack_again(arguments.folder, arguments.set, arguments.wait)
+
+
+def _inspect(arguments: argparse.Namespace) -> None:
+    from pipeline.report.inspect import inspect_dataset
+
+    inspect_dataset(arguments.dataset, arguments.where, arguments.limit, arguments.out)
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from pipeline.report.build import write_report
+
+    print(f"report: {write_report(arguments.folder, arguments.train)}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline", description="Raw pictures and fonts in, balanced shards out."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
     run = _command(commands, "run", _run, "everything up to RUN/dataset; run again, it resumes")
     run.add_argument("config", type=Path, metavar="CONFIG")
-    run.add_argument("folder", type=Path, metavar="RUN")
-    _settings(run)
-    return parser
+    _run_folder(run)
+    _set(run)
+    _wait(run)
 
+    plan = _command(commands, "plan", _plan, "what a run would do, what is done, what is left; runs nothing")
+    plan.add_argument("config", type=Path, metavar="CONFIG")
+    _run_folder(plan, nargs="?")
+    _set(plan)
 
-def _command(commands, name, function, text):
-    parser = commands.add_parser(name, help=text, description=text)
-    parser.set_defaults(run=function)
-    return parser
+    decide = _command(commands, "decide", _decide, "new thresholds or balance on stored scores, over the same shards")
+    _run_folder(decide)
+    _set(decide)
+    decide.add_argument("--dry-run", action="store_true", help="show what would change; write nothing")
+    _wait(decide)
 
+    pack = _command(commands, "pack", _pack, "decide and repack where shards lack kept rows")
+    _run_folder(pack)
+    _set(pack)
+    _wait(pack)
 
-def _settings(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="a.b=value", help="override a field of the config"
+    inspect = _command(commands, "inspect", _inspect, "what is in a dataset, and a gallery with the boxes drawn")
+    inspect.add_argument("dataset", type=Path, metavar="DATASET", help="a dataset, or a run that has one")
+    inspect.add_argument("--where", metavar="EXPR", help="only samples for which this is true, e.g. 'text_level >= 2'")
+    inspect.add_argument("--limit", type=int, default=60, help="samples in the gallery (%(default)s)")
+    inspect.add_argument("--out", type=Path, metavar="FILE", help="the gallery; by default DATASET.html")
+
+    report = _command(commands, "report", _report, "RUN/report.html: funnel, reasons, coverage, balance, training")
+    _run_folder(report)
+    report.add_argument(
+        "--train", type=Path, metavar="OUT", help="a training on the run's dataset; by default RUN/train"
     )
-    parser.add_argument("--wait", action="store_true", help="wait when another process holds the run")
+    return parser
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    function: Callable[[argparse.Namespace], None],
+    text: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+    parser.set_defaults(function=function)
+    return parser
+
+
+def _run_folder(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    parser.add_argument("folder", type=Path, metavar="RUN", nargs=nargs, help="folder of the run")
+
+
+def _set(parser: argparse.ArgumentParser) -> None:
+    text = "override a field of the config; may be repeated"
+    parser.add_argument("--set", action="append", default=[], metavar="a.b=value", help=text)
+
+
+def _wait(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--wait", action="store_true", help="wait while another process holds the run")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from configs import UserError
 from pipeline import schema
-from pipeline.annotate.base import Annotator
+from pipeline.annotate import AnnotateConfig, Annotator, build
 from pipeline.balance import BalanceConfig
 from pipeline.captions import CaptionConfig
 from pipeline.cluster import ClusterConfig
@@ -26,7 +26,7 @@ HEAVY = ("sources", "limits", "fragments", "annotate", "plugins")
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """``plugins``: annotators of your own, as ``package.module:Class``."""
+    """What ``configs/pipeline/*.yaml`` hold. ``plugins``: annotators of your own, as ``package.module:Class``."""
 
     sources: tuple[FolderSource | SynthSource, ...]
     seed: int = 0
@@ -34,6 +34,7 @@ class PipelineConfig:
     fragments: FragmentsConfig = field(default_factory=FragmentsConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
+    annotate: AnnotateConfig = field(default_factory=AnnotateConfig)
     plugins: tuple[str, ...] = ()
     dedup: DedupConfig = field(default_factory=DedupConfig)
     captions: CaptionConfig = field(default_factory=CaptionConfig)
@@ -48,12 +49,23 @@ class PipelineConfig:
         for index, name in enumerate(names):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
                 raise ValueError(f"field 'sources.{index}.name': letters, digits, '_', '.', '-', found '{name}'")
+            if name == "all":
+                raise ValueError(f"field 'sources.{index}.name': 'all' is the name of the sum over sources")
             if name in names[:index]:
                 raise ValueError(f"field 'sources.{index}.name': '{name}' stands twice; names are unique")
 
     def annotators(self) -> list[Annotator]:
-        """All annotators of this run, ready to travel. Raises UserError for a plugin that is none."""
-        return [load_plugin(path, f"plugins.{i}") for i, path in enumerate(self.plugins)]
+        """All annotators of this run, ready to travel. Raises UserError for a required one that cannot run here."""
+        plugins = [load_plugin(path, f"plugins.{i}") for i, path in enumerate(self.plugins)]
+        annotators = [*build(self.annotate, self.limits), *plugins]
+        for index, plugin in enumerate(plugins):
+            others = [a for a in annotators if a is not plugin]
+            if plugin.name in (a.name for a in others):
+                raise UserError(f"field 'plugins.{index}': there is another annotator named '{plugin.name}'")
+            taken = sorted(set(plugin.columns) & {c for a in others for c in a.columns})
+            if taken:
+                raise UserError(f"field 'plugins.{index}': another annotator fills {', '.join(taken)} as well")
+        return annotators
 
 
 def load_plugin(path: str, where: str) -> Annotator:

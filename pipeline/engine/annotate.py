@@ -58,32 +58,35 @@ class Looker:
     ) -> None:
         self._run, self._pixel, self._small = run, pixel, small
         self._limits, self._config = limits, guard
-        self._guards: dict[tuple[bool, tuple[int, ...]], Guard] = {}
+        self._guards: dict[tuple[str, ...], Guard] = {}
 
     def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
         name = item["fragment"].name
-        unscored = any(not self._run.scores(a.name, name).exists() for a in self._pixel)
-        edges = {a.small_edge for a in self._small if not self._run.scores(a.name, name).exists()}
-        if not unscored and not edges:
+        pixel = self._pixel if self._left(self._pixel, name) else ()
+        small = self._left(self._small, name)
+        if not pixel and not small:
             return item
         rows = read_rows(self._run, name)
-        looks = list(self._guard(unscored, tuple(sorted(edges))).map(rows))
-        failures = [f for row, look in zip(rows, looks, strict=True) if (f := _broken(row, look))]
-        for annotator in self._pixel if unscored else ():
+        seen = rows if pixel else [row for row in rows if any(a.applies_to(known(row)) for a in small)]
+        looks = list(self._guard(pixel, small).map(seen))
+        failures = [f for row, look in zip(seen, looks, strict=True) if (f := _broken(row, look))]
+        for annotator in pixel:
             _stop_when_hopeless(annotator, name, len(rows), failures)
             scores = [look.scores.get(annotator.name) if isinstance(look, Look) else None for look in looks]
             commit_scores(self._run, annotator, name, rows, scores, failures)
-        if not edges:
+        if not small:
             return item
-        small = {row["id"]: look.small for row, look in zip(rows, looks, strict=True) if isinstance(look, Look)}
-        return {**item, "small": small, "broken": failures}
+        copies = {row["id"]: look.small for row, look in zip(seen, looks, strict=True) if isinstance(look, Look)}
+        return {**item, "small": copies, "broken": failures}
 
-    def _guard(self, unscored: bool, edges: tuple[int, ...]) -> Guard:
+    def _left(self, annotators: Sequence[Annotator], fragment: str) -> list[Annotator]:
+        return [a for a in annotators if not self._run.scores(a.name, fragment).exists()]
+
+    def _guard(self, pixel: Sequence[Annotator], small: Sequence[Annotator]) -> Guard:
         """A resumed fragment may want only some of the work: its child does no more than that."""
-        key = (unscored, edges)
+        key = tuple(a.name for a in (*pixel, *small))
         if key not in self._guards:
-            job = LookJob(self._pixel if unscored else (), edges, self._limits)
-            self._guards[key] = Guard(job, self._config)
+            self._guards[key] = Guard(LookJob(pixel, small, self._limits), self._config)
         return self._guards[key]
 
 

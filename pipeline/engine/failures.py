@@ -9,27 +9,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pipeline.engine.commit import created_once, read_failures
+from pipeline.engine.commit import metadata, read_failures, replace_table, rows
 from pipeline.engine.layout import RunFolder
 
 Failure = dict[str, str]
 """id, uri, step, error."""
 
+STEPS_KEY = b"glyphmill.steps"
 SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("id", "uri", "step", "error")])
 
 
 def settle(run: RunFolder, fragment: str, annotators: Sequence[str]) -> int:
-    """Write failures/F.parquet once all annotators (in their order) have committed F; return its number of rows."""
+    """Write failures/F.parquet once all annotators (in their order) have committed F; return its number of rows.
+
+    Written anew when an annotator came after it.
+    """
     path = run.failures(fragment)
-    if path.exists():
-        return pq.read_metadata(path).num_rows
+    steps = ",".join(annotators).encode()
+    if path.exists() and metadata(path).get(STEPS_KEY) == steps:
+        return rows(path)
     files = [run.samples(fragment), *(run.scores(name, fragment) for name in annotators)]
-    rows = first_failures([read_failures(file) for file in files])
-    with created_once(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary)
-    return len(rows)
+    failures = first_failures([read_failures(file) for file in files])
+    table = pa.Table.from_pylist(failures, schema=SCHEMA)
+    replace_table(path, table.replace_schema_metadata({STEPS_KEY: steps}))
+    return len(failures)
 
 
 def first_failures(steps: Sequence[Sequence[Failure]]) -> list[Failure]:

@@ -40,10 +40,10 @@ class Look:
 
 @dataclass
 class LookJob:
-    """Decodes pictures once, runs the annotators that want pixels, makes small copies of the given edges."""
+    """Decodes pictures once, runs the annotators that want pixels, makes the copies that those in ``small`` want."""
 
     annotators: Sequence[Annotator]
-    edges: Sequence[int]
+    small: Sequence[Annotator]
     limits: Limits
 
     def setup(self) -> None:
@@ -57,8 +57,9 @@ class LookJob:
         from pipeline.decode import decode, small
 
         pixels = decode(row["image"]["bytes"], self.limits)
-        look = Look({edge: small(pixels, edge) for edge in self.edges})
         picture = Picture(known(row), pixels=pixels)
+        edges = {a.small_edge for a in self.small if a.applies_to(picture.row)}
+        look = Look({edge: small(pixels, edge) for edge in edges})
         for annotator in self.annotators:
             if not annotator.applies_to(picture.row):
                 continue

@@ -65,13 +65,26 @@ def remember(run: RunFolder, config: PipelineConfig) -> None:
 
 
 def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise UserError naming the first heavy field in which two plain configs differ."""
+    """Raise UserError naming the first heavy field in which two plain configs differ; annotators may be added."""
+    before, now = _but_annotators_added(before, now)
     for name in HEAVY:
         for path, old, new in differences(before.get(name), now.get(name), name):
             raise UserError(
                 f"field '{path}': {run.path} was started with {_show(old)}, found {_show(new)}; what is collected and "
                 f"scored there does not change: take a new RUN folder, or put {_show(old)} back"
             )
+
+
+def _but_annotators_added(before: dict[str, Any], now: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both configs without what only says which further annotators run: they add files and change none."""
+    added = [name for name in now["annotate"]["run"] if name not in before["annotate"]["run"]]
+    kept = [name for name in now["annotate"]["run"] if name not in added]
+    free = {"require": None}
+    old = {**before, "annotate": {**before["annotate"], **free, "run": sorted(before["annotate"]["run"])}}
+    new = {**now, "annotate": {**now["annotate"], **free, "run": sorted(kept)}}
+    for name in added:  # its settings were never used
+        old["annotate"][name] = new["annotate"][name]
+    return old, new
 
 
 def check_versions(run: RunFolder, annotators: Sequence[Annotator]) -> None:

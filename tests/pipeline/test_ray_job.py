@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
 sources: [{kind: folder, name: photos, path: PHOTOS}]
 fragments: {inputs: 4}
+annotate: {run: []}
 plugins: ["tests.pipeline.hooks:Eyes", "tests.pipeline.hooks:Mates"]
 """
 

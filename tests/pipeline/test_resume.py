@@ -17,6 +17,7 @@ from tests.pipeline.hooks import scores_of
 CONFIG = """
 sources: [{kind: folder, name: photos, path: PHOTOS}]
 fragments: {inputs: 4}
+annotate: {run: []}
 plugins: ["tests.pipeline.hooks:Eyes", "tests.pipeline.hooks:Thumb", "tests.pipeline.hooks:Mates"]
 cluster: {cpus: 2}
 """

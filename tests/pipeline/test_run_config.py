@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from configs import UserError, load
-from pipeline.annotate.base import Annotator
+from pipeline.annotate import AnnotateConfig, Annotator
 from pipeline.config import PipelineConfig
 from pipeline.engine import resume
 from pipeline.engine.annotate import commit_scores
@@ -38,6 +38,15 @@ def test_heavy_fields_are_fixed_by_the_first_command(tmp_path: Path, config: Pip
     with pytest.raises(UserError, match=r"field 'fragments.inputs': .* started with 256, found 3.* new RUN folder"):
         resume.remember(run, dataclasses.replace(config, fragments=FragmentsConfig(inputs=3)))
     assert load(run.config, PipelineConfig) == config
+
+
+def test_annotators_may_be_added_but_not_taken_away(tmp_path: Path, config: PipelineConfig) -> None:
+    run = RunFolder(tmp_path / "run")
+    fewer = dataclasses.replace(config, annotate=AnnotateConfig(run=("measure",)))
+    resume.remember(run, fewer)
+    resume.remember(run, dataclasses.replace(config, annotate=AnnotateConfig(run=("measure", "nsfw"))))
+    with pytest.raises(UserError, match=r"field 'annotate.run.*started with 'nsfw'"):
+        resume.remember(run, fewer)
 
 
 def test_the_rest_may_change(tmp_path: Path, config: PipelineConfig) -> None:
@@ -76,6 +85,7 @@ def test_relative_paths_are_refused_inside_a_ray_job(monkeypatch: pytest.MonkeyP
         (BASE + "fragments: {input: 3}\n", "unknown field 'fragments.input'; did you mean inputs?"),
         (BASE + "plugins: ['tests.pipeline.hooks:Nobody']\n", "field 'plugins.0'"),
         (BASE + "plugins: ['tests.pipeline.hooks:Obedient']\n", "is no annotator"),
+        (BASE + "plugins: ['tests.pipeline.hooks:Thumb']\n", "field 'plugins.0': another annotator fills texture"),
         (BASE, "field 'sources.0.path': a folder of pictures is wanted; '/nowhere' does not exist"),
         ("sources: []\n", "field 'sources': at least one source is wanted"),
         (BASE.replace("photos", "a/b"), "field 'sources.0.name': letters, digits"),

@@ -1,0 +1,60 @@
+"""Deciding and packing again, over what a finished run has committed.
+
+RUN/run.yaml + --set ──> config (only matters of taste may differ) ──> decide ──> manifest, or new shards
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from configs import UserError, load, to_plain
+from pipeline import accounting, publish
+from pipeline.config import PipelineConfig
+from pipeline.decide import check_rules
+from pipeline.engine import resume
+from pipeline.engine.layout import RunFolder
+from pipeline.engine.lock import RunLock
+from pipeline.table import fragment_names, planned_columns
+
+
+def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wait: bool = False) -> None:
+    """A new manifest over the same shards. Raises UserError when they lack rows that would be kept."""
+    run, config = _open(path, overrides)
+    with RunLock(run.lock, wait):
+        publish.redecide(run, config)
+        resume.remember(run, config)
+        print(*accounting.lines(accounting.account(run)), sep="\n")
+
+
+def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None:
+    """New decisions, and new shards where the present ones do not serve them."""
+    run, config = _open(path, overrides)
+    with RunLock(run.lock, wait):
+        dataset = publish.publish(run, config)
+        resume.remember(run, config)
+        print(*accounting.lines(accounting.account(run)), sep="\n")
+        print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}")
+
+
+def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:
+    """The run and its changed config. Raises UserError when there is no finished run, or heavy fields differ."""
+    run = resume.run_folder(path)
+    if not run.config.exists():
+        raise UserError(f"RUN '{path}': there is no run (no run.yaml); python -m pipeline run CONFIG {path} makes one")
+    before = load(run.config, PipelineConfig)
+    config = load(run.config, PipelineConfig, overrides)
+    resume.refuse_changes(run, to_plain(before), to_plain(config))
+    check_rules(config.decide, planned_columns([a.name for a in config.annotators()]))
+    left = [name for name in _fragments(run, config) if not run.failures(name).exists()]
+    if left:
+        raise UserError(
+            f"RUN '{path}': {len(left):,} fragments are not collected and scored yet; the command that began it "
+            f"goes on: python -m pipeline run CONFIG {path}"
+        )
+    return run, config
+
+
+def _fragments(run: RunFolder, config: PipelineConfig) -> list[str]:
+    missing = [s.name for s in config.sources if not run.ledger(s.name).exists()]
+    return missing or fragment_names(run)

@@ -1,0 +1,79 @@
+"""``python -m pipeline plan``: what a run would do, what it has done, what is left. Runs nothing, writes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.annotate.base import Annotator
+from pipeline.config import PipelineConfig
+from pipeline.dataset import INDEX
+from pipeline.engine import listing, resume
+from pipeline.engine.annotate import steps
+from pipeline.engine.layout import RunFolder
+from pipeline.engine.ledger import Fragment, fragments, slices
+from pipeline.sources import SourceConfig
+
+
+def plan(config: PipelineConfig, path: Path | None) -> str:
+    """The plan as text. ``path``: the run, which need not exist; None plans from nothing. Raises UserError."""
+    config = resume.resolve(config)
+    run = resume.run_folder(path) if path else None
+    annotators = config.annotators()
+    if run:
+        listing.check_sources(run, config.sources)
+    else:
+        for index, source in enumerate(config.sources):
+            source.check(f"sources.{index}")
+    listed = [_listed(config, i, run) for i in range(len(config.sources))]
+    lines = ["sources", *(_source(s, f) for s, f in zip(config.sources, listed, strict=True))]
+    lines += ["annotators", *(_annotator(a) for a in annotators)] if annotators else ["annotators: none"]
+    lines += ["resources", *_resources(config, annotators)]
+    lines += _left(run, annotators, [f for part in listed for f in part])
+    return "\n".join(lines)
+
+
+def _listed(config: PipelineConfig, index: int, run: RunFolder | None) -> list[Fragment]:
+    """The fragments of a source: from its ledger, or as listing would make them now."""
+    source = config.sources[index]
+    if run and run.ledger(source.name).exists():
+        return fragments(run.ledger(source.name), source.name)
+    entries, _ = source.entries(f"sources.{index}")
+    cuts = slices([entry.bytes for entry in entries], config.fragments)
+    return [Fragment(f"{source.name}-{i:05d}", source.name, i, len(cut)) for i, cut in enumerate(cuts)]
+
+
+def _source(source: SourceConfig, listed: Sequence[Fragment]) -> str:
+    where = getattr(source, "path", None) or getattr(source, "recipe", "")
+    inputs = sum(f.inputs for f in listed)
+    return f"  {source.name:<14}{source.kind:<8}{inputs:>10,} inputs in {len(listed):,} fragments  {where}"
+
+
+def _annotator(annotator: Annotator) -> str:
+    missing = annotator.missing()
+    what = f"skipped, {missing}; null: " if missing else ""
+    sees = {"pixels": "the shared decode", "small": f"{annotator.small_edge} px copies", "bytes": "the file"}
+    return f"  {annotator.name:<14}sees {sees[annotator.wants]:<18}{what}{', '.join(annotator.columns)}"
+
+
+def _resources(config: PipelineConfig, annotators: Sequence[Annotator]) -> list[str]:
+    cluster, guard = config.cluster, config.guard
+    cpus = f"{cluster.cpus or os.cpu_count()} CPUs" if cluster.address == "local" else "its CPUs"
+    pools = steps(RunFolder(Path()), annotators, config.limits, guard) if annotators else []
+    lines = [f"  cluster '{cluster.address}', {cpus}; annotate: {len(pools)} pools of workers that share them"]
+    return [*lines, f"  a picture may take {guard.seconds:g} s and {guard.memory_mb:,} MB before it is given up"]
+
+
+def _left(run: RunFolder | None, annotators: Sequence[Annotator], listed: Sequence[Fragment]) -> list[str]:
+    able = [a for a in annotators if a.missing() is None]
+    done = {"collect": [f for f in listed if run and run.samples(f.name).exists()]}
+    for annotator in able:
+        done[annotator.name] = [f for f in listed if run and run.scores(annotator.name, f.name).exists()]
+    total = sum(f.inputs for f in listed)
+    lines = ["done and left"]
+    for step, there in done.items():
+        inputs = sum(f.inputs for f in there)
+        lines.append(f"  {step:<14}{inputs:>10,} of {total:,} inputs done, {len(listed) - len(there):,} fragments left")
+    packed = run is not None and (run.dataset / INDEX).exists()
+    return [*lines, f"  {'dataset':<14}{'there' if packed else 'not there yet'}"]
