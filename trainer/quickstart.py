@@ -1,0 +1,163 @@
+"""The whole way in one command: pictures and fonts in, balanced shards and a trained tiny model out.
+
+    collect pictures ─> pipeline run ─> trainer fit ─> trainer evaluate ─> pipeline report ─> summary.json
+
+Every step is one of the commands a user would type; it is printed before it runs, and each of them
+resumes, so that running the quickstart again goes on where it was.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from configs import RunFailed, UserError
+
+PIPELINE = "configs/pipeline/quickstart.yaml"
+TRAIN = "configs/train/quickstart.yaml"
+CAPTIONS = "configs/pipeline/quickstart-captions.tsv"
+PICTURES = (("skimage", "data"), ("sklearn", "datasets/images"))
+"""Packages whose wheels carry photographs and pages of text, and the folder within."""
+SUFFIXES = (".png", ".jpg", ".gif", ".tif")
+
+
+@dataclass
+class Way:
+    """Runs the steps in order and remembers how long each took."""
+
+    steps: int
+    seconds: dict[str, float]
+    begun: int = 0
+
+    def run(self, name: str, title: str, arguments: Sequence[str]) -> None:
+        """Run ``python -m <arguments>``; raises RunFailed when it does not end well."""
+        self.begun += 1
+        print(f"\n[{self.begun}/{self.steps}] {title}\n    $ python -m {shlex.join(arguments)}", flush=True)
+        start = time.monotonic()
+        status = subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
+        took = round(time.monotonic() - start, 1)
+        self.seconds[name] = max(took, self.seconds.get(name, 0.0))  # going on where nothing is left takes no time
+        if status:
+            raise RunFailed(
+                f"the step '{name}' ended with status {status}; what was finished is kept, "
+                "the same quickstart command goes on from it"
+            )
+
+
+def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
+    """Run the whole way into ``out`` and return the summary that is also written to ``out/summary.json``.
+
+    ``images``: a folder of pictures to use instead of those in the installed packages.
+    Raises UserError for a wrong folder, RunFailed where a step does not end well.
+    """
+    if images is not None and not images.is_dir():
+        raise UserError(f"--images {images}: expected a folder of pictures, found {_what(images)}")
+    pictures = images or collect_pictures(out / "inputs" / "photos")
+    source = ["--set", f"sources.0.path={json.dumps(str(pictures))}"]
+    if images is not None:
+        source += ["--set", "sources.0.captions=null"]
+    train, dataset, evaluation = out / "train", out / "dataset", out / "train" / "evaluation"
+
+    way = Way(steps=4, seconds=_earlier_seconds(out))
+    way.run(
+        "curate",
+        "collect, annotate, synthesise, decide, balance, pack",
+        ["pipeline", "run", PIPELINE, str(out), *source],
+    )
+    way.run(
+        "train",
+        "train a tiny Qwen-Image through its curriculum",
+        ["trainer", "fit", TRAIN, str(train), "--data", str(dataset)],
+    )
+    if not (evaluation / "evaluation.json").exists():
+        way.run("evaluate", "let PaddleOCR read what it draws", ["trainer", "evaluate", str(train), str(evaluation)])
+    summary = summarise(out, way.seconds)
+    (out / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    way.run("report", "put everything on one page", ["pipeline", "report", str(out)])
+    print_end(out, summary)
+    return summary
+
+
+def collect_pictures(folder: Path) -> Path:
+    """Copy the pictures that installed packages carry into ``folder``; does nothing where they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for package, inside in PICTURES:
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise UserError(f"the package {package} is not installed; `make setup` installs it")
+        for path in sorted((Path(spec.submodule_search_locations[0]) / inside).iterdir()):
+            if path.suffix in SUFFIXES and not (folder / path.name).exists():
+                shutil.copyfile(path, folder / path.name)
+    return folder
+
+
+def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
+    """The figures of a finished quickstart: counts, seconds per step, losses by phase, OCR accuracy before and after."""
+    from pipeline.accounting import account
+    from pipeline.dataset import Dataset
+    from pipeline.engine.layout import RunFolder
+
+    accounts = account(RunFolder(out.absolute()))
+    dataset = Dataset.open(out / "dataset")
+    evaluation = json.loads((out / "train" / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
+    return {
+        "counts": {name: getattr(accounts["all"], name) for name in ("inputs", "kept", "stopped", "failed")},
+        "synthetic": dataset.about["counts"]["kind"].get("synthetic", 0),
+        "digest": dataset.digest,
+        "seconds": dict(seconds),
+        "phases": json.loads((out / "train" / "phases.json").read_text(encoding="utf-8")),
+        "ocr": {
+            name: {key: suite[key] for key in ("count", "before", "after", "ceiling")}
+            for name, suite in evaluation["suites"].items()
+        },
+    }
+
+
+def print_end(out: Path, summary: dict[str, Any]) -> None:
+    """Where everything is, and what to run next."""
+    counts = summary["counts"]
+    print(
+        f"\n{counts['inputs']:,} inputs = {counts['kept']:,} kept + {counts['stopped']:,} stopped + "
+        f"{counts['failed']:,} failed; {summary['synthetic']:,} of the kept are synthetic"
+    )
+    for name, suite in summary["ocr"].items():
+        before, after, ceiling = (f"{suite[k]['exact']:.0%}" for k in ("before", "after", "ceiling"))
+        print(
+            f"{name:>8}: {after} of {suite['count']} read correctly, {before} before training, {ceiling} on clean renderings"
+        )
+    print("\nLook at")
+    for path, what in (
+        ("report.html", "the whole run on one page"),
+        ("train/samples.png", "what the model drew while it learned"),
+        ("train/evaluation/glyphs.png", "what it draws now, and what was read"),
+        ("dataset/README.md", "the data card"),
+    ):
+        print(f"    {str(out / path):44} {what}")
+    print("Then try")
+    export = out / "train" / "export"
+    for command in (
+        f'python -m pipeline inspect {out / "dataset"} --where "text_level == 4"',
+        f'python -m pipeline decide {out} --dry-run --set decide.rules.5.keep="clarity >= 200"',
+        f"python -m model sample {export} --prompt '\"7\"' --width 64 --height 64 --steps 20 --negative '' --out seven.png",
+        "python -m synth preview configs/synth/pure.yaml preview.png",
+    ):
+        print(f"    .venv/bin/{command}")
+
+
+def _earlier_seconds(out: Path) -> dict[str, float]:
+    """Seconds of steps that an earlier call finished, so that going on does not forget them."""
+    path = out / "summary.json"
+    return json.loads(path.read_text(encoding="utf-8"))["seconds"] if path.exists() else {}
+
+
+def _what(path: Path) -> str:
+    return "a file" if path.exists() else "nothing"
