@@ -21,7 +21,7 @@ class OcrConfig:
     with less confidence are taken for no text; ``min_score_lone``: the same for a lone letter, digit or sign, which
     any round thing is mistaken for (a cup seen from above reads as 8 with 0.975). ``threads`` of one model."""
 
-    detection_edge: int = 1280
+    detection_edge: int = 960
     min_score: float = 0.6
     min_score_lone: float = 0.98
     threads: int = 1

@@ -50,14 +50,14 @@ class Line:
 
 
 class Reader:
-    """PP-OCRv6 small. Weights load at the first use (about 4 s, 350 MB); instances travel between processes unloaded.
+    """PP-OCRv6 small. Weights load at the first use (about 4 s, 400 MB); instances travel between processes unloaded.
 
     ``detection_edge``: px to which the longer side is shrunk while lines are looked for, never
-    enlarged; lines are cut out of the full picture. ``threads`` of one model. ``cache``: where model
+    enlarged (960 is the checkpoint's own size); lines are cut out of the full picture. ``threads`` of one model. ``cache``: where model
     folders are built, by default under the user's cache folder.
     """
 
-    def __init__(self, detection_edge: int = 1280, threads: int = 1, cache: Path | None = None) -> None:
+    def __init__(self, detection_edge: int = 960, threads: int = 1, cache: Path | None = None) -> None:
         self._edge, self._threads, self._cache = detection_edge, threads, cache
 
     def __reduce__(self) -> tuple[Any, ...]:

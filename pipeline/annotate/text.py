@@ -105,7 +105,7 @@ def reading_order(lines: Sequence[L]) -> list[L]:
     """Lines from top to bottom, and left to right within a row; columns of upright characters from right to left.
 
     Recursive cuts along the widest empty stripe (XY-cut): text in columns is read column by column
-    where the gap between them is wider than the gaps between lines.
+    where the gap between them is wider than the gaps between lines. A lone line is no column.
     """
     upright = 2 * sum(line.direction == "ttb" for line in lines) > len(lines)
     return _order(list(lines), upright)
@@ -114,15 +114,22 @@ def reading_order(lines: Sequence[L]) -> list[L]:
 def _order(lines: list[L], upright: bool) -> list[L]:
     if len(lines) <= 1:
         return lines
-    gap_y, top, bottom = _cut(lines, 1)
-    gap_x, left, right = _cut(lines, 0)
-    if max(gap_x, gap_y) <= 0:  # they overlap, as slanted lines do
+    stacked, along = (0, 1) if upright else (1, 0)  # the axis on which lines follow each other, and the other one
+    gap, *parts = _cut(lines, stacked)
+    column_gap, *columns = _cut(lines, along)
+    if max(gap, column_gap) <= 0:  # they overlap, as slanted lines do
         return _by_rows(lines)
-    if gap_y >= gap_x:
-        first, second = top, bottom
+    if column_gap > gap and not (gap > 0 and any(_abreast(c, stacked) for c in columns)):
+        first, second = columns
     else:
-        first, second = (right, left) if upright else (left, right)
+        first, second = reversed(parts) if upright else parts
     return _order(first, upright) + _order(second, upright)
+
+
+def _abreast(lines: Sequence[Placed], axis: int) -> bool:
+    """Whether all lines share some of ``axis``: one row, or one column of upright text."""
+    spans = [_span(line, axis) for line in lines]
+    return max(low for low, _ in spans) < min(high for _, high in spans)
 
 
 def _cut(lines: list[L], axis: int) -> tuple[float, list[L], list[L]]:
