@@ -6,17 +6,23 @@ keep: clarity >= 40 and 0.1 < luma < 0.9   ──cuts──>   clarity above 40,
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import polars as pl
 
 from pipeline.predicate import parse
 
 
 @dataclass(frozen=True)
 class Cut:
-    """A rule keeps values on the ``side`` (``above``, ``below``, ``equal``) of ``value``."""
+    """A rule keeps values on the ``side`` (``above``, ``below``, ``equal``) of ``value``.
 
-    column: str
+    ``quantity``: a column, or arithmetic over columns as an expression.
+    """
+
+    quantity: str
     side: str
     value: float
 
@@ -26,9 +32,9 @@ _FLIP = {"above": "below", "below": "above", "equal": "equal"}
 
 
 def cuts(expression: str) -> list[Cut]:
-    """Comparisons of one column with one number that ``expression`` (joined by ``and``) demands.
+    """Comparisons of a quantity with a number that ``expression`` (joined by ``and``) demands.
 
-    Anything but plain comparisons is left out: a chart cannot show it as one line.
+    Anything but such comparisons is left out: a chart cannot show it as one line.
     Raises UserError for what is no expression.
     """
     return list(_cuts(parse(expression).tree))
@@ -40,14 +46,14 @@ def _cuts(node: ast.expr) -> Iterable[Cut]:
             yield from _cuts(value)
     elif isinstance(node, ast.Compare):
         terms = [node.left, *node.comparators]
-        for left, operator, right in zip(terms, node.ops, terms[1:], strict=False):
-            side = _SIDES.get(type(operator))
+        for left, sign, right in zip(terms, node.ops, terms[1:], strict=False):
+            side = _SIDES.get(type(sign))
             if side is None:
                 continue
-            if isinstance(left, ast.Name) and (value := _number(right)) is not None:
-                yield Cut(left.id, side, value)
-            elif isinstance(right, ast.Name) and (value := _number(left)) is not None:
-                yield Cut(right.id, _FLIP[side], value)
+            if (limit := _number(right)) is not None and _number(left) is None:
+                yield Cut(ast.unparse(left), side, limit)
+            elif (limit := _number(left)) is not None and _number(right) is None:
+                yield Cut(ast.unparse(right), _FLIP[side], limit)
 
 
 def _number(node: ast.expr) -> float | None:
@@ -57,3 +63,28 @@ def _number(node: ast.expr) -> float | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         return float(node.value)
     return None
+
+
+_ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+
+
+def values(rows: pl.DataFrame, quantity: str) -> pl.Series | None:
+    """The ``quantity`` of a ``Cut`` for every row, float64; None where ``rows`` lacks a column of it."""
+    tree = ast.parse(quantity, mode="eval").body
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    if not names or not names <= set(rows.columns) or not all(rows[name].dtype.is_numeric() for name in names):
+        return None
+    return rows.select(_compute(tree).alias("value"))["value"]
+
+
+def _compute(node: ast.expr) -> pl.Expr:
+    match node:
+        case ast.Name(id=name):
+            return pl.col(name).cast(pl.Float64)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _ARITHMETIC[type(op)](_compute(left), _compute(right))
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return -_compute(inner)
+        case ast.Constant(value=value):
+            return pl.lit(value, pl.Float64)
+    raise ValueError(f"no arithmetic: {ast.unparse(node)}")

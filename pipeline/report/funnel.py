@@ -22,6 +22,10 @@ STAGES = {
 """Short name, name and resolution of each filtering stage (Qwen-Image report, section on data filtering)."""
 
 
+Pair = tuple[int, int]
+"""Of real and of made pictures."""
+
+
 @dataclass(frozen=True)
 class Lane:
     """One bar: ``count`` inputs are left, ``share`` of the lane's inputs; ``lost`` since the bar above."""
@@ -60,22 +64,21 @@ class Funnel:
         return self.inputs == self.kept + self.rejected + self.failed
 
 
-def funnel(rows: pl.DataFrame, inputs: tuple[int, int], failed: tuple[int, int]) -> Funnel:
+def funnel(rows: pl.DataFrame, inputs: Pair, failed: Pair) -> Funnel:
     """The funnel of decided ``rows`` (made, stage_from, stage_to, stopped_by).
 
     ``inputs`` and ``failed``: how many were listed and how many failed, (real, made).
     """
     readable = (inputs[0] - failed[0], inputs[1] - failed[1])
-    steps = [
-        Step("Inputs", "as listed", "", *(Lane(n, 1.0 if n else 0.0, 0) for n in inputs), stops=[]),
-        Step("Readable", "opened and judged", "", *_lanes(readable, inputs, inputs), stops=[]),
-    ]
+    real, made = (Lane(n, 1.0 if n else 0.0, 0) for n in inputs)
+    steps = [Step("Inputs", "as listed", "", real, made, [])]
+    steps.append(Step("Readable", "opened and judged", "", *_lanes(readable, inputs, inputs), []))
     before = readable
     for stage, (name, title, note) in STAGES.items():
-        now = tuple(_left(rows, stage, made) for made in (False, True))
-        joins = tuple(now[i] == 0 and _joins_later(rows, stage, made) for i, made in enumerate((False, True)))
-        steps.append(Step(name, title, note, *_lanes(now, before, inputs, joins), stops=_stops(rows, stage)))
-        before = tuple(before[i] if joins[i] else now[i] for i in (0, 1))
+        now = (_left(rows, stage, False), _left(rows, stage, True))
+        joins = (_joins_later(rows, stage, False), _joins_later(rows, stage, True))
+        steps.append(Step(name, title, note, *_lanes(now, before, inputs, joins), _stops(rows, stage)))
+        before = (before[0] if joins[0] else now[0], before[1] if joins[1] else now[1])
     kept = rows.filter(pl.col("stage_to") >= pl.col("stage_from"))
     return Funnel(
         steps,
@@ -87,13 +90,11 @@ def funnel(rows: pl.DataFrame, inputs: tuple[int, int], failed: tuple[int, int])
     )
 
 
-def _lanes(
-    now: tuple[int, ...], before: tuple[int, ...], inputs: tuple[int, int], joins: tuple[bool, ...] = (False, False)
-) -> list[Lane]:
-    return [
-        Lane(n, n / total if total else 0.0, 0 if j else b - n, j)
-        for n, b, total, j in zip(now, before, inputs, joins, strict=True)
-    ]
+def _lanes(now: Pair, before: Pair, inputs: Pair, joins: tuple[bool, bool] = (False, False)) -> tuple[Lane, Lane]:
+    def lane(i: int) -> Lane:
+        return Lane(now[i], now[i] / inputs[i] if inputs[i] else 0.0, 0 if joins[i] else before[i] - now[i], joins[i])
+
+    return lane(0), lane(1)
 
 
 def _left(rows: pl.DataFrame, stage: int, made: bool) -> int:
@@ -102,10 +103,9 @@ def _left(rows: pl.DataFrame, stage: int, made: bool) -> int:
 
 
 def _joins_later(rows: pl.DataFrame, stage: int, made: bool) -> bool:
-    return (
-        len(rows.filter((pl.col("made") == made) & (pl.col("stage_from") <= stage))) == 0
-        and len(rows.filter((pl.col("made") == made) & (pl.col("stage_from") > stage))) > 0
-    )
+    """Whether every row of this kind starts at a later stage."""
+    first = rows.filter(pl.col("made") == made)["stage_from"].drop_nulls()
+    return not first.is_empty() and bool((first > stage).all())
 
 
 def _stops(rows: pl.DataFrame, stage: int) -> list[tuple[str, int]]:

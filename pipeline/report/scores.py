@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.predicate import parse
 from pipeline.report import charts
-from pipeline.report.cuts import Cut, cuts
+from pipeline.report.cuts import Cut, cuts, values
 
 SHOWN = {
     "clarity": "sharpness of edges",
@@ -28,14 +28,16 @@ SHOWN = {
     "text_area": "share of the picture that lines of text cover",
     "text_min_height": "height of the smallest line of text, px",
     "text_chars": "visible characters",
-    "short_side": "shorter side of the picture, px",
+    "width * height": "pixels",
+    "width / height": "aspect ratio",
     "bytes_len": "size of the file, bytes",
 }
-"""Columns with a histogram, in this order, and what they tell; definitions are in pipeline/annotate/measure.py."""
+"""Quantities with a histogram, in this order, and what they tell; definitions are in pipeline/annotate/measure.py.
+What else rules compare with a number follows behind."""
 
 
 PARTS = ("nsfw", "ocr_score", "text_area")
-"""Columns that are shares or probabilities: their axis is 0 to 1."""
+"""Quantities that are shares or probabilities: their axis is 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class ScoreChart:
-    column: str
+    quantity: str
     meaning: str
     chart: charts.Histogram
     thresholds: list[Threshold]
@@ -68,26 +70,19 @@ Named = tuple[str, Cut, tuple[bool, bool]]
 
 
 def score_charts(rows: pl.DataFrame, rules: Sequence[Mapping[str, Any]]) -> list[ScoreChart]:
-    """A chart for every column of ``SHOWN`` that has a value.
+    """A chart for every quantity of ``SHOWN``, or in a rule, that has a value.
 
     ``rules``: name (S2.clarity), keep and applies_to of each rule.
     """
     if rows.is_empty():
         return []
-    rows = rows.with_columns(short_side=pl.min_horizontal("width", "height"))
-    by_column: dict[str, list[Named]] = {}
+    named: dict[str, list[Named]] = {quantity: [] for quantity in SHOWN}
     for rule in rules:
         lanes = _judged(rows, rule.get("applies_to"))
         for cut in cuts(rule["keep"]):
-            column = "short_side" if cut.column in ("width", "height") else cut.column
-            same = by_column.setdefault(column, [])
-            if (rule["name"], cut.side, cut.value) not in [(name, c.side, c.value) for name, c, _ in same]:
-                same.append((rule["name"], cut, lanes))
-    return [
-        _chart(rows, column, meaning, by_column.get(column, []))
-        for column, meaning in SHOWN.items()
-        if column in rows.columns and rows[column].count() > 0
-    ]
+            named.setdefault(cut.quantity, []).append((rule["name"], cut, lanes))
+    found = (_chart(rows, quantity, lines) for quantity, lines in named.items())
+    return [chart for chart in found if chart is not None]
 
 
 def _judged(rows: pl.DataFrame, applies_to: str | None) -> tuple[bool, bool]:
@@ -96,16 +91,20 @@ def _judged(rows: pl.DataFrame, applies_to: str | None) -> tuple[bool, bool]:
     return not chosen["made"].all() or chosen.is_empty(), bool(chosen["made"].any())
 
 
-def _chart(rows: pl.DataFrame, column: str, meaning: str, named: Sequence[Named]) -> ScoreChart:
-    lanes = [
-        rows.filter(pl.col("made") == made)[column].drop_nulls().cast(pl.Float64).to_numpy() for made in (False, True)
-    ]
+def _chart(rows: pl.DataFrame, quantity: str, named: Sequence[Named]) -> ScoreChart | None:
+    column = values(rows, quantity)
+    if column is None or column.is_null().all():
+        return None
+    made = rows["made"].to_numpy()
+    lanes = [column.filter(made == kind).drop_nulls().to_numpy() for kind in (False, True)]
     positive = min(float(np.min(lane)) for lane in lanes if lane.size) > 0
     wanted = [cut.value for _, cut, _ in named if cut.value > 0 or not positive]
-    scale = charts.Scale(0.0, 1.0) if column in PARTS else None
+    scale = charts.Scale(0.0, 1.0) if quantity in PARTS else None
     chart = charts.histogram(lanes[0], lanes[1], include=wanted, scale=scale)
     lines = [_threshold(chart.scale, *one) for one in named]
-    return ScoreChart(column, meaning, chart, lines, lanes[0].size, lanes[1].size, rows[column].null_count())
+    return ScoreChart(
+        quantity, SHOWN.get(quantity, ""), chart, lines, lanes[0].size, lanes[1].size, column.null_count()
+    )
 
 
 def _threshold(scale: charts.Scale, name: str, cut: Cut, lanes: tuple[bool, bool]) -> Threshold:

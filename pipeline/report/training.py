@@ -22,6 +22,10 @@ WINDOW = 25
 """Steps on each side of the running mean, at most a twentieth of the training (ours)."""
 
 
+ENDS = 20
+"""Steps at the start and the end of a phase over which its loss is averaged, as in the trainer's phases.json."""
+
+
 @dataclass(frozen=True)
 class Training:
     """Everything the page tells about a training; ``present`` is False when there is none."""
@@ -31,11 +35,12 @@ class Training:
     loss: Loss | None = None
     suites: list[Suite] = field(default_factory=list)
     sheet: Sheet | None = None
+    ends: int = ENDS
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of steps and the mean loss over its first and last twentieth."""
+    """A stretch of steps and the mean loss over its first and last ``ENDS`` of them."""
 
     name: str
     first: int
@@ -52,6 +57,8 @@ class Loss:
     steps: int
     window: int
     samples: int | None
+    seconds: float | None
+    """Median wall-clock time of a step."""
 
 
 def read(train: Path, dataset: Path) -> Training:
@@ -64,7 +71,10 @@ def read(train: Path, dataset: Path) -> Training:
 
 def sheet(train: Path) -> Sheet | None:
     """The sheet of samples over training."""
-    return read_sheet(train / "samples.png", "The same prompts and seeds over the training.")
+    return read_sheet(
+        train / "samples.png",
+        "A column per prompt, a row per moment of the training (its step on the left): same seeds, averaged weights.",
+    )
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -106,9 +116,8 @@ def loss(metrics: Sequence[dict[str, Any]]) -> Loss | None:
         log_y=bool(high > 4 * low),
         y_range=(float(low), float(high)),
     )
-    return Loss(
-        chart, _rate(metrics, steps), _phases(spans, names, steps, values), len(metrics), window, _samples(metrics)
-    )
+    phases = _phases(spans, names, steps, values)
+    return Loss(chart, _rate(metrics, steps), phases, len(metrics), window, _samples(metrics), _seconds(metrics))
 
 
 def _rate(metrics: Sequence[dict[str, Any]], steps: np.ndarray) -> charts.LineChart | None:
@@ -125,8 +134,7 @@ def _phases(
 ) -> list[Phase]:
     phases = []
     for a, b in spans:
-        part = max(1, (b - a) // 20)
-        ends = [_mean(values[a : a + part]), _mean(values[b - part : b])]
+        ends = [_mean(values[a : min(b, a + ENDS)]), _mean(values[max(a, b - ENDS) : b])]
         phases.append(Phase(names[a], int(steps[a]), int(steps[b - 1]), *ends))
     return phases
 
@@ -140,6 +148,11 @@ def _spans(names: Sequence[str]) -> list[tuple[int, int]]:
 def _samples(metrics: Sequence[dict[str, Any]]) -> int | None:
     counts = [m["samples"] for m in metrics if isinstance(m.get("samples"), int)]
     return sum(counts) if counts else None
+
+
+def _seconds(metrics: Sequence[dict[str, Any]]) -> float | None:
+    times = [m["seconds"] for m in metrics if isinstance(m.get("seconds"), int | float)]
+    return float(np.median(times)) if times else None
 
 
 def _mean(values: np.ndarray) -> float | None:

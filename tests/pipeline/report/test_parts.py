@@ -149,12 +149,21 @@ def test_balance_of_nothing() -> None:
         ("clarity > -1 and 5 >= entropy", [("clarity", "above", -1.0), ("entropy", "below", 5.0)]),
         ("clarity > 1 or luma > 1", []),
         ("not clarity > 1", []),
-        ("clarity + luma > 1", []),
+        ("clarity + luma > 1", [("clarity + luma", "above", 1.0)]),
+        ("0.33 <= width / height", [("width / height", "above", 0.33)]),
         ("text_language == 'zh'", []),
+        ("1 < 2", []),
     ],
 )
 def test_cuts_are_what_a_line_can_tell(expression: str, found: list[tuple[str, str, float]]) -> None:
-    assert [(c.column, c.side, c.value) for c in cuts.cuts(expression)] == found
+    assert [(c.quantity, c.side, c.value) for c in cuts.cuts(expression)] == found
+
+
+def test_values_of_arithmetic() -> None:
+    rows = pl.DataFrame({"width": [200, 30, None], "height": [100, 60, 5], "uri": ["a", "b", "c"]})
+    assert cuts.values(rows, "width / height - 1").to_list() == [1.0, -0.5, None]
+    assert cuts.values(rows, "clarity") is None
+    assert cuts.values(rows, "uri") is None
 
 
 def test_cuts_of_nonsense_are_refused() -> None:
@@ -172,8 +181,8 @@ def test_thresholds_cross_the_lane_they_judge() -> None:
             "height": [100, 200, 300],
         }
     )
-    told = {chart.column: chart for chart in scores.score_charts(rows, RULES)}
-    assert list(told) == ["clarity", "luma", "short_side"]
+    told = {chart.quantity: chart for chart in scores.score_charts(rows, RULES)}
+    assert list(told) == ["clarity", "luma", "width * height", "width / height"]
     (clarity,) = told["clarity"].thresholds
     assert (clarity.lanes, clarity.label) == ((True, False), "S2.clarity: at least 40")
     assert (clarity.left, clarity.width) == (0.0, clarity.at)
