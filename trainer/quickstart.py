@@ -141,7 +141,7 @@ def print_end(out: Path, summary: dict[str, Any]) -> None:
         ("train/evaluation/glyphs.png", "what it draws now, and what was read"),
         ("dataset/README.md", "the data card"),
     ):
-        print(f"    {str(out / path):44} {what}")
+        print(f"    {out / path!s:44} {what}")
     print("Then try")
     export = out / "train" / "export"
     for command in (
