@@ -1,0 +1,37 @@
+"""What tests of several packages share: one real run of the pipeline, made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline import commands
+
+SMALL_RUN = """
+sources:
+- {kind: folder, name: photos, path: PHOTOS, captions: PHOTOS.tsv}
+- {kind: synth, name: glyphs, recipe: configs/synth/glyphs.yaml, count: 96}
+- {kind: synth, name: pure, recipe: configs/synth/pure.yaml, count: 24}
+fragments: {inputs: 40}
+annotate: {run: [measure]}
+pack: {rows: 32}
+decide:
+  rules:
+  - {name: S2.luma, stage: 2, keep: "luma < 0.6", applies_to: "recipe is null"}
+"""
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run: 12 pictures with captions, one of them broken, and 120 renderings. Read only."""
+    folder = tmp_path_factory.mktemp("small")
+    commands.write_pictures(folder / "photos", 12, edge=160)
+    (folder / "photos" / "011.png").write_bytes(b"no picture")
+    captions = [f"{i:03d}.png\ta noisy cloud of colours number {i}" for i in range(10)] + [
+        "010.png\tSorry, I cannot help"
+    ]
+    (folder / "photos.tsv").write_text("\n".join(captions) + "\n")
+    (folder / "config.yaml").write_text(SMALL_RUN.replace("PHOTOS", str(folder / "photos")))
+    commands.run_to_end(folder / "config.yaml", folder / "run")
+    return folder / "run"
