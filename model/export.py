@@ -8,7 +8,7 @@ What a training checkpoint must hold for this (the trainer writes it):
         model.safetensors               its raw ones; either may be shards with an index (model.files.save_weights)
 
 CKPT may also be the output folder of ``fit``: then the newest step in its ``checkpoints/`` is taken.
-A relative PATH is looked for from the working directory, then from the checkpoint.
+A relative PATH starts at the checkpoint.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def _base(checkpoint: Path) -> Path:
     named = read_json(checkpoint / "base.json").get("base")
     if not isinstance(named, str):
         raise UserError(f"{checkpoint / 'base.json'}: base is {named!r}; the path of a pipeline folder is needed")
-    for folder in (Path(named), checkpoint / named):
-        if folder.is_dir():
-            return folder
-    raise UserError(f"{checkpoint / 'base.json'}: base is {named}, which does not exist")
+    base = checkpoint / named  # an absolute path stays as it is
+    if not base.is_dir():
+        raise UserError(f"{checkpoint / 'base.json'}: base is {named}, which does not exist")
+    return base
 
 
 def _stem(checkpoint: Path) -> str:

@@ -32,7 +32,6 @@ class Queries:
     rectangles: tuple[tuple[int, int], ...]  # (samples, tokens of each): the K tokens cut up; one if samples are alike
     cu_seqlens: Tensor  # (B + 1,) int32: limits of the samples in varlen order
     longest: int
-    positions: Tensor  # (K, 3) float32: MSRoPE coordinates
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ class Joint:
     varlen: bool
 
 
-def make_joint(texts: np.ndarray, images: np.ndarray, positions: np.ndarray, varlen: bool) -> Joint:
-    """From the (B,) lengths of texts and images, and (N, 3) coordinates in the order [all text | all images]."""
+def make_joint(texts: np.ndarray, images: np.ndarray, varlen: bool) -> Joint:
+    """From the (B,) lengths of texts and images."""
     n_text = int(texts.sum())
     sequences = _sequences(texts, images)
     alone = [sequence[n:] - n_text for sequence, n in zip(sequences, texts, strict=True)]
@@ -56,8 +55,8 @@ def make_joint(texts: np.ndarray, images: np.ndarray, positions: np.ndarray, var
         groups = [list(range(len(texts)))]
     real = [_real([len(sequences[i]) for i in group]) for group in groups]
     return Joint(
-        every=_queries(sequences, groups, positions, by_view=alike and not varlen),
-        image=_queries(alone, groups, positions[n_text:], by_view=alike and not varlen),
+        every=_queries(sequences, groups, by_view=alike and not varlen),
+        image=_queries(alone, groups, by_view=alike and not varlen),
         masks=tuple(None if r.all() else torch.from_numpy(r[:, None, None, :]) for r in real),
         n_text=n_text,
         text_run=int(texts[0]) if alike and not varlen else None,
@@ -74,7 +73,7 @@ def _sequences(texts: np.ndarray, images: np.ndarray) -> list[np.ndarray]:
     ]
 
 
-def _queries(sequences: list[np.ndarray], groups: list[list[int]], positions: np.ndarray, by_view: bool) -> Queries:
+def _queries(sequences: list[np.ndarray], groups: list[list[int]], by_view: bool) -> Queries:
     """The groups' rectangles one after the other; padding takes token 0, whose result nobody reads."""
     lengths = np.array([len(s) for s in sequences])
     rectangles = [_rectangle([sequences[i] for i in group]) for group in groups]
@@ -88,7 +87,6 @@ def _queries(sequences: list[np.ndarray], groups: list[list[int]], positions: np
         rectangles=tuple((r.shape[0], r.shape[1]) for r in rectangles),
         cu_seqlens=torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)),
         longest=int(lengths.max()),
-        positions=torch.from_numpy(positions[order]),
     )
 
 

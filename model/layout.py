@@ -8,9 +8,9 @@ Samples lie end to end in two streams, with nothing between them:
 Everything that depends on lengths is worked out here, on the CPU, together with the batch, so a
 training step never waits for the device to learn a shape:
 
-    rows     which line of a per-sample table (time modulation) a token reads
-    joint    the two streams merged for attention, [text, image] sample by sample, with MSRoPE
-             coordinates (frame, height, width) in that order: see ``joint.py``
+    rows         which line of a per-sample table (time modulation) a token reads
+    positions    MSRoPE coordinates (frame, height, width), worked out per sample
+    joint        how the streams merge for attention, [text, image] sample by sample (``joint.py``)
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Layout:
     target: Tensor  # (N_target,) int64: the target tokens within the image stream
     target_samples: Tensor  # (N_target,) int64: their samples
     target_lengths: tuple[int, ...]
+    text_positions: Tensor  # (N_txt, 3) float32: MSRoPE coordinates (frame, height, width)
+    image_positions: Tensor  # (N_img, 3) float32
     joint: Joint
 
     @property
@@ -91,7 +93,9 @@ def make_layout(text_lengths: Sequence[int], images: Sequence[Sequence[Size]], v
         target=torch.from_numpy(np.flatnonzero(in_target)),
         target_samples=torch.from_numpy(image_samples[in_target]),
         target_lengths=tuple(s[0][0] * s[0][1] for s in sizes),
-        joint=make_joint(texts, image_lengths, _positions(texts, sizes), varlen),
+        text_positions=torch.from_numpy(_text_positions(texts, sizes)),
+        image_positions=torch.from_numpy(_image_positions(sizes)),
+        joint=make_joint(texts, image_lengths, varlen),
     )
 
 
@@ -121,14 +125,14 @@ def _check(text_lengths: Sequence[int], images: Sequence[Sequence[Size]]) -> Non
             )
 
 
-def _positions(texts: np.ndarray, sizes: list[list[Size]]) -> np.ndarray:
-    """(N_txt + N_img, 3) in the order [all text | all images]."""
-    text = [
-        np.repeat(np.arange(start, start + n, dtype=np.float32)[:, None], 3, axis=1)
-        for n, start in zip(texts, (text_start(sample) for sample in sizes), strict=True)
-    ]
-    image = [image_positions(frame, h, w) for sample in sizes for frame, (h, w) in enumerate(sample)]
-    return np.concatenate(text + image)
+def _text_positions(texts: np.ndarray, sizes: list[list[Size]]) -> np.ndarray:
+    starts = np.repeat([text_start(sample) for sample in sizes], texts)
+    within = np.arange(texts.sum()) - np.repeat(np.cumsum(texts) - texts, texts)
+    return np.repeat((starts + within)[:, None], 3, axis=1).astype(np.float32)
+
+
+def _image_positions(sizes: list[list[Size]]) -> np.ndarray:
+    return np.concatenate([image_positions(frame, h, w) for s in sizes for frame, (h, w) in enumerate(s)])
 
 
 def _rows(ids: np.ndarray, lengths: np.ndarray | None, count: int) -> Rows:

@@ -25,9 +25,8 @@ from model.config import MMDiTConfig
 from model.joint import Joint
 from model.layout import Layout, Rows
 from model.modulation import add_gated, by_row, modulate
-from model.rope import rope_table, rotate
+from model.rope import EPS, norm_rotate, rope_table
 
-EPS = 1e-6
 TIME_CHANNELS = 256
 
 
@@ -59,8 +58,8 @@ class MMDiT(nn.Module):
         time_RD = time_BD
         if self.config.zero_cond_t:  # one more row, of time 0, for the references
             time_RD = torch.cat((time_BD, self.time_text_embed(sigma_B.new_zeros(1))))
-        axes, joint = self.config.axes_dims_rope, layout.joint
-        ropes = (rope_table(joint.every.positions, axes), rope_table(joint.image.positions, axes))
+        axes = self.config.axes_dims_rope
+        ropes = (rope_table(layout.image_positions, axes), rope_table(layout.text_positions, axes))
         for block in self.transformer_blocks:
             x_image, x_text = block(x_image, x_text, time_RD, time_BD, ropes, layout, image_rows)
         x_image = _flat(x_image, image_rows)
@@ -131,21 +130,17 @@ class JointAttention(nn.Module):
     def forward(
         self, image: Tensor, text: Tensor, ropes: tuple[Tensor, Tensor], joint: Joint, image_only: bool
     ) -> tuple[Tensor, Tensor | None]:
-        """Normed streams (T, D) -> attention's output for the image (M, D) and, unless ``image_only``, the text (N, D).
-
-        ``ropes``: the tables for all tokens in joint order and for the image's queries alone.
-        """
-        rope, rope_image = ropes
-        q_image = self.norm_q(self._heads(self.to_q(image)))
-        k_text = self.norm_added_k(self._heads(self.add_k_proj(text)))
-        k = rotate(merge(k_text, self.norm_k(self._heads(self.to_k(image))), joint), rope)
-        v = merge(self._heads(self.add_v_proj(text)), self._heads(self.to_v(image)), joint)
+        """Normed streams (T, D) -> attention's output for the image (M, D) and, unless ``image_only``, the text (N, D)."""
+        rope, txt_rope = ropes
+        q = norm_rotate(self._heads(self.to_q(image)), self.norm_q.weight, rope)
+        k = norm_rotate(self._heads(self.to_k(image)), self.norm_k.weight, rope)
+        txt_k = norm_rotate(self._heads(self.add_k_proj(text)), self.norm_added_k.weight, txt_rope)
+        k, v = merge(txt_k, k, joint), merge(self._heads(self.add_v_proj(text)), self._heads(self.to_v(image)), joint)
         if image_only:
-            q = rotate(reorder(q_image, joint.image), rope_image)
-            return self.to_out[0](restore(attend(q, k, v, joint.image, joint), joint.image)), None
-        q_text = self.norm_added_q(self._heads(self.add_q_proj(text)))
-        q = rotate(merge(q_text, q_image, joint), rope)
-        text, image = part(attend(q, k, v, joint.every, joint), joint)
+            out = restore(attend(reorder(q, joint.image), k, v, joint.image, joint), joint.image)
+            return self.to_out[0](out), None
+        txt_q = norm_rotate(self._heads(self.add_q_proj(text)), self.norm_added_q.weight, txt_rope)
+        text, image = part(attend(merge(txt_q, q, joint), k, v, joint.every, joint), joint)
         return self.to_out[0](image), self.to_add_out(text)
 
     def _heads(self, x: Tensor) -> Tensor:

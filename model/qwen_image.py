@@ -41,9 +41,10 @@ class QwenImage:
     ) -> QwenImage:
         """From a diffusers folder; ``dtype`` None keeps what is stored. UserError when something does not fit."""
         folder = check_folder(folder)
+        schedule = load_schedule(folder)
         vae = ImageVAE.load(folder).to(device=device, dtype=dtype).eval()
         transformer = load_transformer(folder, dtype, device).eval()
-        return cls(transformer, vae, Conditioner.load(folder, dtype, device), load_schedule(folder))
+        return cls(transformer, vae, Conditioner.load(folder, dtype, device), schedule)
 
     def sample(
         self,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import cache
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -31,10 +32,7 @@ def write_tokenizer(folder: str | Path) -> None:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    ranks = read_ranks()
-    names = {token: "".join(_BYTE_NAMES[b] for b in token) for token in ranks}
-    merges = [(names[left], names[right]) for left, right in merge_pairs(ranks)]
-    vocab = {names[token]: rank for token, rank in ranks.items()}
+    vocab, merges = vocabulary()
     special = {RANKS + i: AddedToken(text, special=True, normalized=False) for i, text in enumerate(SPECIAL)}
     tokenizer_class: Any = Qwen2Tokenizer  # its annotations are narrower than what it takes
     tokenizer = tokenizer_class(
@@ -63,6 +61,15 @@ def read_ranks() -> dict[bytes, int]:
     if len(ranks) != RANKS or set(ranks.values()) != set(range(RANKS)):
         raise ValueError(f"qwen.tiktoken holds {len(ranks)} ranks; {RANKS} consecutive ones are expected")
     return ranks
+
+
+@cache
+def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Ids and merges by GPT-2's printable names of bytes, as vocab.json and merges.txt hold them."""
+    ranks = read_ranks()
+    names = {token: "".join(_BYTE_NAMES[b] for b in token) for token in ranks}
+    merges = [(names[left], names[right]) for left, right in merge_pairs(ranks)]
+    return {names[token]: rank for token, rank in ranks.items()}, merges
 
 
 def merge_pairs(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:

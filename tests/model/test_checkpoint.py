@@ -69,17 +69,6 @@ def test_loaded_weights_keep_what_is_frozen() -> None:
     assert not any(p.is_meta for p in model.parameters())
 
 
-def test_init_gives_the_same_bytes_for_the_same_seed(tmp_path: Path) -> None:
-    from model.init import init_folder
-
-    init_folder(config(), tmp_path / "again", seed=0)
-    files = [p.relative_to(fresh_folder()) for p in fresh_folder().rglob("*") if p.is_file()]
-    assert len(files) > 10
-    assert [f for f in files if (fresh_folder() / f).read_bytes() != (tmp_path / "again" / f).read_bytes()] == []
-    with pytest.raises(UserError, match="not empty"):
-        init_folder(config(), tmp_path / "again", seed=0)
-
-
 def test_modulation_and_output_start_at_zero_and_nothing_else() -> None:
     model = load_transformer(fresh_folder())
     zero = {n for n, p in model.named_parameters() if not p.any()}

@@ -12,7 +12,7 @@ from PIL import Image
 
 from configs import command
 from model.__main__ import main
-from tests.model.folders import SMALLER, TINY, random_folder
+from tests.model.folders import SMALLER, TINY, fresh_folder, random_folder
 
 
 def run(*arguments: str | Path) -> int:
@@ -24,12 +24,15 @@ def overrides() -> list[str]:
     return [word for item in SMALLER for word in ("--set", item)]
 
 
-def test_a_new_folder_is_made_in_a_process_of_its_own(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "model", "init", TINY, str(tmp_path / "new"), "--seed", "3", *overrides()]
-    made = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
-    assert made.returncode == 0, made.stderr
-    assert made.stdout.strip() == f"wrote {tmp_path / 'new'} (random weights, seed 3)"
-    assert made.stderr == ""
+def test_a_new_folder_has_the_same_bytes_for_the_same_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    again = tmp_path / "again"
+    assert run("init", TINY, again, "--seed", "0", *overrides()) == 0
+    assert capsys.readouterr() == (f"wrote {again} (random weights, seed 0)\n", "")
+    files = [p.relative_to(fresh_folder()) for p in fresh_folder().rglob("*") if p.is_file()]
+    assert len(files) > 10
+    assert [f for f in files if (fresh_folder() / f).read_bytes() != (again / f).read_bytes()] == []
+    assert run("init", TINY, again, *overrides()) == 2
+    assert "not empty" in capsys.readouterr().err
 
 
 def test_a_picture_says_how_it_was_made(tmp_path: Path) -> None:

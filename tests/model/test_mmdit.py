@@ -55,9 +55,12 @@ def test_double_precision_agrees_to_1e_10(monkeypatch: pytest.MonkeyPatch) -> No
     config = dataclasses.replace(SMALL, zero_cond_t=True)
     ours, theirs = pair(config, torch.float64)
     inputs = batch(config, [7], [THREE_REFERENCES], torch.float64)
-    positions = make_layout([7], [THREE_REFERENCES]).joint.every.positions
-    table = torch.view_as_complex(rope_table(positions, config.axes_dims_rope)).squeeze(1)
-    monkeypatch.setattr(theirs.pos_embed, "forward", lambda *_, **__: (table[7:], table[:7]))
+    layout = make_layout([7], [THREE_REFERENCES])
+    tables = [
+        torch.view_as_complex(rope_table(positions, config.axes_dims_rope)).squeeze(1)
+        for positions in (layout.image_positions, layout.text_positions)
+    ]
+    monkeypatch.setattr(theirs.pos_embed, "forward", lambda *_, **__: tables)
     a = run_ours(ours, inputs, [7], [THREE_REFERENCES])
     b = run_theirs(theirs, inputs, THREE_REFERENCES)
     assert difference(a, b) <= 1e-10

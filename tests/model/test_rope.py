@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from model.layout import image_positions, make_layout, text_start
-from model.rope import rope_table, rotate
+from model.rope import norm_rotate, rope_table
 
 AXES = (16, 56, 56)  # the released model's
 
@@ -17,11 +18,10 @@ def test_tables_equal_diffusers(images: list[tuple[int, int]]) -> None:
 
     theirs = QwenEmbedRope(theta=10000, axes_dim=list(AXES), scale_rope=True)
     image, text = theirs([[(1, h, w) for h, w in images]], torch.device("cpu"), max_txt_seq_len=40)
-    joint = make_layout([40], [images]).joint
-    ours = torch.view_as_complex(rope_table(joint.every.positions, AXES).squeeze(1))
-    assert (ours - torch.cat((text, image))).abs().max() < 1e-6
-    alone = torch.view_as_complex(rope_table(joint.image.positions, AXES).squeeze(1))
-    assert (alone - image).abs().max() < 1e-6
+    layout = make_layout([40], [images])
+    for positions, expected in ((layout.image_positions, image), (layout.text_positions, text)):
+        ours = torch.view_as_complex(rope_table(positions, AXES).squeeze(1))
+        assert (ours - expected).abs().max() < 1e-6
 
 
 def test_positions_are_centred_and_the_text_starts_outside_the_largest_image() -> None:
@@ -36,21 +36,34 @@ def test_positions_are_centred_and_the_text_starts_outside_the_largest_image() -
 def test_positions_are_per_sample_not_the_first_samples() -> None:
     """The bug of diffusers#12294: a batch of unlike sizes turned by the first one's table."""
     layout = make_layout([2, 3], [[(2, 3)], [(5, 4), (1, 8)]])
-    for queries, expected in ((layout.joint.every, True), (layout.joint.image, False)):
-        assert queries.inverse is not None
-        positions = queries.positions[queries.inverse]
-        text = positions[:5] if expected else positions[:0]
-        assert text.tolist() == [[p] * 3 for p in (1, 2, 4, 5, 6)][: len(text)]
-        second = positions[len(text) + 6 :]
-        assert torch.equal(second[:20], torch.from_numpy(image_positions(0, 5, 4)))
-        assert torch.equal(second[20:], torch.from_numpy(image_positions(1, 1, 8)))
+    assert layout.text_positions.tolist() == [[p] * 3 for p in (1, 2, 4, 5, 6)]
+    expected = [image_positions(0, 2, 3), image_positions(0, 5, 4), image_positions(1, 1, 8)]
+    assert torch.equal(layout.image_positions, torch.from_numpy(np.concatenate(expected)))
 
 
-def test_real_and_complex_rotation_agree() -> None:
-    x = torch.randn(5, 2, 32)
+def plainly(x: torch.Tensor, weight: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+    """The formula as written in the docstring, with real halves."""
+    normed = x / (x.square().mean(-1, keepdim=True) + 1e-6).sqrt() * weight
+    cos, sin = table.to(x.dtype).unbind(-1)
+    real, imaginary = normed.unflatten(-1, (-1, 2)).unbind(-1)
+    return torch.stack((real * cos - imaginary * sin, real * sin + imaginary * cos), dim=-1).flatten(-2)
+
+
+def test_norm_and_rotation_with_their_written_out_gradients() -> None:
+    x = torch.randn(5, 2, 32, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(32, dtype=torch.float64, requires_grad=True)
     table = rope_table(torch.randn(5, 3) * 20, (4, 14, 14))
-    cos, sin = table.unbind(-1)
-    real, imaginary = x.unflatten(-1, (-1, 2)).unbind(-1)
-    by_hand = torch.stack((real * cos - imaginary * sin, real * sin + imaginary * cos), dim=-1).flatten(-2)
-    assert torch.allclose(rotate(x, table), by_hand, atol=1e-6)
-    assert torch.allclose(rotate(x, table).norm(dim=-1), x.norm(dim=-1), atol=1e-5)
+    ours, expected = norm_rotate(x, weight, table), plainly(x, weight, table)
+    assert torch.allclose(ours, expected, atol=1e-12)
+    upstream = torch.randn(32, 2, 5, dtype=torch.float64).permute(2, 1, 0)  # not contiguous, as attention's is
+    for a, b in zip(*(torch.autograd.grad(y, (x, weight), upstream) for y in (ours, expected)), strict=True):
+        assert torch.allclose(a, b, atol=1e-12)
+
+
+def test_half_precision_is_rounded_once() -> None:
+    x, weight = torch.randn(64, 2, 32).bfloat16(), torch.randn(32).bfloat16()
+    table = rope_table(torch.randn(64, 3) * 20, (4, 14, 14))
+    ours = norm_rotate(x, weight, table)
+    assert ours.dtype == torch.bfloat16
+    exact = plainly(x.float(), weight.float(), table)
+    assert ((ours.float() - exact).abs() <= exact.abs() * 2**-8 + 1e-6).all()
