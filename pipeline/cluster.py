@@ -13,7 +13,7 @@ import contextlib
 import logging
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,17 +113,32 @@ def flow(items: Sequence[Item], steps: Sequence[Step]) -> Iterator[Item]:
             num_gpus=step.gpus,
             compute=ray.data.ActorPoolStrategy(min_size=1, max_size=_pool(step, len(items))),
         )
-    yield from _results(dataset.iter_rows())
+    for row in dataset.iter_rows():
+        result = pickle.loads(row["item"])
+        if isinstance(result, UserError | RunFailed):
+            raise result
+        yield result
 
 
 class _Adapter:
-    """Ray Data's view of a worker: a batch of one pickled item in, one out."""
+    """Ray Data's view of a worker: a batch of one pickled item in, one out.
+
+    What a worker raises for the user travels as its result: Ray would wrap it beyond recognition.
+    """
 
     def __init__(self, worker: Worker, args: tuple[Any, ...]) -> None:
         self.worker = worker(*args)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
-        return {"item": [pickle.dumps(self.worker(pickle.loads(item)), protocol=5) for item in batch["item"]]}
+        return {"item": [pickle.dumps(self._one(pickle.loads(item)), protocol=5) for item in batch["item"]]}
+
+    def _one(self, item: Item | UserError | RunFailed) -> Item | UserError | RunFailed:
+        if isinstance(item, UserError | RunFailed):  # an earlier step's
+            return item
+        try:
+            return self.worker(item)
+        except (UserError, RunFailed) as error:
+            return error
 
 
 def _pool(step: Step, items: int) -> int:
@@ -131,26 +146,6 @@ def _pool(step: Step, items: int) -> int:
 
     room = int(ray.cluster_resources().get("CPU", 1) / step.cpus) if step.cpus else items
     return max(1, min(items, step.workers or room))
-
-
-def _results(rows: Iterable[dict[str, Any]]) -> Iterator[Item]:
-    from ray.exceptions import RayError
-
-    try:
-        for row in rows:
-            yield pickle.loads(row["item"])
-    except RayError as error:
-        cause = _cause(error)
-        if isinstance(cause, UserError | RunFailed):
-            raise cause from None
-        raise
-
-
-def _cause(error: BaseException | None) -> BaseException | None:
-    """The exception of ours inside Ray's wrappers, or None."""
-    while error is not None and not isinstance(error, UserError | RunFailed):
-        error = getattr(error, "cause", None) or error.__cause__
-    return error
 
 
 def _silence() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from configs import RunFailed
 from pipeline import cluster
 from tests.pipeline import commands
 from tests.pipeline.hooks import scores_of
@@ -102,3 +103,13 @@ def _by_fragment(ids: list[str]) -> dict[str, float]:
 class _Fragment:
     def __call__(self, item: cluster.Item) -> cluster.Item:
         return {"scores": list(zip(item["ids"], scores_of(item["ids"]), strict=True))}
+
+
+def test_what_a_worker_says_comes_out_of_the_command(ray_session: None) -> None:
+    with pytest.raises(RunFailed, match="nothing is lost"):
+        list(cluster.each([{"n": 1}], _Stops, cpus=0.5))
+
+
+class _Stops:
+    def __call__(self, item: cluster.Item) -> cluster.Item:
+        raise RunFailed("nothing is lost")

@@ -1,0 +1,110 @@
+"""The annotate step without Ray: its workers are plain callables over files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from configs import RunFailed
+from pipeline.annotate.base import Annotator, Picture
+from pipeline.decode import Limits
+from pipeline.engine.annotate import HOPELESS, Looker, Scorer
+from pipeline.engine.collect import Collector
+from pipeline.engine.failures import settle
+from pipeline.engine.guard import GuardConfig
+from pipeline.engine.layout import RunFolder
+from pipeline.engine.ledger import Fragment, FragmentsConfig, fragments, write_ledger
+from pipeline.sources import FolderSource
+from tests.pipeline.commands import table, write_pictures
+from tests.pipeline.hooks import Eyes, Saboteur, Thumb
+
+LIMITS, GUARD = Limits(), GuardConfig(seconds=20, retries=0)
+
+
+class Always(Annotator):
+    """Broken: fails whatever it sees."""
+
+    name = "always"
+    columns = ()
+    version = "1"
+    wants = "bytes"
+
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        raise OSError("no weights")
+
+
+def collected(tmp_path: Path, names: Sequence[str]) -> tuple[RunFolder, Fragment]:
+    """A run with one collected fragment of pictures with the given names."""
+    folder, run = tmp_path / "photos", RunFolder(tmp_path / "run")
+    write_pictures(folder, len(names), edge=32)
+    for index, name in enumerate(names):
+        (folder / f"{index:03d}.png").rename(folder / name)
+    source = FolderSource("folder", "photos", str(folder))
+    entries, _ = source.entries("sources.0")
+    write_ledger(run.ledger("photos"), "photos", entries, FragmentsConfig())
+    (fragment,) = fragments(run.ledger("photos"), "photos")
+    Collector(run, {"photos": source.reader()}, LIMITS, GUARD)({"fragment": fragment})
+    return run, fragment
+
+
+def test_each_state_says_why_a_score_is_null(tmp_path: Path) -> None:
+    run, fragment = collected(tmp_path, ["a.png", "b-crash-pixels.png", "c-raise.png", "d.png"])
+    item = Looker(run, [Eyes()], [Thumb()], LIMITS, GUARD)({"fragment": fragment})
+    item = Scorer(run, Thumb(), ["eyes"], True, GUARD)(item)
+    assert item == {"fragment": fragment}
+    Scorer(run, Saboteur(), ["eyes"], True, GUARD)(item)
+    states = [table(run.path, f"scores/{a}")[f"{a}_state"].to_list() for a in ("eyes", "thumb", "saboteur")]
+    assert states == [
+        ["ok", "failed", "ok", "ok"],
+        ["ok", "failed", "ok", "ok"],
+        ["ok", "failed", "failed", "ok"],
+    ]
+    assert settle(run, fragment.name, ["eyes", "thumb", "saboteur"]) == 2
+    assert table(run.path, "failures").drop("id").rows() == [
+        ("b-crash-pixels.png", "decode", "crashed: SIGSEGV"),
+        ("c-raise.png", "saboteur", "ValueError: no good: c-raise.png"),
+    ]
+
+
+def test_small_copies_are_made_again_for_a_resumed_annotator(tmp_path: Path) -> None:
+    run, fragment = collected(tmp_path, ["a.png", "b.png", "c.png"])
+    start = {"fragment": fragment}
+    looked = Looker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start)
+    Scorer(run, Thumb(), ["eyes"], True, GUARD)(looked)
+    first = run.scores("thumb", fragment.name).read_bytes()
+    run.scores("thumb", fragment.name).unlink()
+    eyes = run.scores("eyes", fragment.name).stat().st_mtime_ns
+    again = Looker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start)  # as after a kill between the two
+    Scorer(run, Thumb(), ["eyes"], True, GUARD)(again)
+    assert run.scores("thumb", fragment.name).read_bytes() == first
+    assert run.scores("eyes", fragment.name).stat().st_mtime_ns == eyes
+    assert Looker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start) == start
+
+
+def test_a_decode_failure_is_told_even_without_an_annotator_of_pixels(tmp_path: Path) -> None:
+    run, fragment = collected(tmp_path, ["a.png", "b.png"])
+    samples = pl.read_parquet(run.samples(fragment.name))
+    assert samples["uri"].to_list() == ["a.png", "b.png"]
+    item = Looker(run, [], [Thumb()], Limits(max_pixels=1), GUARD)({"fragment": fragment})
+    Scorer(run, Thumb(), [], True, GUARD)(item)
+    assert settle(run, fragment.name, ["thumb"]) == 2
+    assert table(run.path, "failures")["step"].to_list() == ["decode", "decode"]
+
+
+def test_an_annotator_that_fails_on_everything_stops_the_run(tmp_path: Path) -> None:
+    run, fragment = collected(tmp_path, [f"{i}.png" for i in range(HOPELESS)])
+    with pytest.raises(RunFailed, match="annotator always failed on all 8 pictures of photos-00000: OSError: no weigh"):
+        Scorer(run, Always(), [], True, GUARD)({"fragment": fragment})
+    assert not run.scores("always", fragment.name).exists()
+
+
+def test_failures_are_told_anew_when_an_annotator_is_added(tmp_path: Path) -> None:
+    run, fragment = collected(tmp_path, ["a.png", "b-raise.png"])
+    Looker(run, [Eyes()], [], LIMITS, GUARD)({"fragment": fragment})
+    assert settle(run, fragment.name, ["eyes"]) == 0
+    Scorer(run, Saboteur(), ["eyes"], True, GUARD)({"fragment": fragment})
+    assert settle(run, fragment.name, ["eyes", "saboteur"]) == 1
