@@ -48,7 +48,7 @@ def fit(pixels: np.ndarray, bucket: Bucket) -> np.ndarray:
     if (width, height) == bucket:
         return pixels
     scale = max(bucket[0] / width, bucket[1] / height)
-    left, top = (width - bucket[0] / scale) / 2, (height - bucket[1] / scale) / 2
+    left, top = (max(0.0, n - side / scale) / 2 for n, side in ((width, bucket[0]), (height, bucket[1])))
     box = (left, top, width - left, height - top)
     return np.asarray(Image.fromarray(pixels).resize(bucket, Image.Resampling.LANCZOS, box=box))
 

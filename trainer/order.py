@@ -194,16 +194,15 @@ def _given(phase: Phase, strata: Sequence[Stratum]) -> np.ndarray:
     # each stratum starts at its own fraction, or small ones would all give their sample in the same step
     phases = (np.arange(len(strata)) * 0.6180339887498949) % 1.0
     given = np.floor(wanted + phases).astype(np.int64)
-    return _never_empty(given)
+    return _never_empty(given, wanted + phases)
 
 
-def _never_empty(given: np.ndarray) -> np.ndarray:
-    """A step whose rounded shares are all zero takes one sample of the stratum that would give the next."""
-    for step in np.flatnonzero(np.diff(given.sum(axis=1)) == 0):
-        later = given[step + 1 :] > given[step]
-        first = np.argmax(later.any(axis=1)) if later.any() else 0
-        index = int(np.argmax(later[first])) if later.any() else 0
-        given[step + 1 :, index] = np.maximum(given[step + 1 :, index], given[step, index] + 1)
+def _never_empty(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """A step whose rounded shares are all zero takes one sample of the stratum that waits for it the longest."""
+    for step in range(len(given) - 1):
+        if (given[step + 1] == given[step]).all():
+            index = int(np.argmax(wanted[step + 1] - given[step + 1]))
+            given[step + 1 :, index] = np.maximum(given[step + 1 :, index], given[step, index] + 1)
     return given
 
 

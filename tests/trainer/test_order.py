@@ -1,0 +1,111 @@
+"""The order: pure, exact in its shares, coverage without repetition, clear about empty phases."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from configs import UserError
+from trainer.curriculum import Phase, Share
+from trainer.order import Order
+
+
+def manifest(rows: int = 100, **columns: list) -> pa.Table:
+    base = {
+        "width": [64] * rows,
+        "height": [64] * rows,
+        "task": ["t2i"] * rows,
+        "repeats": pa.array([1.0] * rows, pa.float32()),
+        "level": [0] * 30 + [1] * (rows - 30),
+    }
+    return pa.table(base | columns)
+
+
+def phase(steps: int = 20, where: str = "level >= 0", tokens: int = 1024, **more: object) -> Phase:
+    return Phase(str(more.pop("name", "p")), steps, (64,), where, tokens, **more)  # type: ignore[arg-type]
+
+
+def test_a_batch_has_its_tokens_and_only_rows_of_the_phase() -> None:
+    order = Order(manifest(), [phase(where="level == 1")], seed=0)
+    for step in range(20):
+        batch = order.batch(step)
+        assert batch.tokens.sum() == 1024
+        assert (batch.rows >= 30).all()
+
+
+def test_every_row_once_per_epoch_and_epochs_in_new_order() -> None:
+    order = Order(manifest(), [phase(steps=50, tokens=160)], seed=1)  # 10 samples a step: an epoch is 10 steps
+    drawn = np.concatenate([order.batch(step).rows for step in range(50)])
+    for epoch in range(5):
+        assert sorted(drawn[epoch * 100 : (epoch + 1) * 100].tolist()) == list(range(100))
+    assert drawn[:100].tolist() != drawn[100:200].tolist()
+
+
+def test_steps_stand_alone_and_seeds_differ() -> None:
+    first, again = (Order(manifest(), [phase(), phase(name="q")], seed=3) for _ in range(2))
+    forwards = [first.batch(s).rows.tolist() for s in range(40)]
+    assert [again.batch(s).rows.tolist() for s in reversed(range(40))][::-1] == forwards
+    assert [Order(manifest(), [phase()], seed=4).batch(s).rows.tolist() for s in range(20)] != forwards[:20]
+    assert [first.batch(s).phase for s in (0, 19, 20, 39)] == [0, 0, 1, 1]
+    with pytest.raises(IndexError):
+        first.batch(40)
+
+
+def test_a_mixture_gives_its_shares_and_ramps() -> None:
+    mixture = (Share("level == 0", 3, end=0), Share("level == 1", 1, end=3))
+    order = Order(manifest(), [phase(steps=101, mixture=mixture)], seed=0)
+    shares = np.array([(order.batch(s).rows < 30).mean() for s in range(101)])
+    assert shares[0] == pytest.approx(0.75, abs=0.02)
+    assert shares[-1] == 0
+    assert shares[33] == pytest.approx(3 * 0.67 / (3 * 0.67 + 1 + 2 * 0.33), abs=0.03)
+    assert (np.diff(shares) < 0.04).all()
+
+
+def test_a_share_takes_what_no_earlier_one_did_and_the_rest_is_told() -> None:
+    mixture = (Share("level == 1", 1), Share("width == 64 and level == 0", 1))
+    table = manifest(level=[0] * 30 + [1] * 60 + [2] * 10)
+    order = Order(table, [phase(mixture=mixture)], seed=0)
+    assert order.phases[0].left_out == 10
+    assert {int(r) for s in range(20) for r in order.batch(s).rows} <= set(range(90))
+
+
+def test_repeats_are_honoured_within_a_share() -> None:
+    repeats = pa.array([0.5] * 50 + [1.5] * 50, pa.float32())
+    order = Order(manifest(repeats=repeats), [phase(steps=400, tokens=160)], seed=0)
+    counts = np.bincount(np.concatenate([order.batch(s).rows for s in range(400)]), minlength=100)
+    assert counts[50:].mean() / counts[:50].mean() == pytest.approx(3.0, abs=0.05)
+
+
+def test_sizes_and_resolutions_share_the_tokens() -> None:
+    table = manifest(width=[64] * 50 + [128] * 50)
+    two = Phase("p", 60, (64, 128), "level >= 0", 2048)
+    order = Order(table, [two], seed=0)
+    batches = [order.batch(s) for s in range(60)]
+    total = sum(int(b.tokens.sum()) for b in batches)
+    assert total / 60 == pytest.approx(2048, rel=0.02)
+    assert all(abs(int(b.tokens.sum()) - 2048) <= 150 for b in batches)
+    assert {tuple(b) for batch in batches for b in batch.buckets.tolist()} >= {(64, 64), (128, 64)}
+
+
+def test_no_step_is_empty_when_a_batch_is_smaller_than_a_sample() -> None:
+    order = Order(manifest(), [phase(steps=30, tokens=4)], seed=0)
+    assert all(len(order.batch(s).rows) >= 1 for s in range(30))
+
+
+def test_an_unknown_row_is_not_in_the_phase() -> None:
+    order = Order(manifest(level=[None] * 30 + [1] * 70), [phase()], seed=0)
+    assert order.phases[0].rows == 70
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (phase(where="level > 5"), "phase p: its predicate 'level > 5' keeps none of 100 rows"),
+        (phase(where="levl > 5"), "phase p, where: unknown column 'levl'.*level"),
+        (phase(mixture=(Share("level == 9", 1),)), "phase p: no row of the phase is 'level == 9'"),
+    ],
+)
+def test_a_phase_without_rows_is_named(wrong: Phase, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Order(manifest(), [wrong], seed=0)
