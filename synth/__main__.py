@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,12 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m synth", description="Pictures of text with exact geometry.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
+    dataset = commands.add_parser("render", help="a synthetic dataset: shards, manifest, data card")
+    dataset.add_argument("config", help="configs/synth/*.yaml")
+    dataset.add_argument("out", type=Path, help="the dataset's folder")
+    dataset.add_argument("--count", type=_positive, required=True, help="samples, indices from 0")
+    _overridable(dataset, render)
+
     sheet = commands.add_parser("preview", help="a contact sheet of a recipe's first samples")
     sheet.add_argument("config", help="configs/synth/*.yaml")
     sheet.add_argument("out", type=Path, help="the picture to write, .png")
@@ -38,6 +45,45 @@ def parser() -> argparse.ArgumentParser:
     fonts.add_argument("config", nargs="?", default=GENERAL, help=f"configs/synth/*.yaml (default {GENERAL})")
     _overridable(fonts, list_fonts)
     return top
+
+
+def render(args: argparse.Namespace) -> None:
+    """Run the pipeline with the recipe as its one source, and keep the dataset it makes.
+
+    The run lies beside it as OUT.run until it is done: killed, the same command goes on from there.
+    """
+    from pipeline.annotate import AnnotateConfig
+    from pipeline.config import PipelineConfig
+    from pipeline.engine.resume import check_absolute
+    from pipeline.engine.run import run_pipeline
+    from pipeline.sources import SynthSource
+
+    check_absolute(str(args.out), "OUT")
+    recipe, out = _recipe(args), args.out.absolute()
+    if _is_there(out, recipe, args.count):
+        print(f"{args.out}: is there already, {args.count:,} samples of recipe {recipe.name}")
+        return
+    source = SynthSource("synth", recipe.name, args.config, args.count, tuple(args.set))
+    run = out.with_name(f"{out.name}.run")
+    run_pipeline(PipelineConfig(sources=(source,), annotate=AnnotateConfig(run=("measure",))), run)
+    if out.exists():
+        out.rmdir()  # empty: _is_there refuses anything else
+    (run / "dataset").rename(out)
+    shutil.rmtree(run)
+    print(f"{args.out}: done; look at it with: python -m pipeline inspect {args.out}")
+
+
+def _is_there(out: Path, recipe: Recipe, count: int) -> bool:
+    """Whether ``out`` holds exactly these samples. Raises UserError when it holds anything else."""
+    from pipeline.dataset import INDEX, Dataset
+
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if (out / INDEX).exists():
+        ids = Dataset.open(out).manifest(["id"])["id"].to_pylist()
+        if set(ids) == {recipe.sample_id(index) for index in range(count)}:
+            return True
+    raise UserError(f"OUT: {out} exists and holds something else; name a folder that does not exist")
 
 
 def preview(args: argparse.Namespace) -> None:

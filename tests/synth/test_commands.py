@@ -14,6 +14,32 @@ from synth.__main__ import main
 from tests.synth.common import GLYPHS, recipe
 
 
+def test_render_makes_a_dataset_once_and_refuses_another_in_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline import scan
+
+    out = tmp_path / "set"
+    arguments = ["render", GLYPHS, str(out), "--set", "seed=3", "--count"]
+    first = [sys.executable, "-m", "synth", *arguments, "12"]  # a process of its own, so that its Ray ends with it
+    done = subprocess.run(first, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    table = scan(out).select("id", "text", "recipe", "stage_from", "stage_to", "text_level").collect()
+    made = recipe(GLYPHS, "seed=3")
+    assert sorted(table["id"]) == sorted(made.sample_id(index) for index in range(12))
+    assert sorted(table["text"]) == sorted(made.render(index).text for index in range(12))
+    assert set(table["recipe"]) == {"glyphs"}
+    assert set(table["stage_from"]) == {4}
+    assert set(table["stage_to"]) == {7}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["set"]
+    assert {p.name for p in out.iterdir()} == {"README.md", "data", "dataset.json", "manifest"}
+
+    assert command(main, [*arguments, "12"]) == 0
+    assert "is there already" in capsys.readouterr().out
+    assert command(main, [*arguments, "13"]) == 2
+    assert "holds something else" in capsys.readouterr().err
+
+
 def test_preview_writes_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "sheet.png"
     assert command(main, ["preview", GLYPHS, str(out), "--count", "10", "--columns", "5"]) == 0
