@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from tests.chromium import visit
 
 
@@ -18,10 +16,3 @@ def test_a_visit_sees_width_messages_and_requests(tmp_path: Path) -> None:
     assert seen.result == [400, 708]
     assert "oh" in seen.console
     assert seen.requests == ["http://example.invalid/x.png"]
-
-
-def test_a_failing_script_fails_the_test(tmp_path: Path) -> None:
-    page = tmp_path / "page.html"
-    page.write_text("<p>nothing")
-    with pytest.raises(AssertionError, match="nothing is not defined"):
-        visit(page, "return nothing.at.all")

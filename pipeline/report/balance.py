@@ -35,11 +35,13 @@ class Cell:
 class Balance:
     """``chart``: expected draws of each character, most frequent first, before and after; both axes logarithmic.
 
+    ``lift``: how often a character is drawn after for once before, mean of its neighbours in rank.
     ``top_before`` / ``top_after``: share of all draws that falls on the most frequent tenth of the characters.
     """
 
     cells: list[Cell]
     chart: charts.LineChart | None
+    lift: charts.LineChart | None
     characters: int
     top_before: float
     top_after: float
@@ -50,7 +52,7 @@ def balance(kept: pl.DataFrame) -> Balance:
     kept = kept.with_columns(pl.col("repeats").fill_null(1.0).cast(pl.Float64))
     before, after = character_draws(kept)
     if len(before) < 2:
-        return Balance(_cells(kept), None, len(before), 0.0, 0.0)
+        return Balance(_cells(kept), None, None, len(before), 0.0, 0.0)
     ranks = np.arange(1, len(before) + 1, dtype=np.float64)
     chart = charts.line_chart(
         [
@@ -60,7 +62,7 @@ def balance(kept: pl.DataFrame) -> Balance:
         log_x=True,
         log_y=True,
     )
-    return Balance(_cells(kept), chart, len(before), _top(before), _top(after))
+    return Balance(_cells(kept), chart, _lift(before, after, ranks), len(before), _top(before), _top(after))
 
 
 def character_draws(kept: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -74,6 +76,16 @@ def character_draws(kept: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
                 weighted[character] += repeats
     order = sorted(once)
     return np.array([once[c] for c in order]), np.array([weighted[c] for c in order])
+
+
+def _lift(before: np.ndarray, after: np.ndarray, ranks: np.ndarray) -> charts.LineChart:
+    order = np.argsort(-before, kind="stable")
+    ratio = charts.smooth((after / before)[order], max(1, len(order) // 20))
+    even = charts.Series(ranks[[0, -1]], np.ones(2), "before")
+    reach = max(1.1, float(ratio.max()), 1 / max(float(ratio.min()), 0.1))
+    return charts.line_chart(
+        [even, charts.Series(ranks, ratio, "after")], log_x=True, log_y=True, y_range=(1 / reach, reach), y_ticks=3
+    )
 
 
 def _top(draws: np.ndarray) -> float:

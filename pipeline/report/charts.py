@@ -20,8 +20,11 @@ BINS = 48
 SKEWED = 12
 """From this ratio of the 99th percentile to the median on, a positive quantity is drawn on a log scale (ours)."""
 
+NEAR_ZERO = 0.05
+"""A threshold below this part of the axis could not be told from its end on a linear scale (ours)."""
+
 TAIL = 0.002
-"""Share of values at each end that a log scale may lump into its first and last bar (ours)."""
+"""Share of values at each end that a histogram with a log scale may lump into its first and last bar (ours)."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +59,26 @@ class Scale:
         return np.linspace(self.low, self.high, bins + 1)
 
     def ticks(self, count: int = 5) -> list[Tick]:
-        """About ``count`` round values within the axis: powers of ten on a log scale, else steps of 1, 2 or 5."""
-        values = _decades(self.low, self.high, count) if self.log else _steps(self.low, self.high, count)
+        """About ``count`` round values within the axis: powers of ten over several decades, else steps of 1, 2 or 5."""
+        decades = self.log and self.high >= 10 * self.low
+        values = _decades(self.low, self.high, count) if decades else _steps(self.low, self.high, count)
         return [Tick(self.at(v), short(v)) for v in values]
 
 
-def fit(values: np.ndarray, include: Sequence[float] = (), log: bool | None = None) -> Scale:
-    """The scale that shows all finite ``values`` and ``include``; ``log`` None decides by how skewed they are."""
+def fit(values: np.ndarray, include: Sequence[float] = (), log: bool | None = None, tail: float = 0.0) -> Scale:
+    """The scale that shows all finite ``values`` and ``include``; ``log`` None decides by how skewed they are.
+
+    ``tail``: share of values at each end that a log scale may leave out.
+    """
     seen = np.concatenate([values[np.isfinite(values)], np.asarray(include, dtype=np.float64)])
     if seen.size == 0:
         return Scale(0.0, 1.0)
     low, high = float(seen.min()), float(seen.max())
     if log is None:
-        log = low > 0 and float(np.quantile(seen, 0.99)) > SKEWED * float(np.median(seen))
+        top = float(np.quantile(seen, 0.99))
+        log = low > 0 and (top > SKEWED * float(np.median(seen)) or any(v < NEAR_ZERO * top for v in include))
     if log and low > 0:
-        low, high = (float(q) for q in np.quantile(seen, (TAIL, 1 - TAIL)))
+        low, high = (float(q) for q in np.quantile(seen, (tail, 1 - tail)))
         low, high = min(low, *include, low), max(high, *include, high)
         return Scale(low, high if high > low else low * 10, log=True)
     if high == low:
@@ -109,7 +117,7 @@ def histogram(
 ) -> Histogram:
     """Two groups of values over the same bars. ``include`` are values that must lie on the axis (thresholds);
     ``scale`` None fits one."""
-    scale = scale or fit(np.concatenate([upper, lower]), include)
+    scale = scale or fit(np.concatenate([upper, lower]), include, tail=TAIL)
     edges = scale.edges(bins)
     return Histogram(_bars(upper, edges, scale), _bars(lower, edges, scale), scale.ticks(), scale)
 
@@ -176,7 +184,7 @@ def line_chart(
     all_y = np.concatenate([s.y for s in series]) if y_range is None else np.asarray(y_range, dtype=np.float64)
     x_scale = fit(all_x, log=log_x)
     y_scale = fit(all_y, log=log_y)
-    if not log_x and all_x.size and all_x.max() > all_x.min():
+    if not log_x and all_x.size and all_x.max() > all_x.min():  # no room beside the first and last point
         x_scale = Scale(float(all_x.min()), float(all_x.max()))
     return LineChart(
         [Line(_points(s, x_scale, y_scale, points), s.kind, s.label) for s in series],

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.report.cuts import cuts, values
+
 
 @dataclass(frozen=True)
 class Example:
@@ -62,7 +64,7 @@ def reasons(rows: pl.DataFrame, rules: Sequence[Mapping[str, object]], pictures:
 
 def _reason(rows: pl.DataFrame, rule: Mapping[str, object], pictures: int) -> Reason:
     name = str(rule["name"])
-    stopped = rows.filter(pl.col("stopped_by") == name)
+    stopped = _with_value(rows.filter(pl.col("stopped_by") == name), str(rule.get("keep") or ""))
     fails = int(rows["fails"].list.contains(name).sum() or 0)
     return Reason(
         name,
@@ -75,6 +77,13 @@ def _reason(rows: pl.DataFrame, rule: Mapping[str, object], pictures: int) -> Re
         len(stopped) / len(rows) if len(rows) else 0.0,
         _examples(stopped, pictures),
     )
+
+
+def _with_value(stopped: pl.DataFrame, keep: str) -> pl.DataFrame:
+    """Rows with the number to show as ``stopped_value``: of ``width * height < 9`` the product, not the width."""
+    found = cuts(keep) if keep else []
+    value = values(stopped, found[0].quantity) if found and found[0].quantity not in stopped.columns else None
+    return stopped if value is None else stopped.with_columns(stopped_value=value)
 
 
 def _examples(stopped: pl.DataFrame, pictures: int) -> list[Example]:

@@ -36,6 +36,12 @@ SHOWN = {
 What else rules compare with a number follows behind."""
 
 
+RATIOS = ("clarity", "width * height", "bytes_len")
+"""Quantities of which twice as much is what one sees: their axis is logarithmic."""
+
+FLAGS = 8
+"""A quantity of a rule with so few values is a code, not a score: the EXIF orientation (ours)."""
+
 PARTS = ("nsfw", "ocr_score", "text_area")
 """Quantities that are shares or probabilities: their axis is 0 to 1."""
 
@@ -93,13 +99,15 @@ def _judged(rows: pl.DataFrame, applies_to: str | None) -> tuple[bool, bool]:
 
 def _chart(rows: pl.DataFrame, quantity: str, named: Sequence[Named]) -> ScoreChart | None:
     column = values(rows, quantity)
-    if column is None or column.is_null().all():
+    if column is None or column.is_null().all() or (quantity not in SHOWN and column.n_unique() <= FLAGS):
         return None
     made = rows["made"].to_numpy()
     lanes = [column.filter(made == kind).drop_nulls().to_numpy() for kind in (False, True)]
     positive = min(float(np.min(lane)) for lane in lanes if lane.size) > 0
     wanted = [cut.value for _, cut, _ in named if cut.value > 0 or not positive]
     scale = charts.Scale(0.0, 1.0) if quantity in PARTS else None
+    if quantity in RATIOS and positive:
+        scale = charts.fit(np.concatenate(lanes), wanted, log=True, tail=charts.TAIL)
     chart = charts.histogram(lanes[0], lanes[1], include=wanted, scale=scale)
     lines = [_threshold(chart.scale, *one) for one in named]
     return ScoreChart(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from pipeline.report import charts
 from pipeline.report.evaluation import Sheet, Suite, read_sheet, read_suites
@@ -70,11 +71,20 @@ def read(train: Path, dataset: Path) -> Training:
 
 
 def sheet(train: Path) -> Sheet | None:
-    """The sheet of samples over training."""
-    return read_sheet(
-        train / "samples.png",
-        "A column per prompt, a row per moment of the training (its step on the left): same seeds, averaged weights.",
+    """The sheet of samples over training, its columns named by their prompts."""
+    caption = (
+        "A row per moment of the training, its step on the left; a column per prompt: same seeds, averaged weights."
     )
+    prompts = _prompts(train / "config.yaml")
+    return read_sheet(train / "samples.png", caption + (f" Prompts: {', '.join(prompts)}." if prompts else ""))
+
+
+def _prompts(config: Path) -> list[str]:
+    try:
+        found = yaml.safe_load(config.read_text(encoding="utf-8"))
+        return [str(prompt) for prompt in found["samples"]["prompts"]]
+    except (OSError, yaml.YAMLError, KeyError, TypeError):  # a training without samples has none
+        return []
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -111,7 +121,7 @@ def loss(metrics: Sequence[dict[str, Any]]) -> Loss | None:
     bands = [(steps[a], steps[min(b, len(steps) - 1)], names[a]) for a, b in spans]
     raw = np.clip(values, low, high)
     chart = charts.line_chart(
-        [charts.Series(steps, raw, "raw"), charts.Series(steps, smoothed, "smooth")],
+        [charts.Series(steps, raw, "raw"), *(charts.Series(steps[a:b], smoothed[a:b], "smooth") for a, b in spans)],
         bands,
         log_y=bool(high > 4 * low),
         y_range=(float(low), float(high)),
@@ -125,7 +135,7 @@ def _rate(metrics: Sequence[dict[str, Any]], steps: np.ndarray) -> charts.LineCh
     if not np.isfinite(rates).any():
         return None
     return charts.line_chart(
-        [charts.Series(steps, rates, "rate")], y_range=(0.0, float(np.nanmax(rates)) or 1.0), y_ticks=2
+        [charts.Series(steps, rates, "rate")], y_range=(0.0, float(np.nanmax(rates)) or 1.0), y_ticks=3
     )
 
 

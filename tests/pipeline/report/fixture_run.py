@@ -68,11 +68,11 @@ def build_run(path: Path, pictures: list[tuple[str, bytes]], made: int, decided:
     if made:
         _fragment(run, "glyphs", _made_rows(made), rng, ocr)
     if decided and (pictures or made):
-        _publish(run, config)
+        publish_without_ray(run, config)
     return path
 
 
-def _publish(run: RunFolder, config: PipelineConfig) -> None:
+def publish_without_ray(run: RunFolder, config: PipelineConfig) -> None:
     """Decisions and dataset as ``pipeline.publish`` makes them, without Ray."""
     decisions = decide_run(run, config)
     write_decisions(run, decisions, "key")

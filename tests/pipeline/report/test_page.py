@@ -143,10 +143,10 @@ def test_funnel_numbers_on_the_page(more: Any) -> None:
 
 def test_screenshot_shows_pictures(report: Path, tmp_path: Path) -> None:
     out = tmp_path / "page.png"
-    screenshot(report, out, width=1280, height=2400)
+    screenshot(report, out, width=1280, height=1700)
     with Image.open(out) as image:
-        assert image.size == (1280, 2400)
-        colours = image.convert("RGB").crop((250, 900, 1280, 2400)).getcolors(10**7)
+        assert image.size == (1280, 1700)
+        colours = image.convert("RGB").crop((250, 900, 1280, 1700)).getcolors(10**7)
     assert colours is not None
     assert len(colours) > 2000  # photographs, not plain boxes
 
