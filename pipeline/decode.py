@@ -11,14 +11,13 @@ is the affair of whoever calls (``pipeline/engine/guard.py``).
 from __future__ import annotations
 
 import io
-import struct
 import warnings
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageCms
+
+from pipeline.whole import png_chunks, rows_missing
 
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, to nobody who could act on it
 
@@ -30,9 +29,6 @@ ORIENTATION_TAG = 0x0112
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """Containers that are opened. JPEG stands for MPO too. Not
 among them, on purpose: EPS (runs Ghostscript), icons (several sizes in one)."""
-
-_INFLATE_STEP = 1 << 20
-"""Bytes inflated at a time where only their number matters."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -92,8 +88,8 @@ def decode(data: bytes, limits: Limits) -> np.ndarray:
     image, header = _open(data, limits)
     try:
         image.load()
-        if header.format == "PNG" and _png_rows_missing(data, image):
-            raise DecodeError("the header says more rows than the data hold")
+        if rows_missing(data, image):
+            raise DecodeError("the data end before the last row")
         rgb = _to_rgb(image)
         if header.format != "TIFF":  # Pillow turns TIFFs by itself when it loads them
             rgb = rgb.transpose(_UPRIGHT[header.orientation]) if header.orientation != 1 else rgb
@@ -152,37 +148,9 @@ def _orientation(image: Image.Image, data: bytes) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _png_chunks(data: bytes, wanted: bytes) -> Iterator[bytes]:
-    position = 8
-    while position + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        if kind == wanted:
-            yield data[position + 8 : position + 8 + length]
-        position += 12 + length
-
-
 def _png_exif(data: bytes) -> bytes | None:
     """The eXIf chunk of a PNG wherever it stands: some tools write it behind the pixels."""
-    return next((b"Exif\0\0" + body for body in _png_chunks(data, b"eXIf")), None)
-
-
-def _png_rows_missing(data: bytes, image: Image.Image) -> bool:
-    """Whether the pixel stream of a PNG ends properly but before the last row: Pillow leaves the rest black.
-
-    Inflating twice is dear, so it is done only for pictures that end in black. Interlaced ones are
-    not looked at: theirs is a preview of the whole picture, not a part of it.
-    """
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", next(_png_chunks(data, b"IHDR"))[:13])
-    if interlaced or np.asarray(image.crop((0, height - 1, width, height))).any():
-        return False
-    row = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour] + 7) // 8
-    inflate, length = zlib.decompressobj(), 0
-    for body in _png_chunks(data, b"IDAT"):
-        part = inflate.decompress(body, _INFLATE_STEP)
-        while part:
-            length += len(part)
-            part = inflate.decompress(inflate.unconsumed_tail, _INFLATE_STEP)
-    return length < row * height
+    return next((b"Exif\0\0" + body for body in png_chunks(data, b"eXIf")), None)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -224,20 +192,26 @@ def _to_grey(image: Image.Image) -> Image.Image:
     """
     values = np.asarray(image)
     key = image.info.get("transparency")
-    if np.issubdtype(values.dtype, np.floating):
-        values, top = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0), 1.0
+    integers = np.issubdtype(values.dtype, np.integer)
+    if integers and values.min() >= 0 and values.max() <= 65535:
+        grey = np.rint(np.arange(65536) / 257).astype(np.uint8)[values]  # a table: floats would take 8 bytes a pixel
     else:
-        top = 65535.0
-    inside = values.min() >= 0 and values.max() <= top
-    low, high = (0.0, top) if inside else (float(values.min()), float(values.max()))
-    scaled = (values.astype(np.float64) - low) * (255 / max(high - low, 1e-9))
-    grey = np.rint(scaled).astype(np.uint8)
+        grey = _stretched(np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0), integers)
     if isinstance(key, int):  # the one grey value that a PNG declares transparent
         grey[values == key] = 255
     result = Image.fromarray(grey)
     if "icc_profile" in image.info:
         result.info["icc_profile"] = image.info["icc_profile"]
     return result
+
+
+def _stretched(values: np.ndarray, integers: bool) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    if not integers and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    values -= np.float32(low)
+    values *= np.float32(255 / max(high - low, 1e-9))
+    return np.rint(values, out=values).clip(0, 255, out=values).astype(np.uint8)
 
 
 def _beginning(data: bytes) -> str:

@@ -267,6 +267,31 @@ def test_a_png_header_that_lies_never_gives_a_picture_of_another_size(declared: 
         assert declared[1] > 80
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_jpeg_that_was_closed_early_is_an_error(mode: str, progressive: bool) -> None:
+    whole = encode(picture(200, 160, seed=8).convert(mode), "JPEG", progressive=progressive)
+    closed = whole[: whole.index(b"\xff\xda") + (100 if progressive else 400)] + b"\xff\xd9"
+    for data in (closed, taller(whole, 400)):
+        with pytest.raises(DecodeError, match="last row"):
+            decode(data, LIMITS)
+
+
+def taller(jpeg: bytes, height: int) -> bytes:
+    """The same data under a header that says more rows."""
+    frame = next(i for i in range(len(jpeg)) if jpeg[i] == 0xFF and jpeg[i + 1] in (0xC0, 0xC2))
+    return jpeg[: frame + 5] + struct.pack(">H", height) + jpeg[frame + 7 :]
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_that_ends_in_mid_grey_is_whole(progressive: bool) -> None:
+    image = picture(200, 160, seed=8)
+    image.paste((128, 128, 128), (0, 80, 200, 160))
+    pixels = decode(encode(image, "JPEG", progressive=progressive), LIMITS)
+    assert (pixels[-1] == 128).all()
+    assert (decode(encode(Image.new("L", (50, 50), 128), "JPEG"), LIMITS) == 128).all()
+
+
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1", "P", "I;16"])
 def test_a_png_that_ends_in_black_is_whole(mode: str) -> None:
     image = Image.fromarray(np.zeros((33, 21), dtype=np.uint16)) if mode == "I;16" else Image.new(mode, (21, 33), 0)

@@ -118,8 +118,8 @@ print(reader.read_line(glyph("国"))[0], reader.read(glyph("国", 200, 90)) is n
 
 
 def test_model_folders_appear_whole_and_once(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        results = list(pool.map(lambda _: ocr_weights.model_folders(tmp_path), range(4)))
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda _: ocr_weights.model_folders(tmp_path), range(2)))
     assert all(r == results[0] for r in results)
     assert [p.name for p in tmp_path.iterdir()] == [results[0][ocr_weights.DETECTION].parent.name]
     for folder in results[0].values():
