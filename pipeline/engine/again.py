@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs import UserError, load, to_plain
-from pipeline import accounting, publish
+from pipeline import accounting, changes, publish
 from pipeline.config import PipelineConfig
+from pipeline.curate import decide_run
 from pipeline.decide import check_rules
 from pipeline.engine import resume
 from pipeline.engine.layout import RunFolder
@@ -19,8 +20,14 @@ from pipeline.table import fragment_names, planned_columns
 
 
 def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wait: bool = False) -> None:
-    """A new manifest over the same shards. Raises UserError when they lack rows that would be kept."""
+    """A new manifest over the same shards. Raises UserError when they lack rows that would be kept.
+
+    ``dry_run``: only tell what would change.
+    """
     run, config = _open(path, overrides)
+    if dry_run:
+        _preview(run, config)
+        return
     with RunLock(run.lock, wait):
         publish.redecide(run, config)
         resume.remember(run, config)
@@ -37,6 +44,17 @@ def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None
         print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}")
 
 
+def _preview(run: RunFolder, config: PipelineConfig) -> None:
+    import polars as pl
+
+    before = pl.read_parquet(run.decisions / "decisions.parquet", columns=["id", "stage_to", "stopped_by"])
+    after = decide_run(run, config).table
+    groups = changes.compare(before, after)
+    print(*changes.lines(groups, before, after), sep="\n")
+    if groups:
+        print(f"pictures: {changes.write_gallery(run, groups)}")
+
+
 def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:
     """The run and its changed config. Raises UserError when there is no finished run, or heavy fields differ."""
     run = resume.run_folder(path)
@@ -46,6 +64,8 @@ def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConf
     config = load(run.config, PipelineConfig, overrides)
     resume.refuse_changes(run, to_plain(before), to_plain(config))
     check_rules(config.decide, planned_columns([a.name for a in config.annotators()]))
+    if not (run.decisions / "decisions.parquet").exists():
+        raise UserError(f"RUN '{path}': nothing is decided yet; the command that began it goes on")
     left = [name for name in _fragments(run, config) if not run.failures(name).exists()]
     if left:
         raise UserError(

@@ -8,14 +8,18 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from configs import UserError, load
+from pipeline.config import PipelineConfig
 from pipeline.dataset import Dataset
 from pipeline.decode import Limits, decode
+from pipeline.engine.again import decide_again
+from pipeline.engine.plan import plan
 from pipeline.sources.folder import path_of
 from tests.pipeline import commands, hostile
 
 SABOTEURS = {
     b"sigsegv.png": ("saboteur", "crashed: SIGSEGV"),
-    b"hang.png": ("saboteur", "did not end within 4 s"),
+    b"hang.png": ("saboteur", "did not end within 8 s"),
     b"eat.png": ("saboteur", "used more memory than guard.memory_mb allows"),
     b"raise.png": ("saboteur", "ValueError: no good: raise.png"),
     b"crash-pixels.png": ("decode", "crashed: SIGSEGV"),
@@ -42,7 +46,7 @@ def run(folder: Path, expected: dict[bytes, hostile.Expectation]) -> tuple[Path,
     """The run by the shipped config, and what it printed."""
     path = folder.parent / "run"
     settings = [f"sources.0.path={folder}", "fragments.inputs=16", "cluster.cpus=2", PLUGINS]
-    settings += ["guard={seconds: 4, memory_mb: 600, retries: 0}", "annotate.run=[measure, nsfw]"]
+    settings += ["guard={seconds: 8, memory_mb: 600, retries: 0}", "annotate.run=[measure, nsfw]"]
     settings += ["decide.rules=[{name: S2.rotation, stage: 2, keep: orientation == 1}]"]
     more = [part for setting in settings for part in ("--set", setting)]
     return path, commands.run_to_end(Path("configs/pipeline/folder.yaml"), path, *more)
@@ -92,3 +96,29 @@ def test_turned_pictures_are_stopped_by_the_rule_and_say_so(run: tuple[Path, str
     assert turned["stopped_by"].unique().to_list() == ["S2.rotation"]
     assert turned["stage_to"].unique().to_list() == [1]
     assert len(turned) == 7
+
+
+def test_a_dry_run_shows_changes_and_makes_none(run: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
+    before = commands.digest(run[0])
+    decide_again(run[0], ["decide.rules.0.keep=orientation <= 2", "decide.rules.0.stage=2"], dry_run=True)
+    told = capsys.readouterr().out
+    assert "1  up to S7 (now stopped by S2.rotation); for example orientation-2.jpg" in told
+    page = (run[0] / "changes.html").read_text()
+    assert "orientation-2.jpg" in page
+    assert "data:image/webp;base64," in page
+    assert commands.digest(run[0]) == before
+    config = (run[0] / "run.yaml").read_text()
+    assert "orientation == 1" in config
+    with pytest.raises(UserError, match=r"field 'sources.0.license'.*new RUN folder"):
+        decide_again(run[0], ["sources.0.license=CC0-1.0"])
+    assert (run[0] / "run.yaml").read_text() == config
+
+
+def test_the_plan_tells_what_is_done(run: tuple[Path, str]) -> None:
+    config = load(run[0] / "run.yaml", PipelineConfig)
+    told = plan(config, run[0]).splitlines()
+    inputs = sum(1 for line in told if line.split()[1:4] == ["27", "of", "27"])
+    assert inputs == len(["collect", "measure", "nsfw", "eyes", "saboteur"])
+    assert all("0 fragments left" in line for line in told if " of 27 inputs done" in line)
+    fresh = plan(config, None).splitlines()
+    assert any(line.split()[:4] == ["collect", "0", "of", "27"] for line in fresh)
