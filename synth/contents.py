@@ -45,11 +45,11 @@ class Text:
 
 @dataclass(frozen=True)
 class Draw:
-    """What a content draws from: its random stream, its ordinal, the recipe's seed and corpora."""
+    """What a content draws from: its random stream, its ordinal, the key of its shuffles, the recipe's corpora."""
 
     rng: np.random.Generator
     ordinal: int
-    seed: int
+    key: tuple[int, int]  # (the recipe's seed, the content's number): two contents walk one set differently
     corpora: Corpora
 
 
@@ -284,7 +284,7 @@ def cycled(items: Sequence[str], draw: Draw) -> str:
     if not items:
         raise ValueError("no item is left to draw; widen length or lower held_out_part")
     round_, place = divmod(draw.ordinal, len(items))
-    order = np.random.Generator(np.random.PCG64([draw.seed, round_, len(items)])).permutation(len(items))
+    order = np.random.Generator(np.random.PCG64([*draw.key, round_, len(items)])).permutation(len(items))
     return items[int(order[place])]
 
 

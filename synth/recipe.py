@@ -35,7 +35,7 @@ from synth.paint import paint
 from synth.regions import regions
 from synth.sample import Sample
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same config would draw other pixels or other words."""
 
 
@@ -141,7 +141,7 @@ class Recipe:
     def _draw(self, number: int, ordinal: int, rng: np.random.Generator, attempt: int) -> _Drawing:
         config, content = self.config, self.config.contents[number]
         try:
-            text = content.draw(contents.Draw(rng, ordinal, config.seed, self.corpora))
+            text = content.draw(contents.Draw(rng, ordinal, (config.seed, number), self.corpora))
         except ValueError as error:
             raise UserError(f"contents.{number} ({content.kind}): {error}") from None
         font = self._font(text, rng)

@@ -39,6 +39,15 @@ def test_each_character_of_a_charset_comes_equally_often() -> None:
     assert counts == Counter(dict.fromkeys("ABC天地人12", 10))
 
 
+def test_two_contents_walk_the_same_set_in_different_orders() -> None:
+    one = "kind: charset, characters: ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    made = recipe(GLYPHS, f"contents=[{{{one}}}, {{{one}, count: [2, 2]}}]")
+    texts = [made.render(index).text for index in range(52)]
+    singles, pairs = "".join(t for t in texts if len(t) == 1), "".join(t for t in texts if len(t) == 2)
+    assert len(singles) > 15
+    assert singles[:15] != pairs[:15]
+
+
 def test_two_thousand_samples_of_a_level_are_two_thousand_characters() -> None:
     made = recipe(GLYPHS, only("kind: charset, levels: [1]"))
     texts = [made.render(index).text for index in range(300)]
