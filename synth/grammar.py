@@ -16,6 +16,7 @@ from synth.sample import Spoken
 
 SPOKEN_NUMBERS = ("price", "percent", "date", "time")
 _A = re.compile(r"\b([Aa]) (?=[aeiou])")
+_FIRST = re.compile(r"^\W*[a-z]")  # behind an opening quotation mark too
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _MONTHS = [
     "January",
@@ -67,7 +68,7 @@ def number(form: str, rng: np.random.Generator) -> str:
 
 def _sentence(language: Spoken, rng: np.random.Generator, used: set[str]) -> str:
     text = _expand("sentence", language, rng, used)
-    return text if language == "zh" else re.sub(r"[a-z]", lambda first: first[0].upper(), text, count=1)
+    return text if language == "zh" else _FIRST.sub(lambda first: first[0].upper(), text)
 
 
 def _expand(symbol: str, language: Spoken, rng: np.random.Generator, used: set[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -136,6 +137,8 @@ def test_sentences_are_whole_and_varied(language: str) -> None:
         assert " a a" not in text
         assert not any(f" a {vowel}" in text for vowel in "aeiou")
     assert all(text[-1] in '。！？.!?"”' for text in made)
+    if language == "en":
+        assert all(re.match(r"\W*[A-Z][a-z ]", text) for text in made)
     pattern_starts = [part[:6] for part in sentences("en", 6, rng).split(". ")]
     assert len(pattern_starts) == len(set(pattern_starts))
 
