@@ -21,7 +21,7 @@ from configs import UserError
 from pipeline.report import balance, choose, coverage, funnel, reasons, scores, shelf, training
 from pipeline.report.files import list_files, next_commands
 from pipeline.report.page import number, percent, write_page
-from pipeline.report.pictures import LEVELS, picture
+from pipeline.report.pictures import levels_of, plain
 from pipeline.report.samples import sample
 from pipeline.report.tables import RunTables, read_run
 
@@ -78,30 +78,42 @@ def _numbers(tables: RunTables, summary: Mapping[str, Any]) -> dict[str, Any]:
     kept, rows = tables.kept, tables.rows
     steps = funnel.funnel(rows, tables.inputs, tables.failed)
     told = reasons.reasons(rows, tables.rules)
-    seconds = [(name, float(value)) for name, value in (summary.get("seconds") or {}).items()]
-    parts = {
+    return {
         "title": summary.get("title") or f"Glyphmill run: {tables.path.resolve().name}",
         "lead": _lead(tables),
         "cards": _cards(steps),
         "funnel": steps,
         "decided": tables.decided,
-        "seconds": seconds,
-        "seconds_most": max((value for _, value in seconds), default=0.0) or 1.0,
-        "seconds_total": sum(value for _, value in seconds),
         "active_reasons": [r for r in told if r.stopped],
         "idle_reasons": [r for r in told if not r.stopped],
         "failure_groups": reasons.failure_groups(tables.failures),
         "duplicates": rows["duplicate_of"].count(),
+        "scores": scores.score_charts(rows, tables.rules),
+        "balance": balance.balance(kept),
+        "footer": f"Written by glyphmill on {time.strftime('%Y-%m-%d %H:%M')}.",
+        **_text(kept),
+        **_times(summary),
+    }
+
+
+def _text(kept: pl.DataFrame) -> dict[str, Any]:
+    return {
+        "kept_count": len(kept),
         "languages": coverage.distribution(kept, "text_language"),
         "text_levels": coverage.distribution(kept, "text_level"),
-        "kept_count": len(kept),
         "coverage": coverage.coverage(coverage.count_characters(kept["text"]), coverage.tables()),
         "shade_labels": coverage.shade_labels(),
-        "balance": balance.balance(kept),
-        "scores": scores.score_charts(rows, tables.rules),
-        "footer": f"Written by glyphmill on {time.strftime('%Y-%m-%d %H:%M')}.",
     }
-    return parts | {"contents": [item for item in CONTENTS if item[0] != "timing" or seconds]}
+
+
+def _times(summary: Mapping[str, Any]) -> dict[str, Any]:
+    seconds = [(name, float(value)) for name, value in (summary.get("seconds") or {}).items()]
+    return {
+        "seconds": seconds,
+        "seconds_most": max((value for _, value in seconds), default=0.0) or 1.0,
+        "seconds_total": sum(value for _, value in seconds),
+        "contents": [item for item in CONTENTS if item[0] != "timing" or seconds],
+    }
 
 
 def _pictures(tables: RunTables) -> dict[str, Any]:
@@ -109,31 +121,21 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
     fragments = shelf.visible_fragments(tables.rows["fragment"])
     near = tables.rows.filter(pl.col("fragment").is_in(fragments))
     kept = near.filter(pl.col("stage_to") >= pl.col("stage_from"))
-    lanes = {
-        "real_samples": choose.samples(kept, made=False, count=choose.REAL_SAMPLES),
-        "made_samples": choose.samples(kept, made=True, count=choose.MADE_SAMPLES),
-    }
-    told = [r for r in reasons.reasons(near, tables.rules) if r.stopped]
+    real = choose.samples(kept, made=False, count=choose.REAL_SAMPLES)
+    made = choose.samples(kept, made=True, count=choose.MADE_SAMPLES)
+    told = {r.name: r.examples for r in reasons.reasons(near, tables.rules) if r.stopped}
     pairs = choose.twins(near, choose.PAIRS)
-    ids = {
-        *(i for lane in lanes.values() for i in lane),
-        *(example.id for reason in told for example in reason.examples),
-        *(i for pair in pairs for i in pair),
-    }
+    ids = {*real, *made, *(e.id for es in told.values() for e in es), *(i for pair in pairs for i in pair)}
     chosen = near.filter(pl.col("id").is_in(sorted(ids)))
     found = shelf.fetch(tables.path, dict(chosen.select("id", "fragment").iter_rows()))
     facts = {row["id"]: row for row in chosen.iter_rows(named=True)}
-    shown = {name: [sample(found[i], facts[i]) for i in lane] for name, lane in lanes.items()}
-    levels = {level for lane in shown.values() for item in lane for level in item.picture.levels}
-    examples = {
-        r.name: [(picture(found[e.id] | {"text_regions": None}, EXAMPLE_EDGE), e.value) for e in r.examples]
-        for r in told
-    }
+    shown = {"real_samples": [sample(found[i], facts[i]) for i in real]}
+    shown["made_samples"] = [sample(found[i], facts[i]) for i in made]
     return {
         **shown,
-        "levels": [level for level in LEVELS if level in levels],
-        "reason_pictures": examples,
-        "pairs": [[picture(found[i] | {"text_regions": None}, PAIR_EDGE) for i in pair] for pair in pairs],
+        "levels": levels_of(item.picture for items in shown.values() for item in items),
+        "reason_pictures": {n: [(plain(found[e.id], EXAMPLE_EDGE), e.value) for e in es] for n, es in told.items()},
+        "pairs": [[plain(found[i], PAIR_EDGE) for i in pair] for pair in pairs],
     }
 
 

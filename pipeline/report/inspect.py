@@ -18,7 +18,7 @@ from pipeline.dataset import INDEX, Dataset
 from pipeline.predicate import parse
 from pipeline.report import summary
 from pipeline.report.page import number, write_page
-from pipeline.report.pictures import LEVELS
+from pipeline.report.pictures import levels_of
 from pipeline.report.samples import sample
 
 READ = ("id", "uri", "image", "width", "height", "captions", "text_regions")
@@ -92,13 +92,12 @@ def _gallery(
     dataset: Dataset, rows: np.ndarray, facts: pl.DataFrame, where: str | None, matching: int, out: Path
 ) -> None:
     items = [sample(row, fact) for row, fact in zip(dataset.read(rows, READ), facts.iter_rows(named=True), strict=True)]
-    levels = {level for item in items for level in item.picture.levels}
     context: dict[str, Any] = {
         "title": _title(dataset.path.resolve()),
         "lead": _lead(dataset, matching, len(items)),
         "where": where,
         "items": items,
-        "levels": [level for level in LEVELS if level in levels],
+        "levels": levels_of(item.picture for item in items),
         "digest": dataset.about.get("digest", ""),
     }
     try:

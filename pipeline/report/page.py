@@ -17,6 +17,8 @@ from urllib.parse import unquote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.engine.commit import replace_text
+
 TEMPLATES = Path(__file__).parent / "templates"
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 """Unicode categories of characters that are not shown as themselves."""
@@ -27,9 +29,7 @@ _KEPT = "\n\u200d"
 def write_page(path: Path, template: str, context: dict[str, Any]) -> Path:
     """Fill ``template`` with ``context`` and put it at ``path`` in one step. Raises OSError."""
     html = _environment().get_template(template).render(context)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(html, encoding="utf-8", errors="replace")
-    temporary.replace(path)
+    replace_text(path, html.encode("utf-8", "replace").decode("utf-8"))  # half a surrogate pair cannot be written
     return path
 
 

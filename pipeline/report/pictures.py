@@ -60,6 +60,17 @@ def picture(row: Mapping[str, Any], edge: int, limits: Limits | None = None) -> 
     return Picture(row["id"], src, row["width"], row["height"], row.get("uri") or "", boxes(regions), problem)
 
 
+def plain(row: Mapping[str, Any], edge: int) -> Picture:
+    """The picture of a row without boxes."""
+    return picture({**row, "text_regions": None}, edge)
+
+
+def levels_of(pictures: Iterable[Picture]) -> list[str]:
+    """Levels that have a box in any of ``pictures``, outermost first."""
+    present = {level for one in pictures for level in one.levels}
+    return [level for level in LEVELS if level in present]
+
+
 def boxes(regions: Iterable[Mapping[str, Any]]) -> list[Box]:
     """Boxes of regions, outermost levels first, so that inner ones lie on top."""
     ordered = sorted(regions, key=lambda r: LEVELS.index(r["level"]) if r["level"] in LEVELS else len(LEVELS))

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline.report.coverage import level_name
 from pipeline.report.funnel import STAGES
-from pipeline.report.page import number, percent, size
+from pipeline.report.page import clean, number, percent, size
 
 COUNTED = ("task", "origin", "text_language", "text_level", "format", "license")
 """Columns whose values are counted."""
@@ -109,7 +109,7 @@ def _counts(column: pl.Series, most: int = 12) -> list[tuple[str, int]]:
 def _label(name: str, value: object) -> str:
     if value is None:
         return "null"
-    return f"{value} {level_name(value)}" if name == "text_level" and isinstance(value, int) else str(value)
+    return f"{value} {level_name(value)}" if name == "text_level" and isinstance(value, int) else clean(value, 60)
 
 
 def _spread(column: pl.Series) -> tuple[float, float, float]:

@@ -3,6 +3,8 @@ document.documentElement.classList.add("js");
 const dialog = document.body.appendChild(document.createElement("dialog"));
 dialog.addEventListener("click", () => dialog.close());
 for (const picture of document.querySelectorAll(".zoom")) {
+  picture.tabIndex = 0;
+  picture.addEventListener("keydown", (event) => event.key === "Enter" && picture.click());
   picture.addEventListener("click", () => {
     const copy = picture.cloneNode(true);
     copy.classList.remove("zoom");
