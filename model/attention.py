@@ -50,7 +50,7 @@ def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: Queries, joint: Joi
 
     Returns q's shape with heads and channels flattened.
     """
-    if joint.varlen:
+    if joint.varlen and _kernel_takes(q):
         return _varlen(q, k_KHD, v_KHD, queries, joint.every)
     if q.device.type == "cpu" and q.dtype == torch.bfloat16:
         return _in_float32(q, k_KHD, v_KHD, queries, joint)
@@ -60,6 +60,11 @@ def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: Queries, joint: Joi
         outs = [F.scaled_dot_product_attention(*qkv_mask) for qkv_mask in rectangles]
     flat = [out.transpose(1, 2).flatten(0, 1).flatten(1) for out in outs]
     return flat[0] if len(flat) == 1 else torch.cat(flat)
+
+
+def _kernel_takes(q: Tensor) -> bool:
+    """The varlen kernel is FlashAttention: half precision on CUDA. Elsewhere its layout is one rectangle a sample."""
+    return q.device.type == "cuda" and q.dtype in (torch.float16, torch.bfloat16)
 
 
 def _cut(x_KHD: Tensor, sizes: tuple[tuple[int, int], ...]) -> list[Tensor]:

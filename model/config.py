@@ -140,7 +140,7 @@ class ScheduleConfig:
 class VAESource:
     """Where a new folder's VAE comes from: a file of weights (``vae_weights.save_image_vae``), or random ones."""
 
-    weights: str | None = None  # relative to the working directory; replaces ``shape`` by the file's own
+    weights: str | None = None  # relative to the working directory, else to the repository
     shape: VAEConfig = field(default_factory=VAEConfig)
 
 

@@ -52,7 +52,7 @@ def rows(figures: dict[str, Any]) -> dict[str, list[Row]]:
     return {
         "parameters": [(name, f"{count:,}", "") for name, count in parameters.items()],
         "TFLOP per sample: forward, training": [
-            (name, _tera(f), f"{_tera(TRAINING_FACTOR * f)}  ({_seconds(TRAINING_FACTOR * f)} at the H100's peak)")
+            (name, _tera(f), f"{_tera(TRAINING_FACTOR * f)}, at an H100's peak {_milliseconds(TRAINING_FACTOR * f)}")
             for name, f in flops.items()
         ],
         "transformer's training state on one device, without activations": memory,
@@ -104,11 +104,13 @@ def _tokens(width: int, height: int) -> int:
 
 
 def _tera(flops: float) -> str:
-    return f"{flops / 1e12:,.1f}" if flops >= 1e11 else f"{flops / 1e12:.4f}"
+    """Tera, to three digits, but never fewer than one decimal."""
+    tera = flops / 1e12
+    return f"{tera:,.1f}" if tera >= 1 else f"{tera:.3g}"
 
 
-def _seconds(flops: float) -> str:
-    return f"{flops / PEAK_FLOPS:.3f} s"
+def _milliseconds(flops: float) -> str:
+    return f"{1e3 * flops / PEAK_FLOPS:,.3g} ms"
 
 
 def _gib(count: int) -> str:

@@ -64,6 +64,8 @@ def _vae(config: ModelConfig, seed: int, vae_file: str | None) -> ImageVAE:
     path = vae_file or config.vae.weights
     if path is None:
         return new_vae(config.vae.shape, seed)
+    if not vae_file and not Path(path).is_file():
+        path = str(Path(__file__).parents[1] / path)
     if not Path(path).is_file():
         field = "--vae" if vae_file else "vae.weights"
         raise UserError(f"{field}: {path} does not exist; train one, or give vae.weights=null for random weights")

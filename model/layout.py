@@ -66,9 +66,6 @@ class Layout:
         """The same layout on ``device``; copies from pinned memory do not wait."""
         return _map(self, lambda t: t.to(device, non_blocking=True))
 
-    def pin_memory(self) -> Layout:
-        return _map(self, Tensor.pin_memory)
-
 
 def make_layout(text_lengths: Sequence[int], images: Sequence[Sequence[Size]], varlen: bool = False) -> Layout:
     """Lay out a batch.

@@ -120,11 +120,14 @@ def test_varlen_layout_gives_the_kernel_each_sample_and_the_same_result(monkeypa
         return torch.cat(outs)
 
     monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", varlen_attn)
+    monkeypatch.setattr("model.attention._kernel_takes", lambda q: True)
     model, texts, images = MMDiT(SMALL), [5, 9, 5], [[(4, 6)], THREE_REFERENCES, [(4, 6)]]
     inputs = batch(SMALL, texts, images)
     expected = run_ours(model, inputs, texts, images)
-    assert difference(model(*inputs, make_layout(texts, images, varlen=True)), expected) <= 1e-6
-    assert difference(model(*inputs, make_layout(texts, images, varlen=True).to("cpu")), expected) <= 1e-6
+    layout = make_layout(texts, images, varlen=True)
+    assert difference(model(*inputs, layout), expected) <= 1e-6
+    monkeypatch.undo()  # and the same layout where the kernel cannot be used
+    assert difference(model(*inputs, layout), expected) <= 1e-6
 
 
 def test_parameters_of_the_released_model() -> None:
@@ -145,13 +148,25 @@ def test_only_parameters_without_effect_are_frozen() -> None:
     assert frozen == expected
 
 
-def test_bfloat16_stays_near_float32() -> None:
-    model, texts, images = MMDiT(SMALL), [5, 9], [[(4, 6)], [(3, 2)]]
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("texts", [[5, 9], [5, 5]])
+@pytest.mark.filterwarnings("error")
+def test_bfloat16_stays_near_float32(texts: list[int], autocast: bool) -> None:
+    model, images = pair(SMALL)[0], [[(4, 6)], [(4, 6)]]
     image, text, sigma = batch(SMALL, texts, images)
     expected = run_ours(model, (image, text, sigma), texts, images)
-    rounded = run_ours(model.bfloat16(), (image.bfloat16(), text.bfloat16(), sigma), texts, images)
+    upstream = torch.randn_like(expected)
+    expected.backward(upstream)
+    gradients = {n: p.grad for n, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    if not autocast:
+        model, image, text = model.bfloat16(), image.bfloat16(), text.bfloat16()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        rounded = run_ours(model, (image, text, sigma), texts, images)
     assert rounded.dtype == torch.bfloat16
     assert difference(rounded.float(), expected) < 0.02
+    rounded.float().backward(upstream)
+    assert max(difference(p.grad.float(), gradients[n]) for n, p in model.named_parameters() if n in gradients) < 0.1
 
 
 @pytest.mark.parametrize(
