@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 COLUMNS = ("id", "uri", "image", "width", "height", "captions", "text_regions")
 
-MOST_FRAGMENTS = 64
+MOST_FRAGMENTS = 256
 """From how many fragments pictures are taken at most (ours): a fragment may hold 128 MB of bytes."""
 
 
