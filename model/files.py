@@ -123,17 +123,13 @@ def save_weights(
     tensors: Mapping[str, Tensor], folder: Path, stem: str = WEIGHTS, shard_bytes: int = SHARD_BYTES
 ) -> None:
     """Write ``tensors`` as one file, or as shards of at most ``shard_bytes`` with an index. Bytes are kept as they are."""
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     shards = _shards(tensors, shard_bytes)
     single = len(shards) == 1
     weight_map, written = {}, set()
     for number, names in enumerate(shards, 1):
         name = f"{stem}.safetensors" if single else f"{stem}-{number:05d}-of-{len(shards):05d}.safetensors"
-        part = folder / f".{name}.part"
-        save_file({n: tensors[n].detach().cpu().contiguous() for n in names}, part, metadata={"format": "pt"})
-        os.replace(part, folder / name)
+        write_tensors(folder / name, {n: tensors[n] for n in names}, {"format": "pt"})
         weight_map.update(dict.fromkeys(names, name))
         written.add(name)
     if not single:
@@ -142,6 +138,19 @@ def save_weights(
         write_json(folder / f"{stem}.safetensors.index.json", index)
         written.add(f"{stem}.safetensors.index.json")
     _remove_old(folder, stem, written)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """One safetensors file, whole or not there, readable by whom the umask lets (the library says 0600)."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    part.touch()
+    mode = part.stat().st_mode
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part, metadata)
+    part.chmod(mode)
+    os.replace(part, path)
 
 
 def _remove_old(folder: Path, stem: str, keep: set[str]) -> None:

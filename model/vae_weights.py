@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor
 
 from configs import UserError
-from model.files import iterate_tensors, read_config, save_weights, write_config
+from model.files import iterate_tensors, read_config, save_weights, write_config, write_tensors
 from model.vae import ImageVAE, VAEConfig
 
 if TYPE_CHECKING:
@@ -75,14 +74,8 @@ def save_vae_folder(vae: ImageVAE, folder: str | Path, base: dict[str, Tensor] |
 
 def save_image_vae(vae: ImageVAE, path: str | Path, dtype: torch.dtype = torch.float32) -> None:
     """One safetensors file of 2-D weights in ``dtype``, with the config (latents_mean, latents_std) as metadata."""
-    from safetensors.torch import save_file
-
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    weights = {name: t.detach().to(dtype).contiguous() for name, t in vae.state_dict().items()}
-    save_file(weights, part, metadata={"format": FORMAT, "config": json.dumps(dataclasses.asdict(vae.config))})
-    os.replace(part, path)
+    weights = {name: tensor.to(dtype) for name, tensor in vae.state_dict().items()}
+    write_tensors(Path(path), weights, {"format": FORMAT, "config": json.dumps(dataclasses.asdict(vae.config))})
 
 
 def load_image_vae(path: str | Path) -> ImageVAE:

@@ -81,6 +81,8 @@ def test_without_a_base_the_three_dimensional_form_is_exact_for_images(folder: P
 def test_small_file_keeps_weights_and_config(folder: Path, tmp_path: Path) -> None:
     vae = ImageVAE.load(folder)
     save_image_vae(vae, tmp_path / "v.safetensors")
+    (tmp_path / "any").touch()
+    assert (tmp_path / "v.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
     again = load_image_vae(tmp_path / "v.safetensors")
     assert again.config == vae.config
     assert all(torch.equal(again.state_dict()[name], tensor) for name, tensor in vae.state_dict().items())
