@@ -12,10 +12,12 @@ from trainer.curriculum import Phase, check_phases
 class OptimizerConfig:
     """AdamW. Defaults follow the successor's report (FACTS 3) where it speaks: weight decay 0.001, clip 1, rate 1e-4.
 
+    ``kind``: ``muon`` gives the matrices of the blocks to Muon (``muon.py``) and leaves the rest to AdamW.
     ``warmup`` in steps; then a ``cosine`` to ``final`` times the rate at the last step, or ``constant``.
     ``ema``: decay of the averaged weights, warmed up; the averaged ones are exported.
     """
 
+    kind: Literal["adamw", "muon"] = "adamw"
     lr: float = 1e-4
     betas: tuple[float, float] = (0.9, 0.95)
     eps: float = 1e-15

@@ -1,8 +1,9 @@
 """Muon: momentum whose every matrix is made orthogonal before it is applied (K. Jordan, 2024).
 
 An update that is dominated by a few directions moves a layer only along those; orthogonalised, it moves
-along all of them alike. On the tiny VAE it needs about a quarter of AdamW's steps (``benchmarks/learning.md``).
-For matrices and convolution kernels, seen as (outputs, everything else); vectors belong to AdamW.
+along all of them alike. The tiny models learn in a half to a quarter of AdamW's steps that way
+(``benchmarks/learning.md``). For matrices and convolution kernels, seen as (outputs, everything else);
+vectors, embeddings and the first and last layers belong to AdamW.
 """
 
 from __future__ import annotations
@@ -30,7 +31,11 @@ def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised; scaled by sqrt(outputs / inputs) where that is above 1."""
+    """Nesterov momentum, orthogonalised, with the root mean square of AdamW's updates.
+
+    That is 0.2 sqrt(longer side) (J. Liu et al., 2025, arXiv 2502.16982), so that a learning rate and a
+    weight decay mean the same here and there.
+    """
 
     def __init__(
         self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
@@ -52,6 +57,6 @@ class Muon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(gradient)
         average = state["momentum"].lerp_(gradient, 1 - momentum)
         update = orthogonalise(gradient.lerp(average, momentum))
-        scale = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
+        scale = 0.2 * max(update.shape) ** 0.5
         parameter.mul_(1 - lr * weight_decay)
         parameter.add_(update.view(parameter.shape), alpha=-lr * scale)

@@ -20,7 +20,7 @@ import torch
 from configs import UserError
 from model.files import load_weights, read_json, save_weights, write_json
 from model.mmdit import MMDiT
-from trainer.optim import Average
+from trainer.optim import Average, Together
 
 PREFIX = "step-"
 
@@ -30,9 +30,7 @@ def checkpoints(out: Path) -> list[Path]:
     return sorted(p for p in (out / "checkpoints").glob(f"{PREFIX}[0-9]*") if p.is_dir())
 
 
-def save(
-    out: Path, step: int, base: Path, model: MMDiT, average: Average, optimizer: torch.optim.Optimizer, keep: int
-) -> Path:
+def save(out: Path, step: int, base: Path, model: MMDiT, average: Average, optimizer: Together, keep: int) -> Path:
     """Write the checkpoint after ``step`` steps and drop all but the newest ``keep``."""
     target = out / "checkpoints" / f"{PREFIX}{step:06d}"
     part = out / "checkpoints" / f".{target.name}.part"
@@ -49,7 +47,7 @@ def save(
     return target
 
 
-def restore(checkpoint: Path, model: MMDiT, average: Average, optimizer: torch.optim.Optimizer) -> int:
+def restore(checkpoint: Path, model: MMDiT, average: Average, optimizer: Together) -> int:
     """Fill everything from a checkpoint in place; returns the steps done. Raises UserError for a damaged one."""
     step = read_json(checkpoint / "step.json").get("step")
     if not isinstance(step, int):
