@@ -191,7 +191,7 @@ def _union_arms(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def _literal_fits(cls: type, tree: dict[Any, Any]) -> bool:
+def _literal_fits(cls: Any, tree: dict[Any, Any]) -> bool:
     for name, hint in typing.get_type_hints(cls).items():
         if typing.get_origin(hint) is typing.Literal and name in tree:
             return tree[name] in typing.get_args(hint)

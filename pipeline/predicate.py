@@ -156,9 +156,10 @@ class _Grammar:
                 if not (isinstance(right, ast.Name | ast.Constant) and _is_null(right)) or len(node.ops) > 1:
                     self._refuse(right, "after 'is' or 'is not' only null can stand")
             elif isinstance(op, ast.In | ast.NotIn):
-                if not isinstance(right, ast.Tuple | ast.List) or not right.elts or len(node.ops) > 1:
+                if isinstance(right, ast.Tuple | ast.List) and right.elts and len(node.ops) == 1:
+                    self._all(right.elts)
+                else:
                     self._refuse(right, "after 'in' a list in parentheses is wanted, such as (1, 2)")
-                self._all(right.elts)
             elif _is_null(right):
                 self._refuse(right, "compare with null by 'is null' or 'is not null'")
             else:

@@ -16,14 +16,14 @@ ROUNDS = 4
 
 def mix(*parts: np.ndarray | int) -> np.ndarray:
     """uint64 hash of integers, broadcast against each other (splitmix64's finaliser over a running sum)."""
-    state = np.uint64(0x9E3779B97F4A7C15)
+    state: np.ndarray = np.asarray(0x9E3779B97F4A7C15, dtype=np.uint64)
     with np.errstate(over="ignore"):
         for part in parts:
             state = (np.asarray(part).astype(np.uint64) + state) * np.uint64(0x9E3779B97F4A7C15)
             state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
             state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             state = state ^ (state >> np.uint64(31))
-    return np.asarray(state)
+    return state
 
 
 def permute(index: np.ndarray, n: int, key: np.ndarray | int) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -60,4 +61,7 @@ class Encoders:
 
     def texts(self, prompts: Sequence[str]) -> list[Tensor]:
         """(n_i, d) condition of each prompt."""
-        return [self.conditions.get(p, lambda p=p: self.conditioner.encode([p])[0].float().cpu()) for p in prompts]
+        return [self.conditions.get(p, partial(self._condition, p)) for p in prompts]
+
+    def _condition(self, prompt: str) -> Tensor:
+        return self.conditioner.encode([prompt])[0].float().cpu()

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class Loader:
         buckets = [(int(w), int(h)) for w, h in batch.buckets]
         pictures = self._read(batch.rows.tolist(), buckets)
         latents = [
-            self.encoders.image((row, bucket), lambda row=row, bucket=bucket: self._pixels(pictures, row, bucket))
+            self.encoders.image((row, bucket), partial(self._pixels, pictures, row, bucket))
             for row, bucket in zip(batch.rows.tolist(), buckets, strict=True)
         ]
         texts = self.encoders.texts(self._prompts(batch))

@@ -82,7 +82,7 @@ class Average:
         """Take in the weights after ``step``. The decay grows from 0.1: an average of the start is of no use."""
         decay = min(self.decay, (1 + step) / (10 + step))
         mine = list(self.weights.values())
-        theirs = [p for p in model.parameters() if p.requires_grad]
+        theirs: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         torch._foreach_lerp_(mine, theirs, 1 - decay)
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
