@@ -18,23 +18,23 @@ from torch import Tensor
 A, B, C = 3.4445, -4.7750, 2.0315
 
 
-def orthogonalise(matrix: Tensor, rounds: int = 5) -> Tensor:
-    """(m, n) -> the matrix of the same singular vectors with singular values near 1. Computed in bfloat16."""
-    x = matrix.to(torch.bfloat16)
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    x = x / (x.norm() + 1e-7)
+def orthogonalise(matrices: Tensor, rounds: int = 5) -> Tensor:
+    """(..., m, n) -> matrices of the same singular vectors with singular values near 1. Computed in bfloat16."""
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = (matrices.mT if tall else matrices).to(torch.bfloat16).reshape(-1, *sorted(matrices.shape[-2:]))
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(rounds):
-        gram = x @ x.T
-        x = A * x + (B * gram + C * gram @ gram) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)
+    x = x.mT if tall else x
+    return x.reshape(matrices.shape).to(matrices.dtype)
 
 
 class Muon(torch.optim.Optimizer):
     """Nesterov momentum, orthogonalised, with the root mean square of AdamW's updates.
 
     That is 0.2 sqrt(longer side) (J. Liu et al., 2025, arXiv 2502.16982), so that a learning rate and a
-    weight decay mean the same here and there.
+    weight decay mean the same here and there. Matrices of one shape are worked on together.
     """
 
     def __init__(
@@ -46,17 +46,23 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One update of every parameter that has a gradient."""
         for group in self.param_groups:
+            alike: dict[torch.Size, list[Tensor]] = {}
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self._update(parameter, parameter.grad, group["lr"], group["momentum"], group["weight_decay"])
+                    alike.setdefault(parameter.flatten(1).shape, []).append(parameter)
+            for parameters in alike.values():
+                self._update(parameters, group["lr"], group["momentum"], group["weight_decay"])
 
-    def _update(self, parameter: Tensor, gradient: Tensor, lr: float, momentum: float, weight_decay: float) -> None:
-        gradient = gradient.flatten(1)
-        state = self.state[parameter]
+    def _update(self, parameters: list[Tensor], lr: float, momentum: float, weight_decay: float) -> None:
+        moving = torch.stack([self._with_momentum(p, momentum) for p in parameters])
+        updates = orthogonalise(moving).mul_(0.2 * max(moving.shape[1:]) ** 0.5)
+        for parameter, update in zip(parameters, updates, strict=True):
+            parameter.mul_(1 - lr * weight_decay)
+            parameter.add_(update.view(parameter.shape), alpha=-lr)
+
+    def _with_momentum(self, parameter: Tensor, momentum: float) -> Tensor:
+        assert parameter.grad is not None
+        gradient, state = parameter.grad.flatten(1), self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(gradient)
-        average = state["momentum"].lerp_(gradient, 1 - momentum)
-        update = orthogonalise(gradient.lerp(average, momentum))
-        scale = 0.2 * max(update.shape) ** 0.5
-        parameter.mul_(1 - lr * weight_decay)
-        parameter.add_(update.view(parameter.shape), alpha=-lr * scale)
+        return gradient.lerp(state["momentum"].lerp_(gradient, 1 - momentum), momentum)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from model.vae import ImageVAE
+    from trainer.optim import Together
 
 FILE = "tiny-vae.safetensors"
 
@@ -65,10 +66,9 @@ class Stage:
 
 @dataclass(frozen=True)
 class Rates:
-    """Peak learning rates; linear warm-up over ``warm_up`` steps, linear descent over the last ``decay`` of all."""
+    """``peak`` learning rate; linear warm-up over ``warm_up`` steps, linear descent over the last ``decay`` of all."""
 
-    muon: float
-    adamw: float
+    peak: float
     warm_up: int
     decay: float
 
@@ -201,17 +201,14 @@ def _optimise(vae: ImageVAE, pool: Tensor, config: VAETrainConfig) -> float:
     """Train ``vae`` in place through all stages and leave the averaged weights in it. Returns the seconds it took."""
     import torch
 
-    optimizers = _optimizers(vae, config.lr)
-    peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    optimizer = make_optimizer(vae, config.lr.peak)
     average = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
     total, start = sum(stage.steps for stage in config.stages), time.monotonic()
     schedule = [stage for stage in config.stages for _ in range(stage.steps)]
     for step, stage in enumerate(schedule):
-        factor = rate(step, total, config.lr)
-        for optimizer, lrs in zip(optimizers, peaks, strict=True):
-            for group, lr in zip(optimizer.param_groups, lrs, strict=True):
-                group["lr"] = lr * factor
-        l1 = _step(vae, draw_batch(pool, stage, config.seed, step), optimizers, config, step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate(step, total, config.lr)
+        l1 = _step(vae, draw_batch(pool, stage, config.seed, step), optimizer, config, step)
         decay = min(config.ema, (1 + step) / (10 + step))
         with torch.no_grad():
             for name, tensor in vae.state_dict().items():
@@ -222,7 +219,7 @@ def _optimise(vae: ImageVAE, pool: Tensor, config: VAETrainConfig) -> float:
     return time.monotonic() - start
 
 
-def _step(vae: ImageVAE, images: Tensor, optimizers: list, config: VAETrainConfig, step: int) -> float:
+def _step(vae: ImageVAE, images: Tensor, optimizer: Together, config: VAETrainConfig, step: int) -> float:
     import torch
 
     target = images.float() / 127.5 - 1.0
@@ -234,20 +231,19 @@ def _step(vae: ImageVAE, images: Tensor, optimizers: list, config: VAETrainConfi
         error = vae.decode_raw(z).float() - target
     l1 = error.abs().mean()
     kl = 0.5 * (mean.square() + logvar.exp() - 1.0 - logvar).mean()
-    for optimizer in optimizers:
-        optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     (l1 + error.square().mean() + config.kl * kl).backward()
     torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-    for optimizer in optimizers:
-        optimizer.step()
+    optimizer.step()
     return l1.item()
 
 
-def _optimizers(vae: ImageVAE, lr: Rates) -> list:
+def make_optimizer(vae: ImageVAE, lr: float) -> Together:
     """Muon for the kernels that are matrices of some size, AdamW for vectors, the first and the last convolution."""
     import torch
 
     from trainer.muon import Muon
+    from trainer.optim import Together
 
     ends = ("encoder.conv_in.", "decoder.conv_out.")
     matrices: list[Tensor] = []
@@ -255,12 +251,12 @@ def _optimizers(vae: ImageVAE, lr: Rates) -> list:
     for name, parameter in vae.named_parameters():
         is_matrix = parameter.ndim == 4 and min(parameter.shape[:2]) >= 16 and not name.startswith(ends)
         (matrices if is_matrix else others).append(parameter)
-    return [Muon(matrices, lr.muon), torch.optim.AdamW(others, lr.adamw, betas=(0.9, 0.95), weight_decay=0.0)]
+    return Together(Muon(matrices, lr), torch.optim.AdamW(others, lr, betas=(0.9, 0.95), weight_decay=0.0))
 
 
 def rate(step: int, total: int, lr: Rates) -> float:
-    """The share of the peak rate at ``step`` of ``total``."""
-    return min(1.0, (step + 1) / max(1, lr.warm_up), (1 - step / total) / lr.decay if lr.decay else 1.0)
+    """The learning rate at ``step`` of ``total``."""
+    return lr.peak * min(1.0, (step + 1) / max(1, lr.warm_up), (1 - step / total) / lr.decay if lr.decay else 1.0)
 
 
 def with_statistics(vae: ImageVAE, images: Tensor) -> ImageVAE:
