@@ -87,7 +87,7 @@ def test_crop_has_the_size_and_the_pictures_own_pixels():
 
 def test_training_is_reproducible_and_learns(tmp_path):
     overrides = [
-        "stages=[{steps: 25, size: 16, batch: 8}]",
+        "stages=[{steps: 40, size: 32, batch: 8}]",
         "pool.glyphs=60",
         "pool.photographs=20",
         "shape.base_dim=8",
