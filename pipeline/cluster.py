@@ -13,6 +13,8 @@ import contextlib
 import logging
 import os
 import pickle
+import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +28,10 @@ Worker = Callable[..., Callable[[Item], Item]]
 MAX_BLOCKS = 4096
 """More items than this share blocks: Ray's bookkeeping per block is what limits it (ours)."""
 
+STARTS = 3
+SLOW_START = "timed out during startup"
+"""Ray gives its own start 30 s, which a machine that is busy with other things can need more than once."""
+
 
 @dataclass(frozen=True)
 class ClusterConfig:
@@ -37,6 +43,8 @@ class ClusterConfig:
     cpus: int | None = None
 
     def __post_init__(self) -> None:
+        if self.address not in ("local", "auto") and not re.fullmatch(r"[^/\s]+:\d+", self.address):
+            raise ValueError(f"field 'address': local, auto or host:port, found '{self.address}'")
         if self.cpus is not None and self.cpus < 1:
             raise ValueError(f"field 'cpus': must be at least 1, found {self.cpus}")
 
@@ -59,25 +67,61 @@ def in_job() -> bool:
 
 
 def connect(config: ClusterConfig | None = None) -> None:
-    """Join or start Ray once per process; later calls do nothing. Raises UserError when there is no cluster."""
+    """Join or start Ray once per process; later calls do nothing.
+
+    Raises UserError when there is no cluster at the configured address, RunFailed when a local one does not start.
+    """
     import ray
     import ray.data
 
     if ray.is_initialized():
         return
-    config = config or ClusterConfig()
     _silence()
+    settings = _settings(config or ClusterConfig())
+    for _ in range(STARTS):
+        if _init(settings):
+            _silence()
+            return
+    raise RunFailed("Ray did not start: this machine is too busy; what is committed is safe, the same command goes on")
+
+
+def _settings(config: ClusterConfig) -> dict[str, Any]:
     settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if not in_job():
-        settings["address"] = config.address
-    if settings.get("address") == "local":
+    if in_job():
+        return settings
+    settings["address"] = config.address
+    if config.address not in ("local", "auto"):
+        _check_reachable(config.address)  # Ray itself would try for many minutes
+    if config.address == "local":
         settings |= {"num_cpus": config.cpus, "include_dashboard": False}
+        print(f"starting Ray on {config.cpus or os.cpu_count()} CPUs", flush=True)
+    return settings
+
+
+def _check_reachable(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise UserError(f"field 'cluster.address': nothing answers at '{address}': {error}") from None
+
+
+def _init(settings: dict[str, Any]) -> bool:
+    """Whether Ray came up in the time that it gives itself."""
+    import ray
+
     try:
         with _quiet_stderr():
             ray.init(**settings)
     except ConnectionError as error:
-        raise UserError(f"field 'cluster.address': no Ray cluster answers at '{config.address}' ({error})") from None
-    _silence()
+        where = settings.get("address")
+        raise UserError(f"field 'cluster.address': no Ray cluster answers at '{where}' ({error})") from None
+    except Exception as error:
+        if SLOW_START not in str(error):  # Ray has no class of its own for it
+            raise
+        ray.shutdown()
+        return False
+    return True
 
 
 def disconnect() -> None:
@@ -150,7 +194,10 @@ def _pool(step: Step, items: int) -> int:
 
 def _silence() -> None:
     """Ray speaks of its own plumbing in many voices; its files under the session's logs keep all of it."""
+    import ray._private.worker
     import ray.data
+
+    ray._private.worker._worker_logs_enabled = False  # "infinite retries remaining" whenever a worker is replaced
 
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # Ray's C++ half writes straight to our stderr
     context = ray.data.DataContext.get_current()
