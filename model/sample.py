@@ -84,7 +84,7 @@ def _sample_batch(
     guided = requests[0].negative is not None
     texts = [r.text for r in requests] + [r.negative for r in requests if r.negative is not None]
     sizes = [r.size for r in requests] * (2 if guided else 1)
-    layout = make_layout([len(t) for t in texts], [[size] for size in sizes]).to(weight.device)
+    layout = make_layout([len(t) for t in texts], [[size] for size in sizes], varlen=weight.is_cuda).to(weight.device)
     text = torch.cat(texts).to(weight)
     x = torch.cat([r.noise for r in requests]).to(weight.device, torch.float32)
     ladder_SB = torch.from_numpy(np.stack([sigmas(steps, len(r.noise), schedule) for r in requests], axis=1))
