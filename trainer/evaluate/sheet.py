@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 LABEL = 18  # px under each picture
-GAP = 4
-GREY, RED = (90, 90, 90), (200, 0, 0)
+GAP = 6
+GROUND, GREY, RED = (228, 228, 228), (80, 80, 80), (200, 0, 0)
 
 
 def draw_sheet(
@@ -19,7 +19,7 @@ def draw_sheet(
     """Pictures (H, W, 3) uint8 in rows of at most ``width`` px, in the order given."""
     rows = _rows([p.shape[1] for p in pictures], width)
     heights = [max(pictures[i].shape[0] for i in row) + LABEL + GAP for row in rows]
-    sheet = Image.new("RGB", (width, sum(heights) + GAP), (255, 255, 255))
+    sheet = Image.new("RGB", (width, sum(heights) + GAP), GROUND)
     pen, font = ImageDraw.Draw(sheet), _font()
     y = GAP
     for row, height in zip(rows, heights, strict=True):
