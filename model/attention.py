@@ -56,8 +56,7 @@ def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: Queries, joint: Joi
         return _in_float32(q, k_KHD, v_KHD, queries, joint)
     sizes, key_sizes = queries.rectangles, joint.every.rectangles
     rectangles = zip(_cut(q, sizes), _cut(k_KHD, key_sizes), _cut(v_KHD, key_sizes), joint.masks, strict=True)
-    with torch.autocast(q.device.type, enabled=False):  # autocast would bring the bf16 kernel back
-        outs = [F.scaled_dot_product_attention(*qkv_mask) for qkv_mask in rectangles]
+    outs = [F.scaled_dot_product_attention(*qkv_mask) for qkv_mask in rectangles]
     flat = [out.transpose(1, 2).flatten(0, 1).flatten(1) for out in outs]
     return flat[0] if len(flat) == 1 else torch.cat(flat)
 
@@ -75,7 +74,7 @@ def _cut(x_KHD: Tensor, sizes: tuple[tuple[int, int], ...]) -> list[Tensor]:
 
 def _in_float32(q: Tensor, k: Tensor, v: Tensor, queries: Queries, joint: Joint) -> Tensor:
     """On a CPU the backward of short sequences takes ten times as long in bf16 as in fp32 (torch 2.14)."""
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast("cpu", enabled=False):  # which would bring the bf16 kernel back
         return attend(q.float(), k.float(), v.float(), queries, joint).to(q.dtype)
 
 
