@@ -37,6 +37,11 @@ def bucket_of(width: int, height: int, resolution: int) -> Bucket:
     return _rounded(w / h, resolution)
 
 
+def growth(size: Bucket, bucket: Bucket) -> float:
+    """By how much a picture of ``size`` is enlarged to cover ``bucket``; below 1 it shrinks."""
+    return max(bucket[0] / size[0], bucket[1] / size[1])
+
+
 def tokens(bucket: Bucket) -> int:
     """Image tokens of a picture of this size."""
     return (bucket[0] // MULTIPLE) * (bucket[1] // MULTIPLE)
@@ -47,7 +52,7 @@ def fit(pixels: np.ndarray, bucket: Bucket) -> np.ndarray:
     height, width = pixels.shape[:2]
     if (width, height) == bucket:
         return pixels
-    scale = max(bucket[0] / width, bucket[1] / height)
+    scale = growth((width, height), bucket)
     left, top = (max(0.0, n - side / scale) / 2 for n, side in ((width, bucket[0]), (height, bucket[1])))
     box = (left, top, width - left, height - top)
     return np.asarray(Image.fromarray(pixels).resize(bucket, Image.Resampling.LANCZOS, box=box))

@@ -31,7 +31,8 @@ class Phase:
     """``resolutions``: sides of squares in px, drawn equally often. ``where``: the rows of the phase.
 
     ``tokens``: image tokens of a global batch, on average. ``lr``: factor on the optimizer's rate.
-    ``mixture``: empty takes all rows as they come, weighted by ``repeats``.
+    ``mixture``: empty takes all rows as they come, weighted by ``repeats``. ``upscale``: a picture that
+    would have to grow by more to fill its size is left out at that resolution (ours).
     """
 
     name: str
@@ -41,6 +42,7 @@ class Phase:
     tokens: int
     mixture: tuple[Share, ...] = ()
     lr: float = 1.0
+    upscale: float = 1.25
 
     def __post_init__(self) -> None:
         if self.steps < 1:
@@ -51,8 +53,9 @@ class Phase:
             )
         if self.tokens < 1:
             raise ValueError(f"phase {self.name}: field 'tokens': must be at least 1, found {self.tokens}")
-        if self.lr <= 0:
-            raise ValueError(f"phase {self.name}: field 'lr': must be above 0, found {self.lr}")
+        for name in ("lr", "upscale"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"phase {self.name}: field '{name}': must be above 0, found {getattr(self, name)}")
         for end in (False, True):
             weights = [s.end if end and s.end is not None else s.weight for s in self.mixture]
             if self.mixture and sum(weights) <= 0:

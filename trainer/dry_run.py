@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.dataset import Dataset
-from trainer.bucket import tokens
 from trainer.config import FitConfig
 from trainer.order import Order, PhaseOrder
 
@@ -25,8 +24,8 @@ def describe(config: FitConfig, dataset: Dataset, order: Order) -> list[str]:
 
 def _phase(dataset: Dataset, order: Order, number: int, phase: PhaseOrder) -> list[str]:
     what = phase.phase
-    given = phase.given[-1] - phase.given[0]
-    image_tokens = sum(int(n) * tokens(s.bucket) for n, s in zip(given, phase.strata, strict=True))
+    given = phase.draws
+    image_tokens = sum(int(n) * s.tokens for n, s in zip(given, phase.strata, strict=True))
     told = [
         f"{what.name}: {what.steps:,} steps at {', '.join(map(str, what.resolutions))} px, where {what.where}",
         f"    {phase.rows:,} rows, {given.sum():,} draws = {given.sum() / phase.rows:.1f} epochs; "
@@ -39,9 +38,17 @@ def _phase(dataset: Dataset, order: Order, number: int, phase: PhaseOrder) -> li
         draws, rows = sum(n for n, _ in mine), len(np.unique(np.concatenate([s.rows for _, s in mine])))
         sizes = ", ".join(f"{s.bucket[0]}x{s.bucket[1]}" for _, s in mine[:6]) + (" ..." if len(mine) > 6 else "")
         told.append(f"    {draws / given.sum():6.1%}  {name}: {rows:,} rows, {draws / rows:.1f} draws each; {sizes}")
-    if phase.left_out:
-        told.append(f"    {phase.left_out:,} rows of the phase are in no share of its mixture and are not drawn")
+    told += [f"    {number:,} rows not drawn: {why}" for number, why in _left_out(phase) if number]
     return told
+
+
+def _left_out(phase: PhaseOrder) -> list[tuple[int, str]]:
+    left = phase.left_out
+    return [
+        (left.unknown, "the phase's predicate meets a value that is null"),
+        (left.unshared, "in no share of the mixture"),
+        (left.small, f"would grow more than {phase.phase.upscale}-fold at every resolution (field 'upscale')"),
+    ]
 
 
 def amplification(dataset: Dataset, order: Order, number: int) -> float:

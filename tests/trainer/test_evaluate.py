@@ -5,11 +5,12 @@ import pytest
 
 import configs
 from configs import UserError
+from synth import Recipe
 from synth.contents import is_held_out
 from synth.recipe import RecipeConfig
 from trainer.evaluate.score import character_accuracy, is_exact, normalise, score
 from trainer.evaluate.sheet import draw_sheet
-from trainer.evaluate.suites import make_suite, spread
+from trainer.evaluate.suites import make_suite, spread, suite_of
 
 RECIPE = "configs/synth/glyphs.yaml"
 
@@ -58,7 +59,7 @@ def test_spread_takes_lengths_alike_and_only_once():
 def test_glyph_suite_is_the_charset_in_training_style():
     items = make_suite("glyphs", RECIPE, 1)
     contents = configs.load(RECIPE, RecipeConfig).contents
-    charset = "".join(c.characters for c in contents if c.kind == "charset")
+    charset = "".join(c.characters for c in contents if suite_of(c) == "glyphs")
     assert sorted(item.text for item in items) == sorted(charset)
     assert sum("一" <= item.text <= "鿿" for item in items) >= 25
     assert len(items) >= 60
@@ -88,3 +89,11 @@ def test_sheet_shows_every_picture():
         assert (sheet == 40 * i).all(axis=2).sum() >= picture.shape[0] * picture.shape[1]
     red = (sheet[..., 0] > 150) & (sheet[..., 1] < 60)
     assert red.any()
+
+
+def test_line_suite_is_drawn_by_another_seed():
+    items = make_suite("lines", RECIPE, 20)
+    trained = Recipe.load(RECIPE)
+    seen = {trained.render(i).text for i in range(400)}
+    assert 10 <= len(items) <= 20
+    assert sum(item.text in seen for item in items) <= len(items) // 4

@@ -9,6 +9,7 @@ import pytest
 from configs import UserError
 from trainer.curriculum import Phase, Share
 from trainer.order import Order
+from trainer.strata import LeftOut
 
 
 def manifest(rows: int = 100, **columns: list) -> pa.Table:
@@ -66,7 +67,7 @@ def test_a_share_takes_what_no_earlier_one_did_and_the_rest_is_told() -> None:
     mixture = (Share("level == 1", 1), Share("width == 64 and level == 0", 1))
     table = manifest(level=[0] * 30 + [1] * 60 + [2] * 10)
     order = Order(table, [phase(mixture=mixture)], seed=0)
-    assert order.phases[0].left_out == 10
+    assert order.phases[0].left_out == LeftOut(unknown=0, unshared=10, small=0)
     assert {int(r) for s in range(20) for r in order.batch(s).rows} <= set(range(90))
 
 
@@ -88,14 +89,42 @@ def test_sizes_and_resolutions_share_the_tokens() -> None:
     assert {tuple(b) for batch in batches for b in batch.buckets.tolist()} >= {(64, 64), (128, 64)}
 
 
-def test_no_step_is_empty_when_a_batch_is_smaller_than_a_sample() -> None:
-    order = Order(manifest(), [phase(steps=30, tokens=4)], seed=0)
-    assert all(len(order.batch(s).rows) >= 1 for s in range(30))
+def test_every_step_has_a_sample_though_a_batch_holds_hardly_one() -> None:
+    table = manifest(width=[64] * 50 + [128] * 50)
+    order = Order(
+        table, [phase(steps=300, tokens=32, mixture=(Share("width == 64", 1), Share("width == 128", 1)))], seed=0
+    )
+    batches = [order.batch(s) for s in range(300)]
+    assert all(len(b.rows) >= 1 for b in batches)
+    assert sum(int(b.tokens.sum()) for b in batches) / 300 == pytest.approx(32, rel=0.05)
+
+
+def test_a_picture_that_would_grow_is_left_out_at_that_resolution() -> None:
+    table = manifest(width=[60] * 10 + [200] * 90, height=[60] * 10 + [200] * 90)
+    order = Order(table, [Phase("p", 20, (64, 192), "level >= 0", 2048)], seed=0)
+    batches = [order.batch(s) for s in range(20)]
+    large = np.concatenate([b.rows[b.buckets[:, 0] == 192] for b in batches])
+    small = np.concatenate([b.rows[b.buckets[:, 0] == 64] for b in batches])
+    assert len(large) and large.min() >= 10
+    assert small.min() < 10
+    with pytest.raises(
+        UserError, match="phase p: none of its pictures reaches 512 px without growing more than 1.25-fold"
+    ):
+        Order(table, [Phase("p", 20, (512,), "level >= 0", 2048)], seed=0)
+    assert Order(table, [Phase("p", 20, (192,), "level >= 0", 2048)], seed=0).phases[0].left_out.small == 10
+
+
+def test_tasks_do_not_share_a_stratum() -> None:
+    order = Order(manifest(task=["t2i"] * 60 + ["ti2i"] * 40), [phase()], seed=0)
+    assert {(s.task, len(s.rows)) for s in order.phases[0].strata} == {("t2i", 60), ("ti2i", 40)}
+    batch = order.batch(3)
+    assert (batch.tasks == np.where(batch.rows < 60, "t2i", "ti2i")).all()
 
 
 def test_an_unknown_row_is_not_in_the_phase() -> None:
     order = Order(manifest(level=[None] * 30 + [1] * 70), [phase()], seed=0)
     assert order.phases[0].rows == 70
+    assert order.phases[0].left_out.unknown == 30
 
 
 @pytest.mark.parametrize(
@@ -103,7 +132,11 @@ def test_an_unknown_row_is_not_in_the_phase() -> None:
     [
         (phase(where="level > 5"), "phase p: its predicate 'level > 5' keeps none of 100 rows"),
         (phase(where="levl > 5"), "phase p, where: unknown column 'levl'.*level"),
-        (phase(mixture=(Share("level == 9", 1),)), "phase p: no row of the phase is 'level == 9'"),
+        (
+            phase(mixture=(Share("level == 9", 1), Share("level == 1", 1))),
+            "phase p: no row of the phase is 'level == 9'",
+        ),
+        (phase(tokens=8), "phase p: field 'tokens': a batch of 8 image tokens does not hold one picture of 64 x 64 px"),
     ],
 )
 def test_a_phase_without_rows_is_named(wrong: Phase, message: str) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from configs import UserError
 from trainer.evaluate.score import Score, is_exact, score
 from trainer.evaluate.sheet import draw_sheet
-from trainer.evaluate.suites import SUITES, Item, make_suite
+from trainer.evaluate.suites import Item, make_suite
 
 if TYPE_CHECKING:
     from model import QwenImage
@@ -76,7 +76,7 @@ def evaluate(checkpoint: Path, out: Path, suites: Sequence[str], config: Evaluat
     results = {}
     for name, items in chosen.items():
         if not items:
-            print(f"evaluate: {config.recipe} has no content of kind '{SUITES[name]}': no suite '{name}'")
+            print(f"evaluate: {config.recipe} has nothing for the suite '{name}'")
             continue
         results[name] = run_suite(items, trained, untrained, reader, config)
     report = as_report(results, config, folder)

@@ -5,7 +5,7 @@
     glyphs   every character of the recipe's charsets
     numbers  numbers that the recipe never renders (held out), equally many of each length
     words    words of the recipe (those it never renders, where it holds some out)
-    lines    phrases of the recipe that training has not drawn (another seed), where chance has not repeated one
+    lines    phrases and rows of characters that another seed of the recipe draws: chance seldom repeats one
 
 The clean rendering of the same text by the same recipe gives the reader's ceiling.
 """
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
     Content = Charset | Number | Word | Line | Sentence | Paragraph
 
-SUITES = {"glyphs": "charset", "numbers": "number", "words": "word", "lines": "line"}
-"""Name of a suite and the kind of content it takes from the recipe."""
+SUITES = ("glyphs", "numbers", "words", "lines")
 OTHER_SEED = 1_000_003  # added to the recipe's seed where texts must differ from training's
 
 
@@ -52,18 +51,27 @@ def make_suite(suite: str, recipe: str, limit: int) -> list[Item]:
     if suite not in SUITES:
         raise UserError(f"--suite: unknown suite '{suite}'; allowed: {', '.join(SUITES)}")
     config = configs.load(recipe, RecipeConfig)
-    contents = [content for content in config.contents if content.kind == SUITES[suite]]
+    contents = [content for content in config.contents if suite_of(content) == suite]
     share = -(-limit // len(contents)) if contents else 0
     per_content = [_items(config, content, suite, share) for content in contents]
     mixed = [item for group in zip_longest(*per_content) for item in group if item is not None]
     return mixed if suite == "glyphs" else mixed[:limit]
 
 
+def suite_of(content: Content) -> str | None:
+    """The suite that asks for this content; sentences and paragraphs belong to none."""
+    from synth.contents import Charset
+
+    if isinstance(content, Charset):
+        return "glyphs" if content.count == (1, 1) else "lines"
+    return {"number": "numbers", "word": "words", "line": "lines"}.get(content.kind)
+
+
 def _items(config: RecipeConfig, content: Content, suite: str, limit: int) -> list[Item]:
     from synth.contents import Charset
     from synth.corpus import Corpora
 
-    if isinstance(content, Charset):
+    if isinstance(content, Charset) and suite == "glyphs":
         return _render(config, content, len(content.items()), held_out=False)
     kept = content.held_out(Corpora(config.corpora))
     if kept:
