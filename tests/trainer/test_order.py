@@ -108,9 +108,7 @@ def test_a_picture_that_would_grow_is_left_out_at_that_resolution() -> None:
     assert len(large)
     assert large.min() >= 10
     assert small.min() < 10
-    with pytest.raises(
-        UserError, match="phase p: none of its pictures reaches 512 px without growing"
-    ):
+    with pytest.raises(UserError, match="phase p: none of its pictures reaches 512 px without growing"):
         Order(table, [Phase("p", 20, (512,), "level >= 0", 2048)], seed=0)
     assert Order(table, [Phase("p", 20, (192,), "level >= 0", 2048)], seed=0).phases[0].left_out.small == 10
 
