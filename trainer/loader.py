@@ -48,19 +48,23 @@ class Loader:
     def __init__(self, config: FitConfig, dataset: Dataset, order: Order, encoders: Encoders) -> None:
         self.config, self.dataset, self.order, self.encoders = config, dataset, order, encoders
         self._captions: OrderedDict[int, list[str]] = OrderedDict()
+        # One thread of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
+        # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
+        self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
 
     def batches(self, start: int) -> Iterator[Prepared]:
-        """Batches from step ``start`` on, prepared in a thread while the caller trains."""
+        """Batches from step ``start`` on, prepared while the caller trains."""
         ahead: list[Future[Prepared]] = []
-        threads = torch.get_num_threads()
-        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-            for step in range(start, self.order.steps):
-                while len(ahead) < self.config.loading.ahead and step + len(ahead) < self.order.steps:
-                    ahead.append(pool.submit(self.prepare, step + len(ahead)))
-                yield ahead.pop(0).result()
+        for step in range(start, self.order.steps):
+            while len(ahead) < self.config.loading.ahead and step + len(ahead) < self.order.steps:
+                ahead.append(self._pool.submit(self._prepare, step + len(ahead)))
+            yield ahead.pop(0).result()
 
     def prepare(self, step: int) -> Prepared:
-        """The tensors of ``step``."""
+        """The tensors of ``step``; made in the loader's thread, because kernels round by their number of threads."""
+        return self._pool.submit(self._prepare, step).result()
+
+    def _prepare(self, step: int) -> Prepared:
         batch = self.order.batch(step)
         buckets = [(int(w), int(h)) for w, h in batch.buckets]
         pictures = self._read(batch.rows.tolist(), buckets)

@@ -69,7 +69,7 @@ def test_rows_are_read_in_the_order_asked_for_and_by_expression(small_run: Path)
     assert [s["id"] for s in dataset.read(wanted, ["id"])] == [ids[i] for i in wanted]
     with pytest.raises(IndexError):
         dataset.read([dataset.rows])
-    texts = dataset.manifest(["text"], where="recipe == 'glyphs' and width == 64")["text"].to_pylist()
+    texts = dataset.manifest(["text"], where="recipe == 'glyphs' and text_chars == 1")["text"].to_pylist()
     assert texts
     assert all(len(text) == 1 for text in texts)
     with pytest.raises(UserError, match="did you mean"):
