@@ -21,7 +21,7 @@ class Account:
     stopped: int = 0
     failed: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    """Operator that stopped a sample before its first stage, or step at which an input failed -> count."""
+    """What stopped a sample before its first stage, or where an input failed -> count."""
 
     def add(self, other: Account) -> None:
         for name in ("inputs", "kept", "stopped", "failed"):
@@ -30,7 +30,7 @@ class Account:
 
 
 def account(run: RunFolder) -> dict[str, Account]:
-    """Accounts by source, and of all under ``all``. Raises RunFailed when an input ended nowhere or twice."""
+    """Accounts by source. Raises RunFailed when an input ended nowhere or twice."""
     ends: dict[str, str | None] = {}
     columns = ["id", "stage_to", "stopped_by"]
     for row in pq.read_table(run.decisions / "decisions.parquet", columns=columns).to_pylist():
@@ -42,20 +42,25 @@ def account(run: RunFolder) -> dict[str, Account]:
     for ledger in sorted((run.path / "ledger").glob("*.parquet")):
         ids = pq.read_table(ledger, columns=["id"])["id"].to_pylist()
         accounts[ledger.stem] = _account(ids, ends, failed)
-    total = Account()
+    return accounts
+
+
+def total(accounts: dict[str, Account]) -> Account:
+    """The sum over all sources."""
+    everything = Account()
     for one in accounts.values():
-        total.add(one)
-    return {**accounts, "all": total}
+        everything.add(one)
+    return everything
 
 
 def lines(accounts: dict[str, Account]) -> list[str]:
     """What a person is told: a line per source, a line for all, and the reasons."""
+    everything = total(accounts)
     told = [
         f"{name:>16}: {a.inputs:,} inputs = {a.kept:,} kept + {a.stopped:,} stopped + {a.failed:,} failed"
-        for name, a in accounts.items()
+        for name, a in [*accounts.items(), ("all sources", everything)]
     ]
-    reasons = accounts["all"].reasons.most_common()
-    return told + [f"{'':>18}{count:,} by {reason}" for reason, count in reasons]
+    return told + [f"{'':>18}{count:,} {reason}" for reason, count in everything.reasons.most_common()]
 
 
 def _account(ids: list[str], ends: dict[str, str | None], failed: dict[str, str]) -> Account:
@@ -68,10 +73,10 @@ def _account(ids: list[str], ends: dict[str, str | None], failed: dict[str, str]
             )
         if sample in failed:
             one.failed += 1
-            one.reasons[f"failure: {failed[sample]}"] += 1
+            one.reasons[f"failed at {failed[sample]}"] += 1
         elif ends[sample] is None:
             one.kept += 1
         else:
             one.stopped += 1
-            one.reasons[str(ends[sample])] += 1
+            one.reasons[f"stopped by {ends[sample]}"] += 1
     return one

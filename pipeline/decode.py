@@ -120,7 +120,7 @@ def _open(data: bytes, limits: Limits) -> tuple[Image.Image, Header]:
     except Image.DecompressionBombError:
         raise DecodeError(f"more than {limits.max_pixels} pixels") from None
     except Image.UnidentifiedImageError:
-        raise DecodeError(f"not a picture of a known format ({_beginning(data)})") from None
+        raise DecodeError(f"no picture that Pillow can read ({_beginning(data)})") from None
     except Exception as error:  # as in decode
         raise DecodeError(_reason(error)) from error
     width, height = image.size

@@ -20,6 +20,7 @@ from pipeline.curate import Decisions, caption_key, decide_run, decisions_key, w
 from pipeline.dataset import INDEX, Dataset
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.progress import progress
+from pipeline.engine.timing import timed
 from pipeline.manifest import finish, packed_places, write_manifests
 from pipeline.pack import ShardWriter, plan_shards
 from pipeline.table import scored_by
@@ -33,11 +34,12 @@ def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
     key = decisions_key(run, config)
     if _about(run).get("key") == key:
         return Dataset.open(run.dataset)
-    decisions = decide_run(run, config)
-    write_decisions(run, decisions, key)
-    if not _shards_serve(run, config, decisions):
-        pack(run, config, decisions, key)
-    index(run, config, decisions, key)
+    with timed(run, "decide and pack"):
+        decisions = decide_run(run, config)
+        write_decisions(run, decisions, key)
+        if not _shards_serve(run, config, decisions):
+            pack(run, config, decisions, key)
+        index(run, config, decisions, key)
     return Dataset.open(run.dataset)
 
 

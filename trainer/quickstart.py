@@ -38,10 +38,13 @@ class Way:
     seconds: dict[str, float]
     begun: int = 0
 
-    def run(self, name: str, title: str, arguments: Sequence[str]) -> None:
-        """Run ``python -m <arguments>``; raises RunFailed when it does not end well."""
+    def run(self, name: str, title: str, arguments: Sequence[str], made: Path | None = None) -> None:
+        """Run ``python -m <arguments>``, unless ``made`` is there; raises RunFailed when it does not end well."""
         self.begun += 1
         print(f"\n[{self.begun}/{self.steps}] {title}\n    $ python -m {shlex.join(arguments)}", flush=True)
+        if made is not None and made.exists():
+            print(f"{made}: done before")
+            return
         start = time.monotonic()
         status = subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
         took = round(time.monotonic() - start, 1)
@@ -78,8 +81,12 @@ def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
         "train a tiny Qwen-Image through its curriculum",
         ["trainer", "fit", TRAIN, str(train), "--data", str(dataset)],
     )
-    if not (evaluation / "evaluation.json").exists():
-        way.run("evaluate", "let PaddleOCR read what it draws", ["trainer", "evaluate", str(train), str(evaluation)])
+    way.run(
+        "evaluate",
+        "let PaddleOCR read what it draws",
+        ["trainer", "evaluate", str(train), str(evaluation)],
+        made=evaluation / "evaluation.json",
+    )
     summary = summarise(out, way.seconds)
     (out / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     way.run("report", "put everything on one page", ["pipeline", "report", str(out)])
@@ -102,18 +109,20 @@ def collect_pictures(folder: Path) -> Path:
 
 def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """The figures of a finished quickstart: counts, seconds per step, losses by phase, OCR accuracy before and after."""
-    from pipeline.accounting import account
+    from pipeline.accounting import account, total
     from pipeline.dataset import Dataset
     from pipeline.engine.layout import RunFolder
+    from pipeline.engine.timing import seconds_of
 
-    accounts = account(RunFolder(out.absolute()))
+    run = RunFolder(out.absolute())
+    everything = total(account(run))
     dataset = Dataset.open(out / "dataset")
     evaluation = json.loads((out / "train" / "evaluation" / "evaluation.json").read_text(encoding="utf-8"))
     return {
-        "counts": {name: getattr(accounts["all"], name) for name in ("inputs", "kept", "stopped", "failed")},
+        "counts": {name: getattr(everything, name) for name in ("inputs", "kept", "stopped", "failed")},
         "synthetic": dataset.about["counts"]["kind"].get("synthetic", 0),
         "digest": dataset.digest,
-        "seconds": dict(seconds),
+        "seconds": seconds_of(run) | {name: taken for name, taken in seconds.items() if name in ("train", "evaluate")},
         "phases": json.loads((out / "train" / "phases.json").read_text(encoding="utf-8")),
         "ocr": {
             name: {key: suite[key] for key in ("count", "before", "after", "ceiling")}

@@ -22,6 +22,11 @@ class RunFolder:
         return self.path / "lock"
 
     @property
+    def timing(self) -> Path:
+        """Seconds of each step, a line per call."""
+        return self.path / "timing.jsonl"
+
+    @property
     def decisions(self) -> Path:
         return self.path / "decisions"
 

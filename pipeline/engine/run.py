@@ -22,6 +22,7 @@ from pipeline.engine.layout import RunFolder
 from pipeline.engine.ledger import Fragment
 from pipeline.engine.lock import RunLock
 from pipeline.engine.progress import progress
+from pipeline.engine.timing import timed
 from pipeline.publish import publish
 from pipeline.table import planned_columns
 
@@ -50,11 +51,12 @@ def collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequenc
     left = [f for f in fragments if not run.samples(f.name).exists()]
     if not left:
         return
-    cluster.connect(config.cluster)
-    wanted = {f.source for f in left}
-    readers = {s.name: s.reader() for s in config.sources if s.name in wanted}
-    worker = (run, readers, config.limits, config.guard)
-    _follow("collect", left, cluster.each(_items(left), collect.Collector, worker, cpus=0.95))
+    with timed(run, "collect"):
+        cluster.connect(config.cluster)
+        wanted = {f.source for f in left}
+        readers = {s.name: s.reader() for s in config.sources if s.name in wanted}
+        worker = (run, readers, config.limits, config.guard)
+        _follow("collect", left, cluster.each(_items(left), collect.Collector, worker, cpus=0.95))
 
 
 def annotate_fragments(
@@ -64,8 +66,10 @@ def annotate_fragments(
     able = able_annotators(annotators)
     left = [f for f in fragments if any(not run.scores(a.name, f.name).exists() for a in able)]
     if left:
-        cluster.connect(config.cluster)
-        _follow("annotate", left, cluster.flow(_items(left), annotate.steps(run, able, config.limits, config.guard)))
+        with timed(run, "annotate"):
+            cluster.connect(config.cluster)
+            steps = annotate.steps(run, able, config.limits, config.guard)
+            _follow("annotate", left, cluster.flow(_items(left), steps))
     order = list(annotate.names(able))
     for fragment in fragments:
         settle(run, fragment.name, order)

@@ -18,6 +18,8 @@ import polars as pl
 import yaml
 
 from configs import UserError
+from pipeline.engine.layout import RunFolder
+from pipeline.engine.timing import seconds_of
 from pipeline.report import balance, choose, coverage, funnel, reasons, scores, shelf, training
 from pipeline.report.files import list_files, next_commands
 from pipeline.report.page import number, percent, write_page
@@ -92,7 +94,7 @@ def _numbers(tables: RunTables, summary: Mapping[str, Any]) -> dict[str, Any]:
         "balance": balance.balance(kept),
         "footer": f"Written by glyphmill on {time.strftime('%Y-%m-%d %H:%M')}.",
         **_text(kept),
-        **_times(summary),
+        **_times(tables.path, summary),
     }
 
 
@@ -106,8 +108,9 @@ def _text(kept: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _times(summary: Mapping[str, Any]) -> dict[str, Any]:
-    seconds = [(name, float(value)) for name, value in (summary.get("seconds") or {}).items()]
+def _times(run: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+    taken = seconds_of(RunFolder(run)) | dict(summary.get("seconds") or {})
+    seconds = [(name, float(value)) for name, value in taken.items()]
     return {
         "seconds": seconds,
         "seconds_most": max((value for _, value in seconds), default=0.0) or 1.0,

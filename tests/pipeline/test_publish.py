@@ -32,7 +32,7 @@ def config(run: RunFolder, *overrides: str) -> PipelineConfig:
 
 
 def test_every_input_is_kept_stopped_or_failed(small_run: Path) -> None:
-    total = accounting.account(RunFolder(small_run))["all"]
+    total = accounting.total(accounting.account(RunFolder(small_run)))
     assert total.inputs == 132
     assert total.kept + total.stopped + total.failed == 132
     assert total.failed == 1
