@@ -26,6 +26,7 @@ setup: .venv/installed
 	@$(PYTHON) -m venv .venv 2>/dev/null || { rm -rf .venv; echo "error: $(PYTHON) cannot make a virtual environment; on Debian or Ubuntu: sudo apt-get install python3-venv"; exit 2; }
 	@echo "setup: installing $$(grep -c == requirements.lock) pinned packages (about 8 GB on disk; two minutes from a near mirror, more from afar)"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-input --no-deps -r requirements.lock 2> >(grep -v '^WARNING: Location' >&2)
+	@echo "$(CURDIR)" > "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/glyphmill.pth"  # import from anywhere
 	@touch $@
 	@echo "setup: done"
 
