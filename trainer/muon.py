@@ -1,9 +1,9 @@
 """Muon: momentum whose every matrix is made orthogonal before it is applied (K. Jordan, 2024).
 
 An update that is dominated by a few directions moves a layer only along those; orthogonalised, it moves
-along all of them alike. In the same number of steps the tiny model learns
-three times as many characters that way as with AdamW (``benchmarks/learning.md``). For matrices and convolution kernels, seen as (outputs, everything else);
-vectors, embeddings and the first and last layers belong to AdamW.
+along all of them alike. In the same number of steps the tiny model learns three times as many characters
+as with AdamW (``benchmarks/learning.md``). For matrices and convolution kernels, seen as (outputs,
+everything else); vectors, embeddings and the first and last layers belong to AdamW.
 """
 
 from __future__ import annotations
