@@ -32,7 +32,8 @@ class Phase:
 
     ``tokens``: image tokens of a global batch, on average. ``lr``: factor on the optimizer's rate.
     ``mixture``: empty takes all rows as they come, weighted by ``repeats``. ``upscale``: a picture that
-    would have to grow by more to fill its size is left out at that resolution (ours).
+    would have to grow by more to fill its size is left out at that resolution (ours). ``optional``: a dataset
+    without rows for this phase is trained on without it, and that is said; else it is an error.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Phase:
     mixture: tuple[Share, ...] = ()
     lr: float = 1.0
     upscale: float = 1.25
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if self.steps < 1:

@@ -17,6 +17,7 @@ def describe(config: FitConfig, dataset: Dataset, order: Order) -> list[str]:
     told = [
         f"{dataset.path}: {dataset.rows:,} samples; {order.steps:,} steps in {len(order.phases)} phases, seed {config.seed}"
     ]
+    told += [f"left out, being optional: {why}" for why in order.without]
     for number, phase in enumerate(order.phases):
         told += _phase(dataset, order, number, phase)
     return told

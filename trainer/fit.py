@@ -45,6 +45,8 @@ def fit(config: FitConfig, out: Path, data: Path) -> None:
     """Train into ``out`` from the dataset at ``data``; goes on where an earlier call stopped. Raises UserError."""
     dataset = Dataset.open(data)
     order = Order(read_index(dataset, config.phases), config.phases, config.seed)
+    for why in order.without:
+        print(f"left out, being optional: {why}")
     remember(config, dataset, out)
     if (out / "export" / "model_index.json").exists() and (out / "phases.json").exists():
         print(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from configs.errors import UserError
 from pipeline.predicate import parse
 from trainer.curriculum import Phase
 from trainer.draw import draw, mix
 from trainer.quota import Quota
-from trainer.strata import LeftOut, Stratum, stratify
+from trainer.strata import LeftOut, NothingToDraw, Stratum, stratify
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +77,12 @@ class Order:
     def __init__(self, manifest: pa.Table, phases: Sequence[Phase], seed: int) -> None:
         """Raises UserError naming the phase for a predicate that keeps nothing or cannot be read."""
         self.seed = seed
-        self.phases = tuple(_prepare(manifest, phase) for phase in phases)
+        prepared = [_prepare(manifest, phase) for phase in phases]
+        self.phases = tuple(p for p in prepared if isinstance(p, PhaseOrder))
+        self.without = tuple(str(p) for p in prepared if not isinstance(p, PhaseOrder))
+        """Why an optional phase is left out, a line each."""
+        if not self.phases:
+            raise UserError("field 'phases': the dataset has no row for any of them")
         self.starts = np.cumsum([0, *(p.phase.steps for p in self.phases)])
 
     @classmethod
@@ -140,6 +146,11 @@ def read_index(dataset: Dataset, phases: Sequence[Phase]) -> pa.Table:
     return dataset.manifest(list(names))
 
 
-def _prepare(manifest: pa.Table, phase: Phase) -> PhaseOrder:
-    strata, left_out = stratify(manifest, phase)
+def _prepare(manifest: pa.Table, phase: Phase) -> PhaseOrder | NothingToDraw:
+    try:
+        strata, left_out = stratify(manifest, phase)
+    except NothingToDraw as error:
+        if phase.optional:
+            return error
+        raise
     return PhaseOrder(phase, strata, Quota(phase, strata), left_out)

@@ -26,6 +26,10 @@ NOBODY = -1
 """Share of a row that the phase does not take."""
 
 
+class NothingToDraw(UserError):
+    """No row belongs to a phase."""
+
+
 @dataclass(frozen=True)
 class Stratum:
     """Rows of one share, task and size. ``cumulated``: running sum of repeats, scaled to end at n.
@@ -57,11 +61,12 @@ class LeftOut:
 
 
 def stratify(manifest: pa.Table, phase: Phase) -> tuple[tuple[Stratum, ...], LeftOut]:
-    """The strata of ``phase`` in a fixed order. Raises UserError for a phase or a share that no row belongs to."""
+    """The strata of ``phase`` in a fixed order. Raises NothingToDraw for a phase that no row belongs to, UserError for
+    such a share."""
     where = parse(phase.where, f"phase {phase.name}, where").evaluate(manifest)
     chosen = where.fill_null(False).to_numpy(zero_copy_only=False)
     if not chosen.any():
-        raise UserError(
+        raise NothingToDraw(
             f"phase {phase.name}: its predicate '{phase.where}' keeps none of {len(manifest):,} rows; widen it, "
             "or add such samples to the dataset"
         )
@@ -74,7 +79,7 @@ def stratify(manifest: pa.Table, phase: Phase) -> tuple[tuple[Stratum, ...], Lef
 
 def _check_shares(phase: Phase, strata: Sequence[Stratum], taken: int) -> None:
     if not taken:
-        raise UserError(
+        raise NothingToDraw(
             f"phase {phase.name}: none of its pictures reaches {min(phase.resolutions)} px without growing more than "
             f"{phase.upscale}-fold; train at less, or raise 'upscale'"
         )

@@ -120,6 +120,16 @@ def test_tasks_do_not_share_a_stratum() -> None:
     assert (batch.tasks == np.where(batch.rows < 60, "t2i", "ti2i")).all()
 
 
+def test_an_optional_phase_without_rows_is_left_out_and_told() -> None:
+    nothing = phase(where="level > 5", name="q", optional=True)
+    order = Order(manifest(), [nothing, phase()], seed=0)
+    assert order.steps == 20
+    assert [p.phase.name for p in order.phases] == ["p"]
+    assert "phase q: its predicate" in order.without[0]
+    with pytest.raises(UserError, match="no row for any of them"):
+        Order(manifest(), [nothing], seed=0)
+
+
 def test_an_unknown_row_is_not_in_the_phase() -> None:
     order = Order(manifest(level=[None] * 30 + [1] * 70), [phase()], seed=0)
     assert order.phases[0].rows == 70
