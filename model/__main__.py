@@ -40,8 +40,14 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--prompt", required=True)
     sample.add_argument("--negative", default=" ", help="negative prompt (default: one space)")
     sample.add_argument("--out", type=Path, required=True, metavar="X.png")
-    sample.add_argument("--width", type=int, default=1024)
-    sample.add_argument("--height", type=int, default=1024)
+    sample.add_argument(
+        "--image", type=Path, action="append", default=[], metavar="REF", help="a picture to edit; again for more"
+    )
+    sample.add_argument(
+        "--reference-area", type=int, default=1024 * 1024, metavar="PX", help="size at which the VAE sees references"
+    )
+    sample.add_argument("--width", type=int, help="default: 1024, or the last reference's aspect ratio")
+    sample.add_argument("--height", type=int)
     sample.add_argument("--steps", type=int, default=50)
     sample.add_argument("--cfg", type=float, default=4.0, help="guidance scale; 1 or less turns it off")
     sample.add_argument("--seed", type=int, default=0)
@@ -90,7 +96,7 @@ def _sample(args: argparse.Namespace) -> None:
     from model.latents import tokens_of
 
     try:
-        tokens_of(args.height, args.width)
+        tokens_of(args.height or 1024, args.width or 1024)
     except ValueError as error:
         raise UserError(str(error)) from None
     if args.out.suffix.lower() != ".png":

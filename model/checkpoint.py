@@ -5,6 +5,7 @@
     OUT/vae/           config.json, diffusion_pytorch_model*.safetensors    3-D form
     OUT/text_encoder/  as transformers saves it
     OUT/tokenizer/     as transformers saves it
+    OUT/processor/     edit pipelines: image processor and tokenizer, as transformers saves them
     OUT/scheduler/     scheduler_config.json
 
 ``model_index.json`` is written last: a folder without it is not finished.
@@ -16,19 +17,21 @@ import dataclasses
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from configs import UserError
+from model.config import Pipeline
 from model.files import SHARD_BYTES, load_weights, read_config, read_json, save_weights, write_config, write_json
 from model.mmdit import MMDiT, MMDiTConfig
 from model.schedule import ScheduleConfig
+from model.templates import Style
 
 TRANSFORMER_CLASS = "QwenImageTransformer2DModel"
 SCHEDULER_CLASS = "FlowMatchEulerDiscreteScheduler"
 INDEX = {
-    "_class_name": "QwenImagePipeline",
     "_diffusers_version": "0.42.1",
     "scheduler": ["diffusers", SCHEDULER_CLASS],
     "text_encoder": ["transformers", "Qwen2_5_VLForConditionalGeneration"],
@@ -37,6 +40,7 @@ INDEX = {
     "vae": ["diffusers", "AutoencoderKLQwenImage"],
 }
 PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+PROCESSOR = ["transformers", "Qwen2VLProcessor"]
 # Fields of scheduler_config.json that have one right value for this family.
 FIXED_SCHEDULE = {
     "num_train_timesteps": 1000,
@@ -56,13 +60,24 @@ def check_folder(folder: str | Path) -> Path:
     folder = Path(folder)
     if not (folder / "model_index.json").is_file():
         raise UserError(f"{folder}: has no model_index.json; a diffusers folder of Qwen-Image is needed")
-    found = read_json(folder / "model_index.json").get("_class_name")
-    if not str(found).startswith("QwenImage"):
-        raise UserError(f"{folder}: model_index.json says {found!r}; a Qwen-Image pipeline is needed")
+    _pipeline(folder)
     missing = [part for part in PARTS if not (folder / part).is_dir()]
     if missing:
         raise UserError(f"{folder}: the folder {missing[0]}/ is missing")
     return folder
+
+
+def reference_style(folder: Path) -> Style:
+    """How the folder's pipeline announces reference pictures; a text-to-image one as EditPlus does."""
+    return "single" if _pipeline(folder) == "QwenImageEditPipeline" else "multi"
+
+
+def _pipeline(folder: Path) -> str:
+    found = read_json(folder / "model_index.json").get("_class_name")
+    if found not in get_args(Pipeline):
+        known = ", ".join(get_args(Pipeline))
+        raise UserError(f"{folder}: model_index.json says {found!r}; one of {known} is needed")
+    return str(found)
 
 
 def load_transformer(folder: str | Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> MMDiT:
@@ -105,8 +120,9 @@ def save_schedule(config: ScheduleConfig, folder: str | Path) -> None:
     write_config(Path(folder) / "scheduler" / "scheduler_config.json", config, SCHEDULER_CLASS, **FIXED_SCHEDULE)
 
 
-def write_index(folder: str | Path) -> None:
-    write_json(Path(folder) / "model_index.json", INDEX)
+def write_index(folder: str | Path, pipeline: Pipeline) -> None:
+    more = {} if pipeline == "QwenImagePipeline" else {"processor": PROCESSOR}
+    write_json(Path(folder) / "model_index.json", {"_class_name": pipeline, **INDEX, **more})
 
 
 def save_like(
@@ -119,8 +135,8 @@ def save_like(
     """A pipeline folder with new transformer weights ``state`` and everything else copied from ``base``."""
     base, out = check_folder(base), Path(out)
     (out / "model_index.json").unlink(missing_ok=True)
-    for part in PARTS:
-        if part != "transformer":
+    for part in (*PARTS, "processor"):
+        if part != "transformer" and (base / part).is_dir():
             shutil.copytree(base / part, out / part, dirs_exist_ok=True)
     save_transformer(state, config, out / "transformer", shard_bytes)
     write_json(out / "model_index.json", read_json(base / "model_index.json"))

@@ -1,50 +1,74 @@
-"""Prompts to condition tensors: Qwen2.5-VL's last hidden state of the templated prompt, unpadded.
+"""Prompts, with or without reference pictures, to condition tensors: Qwen2.5-VL's last hidden state, unpadded.
 
-    prompt --template--> ids --language model--> hidden states --first 34 dropped--> (n, d)
+    prompt -------template--> ids --------+
+                                          +--> language model --> hidden states --prefix dropped--> (n, d)
+    references --vision tower--> tokens --+
 
-The 34 dropped tokens are the system message and the opening of the user turn; what is kept is the
-prompt and the template's 5 closing tokens, which have read it. The language model is causal, so
-prompts of unlike lengths share a call by padding on the right: what follows cannot change a token.
+What is kept is told in ``templates.py``. The language model is causal, so prompts of unlike lengths
+share a call by padding on the right: what follows cannot change a token. The vision tower takes any
+number of pictures end to end and pads nothing.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
 
 from configs import UserError
 from model.joint import PADDING_LIMIT
+from model.references import VISION_AREA, fitted, image_processor
+from model.templates import IMAGE_PAD, Style, templated
 from model.text_encoder import load_text_encoder
 
-# The T2I template of the released pipeline (report, figure 7).
-TEMPLATE = (
-    "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity, text, "
-    "spatial relationships of the objects and background:<|im_end|>\n"
-    "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
-)
-DROPPED = 34
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 BATCH_TOKENS = 8192  # ours: tokens of one call of the language model
 
 log = logging.getLogger(__name__)
 
 
-class Conditioner:
-    """Tokenizer and frozen language model.
+@dataclass(frozen=True)
+class _Turn:
+    """One templated prompt: ids with the vision tokens' places, what to drop, and what the vision tower reads."""
 
-    A prompt whose kept tokens exceed ``max_tokens`` is a UserError, or is cut there with a warning
-    when ``too_long`` is "cut", as the released pipeline cuts: the closing tokens go first.
+    ids: list[int]
+    dropped: int
+    pixels: Tensor | None  # (patches, C): of all its references
+    grids: Tensor | None  # (references, 3): frames, rows and columns of patches
+
+
+class Conditioner:
+    """Tokenizer, image processor and frozen Qwen2.5-VL.
+
+    A prompt whose kept tokens, vision tokens not counted, exceed ``max_tokens`` is a UserError, or is
+    cut there with a warning when ``too_long`` is "cut", as the released pipeline cuts: the closing
+    tokens go first. ``style`` says how references are announced, ``vision_area`` (px) at what size
+    the vision tower sees them (None: as released for that style), ``folder`` where the image
+    processor's settings are.
     """
 
     def __init__(
-        self, tokenizer: Any, encoder: Any, max_tokens: int = 512, too_long: Literal["error", "cut"] = "error"
+        self,
+        tokenizer: Any,
+        encoder: Any,
+        max_tokens: int = 512,
+        too_long: Literal["error", "cut"] = "error",
+        style: Style = "multi",
+        vision_area: int | None = None,
+        folder: Path | None = None,
     ) -> None:
-        self.tokenizer, self.encoder = tokenizer, encoder
+        self.tokenizer, self.encoder, self.folder = tokenizer, encoder, folder
         self.max_tokens, self.too_long = max_tokens, too_long
+        self.style: Style = style
+        self.vision_area = vision_area or VISION_AREA[style]
 
     @classmethod
     def load(
@@ -54,6 +78,8 @@ class Conditioner:
         device: torch.device | str = "cpu",
         max_tokens: int = 512,
         too_long: Literal["error", "cut"] = "error",
+        style: Style = "multi",
+        vision_area: int | None = None,
     ) -> Conditioner:
         """From a pipeline folder with ``tokenizer/`` and ``text_encoder/``; ``dtype`` None keeps the stored one."""
         from transformers import Qwen2Tokenizer
@@ -64,7 +90,7 @@ class Conditioner:
                 raise UserError(f"{folder}: has no folder {part}/; a diffusers folder of Qwen-Image is needed")
         tokenizer = Qwen2Tokenizer.from_pretrained(folder / "tokenizer")
         encoder: Any = load_text_encoder(folder / "text_encoder", dtype)
-        return cls(tokenizer, encoder.to(device), max_tokens, too_long)
+        return cls(tokenizer, encoder.to(device), max_tokens, too_long, style, vision_area, folder)
 
     @property
     def dim(self) -> int:
@@ -74,43 +100,93 @@ class Conditioner:
         self.encoder.to(device)
         return self
 
-    def tokenize(self, prompts: Sequence[str]) -> list[list[int]]:
-        """Token ids of the templated prompts, the 34 of the prefix included."""
-        if not prompts:
-            return []
-        ids = self.tokenizer([TEMPLATE.format(prompt) for prompt in prompts]).input_ids
-        return [self._fitted(prompt, line) for prompt, line in zip(prompts, ids, strict=True)]
-
     def lengths(self, prompts: Sequence[str]) -> list[int]:
-        """Number of condition tokens each prompt will have; runs the tokenizer alone."""
-        return [len(line) - DROPPED for line in self.tokenize(prompts)]
+        """Number of condition tokens each prompt will have without references; runs the tokenizer alone."""
+        return [len(turn.ids) - turn.dropped for turn in self._turns(prompts, None)]
 
     @torch.no_grad()
-    def encode(self, prompts: Sequence[str]) -> list[Tensor]:
-        """One (n_i, d) tensor per prompt, on the encoder's device, in its dtype."""
-        ids = self.tokenize(prompts)
+    def encode(self, prompts: Sequence[str], references: Sequence[Sequence[Image]] | None = None) -> list[Tensor]:
+        """One (n_i, d) tensor per prompt, on the encoder's device, in its dtype; ``references[i]`` may be empty."""
+        turns = self._turns(prompts, references)
         out: dict[int, Tensor] = {}
-        for part in _batches([len(line) for line in ids]):
-            longest = max(len(ids[i]) for i in part)
-            padded = torch.tensor([ids[i] + [self.tokenizer.pad_token_id] * (longest - len(ids[i])) for i in part])
-            hidden = self._language_model(padded.to(self.encoder.device))
-            for row, i in enumerate(part):
-                out[i] = hidden[row, DROPPED : len(ids[i])].clone()  # a view would keep the whole batch alive
-        return [out[i] for i in range(len(ids))]
+        for seeing in (False, True):
+            which = [i for i, turn in enumerate(turns) if (turn.grids is not None) == seeing]
+            for part in _batches([len(turns[i].ids) for i in which]):
+                chosen = [which[j] for j in part]
+                hidden = self._hidden([turns[i] for i in chosen])
+                for row, i in enumerate(chosen):  # a view would keep the whole batch alive
+                    out[i] = hidden[row, turns[i].dropped : len(turns[i].ids)].clone()
+        return [out[i] for i in range(len(turns))]
 
-    def _language_model(self, ids: Tensor) -> Tensor:
-        """(B, S) -> (B, S, d), after the final norm. The vocabulary head is not needed."""
-        return self.encoder.model.language_model(input_ids=ids, use_cache=False).last_hidden_state
+    def _hidden(self, turns: Sequence[_Turn]) -> Tensor:
+        """(B, S, d), after the final norm. The vocabulary head is not needed."""
+        longest = max(len(turn.ids) for turn in turns)
+        padding = self.tokenizer.pad_token_id
+        ids = torch.tensor([turn.ids + [padding] * (longest - len(turn.ids)) for turn in turns])
+        ids = ids.to(self.encoder.device)
+        pixels = [turn.pixels for turn in turns if turn.pixels is not None]
+        if not pixels:
+            return self.encoder.model.language_model(input_ids=ids, use_cache=False).last_hidden_state
+        grids = torch.cat([turn.grids for turn in turns if turn.grids is not None])
+        # Without the token types transformers 5 gives vision tokens the positions of text.
+        return self.encoder.model(
+            input_ids=ids,
+            pixel_values=torch.cat(pixels).to(ids.device),
+            image_grid_thw=grids.to(ids.device),
+            mm_token_type_ids=(ids == self._image_pad).int(),
+            use_cache=False,
+        ).last_hidden_state
 
-    def _fitted(self, prompt: str, ids: list[int]) -> list[int]:
-        kept = len(ids) - DROPPED
+    def _turns(self, prompts: Sequence[str], references: Sequence[Sequence[Image]] | None) -> list[_Turn]:
+        pictures = references if references is not None else [()] * len(prompts)
+        if len(pictures) != len(prompts):
+            raise UserError(f"references: {len(pictures)} lists for {len(prompts)} prompts; give one each")
+        if not prompts:
+            return []
+        texts = [templated(p, len(images), self.style) for p, images in zip(prompts, pictures, strict=True)]
+        lines = self.tokenizer([text for text, _ in texts]).input_ids
+        drops = [dropped for _, dropped in texts]
+        return [self._turn(*turn) for turn in zip(prompts, lines, drops, pictures, strict=True)]
+
+    def _turn(self, prompt: str, ids: list[int], dropped: int, images: Sequence[Image]) -> _Turn:
+        if not images:
+            return _Turn(self._fitted(prompt, ids, dropped), dropped, None, None)
+        self._check(prompt, ids, len(images))
+        seen = [fitted(image, self.vision_area) for image in images]
+        inputs = self.image_processor(images=seen, return_tensors="pt")
+        grids = inputs["image_grid_thw"]
+        counts = (grids.prod(1) // self.image_processor.merge_size**2).tolist()
+        places = iter(counts)
+        ids = [t for i in ids for t in ([i] * next(places) if i == self._image_pad else [i])]
+        return _Turn(self._fitted(prompt, ids, dropped + sum(counts)), dropped, inputs["pixel_values"], grids)
+
+    def _check(self, prompt: str, ids: list[int], references: int) -> None:
+        if self.style == "single" and references > 1:
+            raise UserError(f"prompt '{_start(prompt)}' has {references} references; this model's template takes one")
+        if ids.count(self._image_pad) != references:
+            raise UserError(f"prompt '{_start(prompt)}' contains {IMAGE_PAD}, which stands for a reference; remove it")
+
+    def _fitted(self, prompt: str, ids: list[int], uncounted: int) -> list[int]:
+        kept = len(ids) - uncounted
         if kept <= self.max_tokens:
             return ids
-        start = prompt[:40] + ("..." if len(prompt) > 40 else "")
         if self.too_long == "error":
-            raise UserError(f"prompt '{start}' has {kept} tokens; at most {self.max_tokens} are allowed")
-        log.warning("prompt '%s' has %d tokens and is cut after %d", start, kept, self.max_tokens)
-        return ids[: DROPPED + self.max_tokens]
+            raise UserError(f"prompt '{_start(prompt)}' has {kept} tokens; at most {self.max_tokens} are allowed")
+        log.warning("prompt '%s' has %d tokens and is cut after %d", _start(prompt), kept, self.max_tokens)
+        return ids[: uncounted + self.max_tokens]
+
+    @cached_property
+    def image_processor(self) -> Any:
+        """Made when the first reference comes: it wants torchvision."""
+        return image_processor(self.folder, self.encoder.config.vision_config)
+
+    @property
+    def _image_pad(self) -> int:
+        return self.encoder.config.image_token_id
+
+
+def _start(prompt: str) -> str:
+    return prompt[:40] + ("..." if len(prompt) > 40 else "")
 
 
 def _batches(lengths: Sequence[int]) -> Iterable[list[int]]:

@@ -144,8 +144,13 @@ class VAESource:
     shape: VAEConfig = field(default_factory=VAEConfig)
 
 
+# Which of diffusers' classes a folder is for; the edit pipelines' folders hold an image processor too.
+Pipeline = Literal["QwenImagePipeline", "QwenImageEditPipeline", "QwenImageEditPlusPipeline"]
+
+
 @dataclass(frozen=True)
 class ModelConfig:
+    pipeline: Pipeline = "QwenImagePipeline"
     transformer: MMDiTConfig = field(default_factory=MMDiTConfig)
     vae: VAESource = field(default_factory=VAESource)
     text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)

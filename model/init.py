@@ -12,6 +12,7 @@ from configs import UserError
 from model.checkpoint import save_schedule, save_transformer, write_index
 from model.config import ModelConfig
 from model.mmdit import MMDiT, MMDiTConfig
+from model.references import write_processor
 from model.text_encoder import new_text_encoder, no_progress_bars
 from model.tokenizer import write_tokenizer
 from model.vae import ImageVAE, VAEConfig
@@ -56,8 +57,10 @@ def init_folder(config: ModelConfig, out: str | Path, seed: int = 0, vae_file: s
     with no_progress_bars():
         encoder.save_pretrained(out / "text_encoder")
     write_tokenizer(out / "tokenizer")
+    if config.pipeline != "QwenImagePipeline":
+        write_processor(out / "processor", out / "tokenizer", config.text_encoder.vision)
     save_schedule(config.scheduler, out)
-    write_index(out)
+    write_index(out, config.pipeline)
 
 
 def _vae(config: ModelConfig, seed: int, vae_file: str | None) -> ImageVAE:

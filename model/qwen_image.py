@@ -1,22 +1,26 @@
 """The whole model behind one class: ``QwenImage.load(folder).sample("...")``.
 
-prompt --Conditioner--> text --MMDiT, Euler steps--> latents --ImageVAE--> picture
+prompt, references --Conditioner--> text --------+
+                                                  +--MMDiT, Euler steps--> latents --ImageVAE--> picture
+        references --ImageVAE--> latents ---------+
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from configs import UserError
-from model.checkpoint import check_folder, load_schedule, load_transformer
+from model.checkpoint import check_folder, load_schedule, load_transformer, reference_style
 from model.condition import Conditioner
-from model.latents import tokens_of, unpatchify
+from model.latents import patchify, tokens_of, unpatchify
+from model.layout import Size
 from model.mmdit import MMDiT
+from model.references import VAE_AREA, fitted, pixels
 from model.sample import Request, draw_noise, sample_tokens
 from model.schedule import QWEN_IMAGE, ScheduleConfig
 from model.vae import ImageVAE
@@ -24,6 +28,7 @@ from model.vae import ImageVAE
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+DEFAULT_SIDE = 1024  # px
 DECODE_PIXELS = 2**20  # ours: pixels decoded in one call
 
 
@@ -44,23 +49,14 @@ class QwenImage:
         schedule = load_schedule(folder)
         vae = ImageVAE.load(folder).to(device=device, dtype=dtype).eval()
         transformer = load_transformer(folder, dtype, device).eval()
-        return cls(transformer, vae, Conditioner.load(folder, dtype, device), schedule)
+        conditioner = Conditioner.load(folder, dtype, device, style=reference_style(folder))
+        return cls(transformer, vae, conditioner, schedule)
 
-    def sample(
-        self,
-        prompts: str | Sequence[str],
-        height: int | Sequence[int] = 1024,
-        width: int | Sequence[int] = 1024,
-        steps: int = 50,
-        cfg: float = 4.0,
-        negative: str = " ",
-        seed: int | Sequence[int] = 0,
-        progress: Callable[[int], None] | None = None,
-    ) -> list[Image]:
+    def sample(self, prompts: str | Sequence[str], *args: Any, **kwargs: Any) -> list[Image]:
         """One picture per prompt; arguments as in ``sample_tensor``."""
         from PIL import Image
 
-        tensors = self.sample_tensor(prompts, height, width, steps, cfg, negative, seed, progress)
+        tensors = self.sample_tensor(prompts, *args, **kwargs)
         arrays = [(t.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy() for t in tensors]
         return [Image.fromarray(array) for array in arrays]
 
@@ -68,49 +64,55 @@ class QwenImage:
     def sample_tensor(
         self,
         prompts: str | Sequence[str],
-        height: int | Sequence[int] = 1024,
-        width: int | Sequence[int] = 1024,
+        height: int | Sequence[int] | None = None,
+        width: int | Sequence[int] | None = None,
         steps: int = 50,
         cfg: float = 4.0,
         negative: str = " ",
         seed: int | Sequence[int] = 0,
         progress: Callable[[int], None] | None = None,
+        references: Sequence[Image] | Sequence[Sequence[Image]] | None = None,
+        reference_area: int = VAE_AREA,
     ) -> list[Tensor]:
         """(3, H, W) fp32 tensors in 0..1, before any rounding.
 
-        Sizes in pixels, multiples of 16, common or one per prompt. ``seed``: one per prompt, or a
-        first one from which they count up. Guidance is off for ``cfg`` <= 1.
+        Sizes in pixels, multiples of 16, common or one per prompt; None: 1024 x 1024, or for edits about
+        ``reference_area`` px in the last reference's aspect ratio. ``seed``: one per prompt, or a first
+        one from which they count up. Guidance is off for ``cfg`` <= 1. ``references``: the pictures to
+        edit, of the one prompt or a list for each; the VAE sees them at about ``reference_area`` px.
         """
+        one = isinstance(prompts, str)
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
         seeds = [seed + i for i in range(len(prompts))] if isinstance(seed, int) else list(seed)
-        sizes = self._sizes(prompts, height, width)
-        if len(seeds) != len(prompts):
-            raise UserError(f"seed: {len(seeds)} seeds for {len(prompts)} prompts; give one, or one each")
-        if steps < 1:
-            raise UserError(f"steps: {steps}; at least 1 is needed")
-        texts = self.conditioner.encode(prompts)
-        empty = self.conditioner.encode([negative])[0] if cfg > 1 else None
+        pictures: list[Any] = (
+            [references] if one and references is not None else list(references or [()] * len(prompts))
+        )
+        _check(prompts, seeds, steps, pictures)
+        seen = [[fitted(image, reference_area) for image in images] for images in pictures]
+        sizes = _sizes(seen, height, width)
+        texts = self.conditioner.encode(prompts, pictures)
+        negatives = self._negatives(negative, pictures) if cfg > 1 else [None] * len(prompts)
         channels = self.vae.config.z_dim
         requests = [
-            Request(text, empty, draw_noise(s, *size, channels), size)
-            for text, s, size in zip(texts, seeds, sizes, strict=True)
+            Request(text, empty, draw_noise(s, *size, channels), size, tuple(self._encode(image) for image in images))
+            for text, empty, s, size, images in zip(texts, negatives, seeds, sizes, seen, strict=True)
         ]
         tokens = sample_tokens(self.transformer, requests, steps, cfg, self.schedule, progress)
         return self._decode(tokens, sizes)
 
-    def _sizes(
-        self, prompts: Sequence[str], height: int | Sequence[int], width: int | Sequence[int]
-    ) -> list[tuple[int, int]]:
-        heights = [height] * len(prompts) if isinstance(height, int) else list(height)
-        widths = [width] * len(prompts) if isinstance(width, int) else list(width)
-        if not len(heights) == len(widths) == len(prompts):
-            raise UserError(f"size: {len(heights)} heights and {len(widths)} widths for {len(prompts)} prompts")
-        try:
-            return [tokens_of(h, w) for h, w in zip(heights, widths, strict=True)]
-        except ValueError as error:
-            raise UserError(str(error)) from None
+    def _negatives(self, negative: str, references: Sequence[Sequence[Image]]) -> list[Tensor]:
+        """The negative prompt's condition for each sample; without references it is the same for all."""
+        plain = self.conditioner.encode([negative])[0]
+        edits = [images for images in references if images]
+        seen = iter(self.conditioner.encode([negative] * len(edits), edits))
+        return [next(seen) if images else plain for images in references]
 
-    def _decode(self, tokens: Sequence[Tensor], sizes: Sequence[tuple[int, int]]) -> list[Tensor]:
+    def _encode(self, image: Image) -> tuple[Tensor, Size]:
+        """Tokens of a reference: the posterior's mean, normalised."""
+        latents = self.vae.encode(pixels(image))
+        return patchify(latents)[0], tokens_of(image.height, image.width)
+
+    def _decode(self, tokens: Sequence[Tensor], sizes: Sequence[Size]) -> list[Tensor]:
         """Pictures of one size are decoded together, up to DECODE_PIXELS at a time."""
         out: dict[int, Tensor] = {}
         for size in dict.fromkeys(sizes):
@@ -122,3 +124,37 @@ class QwenImage:
                 images = self.vae.decode(latents).float() / 2 + 0.5
                 out.update(zip(part, images.clamp(0, 1), strict=True))
         return [out[i] for i in range(len(tokens))]
+
+
+def _check(prompts: Sequence[str], seeds: Sequence[int], steps: int, references: Sequence[Sequence[Image]]) -> None:
+    if len(seeds) != len(prompts):
+        raise UserError(f"seed: {len(seeds)} seeds for {len(prompts)} prompts; give one, or one each")
+    if steps < 1:
+        raise UserError(f"steps: {steps}; at least 1 is needed")
+    if len(references) != len(prompts):
+        raise UserError(f"references: {len(references)} lists for {len(prompts)} prompts; give one each")
+    for i, (prompt, images) in enumerate(zip(prompts, references, strict=True)):
+        if images and not prompt.strip():
+            raise UserError(f"prompt {i} is empty; references need an instruction that says what to do with them")
+
+
+def _sizes(
+    references: Sequence[Sequence[Image]], height: int | Sequence[int] | None, width: int | Sequence[int] | None
+) -> list[Size]:
+    """(h, w) in patches for each sample; a side that is not given is that of its last (fitted) reference, or 1024."""
+    count = len(references)
+    defaults = [images[-1].size if images else (DEFAULT_SIDE, DEFAULT_SIDE) for images in references]
+    heights = _each(height, [h for _, h in defaults])
+    widths = _each(width, [w for w, _ in defaults])
+    if not len(heights) == len(widths) == count:
+        raise UserError(f"size: {len(heights)} heights and {len(widths)} widths for {count} prompts")
+    try:
+        return [tokens_of(h, w) for h, w in zip(heights, widths, strict=True)]
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _each(side: int | Sequence[int] | None, defaults: list[int]) -> list[int]:
+    if side is None:
+        return defaults
+    return [side] * len(defaults) if isinstance(side, int) else list(side)

@@ -2,8 +2,9 @@
 
     noise (sigma 1) --[ model on (prompt | negative) in one packed batch, guide, step ]--> latents (sigma 0)
 
-Every sample walks its own ladder of sigmas, because the shift depends on its size. Samples do not
-see each other, so how they are cut into batches does not change a picture.
+Every sample walks its own ladder of sigmas, because the shift depends on its size. References lie
+beside their target in the image stream and stay as they are. Samples do not see each other, so
+how they are cut into batches does not change a picture.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from model.latents import patchify
-from model.layout import Layout, make_layout
+from model.layout import Layout, Size, make_layout
 from model.mmdit import MMDiT
 from model.schedule import QWEN_IMAGE, ScheduleConfig, sigmas
 
@@ -26,17 +27,23 @@ BATCH_TOKENS = 16384  # ours: tokens (text and image, both halves of the guidanc
 
 @dataclass(frozen=True)
 class Request:
-    """One picture to make: condition (n, d), its negative or None, and the start noise as tokens (h * w, C)."""
+    """One picture to make: condition (n, d), its negative or None, start noise and references as tokens (h * w, C)."""
 
     text: Tensor
     negative: Tensor | None
     noise: Tensor
-    size: tuple[int, int]  # (h, w) in patches
+    size: Size  # (h, w) in patches
+    references: tuple[tuple[Tensor, Size], ...] = ()
+
+    @property
+    def images(self) -> list[tuple[Tensor, Size]]:
+        """The sample's part of the image stream, the target first."""
+        return [(self.noise, self.size), *self.references]
 
     @property
     def tokens(self) -> int:
-        both = 1 if self.negative is None else 2
-        return both * len(self.noise) + len(self.text) + (0 if self.negative is None else len(self.negative))
+        texts = [self.text] if self.negative is None else [self.text, self.negative]
+        return sum(map(len, texts)) + len(texts) * sum(len(image) for image, _ in self.images)
 
 
 def draw_noise(seed: int, h: int, w: int, channels: int = 16) -> Tensor:
@@ -83,28 +90,33 @@ def _sample_batch(
     weight = model.img_in.weight
     guided = requests[0].negative is not None
     texts = [r.text for r in requests] + [r.negative for r in requests if r.negative is not None]
-    sizes = [r.size for r in requests] * (2 if guided else 1)
-    layout = make_layout([len(t) for t in texts], [[size] for size in sizes], varlen=weight.is_cuda).to(weight.device)
+    images = [image for r in requests for image in r.images]
+    sizes = [[size for _, size in r.images] for r in requests] * (2 if guided else 1)
+    layout = make_layout([len(t) for t in texts], sizes, varlen=weight.is_cuda).to(weight.device)
     text = torch.cat(texts).to(weight)
+    stream = torch.cat([tokens for tokens, _ in images] * (2 if guided else 1)).to(weight)
     x = torch.cat([r.noise for r in requests]).to(weight.device, torch.float32)
     ladder_SB = torch.from_numpy(np.stack([sigmas(steps, len(r.noise), schedule) for r in requests], axis=1))
     ladder_SB = ladder_SB.to(weight.device)
     samples_M = layout.target_samples[: len(x)]
     for sigma_B, next_B in pairwise(ladder_SB):
-        velocity = _predict(model, x, text, sigma_B, layout, cfg if guided else None)
+        velocity = _predict(model, x, stream, text, sigma_B, layout, cfg if guided else None)
         x = x + (next_B - sigma_B)[samples_M, None] * velocity
         if progress:
             progress(len(x))
     return list(x.split([len(r.noise) for r in requests]))
 
 
-def _predict(model: MMDiT, x_MC: Tensor, text: Tensor, sigma_B: Tensor, layout: Layout, cfg: float | None) -> Tensor:
-    """The guided prediction of noise - data, fp32."""
-    tokens = x_MC.to(text.dtype)
+def _predict(
+    model: MMDiT, x_MC: Tensor, stream: Tensor, text: Tensor, sigma_B: Tensor, layout: Layout, cfg: float | None
+) -> Tensor:
+    """The guided prediction of noise - data for the targets ``x``, fp32; ``stream`` holds the references."""
+    both = 1 if cfg is None else 2
+    tokens = stream.index_copy(0, layout.target, x_MC.to(stream.dtype).repeat(both, 1))
+    out = model(tokens, text, sigma_B.repeat(both), layout)[layout.target].float()
     if cfg is None:
-        return model(tokens, text, sigma_B, layout).float()
-    both = model(torch.cat((tokens, tokens)), text, torch.cat((sigma_B, sigma_B)), layout).float()
-    cond, negative = both.chunk(2)
+        return out
+    cond, negative = out.chunk(2)
     return guide(cond, negative, cfg)
 
 

@@ -10,14 +10,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.console import Console
 from rich.progress import Progress
 
+from configs import UserError
 from model.checkpoint import check_folder
 from model.files import weight_files
 from model.qwen_image import QwenImage
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 LINE_EVERY = 20.0  # seconds
 
@@ -27,20 +32,35 @@ def sample_to_file(args: argparse.Namespace) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     folder = check_folder(args.checkpoint)
+    references = [_reference(path) for path in args.image]
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     model = QwenImage.load(folder, getattr(torch, args.dtype) if args.dtype else None, device)
     with _counter(args.steps) as count:
-        size = (args.height, args.width)
-        picture = model.sample(args.prompt, *size, args.steps, args.cfg, args.negative, args.seed, count)[0]
+        settings: dict[str, Any] = {"steps": args.steps, "cfg": args.cfg, "negative": args.negative, "seed": args.seed}
+        edit = {"references": references, "reference_area": args.reference_area}
+        picture = model.sample(args.prompt, args.height, args.width, progress=count, **settings, **edit)[0]
     info = PngInfo()
-    settings = {name: getattr(args, name) for name in ("prompt", "negative", "seed", "steps", "cfg")}
-    for name, value in {**settings, "model_digest": transformer_digest(folder)}.items():
+    made = {"prompt": args.prompt, **settings, "model_digest": transformer_digest(folder)}
+    if args.image:
+        made["references"] = " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in args.image)
+    for name, value in made.items():
         info.add_itxt(name, str(value))
     args.out.parent.mkdir(parents=True, exist_ok=True)
     part = args.out.with_name(f".{args.out.name}.part")
     picture.save(part, format="PNG", pnginfo=info)
     os.replace(part, args.out)
     print(f"wrote {args.out}")
+
+
+def _reference(path: Path) -> Image:
+    """The picture upright, in RGB; UserError naming the file."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as picture:
+            return ImageOps.exif_transpose(picture).convert("RGB")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise UserError(f"--image: {path} cannot be read as a picture: {error}") from None
 
 
 def transformer_digest(folder: Path) -> str:

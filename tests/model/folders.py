@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import torch
 
 import configs
-from model.checkpoint import load_transformer, save_like
-from model.config import ModelConfig
+from model.checkpoint import load_transformer, save_like, write_index
+from model.config import ModelConfig, Pipeline
 from model.init import init_folder
+from model.references import write_processor
 
 TINY = "configs/model/tiny.yaml"
 SMALLER = (
@@ -55,4 +57,14 @@ def random_folder() -> Path:
         for parameter in model.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
     save_like(fresh_folder(), folder, model.state_dict(), model.config)
+    return folder
+
+
+@cache
+def edit_folder(pipeline: Pipeline = "QwenImageEditPlusPipeline") -> Path:
+    """``random_folder`` for an edit pipeline."""
+    folder = Path(_scratch().name) / pipeline
+    shutil.copytree(random_folder(), folder)
+    write_processor(folder / "processor", folder / "tokenizer", config().text_encoder.vision)
+    write_index(folder, pipeline)
     return folder

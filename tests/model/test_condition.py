@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from configs import UserError
-from model.condition import DROPPED, TEMPLATE, Conditioner
+from model.condition import Conditioner
+from model.templates import templated
 from model.tokenizer import SPECIAL
 from tests.model.folders import random_folder
 
@@ -25,7 +26,8 @@ def conditioner() -> Conditioner:
 
 def test_the_prefix_has_34_tokens_and_the_tail_5() -> None:
     tokenizer = conditioner().tokenizer
-    assert len(tokenizer(TEMPLATE.split("{}")[0]).input_ids) == DROPPED == 34
+    text, dropped = templated("@")
+    assert len(tokenizer(text.split("@")[0]).input_ids) == dropped == 34
     assert conditioner().lengths(["", " ", "字", "12345"]) == [5, 6, 6, 10]  # digits are one token each
 
 

@@ -1,0 +1,83 @@
+"""Reference pictures of an edit, as the two encoders want them.
+
+    picture --about 384^2 or 1024^2--> vision tower of Qwen2.5-VL   what it shows
+            --about 1024^2-----------> VAE                          what it looks like
+
+Sizes and filters are those of the released edit pipelines.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from configs import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from model.templates import Style
+
+VAE_AREA = 1024 * 1024  # px
+VISION_AREA: dict[Style, int] = {"single": 1024 * 1024, "multi": 384 * 384}  # px
+MULTIPLE = 32  # px: of both sides
+MAX_ASPECT = 200  # what Qwen2.5-VL's image processor takes
+# The released processor's limits in pixels; transformers' default upper one is smaller and would shrink 1024^2.
+LIMITS = {"shortest_edge": 56 * 56, "longest_edge": 12_845_056}
+
+
+def fitted_size(width: int, height: int, area: int) -> tuple[int, int]:
+    """(width, height) of about ``area`` px with the same aspect ratio, both multiples of 32 and at least 32.
+
+    Raises UserError for a picture without area or with sides of more than 200 to 1.
+    """
+    if width < 1 or height < 1:
+        raise UserError(f"reference of {width} x {height} has no area")
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise UserError(f"reference of {width} x {height}: the sides may differ by a factor of {MAX_ASPECT} at most")
+    ratio = width / height
+    ideal = math.sqrt(area * ratio)
+    sides = (round(side / MULTIPLE) * MULTIPLE for side in (ideal, ideal / ratio))
+    w, h = (max(side, MULTIPLE) for side in sides)
+    return w, h
+
+
+def fitted(image: Image, area: int) -> Image:
+    """An RGB copy of ``fitted_size``, Lanczos. Transparency is lost: hand in what should be seen."""
+    from PIL.Image import Resampling
+
+    return image.convert("RGB").resize(fitted_size(*image.size, area), Resampling.LANCZOS)
+
+
+def pixels(image: Image) -> Tensor:
+    """(1, 3, H, W) uint8, as ``ImageVAE.encode`` takes it."""
+    return torch.from_numpy(np.array(image, dtype=np.uint8)).permute(2, 0, 1)[None]
+
+
+def image_processor(folder: Path | None, vision: Any) -> Any:
+    """Qwen2.5-VL's image processor of a pipeline folder, or the released one where the folder has none.
+
+    ``vision``: a ``VisionConfig``, ours or transformers'.
+    """
+    from transformers import Qwen2VLImageProcessor
+
+    if folder is not None and (folder / "processor").is_dir():
+        return Qwen2VLImageProcessor.from_pretrained(folder / "processor")
+    patch = {"patch_size": vision.patch_size, "temporal_patch_size": vision.temporal_patch_size}
+    return Qwen2VLImageProcessor(size=dict(LIMITS), merge_size=vision.spatial_merge_size, **patch)
+
+
+def write_processor(folder: Path, tokenizer: Path, vision: Any) -> None:
+    """``folder`` as the edit pipelines load it: image processor and tokenizer together."""
+    from transformers import Qwen2Tokenizer, Qwen2VLProcessor, Qwen2VLVideoProcessor
+
+    Qwen2VLProcessor(
+        image_processor=image_processor(None, vision),
+        tokenizer=Qwen2Tokenizer.from_pretrained(tokenizer),
+        video_processor=Qwen2VLVideoProcessor(),
+    ).save_pretrained(folder)

@@ -1,0 +1,206 @@
+"""Edits with one and several references against diffusers' two edit pipelines, on folders that we wrote.
+
+transformers 5 works out the (frame, row, column) positions of vision tokens only when it is told the
+tokens' types. diffusers 0.42.1 does not tell it, so its conditions differ from those that the weights
+were trained with. ``pipeline`` below adds the types; one test shows that nothing else differs.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus
+from PIL import Image
+
+from configs import UserError, command
+from model import QwenImage
+from model.__main__ import main
+from model.config import Pipeline
+from model.references import VISION_AREA, fitted, fitted_size
+from model.templates import IMAGE_PAD, templated
+from tests.model.folders import edit_folder, random_folder
+from tests.model.reference import difference
+
+SINGLE: Pipeline = "QwenImageEditPipeline"
+MULTI: Pipeline = "QwenImageEditPlusPipeline"
+VISION, LATENT = 96 * 96, 128 * 128  # px: what the released areas are shrunk to
+IMAGE_PAD_ID = 151655
+
+
+def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
+    blocks = np.random.default_rng(seed).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+    return Image.fromarray(blocks).resize((width, height))
+
+
+REFERENCES = [photograph(120, 80), photograph(96, 160, 1), photograph(64, 64, 2)]
+
+
+@cache
+def ours(kind: Pipeline) -> QwenImage:
+    model = QwenImage.load(edit_folder(kind))
+    model.conditioner.vision_area = VISION if kind == MULTI else LATENT
+    return model
+
+
+@cache
+def pipeline(kind: Pipeline) -> Any:
+    import diffusers
+
+    pipe = getattr(diffusers, kind).from_pretrained(edit_folder(kind))
+    pipe.set_progress_bar_config(disable=True)
+    forward = pipe.text_encoder.model.forward
+
+    def told(input_ids: Any, **kwargs: Any) -> Any:
+        return forward(input_ids=input_ids, **{**kwargs, "mm_token_type_ids": (input_ids == IMAGE_PAD_ID).int()})
+
+    pipe.text_encoder.model.forward = told
+    return pipe
+
+
+@pytest.fixture
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """diffusers' fixed areas, shrunk."""
+    monkeypatch.setattr(pipeline_qwenimage_edit_plus, "CONDITION_IMAGE_SIZE", VISION)
+    monkeypatch.setattr(pipeline_qwenimage_edit_plus, "VAE_IMAGE_SIZE", LATENT)
+    fit = pipeline_qwenimage_edit.calculate_dimensions
+    monkeypatch.setattr(pipeline_qwenimage_edit, "calculate_dimensions", lambda area, ratio: fit(LATENT, ratio))
+
+
+def theirs(kind: Pipeline, references: list[Image.Image], **size: int) -> torch.Tensor:
+    images = list(references) if kind == MULTI else references[0]
+    call = pipeline(kind)
+    return call(
+        images, "make it red", negative_prompt=" ", true_cfg_scale=4.0, num_inference_steps=3,
+        generator=torch.Generator().manual_seed(5), output_type="pt", **size,
+    ).images[0]  # fmt: skip
+
+
+@pytest.mark.usefixtures("_small")
+@pytest.mark.parametrize(("kind", "count"), [(SINGLE, 1), (MULTI, 1), (MULTI, 3)])
+def test_pictures_equal_the_diffusers_pipelines(kind: Pipeline, count: int) -> None:
+    expected = theirs(kind, REFERENCES[:count], height=64, width=96)
+    options: Any = {"steps": 3, "seed": 5, "reference_area": LATENT}
+    (picture,) = ours(kind).sample_tensor("make it red", 64, 96, references=REFERENCES[:count], **options)
+    assert expected.std() > 0.05
+    assert (picture - expected).abs().max() <= 1e-4
+    (other,) = ours(kind).sample_tensor("make it red", 64, 96, references=[photograph(160, 96, 9)], **options)
+    assert (picture - other).abs().max() > 1e-3  # the reference is seen
+
+
+@pytest.mark.parametrize(("kind", "count"), [(SINGLE, 1), (MULTI, 1), (MULTI, 3)])
+def test_conditions_equal_the_diffusers_pipelines_at_released_sizes(kind: Pipeline, count: int) -> None:
+    model = QwenImage.load(edit_folder(kind)).conditioner
+    images = [fitted(image, VISION_AREA[model.style]) for image in REFERENCES[:count]]
+    given = images if kind == MULTI else images[0]
+    expected, mask = pipeline(kind)._get_qwen_prompt_embeds("make it red", given)
+    (condition,) = model.encode(["make it red"], [REFERENCES[:count]])
+    assert len(condition) == int(mask.sum())
+    assert (condition - expected[0]).abs().max() <= 1e-5
+    inputs = pipeline(kind).processor(text=[IMAGE_PAD * count], images=given, return_tensors="pt")
+    turn = model._turns(["make it red"], [REFERENCES[:count]])[0]
+    assert torch.equal(turn.pixels, inputs["pixel_values"])
+    assert torch.equal(turn.grids, inputs["image_grid_thw"])
+
+
+def test_positions_of_vision_tokens_are_those_of_the_picture() -> None:
+    """What diffusers 0.42.1 computes without the token types is another condition."""
+    call = pipeline(SINGLE)
+    plain = call.text_encoder.model.__class__.forward
+    image = fitted(REFERENCES[0], LATENT)
+    right, _ = call._get_qwen_prompt_embeds("make it red", image)
+    inputs = call.processor(text=[templated("make it red", 1, "single")[0]], images=image, return_tensors="pt")
+    ids, pixels = inputs["input_ids"], inputs["pixel_values"]
+    with torch.no_grad():
+        wrong = plain(call.text_encoder.model, ids, pixel_values=pixels, image_grid_thw=inputs["image_grid_thw"])
+    (condition,) = ours(SINGLE).conditioner.encode(["make it red"], [[REFERENCES[0]]])
+    assert difference(wrong.last_hidden_state[0, 64:], right[0]) > 100 * difference(condition, right[0])
+
+
+def test_vision_tokens_of_the_released_sizes() -> None:
+    """FACTS: 1,369 for one picture of 1024^2, 196 for each of several; 64 tokens are dropped, 5 close."""
+    square = photograph(512, 512)
+    for kind, each, count in ((SINGLE, 1369, 1), (MULTI, 196, 3)):
+        model = QwenImage.load(edit_folder(kind)).conditioner
+        (turn,) = model._turns([""], [[square] * count])
+        assert turn.ids.count(IMAGE_PAD_ID) == each * count
+        head = templated("@", count, model.style)[0].split(IMAGE_PAD)[0].rsplit("Picture 1: ", 1)[0]
+        assert len(model.tokenizer(head.removesuffix("<|vision_start|>")).input_ids) == turn.dropped == 64
+
+
+def test_batch_mates_do_not_matter() -> None:
+    prompts, references = ["a", "make it red", "b", "remove it"], [[], REFERENCES, [], REFERENCES[:1]]
+    model = ours(MULTI)
+    together = model.conditioner.encode(prompts, references)
+    for prompt, images, expected in zip(prompts, references, together, strict=True):
+        (alone,) = model.conditioner.encode([prompt], [images])
+        assert (alone - expected).abs().max() < 1e-5
+    options: Any = {"steps": 2, "reference_area": LATENT}
+    pictures = model.sample_tensor(prompts, [64, 32, 32, 64], 64, seed=3, references=references, **options)
+    for i, expected in enumerate(pictures):
+        height = [64, 32, 32, 64][i]
+        (alone,) = model.sample_tensor([prompts[i]], height, 64, seed=3 + i, references=[references[i]], **options)
+        assert (alone - expected).abs().max() < 1e-4
+
+
+def test_the_size_is_the_last_references() -> None:
+    assert fitted_size(300, 200, 1024 * 1024) == (1248, 832)
+    assert fitted_size(1, 150, 64 * 64) == (32, 768)
+    (picture,) = ours(MULTI).sample("x", steps=1, references=REFERENCES[:2], reference_area=64 * 64)
+    assert picture.size == fitted_size(*REFERENCES[1].size, 64 * 64)
+
+
+def test_a_folder_without_a_processor_uses_the_released_one() -> None:
+    plain, edit = QwenImage.load(random_folder()).conditioner, QwenImage.load(edit_folder(MULTI)).conditioner
+    assert plain.image_processor.to_dict() == edit.image_processor.to_dict()
+
+
+@pytest.mark.parametrize("kind", ["QwenImagePipeline", SINGLE, MULTI])
+def test_an_edit_folder_loads_as_each_pipeline(kind: str) -> None:
+    import diffusers
+
+    assert type(getattr(diffusers, kind).from_pretrained(edit_folder(MULTI))).__name__ == kind
+
+
+def test_the_command_takes_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    REFERENCES[0].save(tmp_path / "a.png")
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    start = [
+        "sample",
+        str(edit_folder(MULTI)),
+        "--steps",
+        "1",
+        "--reference-area",
+        "4096",
+        "--out",
+        str(tmp_path / "x.png"),
+    ]
+    assert command(main, [*start, "--prompt", "red", "--image", str(tmp_path / "a.png")]) == 0
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == fitted_size(120, 80, 4096)
+        assert len(picture.text["references"]) == 64
+    capsys.readouterr()
+    assert command(main, [*start, "--prompt", "red", "--image", str(tmp_path / "b.jpg")]) == 2
+    assert "b.jpg cannot be read as a picture" in capsys.readouterr().err
+    assert command(main, [*start, "--prompt", " ", "--image", str(tmp_path / "a.png")]) == 2
+    assert "references need an instruction" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"references": REFERENCES}, "has 3 references; this model's template takes one"),
+        ({"references": REFERENCES[:1], "prompts": ""}, "prompt 0 is empty; references need an instruction"),
+        ({"references": REFERENCES[:1], "prompts": f"x {IMAGE_PAD}"}, "stands for a reference; remove it"),
+        ({"references": [Image.new("RGB", (0, 8))]}, "0 x 8 has no area"),
+        ({"references": [Image.new("RGB", (2001, 8))]}, "factor of 200"),
+        ({"references": [REFERENCES], "prompts": ["a", "b"]}, "1 lists for 2 prompts"),
+    ],
+)
+def test_bad_references_are_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message.replace("(", r"\(")):
+        ours(SINGLE).sample_tensor(**{"prompts": "x", "steps": 1, "reference_area": LATENT, **arguments})
