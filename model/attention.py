@@ -1,19 +1,32 @@
 """Joint attention over packed samples: every sample attends to itself alone, [text, image] together.
 
     merge   two streams -> one, in the order of the layout (``joint.py``)
-    attend  varlen kernel on CUDA, rectangles of scaled_dot_product_attention elsewhere
+    attend  by the layout's kernel
     part    the way back
+
+Kernels: torch's varlen on CUDA in half precision, FlexAttention for other CUDA tensors, rectangles of
+scaled_dot_product_attention anywhere.
 
 Shape suffixes: N text tokens, M image tokens, K tokens in joint order, H heads, D channels of a head.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.joint import Joint, Queries
+from model.joint import Joint, Kernel, Queries
+
+
+def kernel_for(device: torch.device, dtype: torch.dtype) -> Kernel:
+    """The layout's kernel for queries of ``dtype`` (under autocast: its dtype) on ``device``."""
+    if device.type != "cuda":
+        return "rectangles"
+    return "varlen" if dtype in (torch.float16, torch.bfloat16) else "flex"  # varlen is FlashAttention
 
 
 def merge(text_NHD: Tensor, image_MHD: Tensor, joint: Joint) -> Tensor:
@@ -50,8 +63,10 @@ def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: Queries, joint: Joi
 
     Returns q's shape with heads and channels flattened.
     """
-    if joint.varlen and _kernel_takes(q):
+    if joint.kernel == "varlen":
         return _varlen(q, k_KHD, v_KHD, queries, joint.every)
+    if joint.kernel == "flex":
+        return _flex(q, k_KHD, v_KHD, queries)
     if q.device.type == "cpu" and q.dtype == torch.bfloat16:
         return _in_float32(q, k_KHD, v_KHD, queries, joint)
     sizes, key_sizes = queries.rectangles, joint.every.rectangles
@@ -59,11 +74,6 @@ def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: Queries, joint: Joi
     outs = [F.scaled_dot_product_attention(*qkv_mask) for qkv_mask in rectangles]
     flat = [out.transpose(1, 2).flatten(0, 1).flatten(1) for out in outs]
     return flat[0] if len(flat) == 1 else torch.cat(flat)
-
-
-def _kernel_takes(q: Tensor) -> bool:
-    """The varlen kernel is FlashAttention: half precision on CUDA. Elsewhere its layout is one rectangle a sample."""
-    return q.device.type == "cuda" and q.dtype in (torch.float16, torch.bfloat16)
 
 
 def _cut(x_KHD: Tensor, sizes: tuple[tuple[int, int], ...]) -> list[Tensor]:
@@ -84,3 +94,16 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, queries: Queries, keys: Queries) ->
     out = varlen_attn(q, k, v, queries.cu_seqlens, keys.cu_seqlens, queries.longest, keys.longest)
     assert isinstance(out, Tensor)  # a tuple only when auxiliary outputs are asked for
     return out.flatten(1)
+
+
+def _flex(q: Tensor, k: Tensor, v: Tensor, queries: Queries) -> Tensor:
+    out = _flex_attention(q.is_cuda)(*(x.transpose(0, 1)[None] for x in (q, k, v)), block_mask=queries.block_mask)
+    return out[0].transpose(0, 1).flatten(1)
+
+
+@cache
+def _flex_attention(compiled: bool) -> Any:
+    """Uncompiled it would write out all scores, which is right for small tests on a CPU only."""
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=False) if compiled else flex_attention

@@ -1,11 +1,12 @@
 """How the text and image streams merge for attention, where every sample is one sequence [text, image].
 
 Tokens of the stream [all text | all images] are taken in ``order`` and come back by ``inverse``.
-Three orders, from the lengths:
+The order depends on the kernel that will read it:
 
-    alike    all samples have the same lengths: plain views, ``order`` is not needed
-    padded   a few rectangles of samples of like length; the slots that pad are masked    (any device)
-    varlen   sample by sample, nothing padded, limits in ``cu_seqlens``                   (CUDA kernel)
+    rectangles  a few rectangles of samples of like length, the slots that pad are masked; where all
+                samples have the same lengths, plain views do it and ``order`` is not needed    (CPU)
+    varlen      sample by sample, nothing padded, limits in ``cu_seqlens``         (CUDA, half precision)
+    flex        the same order, limits in a block mask                               (CUDA, otherwise)
 
 ``Queries`` describes one such order. There are two of them: all tokens, and the image tokens alone,
 which is all that the last block asks for.
@@ -13,7 +14,9 @@ which is all that the last block asks for.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +24,8 @@ from torch import Tensor
 
 # Ours: padding up to a quarter of a rectangle costs less on a CPU than another attention call.
 PADDING_LIMIT = 1.25
+
+Kernel = Literal["rectangles", "varlen", "flex"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,10 @@ class Queries:
     order: Tensor | None  # (K,) int64; None: samples alike, a view does it
     inverse: Tensor | None  # (N,) int64: the way back
     rectangles: tuple[tuple[int, int], ...]  # (samples, tokens of each): the K tokens cut up; one if samples are alike
-    cu_seqlens: Tensor  # (B + 1,) int32: limits of the samples in varlen order
-    longest: int
+    cu_seqlens: Tensor  # (B + 1,) int32: limits of the samples, taken one by one
+    longest: int  # tokens of a sample, at most
+    samples: Tensor | None  # flex: (K,) int32, which sample a token belongs to
+    block_mask: Any = None  # flex: which blocks of queries and keys meet
 
 
 @dataclass(frozen=True)
@@ -41,27 +48,53 @@ class Joint:
     masks: tuple[Tensor | None, ...]  # per rectangle (G, 1, 1, S) bool, True where a key is real; None: all are
     n_text: int  # tokens of the text stream
     text_run: int | None  # text tokens per sample when samples are alike
-    varlen: bool
+    kernel: Kernel
+
+    def with_block_masks(self) -> Joint:
+        """Ready for the flex kernel, on the device where the indices are; waits for nothing."""
+        masks = [_block_mask(queries, self.every) for queries in (self.every, self.image)]
+        every, image = (
+            dataclasses.replace(queries, block_mask=mask)
+            for queries, mask in zip((self.every, self.image), masks, strict=True)
+        )
+        return dataclasses.replace(self, every=every, image=image)
 
 
-def make_joint(texts: np.ndarray, images: np.ndarray, varlen: bool) -> Joint:
-    """From the (B,) lengths of texts and images."""
+def make_joint(texts: np.ndarray, images: np.ndarray, kernel: Kernel, longest: int | None = None) -> Joint:
+    """From the (B,) lengths of texts and images; ``longest`` stands in for the greatest sum of both."""
     n_text = int(texts.sum())
     sequences = _sequences(texts, images)
     alone = [sequence[n:] - n_text for sequence, n in zip(sequences, texts, strict=True)]
-    alike = bool((texts == texts[0]).all() and (images == images[0]).all())
-    groups = [[i] for i in range(len(texts))] if varlen else _like_lengths(texts + images)
-    if alike and not varlen:
+    alike = kernel == "rectangles" and bool((texts == texts[0]).all() and (images == images[0]).all())
+    if alike:
         groups = [list(range(len(texts)))]
+    elif kernel == "rectangles":
+        groups = _like_lengths(texts + images)
+    else:
+        groups = [[i] for i in range(len(texts))]
+    groups = [group for group in groups if any(len(sequences[i]) for i in group)]
     real = [_real([len(sequences[i]) for i in group]) for group in groups]
     return Joint(
-        every=_queries(sequences, groups, by_view=alike and not varlen),
-        image=_queries(alone, groups, by_view=alike and not varlen),
+        every=_queries(sequences, groups, alike, kernel == "flex", longest),
+        image=_queries(alone, groups, alike, kernel == "flex", longest),
         masks=tuple(None if r.all() else torch.from_numpy(r[:, None, None, :]) for r in real),
         n_text=n_text,
-        text_run=int(texts[0]) if alike and not varlen else None,
-        varlen=varlen,
+        text_run=int(texts[0]) if alike else None,
+        kernel=kernel,
     )
+
+
+def _block_mask(queries: Queries, keys: Queries) -> Any:
+    from torch.nn.attention.flex_attention import create_block_mask
+
+    asking, asked = queries.samples, keys.samples
+    assert asking is not None
+    assert asked is not None
+
+    def same_sample(_batch: Tensor, _head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        return asking[query] == asked[key]
+
+    return create_block_mask(same_sample, None, None, len(asking), len(asked), device=str(asking.device))
 
 
 def _sequences(texts: np.ndarray, images: np.ndarray) -> list[np.ndarray]:
@@ -73,7 +106,9 @@ def _sequences(texts: np.ndarray, images: np.ndarray) -> list[np.ndarray]:
     ]
 
 
-def _queries(sequences: list[np.ndarray], groups: list[list[int]], by_view: bool) -> Queries:
+def _queries(
+    sequences: list[np.ndarray], groups: list[list[int]], by_view: bool, flex: bool, longest: int | None
+) -> Queries:
     """The groups' rectangles one after the other; padding takes token 0, whose result nobody reads."""
     lengths = np.array([len(s) for s in sequences])
     rectangles = [_rectangle([sequences[i] for i in group]) for group in groups]
@@ -86,7 +121,8 @@ def _queries(sequences: list[np.ndarray], groups: list[list[int]], by_view: bool
         inverse=None if by_view else torch.from_numpy(inverse),
         rectangles=tuple((r.shape[0], r.shape[1]) for r in rectangles),
         cu_seqlens=torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)),
-        longest=int(lengths.max()),
+        longest=longest or int(lengths.max()),
+        samples=torch.from_numpy(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)) if flex else None,
     )
 
 

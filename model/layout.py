@@ -11,6 +11,9 @@ training step never waits for the device to learn a shape:
     rows         which line of a per-sample table (time modulation) a token reads
     positions    MSRoPE coordinates (frame, height, width), worked out per sample
     joint        how the streams merge for attention, [text, image] sample by sample (``joint.py``)
+
+With a ``Padding`` the shapes are the same from batch to batch: both streams end in one dummy sample,
+which nobody reads, and the tables have room for a fixed number of samples.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.joint import Joint, make_joint
+from model.joint import Joint, Kernel, make_joint
 
 Size = tuple[int, int]  # (h, w) in patches of 16 x 16 pixels
 
@@ -39,60 +42,85 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Padding:
+    """What batches have in common, so that a compiled block and the attention kernel see few shapes.
+
+    ``samples``: tables have a row for each of so many, and one for the dummy. ``longest``: tokens of
+    a sample, [text, images], at most. ``multiple``: each stream is filled up to a multiple of it.
+    """
+
+    samples: int
+    longest: int
+    multiple: int = 256
+
+
+@dataclass(frozen=True)
 class Layout:
     """A packed batch of ``len(text_lengths)`` samples. All tensors live on one device; see the module docstring."""
 
     text_lengths: tuple[int, ...]
     images: tuple[tuple[Size, ...], ...]
+    n_text: int  # tokens of the text stream, the dummy's included
+    n_image: int
     text_rows: Rows  # row = sample
     image_rows: Rows  # row = sample
     image_rows_zero_cond: Rows  # row = sample for target tokens, row B (time 0) for references
     target: Tensor  # (N_target,) int64: the target tokens within the image stream
     target_samples: Tensor  # (N_target,) int64: their samples
-    target_lengths: tuple[int, ...]
+    target_tokens: Tensor  # (N_target,) float32: how many tokens the target has
     text_positions: Tensor  # (N_txt, 3) float32: MSRoPE coordinates (frame, height, width)
     image_positions: Tensor  # (N_img, 3) float32
     joint: Joint
 
-    @property
-    def n_text(self) -> int:
-        return sum(self.text_lengths)
-
-    @property
-    def n_image(self) -> int:
-        return sum(h * w for sizes in self.images for h, w in sizes)
-
     def to(self, device: torch.device | str) -> Layout:
         """The same layout on ``device``; copies from pinned memory do not wait."""
-        return _map(self, lambda t: t.to(device, non_blocking=True))
+        moved = _map(self, lambda t: t.to(device, non_blocking=True))
+        return (
+            dataclasses.replace(moved, joint=moved.joint.with_block_masks()) if self.joint.kernel == "flex" else moved
+        )
 
 
-def make_layout(text_lengths: Sequence[int], images: Sequence[Sequence[Size]], varlen: bool = False) -> Layout:
+def make_layout(
+    text_lengths: Sequence[int],
+    images: Sequence[Sequence[Size]],
+    kernel: Kernel = "rectangles",
+    padding: Padding | None = None,
+) -> Layout:
     """Lay out a batch.
 
     ``text_lengths[i]`` tokens of text and the images ``images[i]`` as (h, w) in patches (pixels / 16):
-    the target first, then the references. ``varlen``: for the CUDA kernel, else for any device.
-    Raises ValueError naming the sample for an empty text or image.
+    the target first, then the references. ``kernel``: ``attention.kernel_for`` knows which one a device has.
+    Raises ValueError naming the sample for an empty text or image, or for one beyond ``padding``.
     """
-    _check(text_lengths, images)
+    _check(text_lengths, images, padding)
     texts = np.asarray(text_lengths, dtype=np.int64)
     sizes = [[(int(h), int(w)) for h, w in sample] for sample in images]
     image_lengths = np.array([sum(h * w for h, w in sample) for sample in sizes], dtype=np.int64)
-    samples = np.arange(len(texts))
-    image_samples = np.repeat(samples, image_lengths)
-    in_target = np.concatenate([np.arange(n) < s[0][0] * s[0][1] for n, s in zip(image_lengths, sizes, strict=True)])
+    target_lengths = np.array([sample[0][0] * sample[0][1] for sample in sizes])
+    text_positions, positions = _text_positions(texts, sizes), _image_positions(sizes)
+    in_target = np.concatenate([np.arange(n) < t for n, t in zip(image_lengths, target_lengths, strict=True)])
+    target_samples = np.repeat(np.arange(len(texts)), target_lengths)
+    if padding:  # from here on there are ``padding.samples`` samples, most of them perhaps empty, and the dummy
+        texts, image_lengths = (_filled(lengths, padding) for lengths in (texts, image_lengths))
+        text_positions, positions = _extended(text_positions, texts.sum()), _extended(positions, image_lengths.sum())
+    count, target = len(texts), np.flatnonzero(in_target)
+    image_samples = np.repeat(np.arange(count), image_lengths)
+    referenced = np.ones(len(image_samples), bool)
+    referenced[target] = False
     return Layout(
-        text_lengths=tuple(texts.tolist()),
+        text_lengths=tuple(int(n) for n in text_lengths),
         images=tuple(tuple(sample) for sample in sizes),
-        text_rows=_rows(np.repeat(samples, texts), texts, len(texts)),
-        image_rows=_rows(image_samples, image_lengths, len(texts)),
-        image_rows_zero_cond=_rows(np.where(in_target, image_samples, len(texts)), None, len(texts) + 1),
-        target=torch.from_numpy(np.flatnonzero(in_target)),
-        target_samples=torch.from_numpy(image_samples[in_target]),
-        target_lengths=tuple(s[0][0] * s[0][1] for s in sizes),
-        text_positions=torch.from_numpy(_text_positions(texts, sizes)),
-        image_positions=torch.from_numpy(_image_positions(sizes)),
-        joint=make_joint(texts, image_lengths, varlen),
+        n_text=int(texts.sum()),
+        n_image=len(image_samples),
+        text_rows=_rows(np.repeat(np.arange(count), texts), texts),
+        image_rows=_rows(image_samples, image_lengths),
+        image_rows_zero_cond=Rows(torch.from_numpy(np.where(referenced, count, image_samples)), count + 1, None),
+        target=torch.from_numpy(target),
+        target_samples=torch.from_numpy(target_samples),
+        target_tokens=torch.from_numpy(target_lengths[target_samples].astype(np.float32)),
+        text_positions=torch.from_numpy(text_positions),
+        image_positions=torch.from_numpy(positions),
+        joint=make_joint(texts, image_lengths, kernel, max(padding.longest, 2 * padding.multiple) if padding else None),
     )
 
 
@@ -108,7 +136,7 @@ def text_start(sizes: Sequence[Size]) -> int:
     return max(max(h // 2, w // 2) for h, w in sizes)
 
 
-def _check(text_lengths: Sequence[int], images: Sequence[Sequence[Size]]) -> None:
+def _check(text_lengths: Sequence[int], images: Sequence[Sequence[Size]], padding: Padding | None) -> None:
     if len(text_lengths) != len(images) or not text_lengths:
         raise ValueError(
             f"layout: {len(text_lengths)} texts for {len(images)} samples' images; give one or more, as many"
@@ -121,6 +149,25 @@ def _check(text_lengths: Sequence[int], images: Sequence[Sequence[Size]]) -> Non
                 f"layout: sample {i} has images {list(sizes)}; every (h, w) must be at least (1, 1) patches"
             )
 
+    if padding and len(text_lengths) > padding.samples:
+        raise ValueError(f"layout: {len(text_lengths)} samples; padding.samples allows {padding.samples}")
+    for i, (n, sizes) in enumerate(zip(text_lengths, images, strict=True)):
+        tokens = n + sum(h * w for h, w in sizes)
+        if padding and tokens > padding.longest:
+            raise ValueError(f"layout: sample {i} has {tokens} tokens; padding.longest allows {padding.longest}")
+
+
+def _filled(lengths: np.ndarray, padding: Padding) -> np.ndarray:
+    """(padding.samples + 1,) lengths: the samples', zeros, and the dummy's, which fills up to the multiple."""
+    out = np.zeros(padding.samples + 1, np.int64)
+    out[: len(lengths)] = lengths
+    out[-1] = -lengths.sum() % padding.multiple
+    return out
+
+
+def _extended(positions: np.ndarray, count: int) -> np.ndarray:
+    return np.pad(positions, ((0, count - len(positions)), (0, 0)))
+
 
 def _text_positions(texts: np.ndarray, sizes: list[list[Size]]) -> np.ndarray:
     starts = np.repeat([text_start(sample) for sample in sizes], texts)
@@ -132,9 +179,9 @@ def _image_positions(sizes: list[list[Size]]) -> np.ndarray:
     return np.concatenate([image_positions(frame, h, w) for s in sizes for frame, (h, w) in enumerate(s)])
 
 
-def _rows(ids: np.ndarray, lengths: np.ndarray | None, count: int) -> Rows:
-    same = lengths is not None and bool((lengths == lengths[0]).all())
-    return Rows(torch.from_numpy(ids), count, int(lengths[0]) if lengths is not None and same else None)
+def _rows(ids: np.ndarray, lengths: np.ndarray) -> Rows:
+    alike = bool((lengths == lengths[0]).all())
+    return Rows(torch.from_numpy(ids), len(lengths), int(lengths[0]) if alike else None)
 
 
 def _map(value: Any, move: Callable[[Tensor], Tensor]) -> Any:

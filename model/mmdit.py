@@ -50,7 +50,11 @@ class MMDiT(nn.Module):
         """(M, in_channels) packed image tokens, (N, joint_attention_dim) packed text, (B,) sigma in [0, 1].
 
         Returns (M, patch_size^2 * out_channels). Only the target's tokens (``layout.target``) mean something.
+        The layout's dummy, where it has one, is added here and cut off again.
         """
+        tokens = len(image_MC)
+        image_MC, text_NC = _filled(image_MC, layout.n_image), _filled(text_NC, layout.n_text)
+        sigma_B = _filled(sigma_B, layout.image_rows.count)
         image_rows = layout.image_rows_zero_cond if self.config.zero_cond_t else layout.image_rows
         x_image = by_row(self.img_in(image_MC), image_rows)
         x_text = by_row(self.txt_in(self.txt_norm(text_NC)), layout.text_rows)
@@ -63,7 +67,7 @@ class MMDiT(nn.Module):
         for block in self.transformer_blocks:
             x_image, x_text = block(x_image, x_text, time_RD, time_BD, ropes, layout, image_rows)
         x_image = _flat(x_image, image_rows)
-        return _flat(self.proj_out(self.norm_out(x_image, time_BD, layout.image_rows)), layout.image_rows)
+        return _flat(self.proj_out(self.norm_out(x_image, time_BD, layout.image_rows)), layout.image_rows)[:tokens]
 
 
 class Block(nn.Module):
@@ -209,3 +213,8 @@ class OutputNorm(nn.Module):
 def _flat(x: Tensor, rows: Rows) -> Tensor:
     """(T, D) -> (tokens, D)."""
     return x if rows.run is None else x.flatten(0, 1)
+
+
+def _filled(x: Tensor, count: int) -> Tensor:
+    """Zeros after the rows of ``x`` up to ``count`` of them."""
+    return x if len(x) == count else torch.cat((x, x.new_zeros(count - len(x), *x.shape[1:])))

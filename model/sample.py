@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.attention import kernel_for
 from model.latents import patchify
 from model.layout import Layout, Size, make_layout
 from model.mmdit import MMDiT
@@ -92,7 +93,7 @@ def _sample_batch(
     texts = [r.text for r in requests] + [r.negative for r in requests if r.negative is not None]
     images = [image for r in requests for image in r.images]
     sizes = [[size for _, size in r.images] for r in requests] * (2 if guided else 1)
-    layout = make_layout([len(t) for t in texts], sizes, varlen=weight.is_cuda).to(weight.device)
+    layout = make_layout([len(t) for t in texts], sizes, kernel_for(weight.device, weight.dtype)).to(weight.device)
     text = torch.cat(texts).to(weight)
     stream = torch.cat([tokens for tokens, _ in images] * (2 if guided else 1)).to(weight)
     x = torch.cat([r.noise for r in requests]).to(weight.device, torch.float32)

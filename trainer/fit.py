@@ -97,7 +97,7 @@ class Trainer:
         dtype = torch.bfloat16 if config.precision == "bf16" else None
         loss = torch.zeros((), device=self.device)
         for slots in self._cut(prepared):
-            micro = micro_batch(prepared, slots, config.seed, config.objective, self.schedule, self.device)
+            micro = micro_batch(prepared, slots, config.seed, config.objective, self.schedule, self.device, dtype)
             part = loss_of(self.model, micro, dtype)
             part.backward()
             loss += part.detach()

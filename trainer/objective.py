@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.attention import kernel_for
 from model.layout import Layout, make_layout
 from model.mmdit import MMDiT
 from model.schedule import ScheduleConfig, mu, shift
@@ -44,6 +45,7 @@ def micro_batch(
     config: ObjectiveConfig,
     schedule: ScheduleConfig,
     device: torch.device,
+    dtype: torch.dtype | None = None,
 ) -> MicroBatch:
     """Noise and pack the samples at ``slots`` of the global batch; none of them makes a dummy of the first."""
     size = len(prepared.latents)
@@ -54,7 +56,9 @@ def micro_batch(
     clean = torch.cat([prepared.latents[i] for i in chosen])
     noise = torch.cat([chance.noise(i, tuple(prepared.latents[i].shape)) for i in chosen])
     layout = make_layout(
-        [len(prepared.texts[i]) for i in chosen], [[prepared.sizes[i]] for i in chosen], varlen=device.type == "cuda"
+        [len(prepared.texts[i]) for i in chosen],
+        [[prepared.sizes[i]] for i in chosen],
+        kernel_for(device, dtype or torch.float32),
     )
     at = sigma[layout.target_samples][:, None]
     return MicroBatch(
@@ -80,5 +84,4 @@ def loss_of(model: MMDiT, micro: MicroBatch, dtype: torch.dtype | None) -> Tenso
         predicted = model(micro.noised, micro.text, micro.sigma, micro.layout)
     layout = micro.layout
     error = (predicted.float()[layout.target] - micro.target[layout.target]).square().mean(dim=1)
-    per_token = torch.tensor(layout.target_lengths, dtype=torch.float32, device=error.device)[layout.target_samples]
-    return (error / per_token).sum() * micro.weight
+    return (error / layout.target_tokens).sum() * micro.weight

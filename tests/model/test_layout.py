@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -11,19 +12,21 @@ from hypothesis import strategies as st
 
 from model.attention import merge, part, reorder, restore
 from model.joint import PADDING_LIMIT
-from model.layout import make_layout
+from model.layout import Padding, make_layout
 
 sizes = st.tuples(st.integers(1, 6), st.integers(1, 6))
 samples = st.lists(st.tuples(st.integers(1, 12), st.lists(sizes, min_size=1, max_size=3)), min_size=1, max_size=8)
 
 
 @settings(max_examples=60, deadline=None)
-@given(samples, st.booleans(), st.booleans())
-def test_streams_merge_and_part_without_loss(drawn: Any, varlen: bool, alike: bool) -> None:
+@given(samples, st.sampled_from(["rectangles", "varlen", "flex"]), st.booleans(), st.sampled_from([None, 8]))
+def test_streams_merge_and_part_without_loss(drawn: Any, kernel: Any, alike: bool, multiple: int | None) -> None:
     drawn = [drawn[0]] * len(drawn) if alike else drawn
     texts, images = [n for n, _ in drawn], [sample for _, sample in drawn]
-    layout = make_layout(texts, images, varlen)
-    assert (layout.n_text, layout.n_image) == (sum(texts), sum(h * w for s in images for h, w in s))
+    padding = Padding(len(texts) + 2, 200, multiple) if multiple else None
+    layout = make_layout(texts, images, kernel, padding)
+    real = (sum(texts), sum(h * w for s in images for h, w in s))
+    assert (layout.n_text, layout.n_image) == tuple(math.ceil(n / (multiple or 1)) * (multiple or 1) for n in real)
     text = torch.arange(layout.n_text)[:, None, None].float()
     image = 1000.0 + torch.arange(layout.n_image)[:, None, None]
     joint = merge(text, image, layout.joint)
@@ -49,11 +52,26 @@ def test_padding_is_limited_and_masked(drawn: Any) -> None:
 
 
 def test_cumulative_lengths_are_text_and_image_of_each_sample() -> None:
-    joint = make_layout([2, 5], [[(2, 2)], [(1, 3), (1, 1)]], varlen=True).joint
+    texts, images = [2, 5], [[(2, 2)], [(1, 3), (1, 1)]]
+    joint = make_layout(texts, images, "varlen").joint
     assert joint.every.cu_seqlens.tolist() == [0, 6, 15]
     assert joint.image.cu_seqlens.tolist() == [0, 4, 8]
     assert joint.every.cu_seqlens.dtype == torch.int32
     assert (joint.every.longest, joint.image.longest) == (9, 4)
+
+
+def test_padding_makes_shapes_that_do_not_depend_on_the_samples() -> None:
+    padding = Padding(samples=4, longest=50, multiple=16)
+    joint = make_layout([2, 5], [[(2, 2)], [(1, 3), (1, 1)]], "varlen", padding).joint
+    other = make_layout([1, 1, 2], [[(2, 3)], [(1, 3), (1, 1)], [(2, 3)]], "varlen", padding).joint
+    assert joint.every.cu_seqlens.tolist() == [0, 6, 15, 15, 15, 32]
+    assert joint.image.cu_seqlens.tolist() == [0, 4, 8, 8, 8, 16]
+    for a, b in ((joint.every, other.every), (joint.image, other.image)):
+        assert a.longest == b.longest == 50
+        assert a.order is not None
+        assert b.order is not None
+        assert a.order.shape == b.order.shape
+        assert a.cu_seqlens.shape == b.cu_seqlens.shape
 
 
 @pytest.mark.parametrize(
@@ -69,3 +87,15 @@ def test_cumulative_lengths_are_text_and_image_of_each_sample() -> None:
 def test_empty_parts_are_named(texts: list[int], images: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_layout(texts, images)
+
+
+@pytest.mark.parametrize(
+    ("padding", "message"),
+    [
+        (Padding(samples=1, longest=99), "2 samples; padding.samples allows 1"),
+        (Padding(samples=2, longest=9), "sample 1 has 10 tokens; padding.longest allows 9"),
+    ],
+)
+def test_what_padding_has_no_room_for_is_named(padding: Padding, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_layout([1, 4], [[(2, 2)], [(2, 2), (1, 2)]], padding=padding)
