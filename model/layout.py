@@ -112,8 +112,8 @@ def make_layout(
         images=tuple(tuple(sample) for sample in sizes),
         n_text=int(texts.sum()),
         n_image=len(image_samples),
-        text_rows=_rows(np.repeat(np.arange(count), texts), texts),
-        image_rows=_rows(image_samples, image_lengths),
+        text_rows=_rows(np.repeat(np.arange(count), texts), texts, fixed=padding is not None),
+        image_rows=_rows(image_samples, image_lengths, fixed=padding is not None),
         image_rows_zero_cond=Rows(torch.from_numpy(np.where(referenced, count, image_samples)), count + 1, None),
         target=torch.from_numpy(target),
         target_samples=torch.from_numpy(target_samples),
@@ -179,8 +179,8 @@ def _image_positions(sizes: list[list[Size]]) -> np.ndarray:
     return np.concatenate([image_positions(frame, h, w) for s in sizes for frame, (h, w) in enumerate(s)])
 
 
-def _rows(ids: np.ndarray, lengths: np.ndarray) -> Rows:
-    alike = bool((lengths == lengths[0]).all())
+def _rows(ids: np.ndarray, lengths: np.ndarray, fixed: bool) -> Rows:
+    alike = not fixed and bool((lengths == lengths[0]).all())  # ``run`` would be another graph to compile
     return Rows(torch.from_numpy(ids), len(lengths), int(lengths[0]) if alike else None)
 
 
