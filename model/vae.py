@@ -3,7 +3,8 @@
     image (B, 3, H, W) in [-1, 1] --encode--> normalised latents (B, 16, H/8, W/8) --decode--> image
 
 Normalisation, (z - mean) / std with the constants of the config, happens here and nowhere else.
-Weights come from and go to the 3-D form in ``vae_weights.py``.
+Weights come from and go to the 3-D form in ``vae_weights.py``. Pictures larger than ``TILE`` px on a side
+run in windows, with the result of the whole.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from model.config import VAEConfig
-from model.vae_layers import Decoder, Encoder
+from model.vae_layers import Decoder, Encoder, ResidualBlock
+
+TILE = 1024  # ours: px; at the released width a window's decoding takes about 2 GB in fp32
 
 
 class ImageVAE(nn.Module):
@@ -23,6 +26,7 @@ class ImageVAE(nn.Module):
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.config = config
+        self.tile: int | None = TILE
         shape = (config.base_dim, config.dim_mult, config.num_res_blocks, config.dropout, config.input_channels)
         c, mult, blocks, dropout, channels = shape
         self.encoder = Encoder(c, 2 * config.z_dim, mult, blocks, dropout, channels)
@@ -40,7 +44,7 @@ class ImageVAE(nn.Module):
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance (clamped to -30..20) of the *unnormalised* latents, each (B, z, H/8, W/8)."""
-        moments = self.quant_conv(self.encoder(self._pixels(images)))
+        moments = self.quant_conv(self.encoder(self._pixels(images), self.tile))
         mean, logvar = moments.chunk(2, dim=1)
         return mean, logvar.clamp(-30.0, 20.0)
 
@@ -62,7 +66,13 @@ class ImageVAE(nn.Module):
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """Unnormalised latents -> unclamped images."""
-        return self.decoder(self.post_quant_conv(z.contiguous(memory_format=torch.channels_last)))
+        return self.decoder(self.post_quant_conv(z.contiguous(memory_format=torch.channels_last)), self.tile)
+
+    def checkpoint_gradients(self, on: bool = True) -> None:
+        """Training keeps the inputs of residual blocks only and computes their inside twice."""
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                module.checkpointing = on
 
     def normalise(self, z: Tensor) -> Tensor:
         mean, std = self._statistics(z)
@@ -73,10 +83,11 @@ class ImageVAE(nn.Module):
         return latents * std + mean
 
     def _pixels(self, images: Tensor) -> Tensor:
-        if images.shape[-1] % 8 or images.shape[-2] % 8:
-            raise ValueError(
-                f"images of {images.shape[-1]} x {images.shape[-2]}: width and height must be multiples of 8"
-            )
+        width, height = images.shape[-1], images.shape[-2]
+        if width < 8 or height < 8 or width % 8 or height % 8:
+            raise ValueError(f"images of {width} x {height}: width and height must be positive multiples of 8")
+        if images.ndim != 4 or images.shape[1] != self.config.input_channels:
+            raise ValueError(f"images of shape {list(images.shape)}: (B, {self.config.input_channels}, H, W) is needed")
         weight = self.quant_conv.weight
         if images.dtype == torch.uint8:
             images = images.to(weight.device).float() / 127.5 - 1.0

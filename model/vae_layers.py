@@ -4,15 +4,22 @@ With one frame every causal 3-D convolution sees zeros in the past, so only its 
 matters and it is a 2-D convolution. The temporal convolutions (``time_conv``) never run on a first
 frame and do not exist here. Module names follow diffusers, so that state dicts map one to one.
 All tensors are (B, C, h, w).
+
+Encoder and decoder are cut where attention over all positions begins or ends: the part on its other
+side is convolutions alone, holds nearly all the memory, and can run in windows (``tiles.py``).
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from model.tiles import tiled
 
 
 class ChannelNorm(nn.Module):
@@ -35,8 +42,15 @@ class ResidualBlock(nn.Module):
         self.norm2, self.conv2 = ChannelNorm(c_out), nn.Conv2d(c_out, c_out, 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.conv_shortcut = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
+        self.checkpointing = False  # recompute the inside in the backward pass
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            out: Tensor = checkpoint(self._forward, x, use_reentrant=False)
+            return out
+        return self._forward(x)
+
+    def _forward(self, x: Tensor) -> Tensor:
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(self.dropout(F.silu(self.norm2(h))))
         return h + self.conv_shortcut(x)
@@ -117,12 +131,22 @@ class Encoder(nn.Module):
         self.mid_block = MidBlock(dims[-1], dropout)
         self.norm_out = ChannelNorm(dims[-1])
         self.conv_out = nn.Conv2d(dims[-1], z, 3, padding=1)
+        self.cut = len(self.down_blocks) - blocks  # after the last reduction
+        self.halo = encoder_halo(blocks)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv_in(x)
-        for layer in self.down_blocks:
+    def forward(self, x: Tensor, tile: int | None = None) -> Tensor:
+        """(B, 3, H, W) -> (B, z, H/8, W/8); ``tile``: pixels of a window's side, None for no windows."""
+        x = tiled(self._local, x, 1, 8, tile // 8, self.halo) if tile else self._local(x)
+        for layer in self.down_blocks[self.cut :]:
             x = layer(x)
         return self.conv_out(F.silu(self.norm_out(self.mid_block(x))))
+
+    def _local(self, x: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, C, H/8, W/8)."""
+        x = self.conv_in(x)
+        for layer in self.down_blocks[: self.cut]:
+            x = layer(x)
+        return x
 
 
 class Decoder(nn.Module):
@@ -139,9 +163,32 @@ class Decoder(nn.Module):
             self.up_blocks.append(UpBlock(halved, c_out, blocks + 1, dropout, last=level == len(mult) - 1))
         self.norm_out = ChannelNorm(dims[-1])
         self.conv_out = nn.Conv2d(dims[-1], output_channels, 3, padding=1)
+        self.halo = decoder_halo(blocks)
 
-    def forward(self, z: Tensor) -> Tensor:
-        x = self.mid_block(self.conv_in(z))
-        for block in self.up_blocks:
+    def forward(self, z: Tensor, tile: int | None = None) -> Tensor:
+        """(B, z, h, w) -> (B, 3, 8 h, 8 w); ``tile``: pixels of a window's side, None for no windows."""
+        x = self.up_blocks[0](self.mid_block(self.conv_in(z)))
+        return tiled(self._local, x, 4, 1, tile // 4, self.halo) if tile else self._local(x)
+
+    def _local(self, x: Tensor) -> Tensor:
+        """(B, C, 2 h, 2 w) -> (B, 3, 8 h, 8 w)."""
+        for block in self.up_blocks[1:]:
             x = block(x)
         return self.conv_out(F.silu(self.norm_out(x)))
+
+
+def encoder_halo(blocks: int) -> int:
+    """How far a latent sees through ``Encoder._local``, in steps of 8 px. Counted from the latent to the picture."""
+    reach = 0
+    for _ in range(3):
+        reach = 2 * reach + 1 + 2 * blocks  # a reduction reads 1 px beyond its own two; then two convolutions a block
+    return math.ceil((reach + 1) / 8)  # and the first convolution
+
+
+def decoder_halo(blocks: int) -> int:
+    """How far a pixel sees through ``Decoder._local``, in steps of 4 px. Counted from the pixel inwards."""
+    reach = 1  # the last convolution
+    for _ in range(2):
+        reach += 2 * (blocks + 1) + 1  # two convolutions a block, and the one after the enlargement
+        reach = math.ceil(reach / 2)
+    return reach + 2 * (blocks + 1)
