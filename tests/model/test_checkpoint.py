@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from model import QwenImage
 from model.checkpoint import load_schedule, load_transformer, save_like, save_transformer
 from model.export import export
 from model.files import iterate_tensors, save_weights
+from model.mmdit import MMDiT, MMDiTConfig
 from tests.model.folders import config, fresh_folder, random_folder
 
 
@@ -149,3 +152,29 @@ def test_saving_like_a_base_copies_the_other_parts(tmp_path: Path) -> None:
     files = {p.relative_to(random_folder()) for p in random_folder().rglob("*") if p.is_file()}
     assert files == {p.relative_to(tmp_path / "out") for p in (tmp_path / "out").rglob("*") if p.is_file()}
     assert all((random_folder() / f).read_bytes() == (tmp_path / "out" / f).read_bytes() for f in files)
+
+
+LOAD = """
+import sys
+from pathlib import Path
+from model.checkpoint import load_transformer
+
+def peak():
+    return next(int(l.split()[1]) for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM"))
+
+load_transformer(sys.argv[1])  # what the first call imports and allocates
+before = peak()
+model = load_transformer(sys.argv[2])
+print((peak() - before) * 1024, sum(p.nbytes for p in model.parameters()))
+"""
+
+
+def test_loading_makes_no_second_copy(tmp_path: Path) -> None:
+    large = MMDiTConfig(num_layers=6, num_attention_heads=4, joint_attention_dim=64)
+    model = MMDiT(large)
+    save_transformer(model.state_dict(), large, tmp_path, shard_bytes=100 * 2**20)
+    arguments = [sys.executable, "-c", LOAD, str(random_folder()), str(tmp_path)]
+    out = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split()
+    grown, size = int(out[0]), int(out[1])
+    assert size > 200 * 2**20
+    assert grown < 1.15 * size
