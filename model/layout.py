@@ -73,8 +73,8 @@ class Layout:
     joint: Joint
 
     def to(self, device: torch.device | str) -> Layout:
-        """The same layout on ``device``; copies from pinned memory do not wait."""
-        moved = _map(self, lambda t: t.to(device, non_blocking=True))
+        """The same layout on ``device``; the CPU does not wait for it."""
+        moved = _map(self, lambda t: to_device(t, device))
         return (
             dataclasses.replace(moved, joint=moved.joint.with_block_masks()) if self.joint.kernel == "flex" else moved
         )
@@ -122,6 +122,13 @@ def make_layout(
         image_positions=torch.from_numpy(positions),
         joint=make_joint(texts, image_lengths, kernel, max(padding.longest, 2 * padding.multiple) if padding else None),
     )
+
+
+def to_device(x: Tensor, device: torch.device | str) -> Tensor:
+    """``x`` on ``device``; to CUDA through pinned memory, because a copy from any other makes the CPU wait its turn."""
+    if torch.device(device).type == "cuda" and x.device.type == "cpu":
+        x = x.pin_memory()
+    return x.to(device, non_blocking=True)
 
 
 def image_positions(frame: int, h: int, w: int) -> np.ndarray:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from model.attention import kernel_for
-from model.layout import Layout, make_layout
+from model.layout import Layout, make_layout, to_device
 from model.mmdit import MMDiT
 from model.schedule import ScheduleConfig, mu, shift
 from trainer.chance import SIGMA, Chance
@@ -62,10 +62,10 @@ def micro_batch(
     )
     at = sigma[layout.target_samples][:, None]
     return MicroBatch(
-        noised=((1 - at) * clean + at * noise).to(device),
-        target=(noise - clean).to(device),
-        text=torch.cat([prepared.texts[i] for i in chosen]).to(device),
-        sigma=sigma.to(device),
+        noised=to_device((1 - at) * clean + at * noise, device),
+        target=to_device(noise - clean, device),
+        text=to_device(torch.cat([prepared.texts[i] for i in chosen]), device),
+        sigma=to_device(sigma, device),
         layout=layout.to(device),
         weight=weight,
     )
