@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from model.init import new_transformer
+from model.memory import optimizer_bytes
 from model.mmdit import MMDiTConfig
 from trainer.config import OptimizerConfig
 from trainer.optim import make_optimizer
@@ -50,3 +51,12 @@ def test_restored_state_goes_on_alike():
     for walker, its in ((model, optimizer), (twin, other)):
         _walk(walker, its, 2, seed=2)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_the_memory_plan_counts_the_optimizers_real_state(kind):
+    model = new_transformer(SMALL, seed=0)
+    optimizer = make_optimizer(model, OptimizerConfig(kind=kind))
+    _walk(model, optimizer, 1, seed=1)
+    states = [x for part in optimizer.parts for state in part.state.values() for x in state.values() if x.ndim]
+    assert optimizer_bytes(model, kind) == sum(x.nbytes for x in states)
