@@ -23,8 +23,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    describe = commands.add_parser("describe", help="parameters, FLOPs per sample, bytes of a training state")
+    describe = commands.add_parser("describe", help="parameters, FLOPs per sample, memory of a training")
     _config_arguments(describe)
+    describe.add_argument("--optimizer", default="adamw", metavar="adamw|muon", help="default: adamw")
+    describe.add_argument("--gpus", type=int, default=1, metavar="N", help="fully sharded over N (default: 1)")
+    describe.add_argument("--samples", type=int, default=1, metavar="N", help="in a GPU's micro-batch (default: 1)")
     describe.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     describe.set_defaults(run=_describe)
 
@@ -77,11 +80,19 @@ def _load_config(path: Path, overrides: Sequence[str]) -> ModelConfig:
 def _describe(args: argparse.Namespace) -> None:
     import json
 
-    config = _load_config(args.config, args.set)
-    from model.describe import describe, format_tables, rows  # imports torch: a wrong config is told before
+    from model.memory import OPTIMIZERS
 
-    figures = describe(config)
-    print(json.dumps(figures) if args.json else format_tables(rows(figures)))
+    if args.optimizer not in OPTIMIZERS:
+        raise UserError(f"--optimizer: found '{args.optimizer}'; the trainer has {' and '.join(OPTIMIZERS)}")
+    for name in ("gpus", "samples"):
+        if getattr(args, name) < 1:
+            raise UserError(f"--{name}: found {getattr(args, name)}; at least 1 is needed")
+    config = _load_config(args.config, args.set)
+    from model.describe import describe  # imports torch: a wrong config is told before
+    from model.describe_tables import format_figures
+
+    figures = describe(config, args.optimizer, args.gpus, args.samples)
+    print(json.dumps(figures) if args.json else format_figures(figures))
 
 
 def _init(args: argparse.Namespace) -> None:

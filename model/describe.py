@@ -1,62 +1,104 @@
-"""``python -m model describe CONFIG``: parameters by part, FLOPs by resolution, bytes of a training state."""
+"""The figures of ``python -m model describe CONFIG``: parameters by part, FLOPs by case, memory on each GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
-from model.config import ModelConfig
-from model.flops import PEAK_FLOPS, TRAINING_FACTOR, adamw_memory, forward_flops
+from model.config import MMDiTConfig, ModelConfig
+from model.flops import PEAK_FLOPS, TRAINING_FACTOR, forward_flops
 from model.latents import tokens_of
+from model.memory import CARD_BYTES, Optimizer, State, activation_bytes, training_state
 from model.mmdit import MMDiT
 from model.text_encoder import transformers_config
 from model.vae import ImageVAE
 
-Row = tuple[str, str, str]
 
-# (name, width, height, text tokens, reference images): the report's stages and a square of 1024.
+@dataclass(frozen=True)
+class Case:
+    """A sample as training meets it. ``width``, ``height`` in px of the target; ``text``: tokens after the template."""
+
+    name: str
+    task: Literal["t2i", "ti2i"]
+    width: int
+    height: int
+    text: int
+    references: int = 0  # each of 1024^2 px for the VAE
+
+    @property
+    def image(self) -> int:
+        """Image tokens, the references' included."""
+        return _tokens(self.width, self.height) + self.references * _tokens(1024, 1024)
+
+
+# The report's resolutions; text lengths are ours. A reference's vision tokens are part of the text: 1,369 in Edit,
+# which shows the vision tower one picture of 1024^2, and 196 in EditPlus, which shows several of 384^2.
 CASES = (
-    ("256p + 128 text", 256, 256, 128, 0),
-    ("640p + 200 text", 640, 640, 200, 0),
-    ("1024p + 256 text", 1024, 1024, 256, 0),
-    ("1328p + 256 text", 1328, 1328, 256, 0),
-    ("edit 1024p, 1 reference", 1024, 1024, 1450, 1),
+    Case("256p", "t2i", 256, 256, 128),
+    Case("640p", "t2i", 640, 640, 200),
+    Case("1024p", "t2i", 1024, 1024, 256),
+    Case("1328p", "t2i", 1328, 1328, 256),
+    Case("1664 x 928", "t2i", 1664, 928, 256),
+    Case("1024p, Edit", "ti2i", 1024, 1024, 1450, 1),
+    Case("1024p, EditPlus, 1 reference", "ti2i", 1024, 1024, 270, 1),
+    Case("1024p, EditPlus, 3 references", "ti2i", 1024, 1024, 270 + 2 * 196, 3),
 )
 
 
-def describe(config: ModelConfig) -> dict[str, Any]:
-    """The figures as plain data: ``parameters``, ``forward_flops``, ``memory``. Builds everything on the meta device."""
+def describe(config: ModelConfig, optimizer: Optimizer = "adamw", gpus: int = 1, samples: int = 1) -> dict[str, Any]:
+    """The figures as plain data. Builds everything on the meta device.
+
+    ``samples`` of a case make a micro-batch on each of ``gpus``. ``parameters``: numbers by part. ``flops``: for
+    each case those of a sample's forward pass and training, and the training's seconds at an H100's peak.
+    ``memory``: bytes on each GPU; ``state`` whatever the case, then each case with and without checkpointing.
+    """
     with torch.device("meta"):
         transformer = MMDiT(config.transformer)
+    state = training_state(transformer, optimizer, gpus)
     return {
         "parameters": {**_transformer_parts(transformer), **_vae_parts(config), **_text_parts(config)},
-        "forward_flops": {
-            name: forward_flops(config.transformer, _tokens(w, h) * (1 + references), n_text)
-            for name, w, h, n_text, references in CASES
+        "flops": [_flops(config.transformer, case) for case in CASES],
+        "memory": {
+            "optimizer": optimizer,
+            "gpus": gpus,
+            "samples": samples,
+            "state": {**asdict(state), "total": state.total},
+            "cases": [_memory(config.transformer, case, state, samples) for case in CASES],
         },
-        "memory": {name: vars(adamw_memory(transformer, width)) for name, width in (("bfloat16", 2), ("float32", 4))},
     }
 
 
-def rows(figures: dict[str, Any]) -> dict[str, list[Row]]:
-    """The figures as tables of text, by title."""
-    parameters = figures["parameters"]
-    flops = figures["forward_flops"]
-    memory = [
-        (f"{name} weights {_gib(m['weights'])}", f"gradients {_gib(m['gradients'])}", f"AdamW {_gib(m['optimizer'])}")
-        for name, m in figures["memory"].items()
-    ]
+def _flops(config: MMDiTConfig, case: Case) -> dict[str, Any]:
+    forward = forward_flops(config, case.image, case.text)
+    training = TRAINING_FACTOR * forward
     return {
-        "parameters": [(name, f"{count:,}", "") for name, count in parameters.items()],
-        "TFLOP per sample: forward, training": [
-            (name, _tera(f), f"{_tera(TRAINING_FACTOR * f)}, at an H100's peak {_milliseconds(TRAINING_FACTOR * f)}")
-            for name, f in flops.items()
-        ],
-        "transformer's training state on one device, without activations": memory,
+        **asdict(case),
+        "image_tokens": case.image,
+        "forward": forward,
+        "training": training,
+        "seconds_at_peak": training / PEAK_FLOPS,
     }
+
+
+def _memory(config: MMDiTConfig, case: Case, state: State, samples: int) -> dict[str, Any]:
+    return {
+        "name": case.name,
+        "task": case.task,
+        "kept": _plan(config, case, state, samples, checkpoint=False),
+        "checkpointed": _plan(config, case, state, samples, checkpoint=True),
+    }
+
+
+def _plan(config: MMDiTConfig, case: Case, state: State, samples: int, checkpoint: bool) -> dict[str, int | bool]:
+    """Several samples count as unlike: their texts are."""
+    tokens = (samples * case.image, samples * case.text)
+    activations = activation_bytes(config, *tokens, checkpoint=checkpoint, alike=samples == 1)
+    total = state.total + activations
+    return {"activations": activations, "total": total, "fits": total <= CARD_BYTES}
 
 
 def _transformer_parts(model: MMDiT) -> dict[str, int]:
@@ -101,27 +143,3 @@ def _count(module: nn.Module, wanted: Callable[[str], bool]) -> int:
 def _tokens(width: int, height: int) -> int:
     h, w = tokens_of(height, width)
     return h * w
-
-
-def _tera(flops: float) -> str:
-    """Tera, to three digits, but never fewer than one decimal."""
-    tera = flops / 1e12
-    return f"{tera:,.1f}" if tera >= 1 else f"{tera:.3g}"
-
-
-def _milliseconds(flops: float) -> str:
-    return f"{1e3 * flops / PEAK_FLOPS:,.3g} ms"
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:,.2f} GiB"
-
-
-def format_tables(tables: Mapping[str, Sequence[Row]]) -> str:
-    """Plain columns, as wide as they need."""
-    lines = []
-    for title, table in tables.items():
-        widths = [max(len(row[i]) for row in table) for i in range(3)]
-        lines.append(f"\n{title}")
-        lines += [f"  {a:<{widths[0]}}  {b:>{widths[1]}}  {c}".rstrip() for a, b, c in table]
-    return "\n".join(lines).lstrip("\n")

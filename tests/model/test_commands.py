@@ -52,8 +52,11 @@ def test_a_picture_says_how_it_was_made(tmp_path: Path) -> None:
 def test_describe_prints_tables_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("describe", "configs/model/qwen-image.yaml") == 0
     assert "20,430,401,088" in capsys.readouterr().out
-    assert run("describe", TINY, "--json", "--set", "transformer.num_layers=8") == 0
-    assert json.loads(capsys.readouterr().out)["parameters"]["transformer"] > 18e6
+    plan = ["--optimizer", "muon", "--gpus", "2", "--samples", "3"]
+    assert run("describe", TINY, "--json", "--set", "transformer.num_layers=8", *plan) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["parameters"]["transformer"] > 18e6
+    assert [figures["memory"][name] for name in ("optimizer", "gpus", "samples")] == ["muon", 2, 3]
 
 
 BAD = [
@@ -64,6 +67,9 @@ BAD = [
     (["init", TINY, "OUT", "--set", "transformer.layers=2"], "transformer.layers"),
     (["describe", TINY, "--set", "transformer.joint_attention_dim=64"], "transformer.joint_attention_dim is 64"),
     (["describe", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
+    (["describe", TINY, "--optimizer", "sgd"], "--optimizer: found 'sgd'; the trainer has adamw and muon"),
+    (["describe", TINY, "--gpus", "0"], "--gpus: found 0; at least 1"),
+    (["describe", TINY, "--samples", "-1"], "--samples: found -1; at least 1"),
     (["export", "nowhere", "OUT"], "nowhere: has neither base.json"),
 ]  # fmt: skip
 

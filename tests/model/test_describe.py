@@ -1,4 +1,4 @@
-"""Counted FLOPs against torch's counter, the report's golden figures, and what the table says."""
+"""Counted FLOPs against torch's counter, the golden figures, and what the tables say."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import configs
 from model.config import ModelConfig
-from model.describe import describe, format_tables, rows
-from model.flops import adamw_memory, forward_flops
+from model.describe import describe
+from model.describe_tables import format_figures
+from model.flops import forward_flops
 from model.mmdit import MMDiT, MMDiTConfig
 from tests.model.reference import batch, run_theirs
 
 QWEN = MMDiTConfig()
 
 
-@pytest.mark.parametrize(
-    ("n_image", "n_text", "tera"),
-    [
-        (256, 128, 5.3),
-        (1600, 200, 26.9),
-        (4096, 256, 73.1),
-        (6889, 256, 134.8),
-        (8192, 1450, 199.6),
-        (8192, 270, 167.8),
-    ],
-)
-def test_golden_flops_of_the_released_model(n_image: int, n_text: int, tera: float) -> None:
-    assert forward_flops(QWEN, n_image, n_text) / 1e12 == pytest.approx(tera, abs=0.06)
+# Forward pass of one sample; the last two by the formula alone.
+TERA = {
+    "256p": 5.3,
+    "640p": 26.9,
+    "1024p": 73.1,
+    "1328p": 134.8,
+    "1664 x 928": 114.6,
+    "1024p, Edit": 199.6,
+    "1024p, EditPlus, 1 reference": 167.8,
+    "1024p, EditPlus, 3 references": 445.9,
+}
 
 
 @pytest.mark.parametrize("zero_cond_t", [False, True])
@@ -62,25 +61,22 @@ def test_our_last_block_computes_no_text_that_nobody_reads() -> None:
     assert first - last == 20 * d * d * n + 4 * d * n * (24 + n)  # query, output, MLP; the text's rows of attention
 
 
-def test_memory_counts_bytes_of_a_real_training_state() -> None:
-    model = MMDiT(MMDiTConfig(2, 2, 32, 24, axes_dims_rope=(4, 14, 14)))
-    memory = adamw_memory(model, 4)
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=1e-3)
-    for parameter in trained:
-        parameter.grad = torch.ones_like(parameter)
-    optimizer.step()
-    states = [t for state in optimizer.state.values() for t in state.values() if t.ndim]
-    assert memory.weights == sum(p.nbytes for p in model.parameters())
-    assert memory.gradients == sum(p.nbytes for p in trained)
-    assert memory.optimizer == sum(t.nbytes for t in states)
-    assert memory.total == memory.weights + memory.gradients + memory.optimizer
+def figures_of(name: str, *plan: Any) -> dict[str, Any]:
+    return describe(configs.load(f"configs/model/{name}.yaml", ModelConfig), *plan)
+
+
+def test_golden_flops_of_the_released_model() -> None:
+    cases = figures_of("qwen-image")["flops"]
+    assert {case["name"]: case["forward"] / 1e12 for case in cases} == pytest.approx(TERA, abs=0.06)
+    assert all(case["training"] == 3 * case["forward"] for case in cases)
+    square = cases[2]
+    assert square["seconds_at_peak"] == pytest.approx(0.222, abs=5e-4)
+    assert (square["image_tokens"], cases[-1]["image_tokens"]) == (4096, 4 * 4096)
 
 
 @pytest.mark.parametrize(("name", "transformer"), [("tiny", 9_797_824), ("qwen-image", 20_430_401_088)])
-def test_the_table_tells_the_parts(name: str, transformer: int) -> None:
-    figures: dict[str, Any] = describe(configs.load(f"configs/model/{name}.yaml", ModelConfig))
-    parameters = figures["parameters"]
+def test_the_parts_add_up(name: str, transformer: int) -> None:
+    parameters = figures_of(name)["parameters"]
     assert parameters["transformer"] == transformer
     parts = (
         "modulation of all blocks",
@@ -89,6 +85,27 @@ def test_the_table_tells_the_parts(name: str, transformer: int) -> None:
         "input, time and output layers",
     )
     assert sum(parameters[f"  {part}"] for part in parts) == transformer
-    text = format_tables(rows(figures))
-    assert f"{transformer:,}" in text
-    assert "1024p + 256 text" in text
+
+
+def test_the_plan_says_what_fits() -> None:
+    one, eight, crowded = (figures_of("qwen-image", "adamw", *n)["memory"] for n in ((1, 1), (8, 1), (8, 4)))
+    assert not any(case[way]["fits"] for case in one["cases"] for way in ("kept", "checkpointed"))
+    fitting = [case["name"] for case in eight["cases"] if case["kept"]["fits"]]
+    assert fitting == ["256p", "640p"]
+    assert all(case["checkpointed"]["fits"] for case in eight["cases"])
+    assert [case["name"] for case in crowded["cases"] if case["kept"]["fits"]] == ["256p"]
+    for case in eight["cases"]:
+        assert case["kept"]["total"] == eight["state"]["total"] + case["kept"]["activations"]
+    muon = figures_of("qwen-image", "muon", 8, 1)["memory"]["state"]
+    assert 0.6 < muon["optimizer"] / eight["state"]["optimizer"] < 0.7  # a third of the parameters are modulation
+
+
+@pytest.mark.parametrize(("plan", "over"), [(("adamw", 1, 1), 8), (("muon", 1024, 32), 6)])
+def test_tables_fit_a_terminal_of_100_columns(plan: tuple[Any, ...], over: int) -> None:
+    for name in ("tiny", "qwen-image"):
+        lines = format_figures(figures_of(name, *plan)).splitlines()
+        assert max(map(len, lines)) <= 100
+    cells = [line.split() for line in lines]
+    assert ["transformer", "20,430,401,088"] in cells
+    assert ["1024p", "T2I", "4,096", "256", "73.1", "219.4", "221.7", "ms"] in cells
+    assert sum(row[-1:] == ["over"] for row in cells) == over
