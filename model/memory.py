@@ -87,7 +87,6 @@ def activation_bytes(
     element_bytes: int = BF16,
     checkpoint: bool = False,
     alike: bool = False,
-    device: Literal["cuda", "cpu"] = "cuda",
 ) -> int:
     """Bytes that a micro-batch of ``n_image`` and ``n_text`` packed tokens keeps from forward to backward.
 
@@ -100,7 +99,7 @@ def activation_bytes(
         by                       tensor                                              times D
         modulate, twice          x, norm(x), their modulated sum for the linears     3 + 3
                                  scale of every token, unless alike                  1 + 1
-        norm_rotate of q and k   before the norm; CUDA: fp32, and once more scaled   1 + 1; CUDA: 2 + 2 of fp32
+        norm_rotate of q and k   before the norm                                     1 + 1
         attention                q, k, v and the output in joint order               4
         output projection        the output in the streams' order                    1
         add_gated, twice         output of the projection and of the MLP             1 + 1
@@ -113,12 +112,11 @@ def activation_bytes(
     """
     d, heads, layers = config.dim, config.num_attention_heads, config.num_layers
     unit = element_bytes * d
-    unrotated = 2 * FP32 * d if device == "cuda" else unit
     text_table = 0 if alike else unit
     image_table = unit if config.zero_cond_t else text_table  # references and target read different rows
-    every = 21 * unit + 2 * unrotated + FP32 * (4 + 3 * heads)
+    every = 23 * unit + FP32 * (4 + 3 * heads)
     image, text = every + 4 * image_table, every + 4 * text_table
-    last_text = 5 * unit + unrotated + text_table + FP32 * (2 + heads)
+    last_text = 6 * unit + text_table + FP32 * (2 + heads)
 
     block, last = n_image * image + n_text * text, n_image * image + n_text * last_text
     ends = _ends_bytes(config, n_image, n_text, element_bytes, alike)

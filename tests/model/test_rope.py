@@ -49,7 +49,10 @@ def plainly(x: torch.Tensor, weight: torch.Tensor, table: torch.Tensor) -> torch
     return torch.stack((real * cos - imaginary * sin, real * sin + imaginary * cos), dim=-1).flatten(-2)
 
 
-def test_norm_and_rotation_with_their_written_out_gradients() -> None:
+@pytest.mark.parametrize("real", [False, True])
+def test_norm_and_rotation_with_their_written_out_gradients(real: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if real:  # what runs on a GPU
+        monkeypatch.setattr("model.rope._by_complex_numbers", lambda device: False)
     x = torch.randn(5, 2, 32, dtype=torch.float64, requires_grad=True)
     weight = torch.randn(32, dtype=torch.float64, requires_grad=True)
     table = rope_table(torch.randn(5, 3) * 20, (4, 14, 14))
