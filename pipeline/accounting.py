@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-import pyarrow.parquet as pq
-
 from configs.errors import RunFailed
 from pipeline.engine.layout import RunFolder
+from pipeline.parquet import read_table
 from pipeline.table import fragment_names
 
 
@@ -33,14 +32,14 @@ def account(run: RunFolder) -> dict[str, Account]:
     """Accounts by source. Raises RunFailed when an input ended nowhere or twice."""
     ends: dict[str, str | None] = {}
     columns = ["id", "stage_to", "stopped_by"]
-    for row in pq.read_table(run.decisions / "decisions.parquet", columns=columns).to_pylist():
+    for row in read_table(run.decisions / "decisions.parquet", columns=columns).to_pylist():
         ends[row["id"]] = None if row["stage_to"] > 0 else row["stopped_by"]
     failed: dict[str, str] = {}
     for fragment in fragment_names(run):
-        failed |= {r["id"]: r["step"] for r in pq.read_table(run.failures(fragment)).to_pylist()}
+        failed |= {r["id"]: r["step"] for r in read_table(run.failures(fragment)).to_pylist()}
     accounts: dict[str, Account] = {}
     for ledger in sorted((run.path / "ledger").glob("*.parquet")):
-        ids = pq.read_table(ledger, columns=["id"])["id"].to_pylist()
+        ids = read_table(ledger, columns=["id"])["id"].to_pylist()
         accounts[ledger.stem] = _account(ids, ends, failed)
     return accounts
 

@@ -5,12 +5,8 @@ sample_table ─> find_duplicates ─> decide ─> balance ─> decisions/decisi
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import pyarrow.parquet as pq
 
 from configs import digest, to_plain
 from pipeline import schema
@@ -20,6 +16,7 @@ from pipeline.decide import decide
 from pipeline.dedup import find_duplicates
 from pipeline.engine.commit import replace_table
 from pipeline.engine.layout import RunFolder
+from pipeline.parquet import read_metadata
 from pipeline.table import FRAGMENT, FRAGMENT_ROW, fragment_names, sample_table, scored_by
 
 if TYPE_CHECKING:
@@ -66,15 +63,10 @@ def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
 def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     """Identity of what ``decide_run`` would give: taste, fragments and the annotators that scored them."""
     plain = to_plain(config)
-    fragments = [(name, pq.read_metadata(run.samples(name)).num_rows) for name in fragment_names(run)]
+    fragments = [(name, read_metadata(run.samples(name)).num_rows) for name in fragment_names(run)]
     facts: dict[str, Any] = {"taste": {name: plain[name] for name in TASTE}, "fragments": fragments}
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
     return digest(facts)
-
-
-def caption_key(config: PipelineConfig) -> str:
-    """Identity of the caption rules; shards carry verdicts that were made with them."""
-    return hashlib.sha256(json.dumps(to_plain(config)["captions"], sort_keys=True).encode()).hexdigest()
 
 
 def _with_judged_captions(table: pl.DataFrame, judge: CaptionJudge) -> pl.DataFrame:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from configs.errors import UserError
+from pipeline.parquet import opened, read_schema, read_table
 from pipeline.predicate import parse
 from pipeline.schema import check_version
 
@@ -39,7 +39,15 @@ class Dataset:
     @classmethod
     def open(cls, path: str | Path) -> Dataset:
         """Raises UserError where there is no complete dataset, or one of a newer major schema version."""
-        path = Path(path)
+        dataset = cls.read_index(Path(path))
+        damage = dataset.damage()
+        if damage:
+            raise UserError(f"dataset {path}: {damage}; run the command that made it again")
+        return dataset
+
+    @classmethod
+    def read_index(cls, path: Path) -> Dataset:
+        """As ``open``, but the files themselves may be gone or damaged."""
         try:
             about = json.loads((path / INDEX).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
@@ -49,6 +57,16 @@ class Dataset:
             raise UserError(f"dataset {path}: {INDEX} is damaged ({error}); pack the dataset again") from None
         check_version(str(about.get("schema_version")), f"dataset {path}")
         return cls(path, about)
+
+    def damage(self, part: str = "") -> str | None:
+        """What is wrong with the files (those of ``part``/): one that is missing or has another size, or None."""
+        for name, size in self.about.get("files", {}).items():
+            path = self.path / name
+            if name.startswith(part) and not path.exists():
+                return f"{name} is missing"
+            if name.startswith(part) and path.stat().st_size != size:
+                return f"{name} has {path.stat().st_size:,} bytes, {size:,} were written"
+        return None
 
     @property
     def digest(self) -> str:
@@ -69,7 +87,7 @@ class Dataset:
         """Raises UserError for a dataset without any rows, which has no files."""
         if not self.manifest_files:
             raise UserError(f"dataset {self.path}: it holds no samples")
-        return pq.read_schema(self.manifest_files[0])
+        return read_schema(self.manifest_files[0])
 
     def manifest(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
         """The manifest in canonical order, only ``columns`` if given, only rows for which ``where`` is true.
@@ -82,7 +100,7 @@ class Dataset:
             raise UserError(f"dataset {self.path}: the manifest has no column {', '.join(unknown)}")
         predicate = parse(where, "where") if where else None
         needed = None if columns is None else [*dict.fromkeys([*columns, *(predicate.columns if predicate else ())])]
-        table = pa.concat_tables([pq.read_table(f, columns=needed) for f in self.manifest_files])
+        table = pa.concat_tables([read_table(f, columns=needed) for f in self.manifest_files])
         if predicate is not None:
             table = table.filter(predicate.evaluate(table), null_selection_behavior="drop")
         return table if columns is None else table.select(list(columns))
@@ -99,7 +117,7 @@ class Dataset:
             )
         result: list[dict[str, Any] | None] = [None] * len(wanted)
         for shard, group, slots, inside in self._by_row_group(wanted):
-            with pq.ParquetFile(self.path / "data" / shard) as file:
+            with opened(self.path / "data" / shard) as file:
                 names = list(columns) if columns is not None else None
                 samples = file.read_row_group(group, columns=names).take(pa.array(inside)).to_pylist()
             for slot, sample in zip(slots, samples, strict=True):

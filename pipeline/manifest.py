@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from pipeline import schema
 from pipeline.dataset import INDEX
 from pipeline.engine.commit import created_once, replace_text
+from pipeline.parquet import opened
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,7 +32,7 @@ def packed_places(data: Path) -> pa.Table:
     """(id, shard, row_group, row) of everything that the shards under ``data`` hold, in canonical order."""
     parts = []
     for path in sorted(data.glob("*.parquet")):
-        with pq.ParquetFile(path) as file:
+        with opened(path) as file:
             ids = file.read(columns=["id"])["id"].combine_chunks()
             lengths = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
         groups = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
@@ -61,6 +62,7 @@ def finish(dataset: Path, about: dict[str, Any], kept: pl.DataFrame) -> dict[str
         "schema_version": schema.SCHEMA_VERSION,
         "digest": dataset_digest(dataset),
         "rows": len(kept),
+        "files": {str(p.relative_to(dataset)): p.stat().st_size for p in dataset_files(dataset)},
         **about,
         "counts": counts(kept),
         "versions": {name: version(name) for name in ("pyarrow", "polars", "pillow")},
@@ -72,8 +74,12 @@ def finish(dataset: Path, about: dict[str, Any], kept: pl.DataFrame) -> dict[str
 
 def dataset_digest(dataset: Path) -> str:
     """sha256 over the sorted sha256 of the shard and manifest files."""
-    files = [*(dataset / "data").glob("*.parquet"), *(dataset / "manifest").glob("*.parquet")]
-    return hashlib.sha256("\n".join(sorted(_sha256(path) for path in files)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(map(_sha256, dataset_files(dataset)))).encode()).hexdigest()
+
+
+def dataset_files(dataset: Path) -> list[Path]:
+    """Shards and manifest files, sorted."""
+    return [p for part in ("data", "manifest") for p in sorted((dataset / part).glob("*.parquet"))]
 
 
 def counts(kept: pl.DataFrame) -> dict[str, dict[str, int]]:

@@ -1,8 +1,8 @@
 """dataset/: shards and manifest, brought up to date with what the run decides now.
 
-                        shards hold every kept row ──> a new manifest over them
+                        shards are as they would be packed ──> a new manifest over them
     decide_run ─> kept ─┤
-                        they do not, or there are none ──> new shards on Ray ──> manifest
+                        they are not, or there are none ──> new shards on Ray ──> manifest
 
 dataset.json is removed first and written last: a killed process leaves a dataset that says it is
 unfinished, never half of one that looks whole.
@@ -10,19 +10,22 @@ unfinished, never half of one that looks whole.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import UserError, digest, to_plain
 from pipeline import cluster
-from pipeline.curate import Decisions, caption_key, decide_run, decisions_key, write_decisions
+from pipeline.curate import Decisions, decide_run, decisions_key, write_decisions
 from pipeline.dataset import INDEX, Dataset
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.progress import progress
 from pipeline.engine.timing import timed
 from pipeline.manifest import finish, packed_places, write_manifests
-from pipeline.pack import ShardWriter, plan_shards
+from pipeline.pack import Shard, ShardWriter, plan_shards
 from pipeline.table import scored_by
 
 if TYPE_CHECKING:
@@ -32,14 +35,17 @@ if TYPE_CHECKING:
 def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
     """Decide, and bring dataset/ up to date, packing where that is needed; does nothing where it is up to date."""
     key = decisions_key(run, config)
-    if _about(run).get("key") == key:
-        return Dataset.open(run.dataset)
+    there = _there(run.dataset)
+    if there and there.about.get("key") == key and not there.damage():
+        return there
     with timed(run, "decide and pack"):
         decisions = decide_run(run, config)
         write_decisions(run, decisions, key)
-        if not _shards_serve(run, config, decisions):
-            pack(run, config, decisions, key)
-        index(run, config, decisions, key)
+        shards = plan_shards(decisions.kept, config.pack)
+        packing = packing_key(shards, config)
+        if not there or there.about.get("packing") != packing or there.damage("data/"):
+            pack(run, config, shards, key)
+        index(run, config, decisions, key, packing)
     return Dataset.open(run.dataset)
 
 
@@ -50,21 +56,32 @@ def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
     if lacking:
         raise UserError(
             f"{run.dataset}: the shards lack {lacking:,} of {len(decisions.kept):,} rows that would now be kept; "
-            f"nothing was changed; pack again with the same settings: python -m pipeline pack {run.path}"
+            f"nothing was changed; pack again, with the same --set: python -m pipeline pack {run.path}"
         )
     key = decisions_key(run, config)
+    there = _there(run.dataset)
+    packing = there.about.get("packing") if there else None
     write_decisions(run, decisions, key)
-    index(run, config, decisions, key)
+    if packing != packing_key(plan_shards(decisions.kept, config.pack), config):
+        key += " over other shards"  # `run` and `pack` know by it that they would have packed otherwise
+    index(run, config, decisions, key, packing)
     return decisions
 
 
-def pack(run: RunFolder, config: PipelineConfig, decisions: Decisions, key: str) -> None:
-    """Write new shards for the kept rows. Finished shards of a killed pack are kept if they hold the same rows."""
+def packing_key(shards: Sequence[Shard], config: PipelineConfig) -> str:
+    """Identity of what the shards hold: which rows in which groups, and the caption rules whose verdicts they carry."""
+    found = hashlib.sha256(json.dumps(to_plain(config)["captions"], sort_keys=True).encode())
+    for shard in shards:
+        found.update(json.dumps([shard.name, shard.groups]).encode())
+    return found.hexdigest()
+
+
+def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: str) -> None:
+    """Write new shards. Finished ones of a killed pack are kept if they hold the same rows."""
     folder = run.path / f"packing-{key[:16]}"
     for other in run.path.glob("packing-*"):
         if other != folder:
             shutil.rmtree(other)
-    shards = plan_shards(decisions.kept, config.pack)
     rows = {shard.name: sum(len(group) for group in shard.groups) for shard in shards}
     left = [shard for shard in shards if not (folder / shard.name).exists()]
     if left:
@@ -79,31 +96,20 @@ def pack(run: RunFolder, config: PipelineConfig, decisions: Decisions, key: str)
     folder.rename(run.dataset / "data")
 
 
-def index(run: RunFolder, config: PipelineConfig, decisions: Decisions, key: str) -> dict[str, Any]:
-    """Write manifest/, the card and dataset.json over the shards that are there."""
-    before = _captions_of(run.dataset) or caption_key(config)
+def index(
+    run: RunFolder, config: PipelineConfig, decisions: Decisions, key: str, packing: str | None = None
+) -> dict[str, Any]:
+    """Write manifest/, the card and dataset.json over the shards that are there, made for ``packing``."""
     _unfinish(run.dataset)
     shutil.rmtree(run.dataset / "manifest", ignore_errors=True)
     (run.dataset / "manifest").mkdir()
     write_manifests(run.dataset / "manifest", decisions.kept, packed_places(run.dataset / "data"), scored_by(run))
-    about = {"key": key, "config_digest": digest(to_plain(config)), "captions": before}
+    about = {"key": key, "config_digest": digest(to_plain(config)), "packing": packing}
     return finish(run.dataset, about, decisions.kept)
 
 
-def _about(run: RunFolder) -> dict[str, Any]:
-    return Dataset.open(run.dataset).about if (run.dataset / INDEX).exists() else {}
-
-
-def _shards_serve(run: RunFolder, config: PipelineConfig, decisions: Decisions) -> bool:
-    """Whether the shards hold every kept row, with captions judged by today's rules."""
-    if not (run.dataset / "data").is_dir() or _captions_of(run.dataset) != caption_key(config):
-        return False
-    packed = packed_places(run.dataset / "data")["id"].to_pylist()
-    return set(decisions.kept["id"]) == set(packed)
-
-
-def _captions_of(dataset: Path) -> str | None:
-    return Dataset.open(dataset).about.get("captions") if (dataset / INDEX).exists() else None
+def _there(dataset: Path) -> Dataset | None:
+    return Dataset.read_index(dataset) if (dataset / INDEX).exists() else None
 
 
 def _unfinish(dataset: Path) -> None:

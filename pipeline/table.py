@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from configs.errors import RunFailed
 from pipeline import schema
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.ledger import fragments
+from pipeline.parquet import read_schema, read_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,14 +46,14 @@ def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.
     Columns that nobody filled are null. Raises RunFailed when a score file does not belong to its samples.
     """
     stored = [n for n in columns if n in schema.COLLECTED and n != "id"]
-    samples = pq.read_table(run.samples(fragment), columns=["id", *stored])
+    samples = read_table(run.samples(fragment), columns=["id", *stored])
     filled: dict[str, pa.ChunkedArray] = {n: samples[n] for n in stored}
     for annotator in scored_by(run):
         path = run.scores(annotator, fragment)
-        names = [n for n in pq.read_schema(path).names if n in columns and n != "id"] if path.exists() else []
+        names = [n for n in read_schema(path).names if n in columns and n != "id"] if path.exists() else []
         if not names:
             continue
-        scores = pq.read_table(path, columns=["id", *names])
+        scores = read_table(path, columns=["id", *names])
         _check_rows(samples, scores, path)
         for name in names:
             filled[name] = _first_of(filled[name], scores[name]) if name in filled else scores[name]
@@ -99,7 +99,7 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
 
 def failed_ids(run: RunFolder, fragment: str) -> list[str]:
     """Ids of the inputs of a fragment that ended in failures/."""
-    return pq.read_table(run.failures(fragment), columns=["id"])["id"].to_pylist()
+    return read_table(run.failures(fragment), columns=["id"])["id"].to_pylist()
 
 
 def _type(name: str) -> pa.DataType:

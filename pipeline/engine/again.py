@@ -16,6 +16,7 @@ from pipeline.decide import check_rules
 from pipeline.engine import resume
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.lock import RunLock
+from pipeline.parquet import read_table
 from pipeline.table import fragment_names, planned_columns
 
 
@@ -47,7 +48,7 @@ def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None
 def _preview(run: RunFolder, config: PipelineConfig) -> None:
     import polars as pl
 
-    before = pl.read_parquet(run.decisions / "decisions.parquet", columns=["id", "stage_to", "stopped_by"])
+    before = pl.DataFrame(read_table(run.decisions / "decisions.parquet", ["id", "stage_to", "stopped_by"]))
     after = decide_run(run, config).table
     groups = changes.compare(before, after)
     print(*changes.lines(groups, before, after), sep="\n")

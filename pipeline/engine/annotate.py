@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
-
 from configs import RunFailed
 from pipeline import schema
 from pipeline.annotate.base import Annotator, Picture
@@ -25,6 +23,7 @@ from pipeline.engine.failures import Failure
 from pipeline.engine.guard import Failed, Guard, GuardConfig
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.looking import Look, LookJob, ScoreJob, known
+from pipeline.parquet import read_table
 
 if TYPE_CHECKING:
     from pipeline.decode import Limits
@@ -140,7 +139,7 @@ class Scorer:
 def read_rows(run: RunFolder, fragment: str) -> Rows:
     """The samples of a fragment, without what annotators never see."""
     columns = [c for c in schema.COLLECTED if c == "image" or c not in schema.NESTED]
-    return pq.read_table(run.samples(fragment), columns=columns).to_pylist()
+    return read_table(run.samples(fragment), columns=columns).to_pylist()
 
 
 def commit_scores(

@@ -21,6 +21,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.parquet import read_metadata, read_schema
+
 TEMPORARY = ".tmp"
 FAILURES_KEY = b"glyphmill.failures"
 
@@ -88,12 +90,12 @@ def read_failures(path: Path) -> list[dict[str, str]]:
 
 def metadata(path: Path) -> Mapping[bytes, bytes]:
     """The key-value metadata of a Parquet file."""
-    return pq.read_schema(path).metadata or {}
+    return read_schema(path).metadata or {}
 
 
 def rows(path: Path) -> int:
     """Number of rows, from the footer alone."""
-    return pq.read_metadata(path).num_rows
+    return read_metadata(path).num_rows
 
 
 def sweep(folder: Path) -> None:

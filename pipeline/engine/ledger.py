@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.engine.commit import created_once
+from pipeline.parquet import opened, read_metadata
 
 SCHEMA = pa.schema(
     [
@@ -104,7 +105,7 @@ def fragment_name(source: str, index: int) -> str:
 
 def fragments(path: Path, source: str) -> list[Fragment]:
     """The fragments of a source, from the footer of its ledger."""
-    footer = pq.read_metadata(path)
+    footer = read_metadata(path)
     return [
         Fragment(fragment_name(source, i), source, i, footer.row_group(i).num_rows)
         for i in range(footer.num_row_groups)
@@ -113,7 +114,7 @@ def fragments(path: Path, source: str) -> list[Fragment]:
 
 def read_fragment(path: Path, index: int) -> list[dict[str, Any]]:
     """The ledger rows of one fragment."""
-    with pq.ParquetFile(path) as file:
+    with opened(path) as file:
         return file.read_row_group(index).to_pylist()
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
+
+from pipeline.parquet import opened, read_schema
 
 COLUMNS = ("id", "uri", "image", "width", "height", "captions", "text_regions")
 
@@ -45,7 +46,7 @@ def fetch(run: Path, wanted: Mapping[str, str]) -> dict[str, dict[str, Any]]:
 def _read_regions(run: Path, fragment: str, ids: list[str]) -> dict[str, Any]:
     regions: dict[str, Any] = {}
     for path in sorted((run / "scores").glob(f"*/{fragment}.parquet")):
-        if "text_regions" in pq.read_schema(path).names:
+        if "text_regions" in read_schema(path).names:
             rows = _rows(path, ids, ("id", "text_regions"))
             regions |= {id_: row["text_regions"] for id_, row in rows.items() if row["text_regions"]}
     return regions
@@ -55,7 +56,7 @@ def _rows(path: Path, ids: list[str], columns: Iterable[str]) -> dict[str, dict[
     """Rows of a file by id, one row group at a time, so that little of the bytes is held at once."""
     rows: dict[str, dict[str, Any]] = {}
     wanted = pa.array(ids, pa.string())
-    with pq.ParquetFile(path) as file:
+    with opened(path) as file:
         for group in range(file.num_row_groups):
             if pc.any(pc.is_in(file.read_row_group(group, columns=["id"])["id"], wanted)).as_py():
                 table = file.read_row_group(group, columns=list(columns))

@@ -16,6 +16,7 @@ import yaml
 from configs import UserError
 from pipeline import schema
 from pipeline.engine.layout import RunFolder
+from pipeline.parquet import read_table
 from pipeline.table import fragment_names, sample_table, scalar_columns
 
 
@@ -84,7 +85,7 @@ def _read(folder: Path, columns: Sequence[str]) -> pl.DataFrame:
     files = sorted(folder.glob("*.parquet"))
     if not files:
         return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    return pl.concat([pl.read_parquet(file, columns=list(columns)) for file in files])
+    return pl.concat([pl.DataFrame(read_table(file, columns)) for file in files])
 
 
 def _rows(run: RunFolder) -> pl.DataFrame:
@@ -101,7 +102,7 @@ def _decide(rows: pl.DataFrame, folder: Path) -> tuple[pl.DataFrame, bool]:
     wanted = schema.arrow(("id", *schema.DECIDED))
     files = sorted(folder.glob("*.parquet"))
     decisions = (
-        pl.concat([pl.read_parquet(file, columns=wanted.names) for file in files])
+        pl.concat([pl.DataFrame(read_table(file, wanted.names)) for file in files])
         if files
         else pl.DataFrame(wanted.empty_table())
     )

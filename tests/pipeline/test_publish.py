@@ -148,13 +148,45 @@ def test_a_kill_while_packing_leaves_no_dataset_that_looks_whole(
     monkeypatch.setattr(publish, "write_manifests", killed)
     decisions = decide_run(run, changed)
     key = decisions_key(run, changed)
-    publish.pack(run, changed, decisions, key)
+    publish.pack(run, changed, publish.plan_shards(decisions.kept, changed.pack), key)
     with pytest.raises(KeyboardInterrupt):
         publish.index(run, changed, decisions, key)
     with pytest.raises(UserError, match="unfinished"):
         Dataset.open(run.dataset)
     monkeypatch.undo()
     assert publish.publish(run, config(run)).digest == digest
+
+
+@pytest.mark.parametrize("part", ["data", "manifest"])
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_damaged_dataset_is_told_and_made_again(run: RunFolder, part: str, damage: str) -> None:
+    digest = Dataset.open(run.dataset).digest
+    path = next((run.dataset / part).iterdir())
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match=f"{part}/{path.name} (is missing|has .* were written); run the command"):
+        Dataset.open(run.dataset)
+    assert publish.publish(run, config(run)).digest == digest
+
+
+@pytest.mark.parametrize("folder", ["samples", "scores/measure", "failures", "ledger"])
+def test_a_damaged_file_of_a_run_is_named(run: RunFolder, folder: str) -> None:
+    path = next((run.path / folder).glob("*.parquet"))
+    path.write_bytes(b"PAR1 no more")
+    with pytest.raises(RunFailed, match=f"{path.name} is damaged: .*; delete what is left of it"):
+        publish.redecide(run, config(run, "decide.rules.0.keep=luma < 0.5"))
+
+
+def test_other_settings_of_packing_make_the_dataset_that_a_run_with_them_makes(run: RunFolder) -> None:
+    before = Dataset.open(run.dataset).digest
+    other = publish.publish(run, config(run, "pack.rows=40")).digest
+    assert other != before
+    shutil.rmtree(run.dataset)
+    assert publish.publish(run, config(run, "pack.rows=40")).digest == other
+    publish.redecide(run, config(run))  # a new manifest over the shards of 40 rows
+    assert publish.publish(run, config(run)).digest == before
 
 
 def test_a_newer_major_version_is_refused(run: RunFolder) -> None:
