@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from model.config import VAEConfig
-from model.vae_layers import Decoder, Encoder, ResidualBlock
+from model.vae_layers import Decoder, Encoder, Recomputed
 
 TILE = 1024  # ours: px; at the released width a window's decoding takes about 2 GB in fp32
 
@@ -80,9 +80,9 @@ class ImageVAE(nn.Module):
         return self.decoder(self.post_quant_conv(self._latents(z)), self.tile)
 
     def checkpoint_gradients(self, on: bool = True) -> None:
-        """Training keeps the inputs of residual blocks only and computes their inside twice."""
+        """Training keeps the inputs of residual blocks and enlargements only and computes their inside twice."""
         for module in self.modules():
-            if isinstance(module, ResidualBlock):
+            if isinstance(module, Recomputed):
                 module.checkpointing = on
 
     def normalise(self, z: Tensor) -> Tensor:
