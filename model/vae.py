@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from model.config import VAEConfig
-from model.vae_layers import Decoder, Encoder, ResidualBlock
+from model.vae_layers import Decoder, Encoder, Recomputed
 
 TILE = 1024  # ours: px; at the released width a window's decoding takes about 2 GB in fp32
 
@@ -26,7 +26,7 @@ class ImageVAE(nn.Module):
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.config = config
-        self.tile: int | None = TILE
+        self.tile = TILE
         shape = (config.base_dim, config.dim_mult, config.num_res_blocks, config.dropout, config.input_channels)
         c, mult, blocks, dropout, channels = shape
         self.encoder = Encoder(c, 2 * config.z_dim, mult, blocks, dropout, channels)
@@ -41,6 +41,17 @@ class ImageVAE(nn.Module):
         from model.vae_weights import load_vae_folder
 
         return load_vae_folder(folder)
+
+    @property
+    def tile(self) -> int | None:
+        """Pixels of a side above which a picture runs in windows, 8 at least; None for no windows."""
+        return self._tile
+
+    @tile.setter
+    def tile(self, side: int | None) -> None:
+        if side is not None and side < 8:
+            raise ValueError(f"tile is {side} px; at least 8 is needed, or None for no windows")
+        self._tile = side
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance (clamped to -30..20) of the *unnormalised* latents, each (B, z, H/8, W/8)."""
@@ -61,17 +72,17 @@ class ImageVAE(nn.Module):
 
     def decode(self, latents: Tensor, clamp: bool = True) -> Tensor:
         """Normalised latents -> images in -1..1. Training wants ``clamp=False``: a clamp has no gradient outside."""
-        images = self.decode_raw(self.denormalise(latents.to(self.post_quant_conv.weight.dtype)))
+        images = self.decode_raw(self.denormalise(self._latents(latents)))
         return images.clamp(-1.0, 1.0) if clamp else images
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """Unnormalised latents -> unclamped images."""
-        return self.decoder(self.post_quant_conv(z.contiguous(memory_format=torch.channels_last)), self.tile)
+        return self.decoder(self.post_quant_conv(self._latents(z)), self.tile)
 
     def checkpoint_gradients(self, on: bool = True) -> None:
-        """Training keeps the inputs of residual blocks only and computes their inside twice."""
+        """Training keeps the inputs of residual blocks and enlargements only and computes their inside twice."""
         for module in self.modules():
-            if isinstance(module, ResidualBlock):
+            if isinstance(module, Recomputed):
                 module.checkpointing = on
 
     def normalise(self, z: Tensor) -> Tensor:
@@ -83,16 +94,30 @@ class ImageVAE(nn.Module):
         return latents * std + mean
 
     def _pixels(self, images: Tensor) -> Tensor:
-        width, height = images.shape[-1], images.shape[-2]
+        _check_shape("images", images, self.config.input_channels)
+        height, width = images.shape[-2:]
         if width < 8 or height < 8 or width % 8 or height % 8:
             raise ValueError(f"images of {width} x {height}: width and height must be positive multiples of 8")
-        if images.ndim != 4 or images.shape[1] != self.config.input_channels:
-            raise ValueError(f"images of shape {list(images.shape)}: (B, {self.config.input_channels}, H, W) is needed")
+        if images.dtype != torch.uint8 and not images.is_floating_point():
+            raise ValueError(f"images of {images.dtype}: uint8 (0..255) or floating point (-1..1) is needed")
         weight = self.quant_conv.weight
         if images.dtype == torch.uint8:
             images = images.to(weight.device).float() / 127.5 - 1.0
         return images.to(weight).contiguous(memory_format=torch.channels_last)
 
+    def _latents(self, z: Tensor) -> Tensor:
+        _check_shape("latents", z, self.config.z_dim)
+        if 0 in z.shape[-2:]:
+            raise ValueError(f"latents of {z.shape[-1]} x {z.shape[-2]}: width and height must be positive")
+        if not z.is_floating_point():
+            raise ValueError(f"latents of {z.dtype}: floating point is needed")
+        return z.to(self.post_quant_conv.weight.dtype).contiguous(memory_format=torch.channels_last)
+
     def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
         mean, std = like.new_tensor(self.config.latents_mean), like.new_tensor(self.config.latents_std)
         return mean.view(1, -1, 1, 1), std.view(1, -1, 1, 1)
+
+
+def _check_shape(name: str, x: Tensor, channels: int) -> None:
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(f"{name} of shape {list(x.shape)}: (B, {channels}, height, width) is needed")

@@ -42,22 +42,30 @@ class ChannelNorm(nn.Module):
         return unit * scale if torch.is_grad_enabled() else unit.mul_(scale)
 
 
-class ResidualBlock(nn.Module):
+class Recomputed(nn.Module):
+    """With ``checkpointing`` on, training keeps the input only and the backward pass computes ``inside`` again."""
+
+    checkpointing = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            out: Tensor = checkpoint(self.inside, x, use_reentrant=False)
+            return out
+        return self.inside(x)
+
+    def inside(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class ResidualBlock(Recomputed):
     def __init__(self, c_in: int, c_out: int, dropout: float) -> None:
         super().__init__()
         self.norm1, self.conv1 = ChannelNorm(c_in), nn.Conv2d(c_in, c_out, 3, padding=1)
         self.norm2, self.conv2 = ChannelNorm(c_out), nn.Conv2d(c_out, c_out, 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.conv_shortcut = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
-        self.checkpointing = False  # recompute the inside in the backward pass
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.checkpointing and torch.is_grad_enabled():
-            out: Tensor = checkpoint(self._forward, x, use_reentrant=False)
-            return out
-        return self._forward(x)
-
-    def _forward(self, x: Tensor) -> Tensor:
+    def inside(self, x: Tensor) -> Tensor:
         h = self.conv1(_silu(self.norm1(x)))
         h = self.conv2(self.dropout(_silu(self.norm2(h))))
         return h + self.conv_shortcut(x) if torch.is_grad_enabled() else h.add_(self.conv_shortcut(x))
@@ -95,12 +103,12 @@ class Double(nn.Module):
         return F.interpolate(x, scale_factor=2.0, mode="nearest-exact")
 
 
-class Upsample(nn.Module):
+class Upsample(Recomputed):
     def __init__(self, c: int) -> None:
         super().__init__()
         self.resample = nn.Sequential(Double(), nn.Conv2d(c, c // 2, 3, padding=1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def inside(self, x: Tensor) -> Tensor:
         return self.resample(x)
 
 

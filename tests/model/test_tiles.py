@@ -97,4 +97,4 @@ def test_checkpointed_gradients_are_the_same_and_keep_less() -> None:
         loss.backward()
         gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
-    assert kept[1] < 0.5 * kept[0]
+    assert kept[1] < 0.26 * kept[0]  # 0.28 if enlargements kept theirs
