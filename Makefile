@@ -13,7 +13,8 @@ OUT ?= runs/quickstart
 IMAGES ?=
 
 help:
-	@echo "make quickstart [IMAGES=folder]   pictures and fonts -> balanced shards -> a trained tiny Qwen-Image -> report"
+	@echo "make quickstart [IMAGES=folder] [OUT=runs/quickstart]"
+	@echo "                                  pictures and fonts -> balanced shards -> a trained tiny Qwen-Image -> report"
 	@echo "make test                         the tests"
 	@echo "make check                        lint, format, types"
 	@echo "make setup                        only the installation into .venv"

@@ -14,6 +14,7 @@ import dataclasses
 import difflib
 import hashlib
 import json
+import math
 import re
 import types
 import typing
@@ -43,6 +44,8 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node)
+        if isinstance(key, list | dict):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a single value", key_node.start_mark)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' stands twice", key_node.start_mark)
         seen.add(key)
@@ -87,7 +90,7 @@ def decode(tree: Any, cls: type[T], where: str) -> T:
     """Decode plain data (as YAML or JSON gives it) into ``cls``; strict: no unknown fields, no coercion of text."""
     from pydantic import TypeAdapter, ValidationError
 
-    unknown = _unknown_field(tree, cls, "")
+    unknown = _unknown_field(tree, cls, "") or _no_number(tree, "")
     if unknown:
         raise UserError(f"{where}: {unknown}")
     try:
@@ -114,6 +117,14 @@ def digest(config: Any) -> str:
     """sha256 (hex) over the canonical JSON form of a config dataclass or plain data."""
     plain = to_plain(config) if dataclasses.is_dataclass(config) else config
     return hashlib.sha256(json.dumps(plain, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _no_number(tree: Any, path: str) -> str | None:
+    """What to say of the first .nan or .inf: they pass every comparison that a check makes, or none."""
+    if isinstance(tree, float) and not math.isfinite(tree):
+        return f"field '{path[:-1]}': expected a finite number, found {tree}"
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return next((said for key, value in items if (said := _no_number(value, f"{path}{key}."))), None)
 
 
 def _override(tree: Any, item: str) -> Any:

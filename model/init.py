@@ -43,16 +43,16 @@ def new_vae(config: VAEConfig, seed: int) -> ImageVAE:
         return ImageVAE(config)
 
 
-def init_folder(config: ModelConfig, out: str | Path, seed: int = 0, vae_file: str | None = None) -> None:
-    """Write the folder. ``vae_file`` stands in for ``config.vae.weights``. Same config and seed: same bytes."""
+def init_folder(config: ModelConfig, out: str | Path, seed: int = 0, vae: str | None = None) -> None:
+    """Write the folder. ``vae``: a file that stands in for ``config.vae.weights``. Same config and seed: same bytes."""
     out = Path(out)
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out}: exists and is not empty; name a new folder")
-    vae = _vae(config, seed, vae_file)  # first: it may be missing, and nothing is written then
+    autoencoder = _vae(config, seed, vae)  # first: it may be missing, and nothing is written then
     dtype = getattr(torch, config.dtype)
     transformer = new_transformer(config.transformer, seed).to(dtype)
     save_transformer(transformer.state_dict(), config.transformer, out / "transformer")
-    save_vae_folder(vae.to(dtype), out / "vae")
+    save_vae_folder(autoencoder.to(dtype), out / "vae")
     encoder = new_text_encoder(config.text_encoder, seed).to(dtype)
     with no_progress_bars():
         encoder.save_pretrained(out / "text_encoder")
@@ -63,15 +63,23 @@ def init_folder(config: ModelConfig, out: str | Path, seed: int = 0, vae_file: s
     write_index(out, config.pipeline)
 
 
-def _vae(config: ModelConfig, seed: int, vae_file: str | None) -> ImageVAE:
-    path = vae_file or config.vae.weights
+def vae_file(config: ModelConfig, instead: str | None = None) -> Path | None:
+    """The VAE's weights (``instead`` of the config's), or None for random ones. Raises UserError where they are missing."""
+    name = instead or config.vae.weights
+    if name is None:
+        return None
+    beside = Path(__file__).parents[1] / name
+    path = beside if not instead and not Path(name).is_file() else Path(name)
+    if not path.is_file():
+        field = "--vae" if instead else "vae.weights"
+        raise UserError(f"{field}: {name} does not exist; train one, or give vae.weights=null for random weights")
+    return path
+
+
+def _vae(config: ModelConfig, seed: int, instead: str | None) -> ImageVAE:
+    path = vae_file(config, instead)
     if path is None:
         return new_vae(config.vae.shape, seed)
-    if not vae_file and not Path(path).is_file():
-        path = str(Path(__file__).parents[1] / path)
-    if not Path(path).is_file():
-        field = "--vae" if vae_file else "vae.weights"
-        raise UserError(f"{field}: {path} does not exist; train one, or give vae.weights=null for random weights")
     vae = load_image_vae(path)
     mean, std = vae.config.latents_mean, vae.config.latents_std  # measured when it was trained
     if dataclasses.replace(config.vae.shape, latents_mean=mean, latents_std=std) != vae.config:

@@ -32,6 +32,8 @@ def sample_to_file(args: argparse.Namespace) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     folder = check_folder(args.checkpoint)
+    if args.out.is_dir():
+        raise UserError(f"--out: {args.out} is a folder; name a file")
     references = [_reference(path) for path in args.image]
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     model = QwenImage.load(folder, getattr(torch, args.dtype) if args.dtype else None, device)

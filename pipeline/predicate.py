@@ -5,8 +5,8 @@
 
 Names of columns, numbers, 'strings', true, false; comparisons (also chained: 0.1 < luma < 0.9), ``in``,
 ``is null``, ``and``, ``or``, ``not``, ``+ - * /``. Null makes a comparison unknown, and unknown goes
-through ``and``, ``or``, ``not`` as in SQL. NaN counts as null and arithmetic is done in float64, so that
-Arrow and Polars agree on every row. Imports pyarrow only; Polars where it is asked for.
+through ``and``, ``or``, ``not`` as in SQL. NaN counts as null, so does what is divided by zero, and arithmetic
+is done in float64, so that Arrow and Polars agree on every row. Imports pyarrow only; Polars where it is asked for.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ class _Ops(Protocol):
     def subtract(self, a: Any, b: Any) -> Any: ...
     def multiply(self, a: Any, b: Any) -> Any: ...
     def divide(self, a: Any, b: Any) -> Any:
-        """Of floats: x / 0 is infinite, 0 / 0 is NaN."""
+        """Of floats; by zero it is null: unknown."""
 
 
 class _Compiler:
@@ -294,7 +294,10 @@ class _Compiler:
 
 class _ArrowOps:
     # the operators of pc.Expression are the checked kernels, which raise on a division by zero
-    add, subtract, multiply, divide = map(staticmethod, (pc.add, pc.subtract, pc.multiply, pc.divide))
+    add, subtract, multiply = map(staticmethod, (pc.add, pc.subtract, pc.multiply))
+
+    def divide(self, a: pc.Expression, b: pc.Expression) -> pc.Expression:
+        return pc.divide(a, pc.if_else(b == pc.scalar(0.0), pc.scalar(pa.scalar(None, pa.float64())), b))
 
     def column(self, name: str) -> pc.Expression:
         return pc.field(name)
@@ -311,7 +314,12 @@ class _ArrowOps:
 
 
 class _PolarsOps:
-    add, subtract, multiply, divide = map(staticmethod, (operator.add, operator.sub, operator.mul, operator.truediv))
+    add, subtract, multiply = map(staticmethod, (operator.add, operator.sub, operator.mul))
+
+    def divide(self, a: pl.Expr, b: pl.Expr) -> pl.Expr:
+        import polars as pl
+
+        return a / pl.when(b != 0).then(b)
 
     def column(self, name: str) -> pl.Expr:
         import polars as pl

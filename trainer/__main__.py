@@ -22,15 +22,17 @@ def _fit(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         from pipeline.dataset import Dataset
         from trainer.dry_run import describe
+        from trainer.fit import check_start
         from trainer.order import Order, read_index
 
         dataset = Dataset.open(arguments.data)
         order = Order(read_index(dataset, config.phases), config.phases, config.seed)
+        check_start(config, arguments.out)
         print("\n".join(describe(config, dataset, order)))
         return
     from trainer.fit import fit
 
-    fit(config, arguments.out, arguments.data)
+    fit(config, arguments.out, arguments.data, arguments.wait)
 
 
 def _vae(arguments: argparse.Namespace) -> None:
@@ -61,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("out", type=Path, metavar="OUT")
     fit.add_argument("--data", type=Path, required=True, metavar="DATASET", help="a packed dataset")
     fit.add_argument("--dry-run", action="store_true", help="print what would be trained on, phase by phase")
+
+    fit.add_argument("--wait", action="store_true", help="wait while another process trains into OUT")
 
     vae = _command(commands, "vae", _vae, "train the tiny VAE from scratch")
     vae.add_argument("config", type=Path, metavar="CONFIG")

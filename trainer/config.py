@@ -32,6 +32,9 @@ class OptimizerConfig:
         for name in ("lr", "eps", "clip"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"field '{name}': must be above 0, found {getattr(self, name)}")
+        for name in ("weight_decay", "warmup", "final"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"field '{name}': must be at least 0, found {getattr(self, name)}")
         if not all(0 <= b < 1 for b in (*self.betas, self.ema)):
             raise ValueError(f"fields 'betas', 'ema': must be within 0..1, found {self.betas}, {self.ema}")
 
@@ -92,6 +95,8 @@ class SamplesConfig:
     def __post_init__(self) -> None:
         if not self.prompts or self.every < 1 or self.steps < 1:
             raise ValueError("samples: wants prompts, and 'every' and 'steps' of at least 1")
+        if self.cfg < 0:
+            raise ValueError(f"field 'cfg': must be at least 0, found {self.cfg}")
         if any(side < 16 or side % 16 for side in self.size):
             raise ValueError(f"field 'size': width and height must be multiples of 16, found {self.size}")
 

@@ -25,10 +25,11 @@ from model.condition import Conditioner
 from model.config import ModelConfig
 from model.export import export
 from model.flops import forward_flops
-from model.init import init_folder
+from model.init import init_folder, vae_file
 from model.qwen_image import QwenImage
 from model.vae import ImageVAE
 from pipeline.dataset import Dataset
+from pipeline.engine.lock import RunLock
 from pipeline.engine.progress import progress
 from trainer import state
 from trainer.config import FitConfig
@@ -41,19 +42,24 @@ from trainer.samples import draw_samples
 from trainer.split import split
 
 
-def fit(config: FitConfig, out: Path, data: Path) -> None:
-    """Train into ``out`` from the dataset at ``data``; goes on where an earlier call stopped. Raises UserError."""
+def fit(config: FitConfig, out: Path, data: Path, wait: bool = False) -> None:
+    """Train into ``out`` from the dataset at ``data``; goes on where an earlier call stopped.
+
+    Raises UserError before anything is written, or while another process trains into ``out`` (``wait``: waits).
+    """
     dataset = Dataset.open(data)
     order = Order(read_index(dataset, config.phases), config.phases, config.seed)
+    check_start(config, out)
     for why in order.without:
         print(f"left out, being optional: {why}")
-    remember(config, dataset, out)
-    if (out / "export" / "model_index.json").exists() and (out / "phases.json").exists():
-        print(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
-        return
-    trainer = Trainer(config, out, dataset, order)
-    trainer.run()
-    finish(trainer)
+    with RunLock(out / "lock", wait):
+        remember(config, dataset, out)
+        if (out / "export" / "model_index.json").exists() and (out / "phases.json").exists():
+            print(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
+            return
+        trainer = Trainer(config, out, dataset, order)
+        trainer.run()
+        finish(trainer)
 
 
 class Trainer:
@@ -179,17 +185,35 @@ def remember(config: FitConfig, dataset: Dataset, out: Path) -> None:
     path.write_text(yaml.safe_dump(now, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def base_folder(config: FitConfig, out: Path) -> Path:
-    """The pipeline folder to start from: the named one, or fresh weights from a model config in OUT/base."""
+def check_start(config: FitConfig, out: Path) -> None:
+    """Raise UserError for a model, a device or an OUT with which training cannot begin."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"OUT '{out}': a folder is wanted, found a file")
+    pick_device(config.device)
+    start = start_of(config)
+    if isinstance(start, ModelConfig):
+        vae_file(start)
+
+
+def start_of(config: FitConfig) -> Path | ModelConfig:
+    """What training starts from: a pipeline folder, or a model to be made with fresh weights."""
     path = Path(config.model)
     if path.is_dir():
         return check_folder(path)
     if path.suffix not in (".yaml", ".yml"):
         raise UserError(f"field 'model': expected a YAML under configs/model or a diffusers folder, found '{path}'")
+    return configs.load(path, ModelConfig)
+
+
+def base_folder(config: FitConfig, out: Path) -> Path:
+    """The pipeline folder to start from: the named one, or OUT/base with fresh weights."""
+    start = start_of(config)
+    if isinstance(start, Path):
+        return start
     base = out / "base"
     if not (base / "model_index.json").exists():
         shutil.rmtree(base, ignore_errors=True)  # half written by a killed process
-        init_folder(configs.load(path, ModelConfig), base, config.seed)
+        init_folder(start, base, config.seed)
     return base
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -19,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from configs import RunFailed, UserError
 
@@ -49,6 +52,8 @@ class Way:
         status = subprocess.run([sys.executable, "-m", *arguments], check=False).returncode
         took = round(time.monotonic() - start, 1)
         self.seconds[name] = max(took, self.seconds.get(name, 0.0))  # going on where nothing is left takes no time
+        if status == 2:
+            raise UserError(f"the step '{name}' was refused, its line above says why; nothing of it was begun")
         if status:
             raise RunFailed(
                 f"the step '{name}' ended with status {status}; what was finished is kept, "
@@ -64,6 +69,9 @@ def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
     """
     if images is not None and not images.is_dir():
         raise UserError(f"--images {images}: expected a folder of pictures, found {_what(images)}")
+    if images is not None and not any(images.iterdir()):
+        raise UserError(f"--images {images}: the folder is empty")
+    check_pictures(out, images or out / "inputs" / "photos")
     pictures = images or collect_pictures(out / "inputs" / "photos")
     source = ["--set", f"sources.0.path={json.dumps(str(pictures))}"]
     if images is not None:
@@ -92,6 +100,18 @@ def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
     way.run("report", "put everything on one page", ["pipeline", "report", str(out)])
     print_end(out, summary)
     return summary
+
+
+def check_pictures(out: Path, pictures: Path) -> None:
+    """Raise UserError where the run in ``out`` was made from another folder."""
+    if not (out / "run.yaml").exists():
+        return
+    before = yaml.safe_load((out / "run.yaml").read_text(encoding="utf-8"))["sources"][0].get("path")
+    if before != os.path.abspath(pictures):
+        raise UserError(
+            f"{out}: was made from the pictures in {before}; for those in {pictures} name another folder: "
+            "make quickstart OUT=runs/mine IMAGES=..., or delete this one"
+        )
 
 
 def collect_pictures(folder: Path) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,13 @@ def restore(checkpoint: Path, model: MMDiT, average: Average, optimizer: Togethe
     with torch.no_grad():
         for name, parameter in model.state_dict().items():
             parameter.copy_(weights[name])
-    optimizer.load_state_dict(torch.load(checkpoint / "optimizer.pt", map_location=device, weights_only=True))
+    try:
+        optimizer.load_state_dict(torch.load(checkpoint / "optimizer.pt", map_location=device, weights_only=True))
+    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+        why = str(error).splitlines()[0]
+        raise UserError(
+            f"{checkpoint}: optimizer.pt is damaged ({why}); delete this checkpoint to go on from the one before"
+        ) from None
     return step
 
 
@@ -105,12 +112,13 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def phase_losses(metrics: list[dict[str, Any]], names: list[str], over: int = 20) -> list[dict[str, Any]]:
-    """Per phase: its name, steps, and the mean loss over its first and last ``over`` steps."""
+    """Per phase: its name, steps, and the mean loss over its first and last ``over`` steps, a half each at most."""
     told = []
     for name in names:
         losses = [line["loss"] for line in metrics if line["phase"] == name]
         if losses:
-            first, last = losses[:over], losses[-over:]
+            few = max(1, min(over, len(losses) // 2))
+            first, last = losses[:few], losses[-few:]
             means = {"loss_start": sum(first) / len(first), "loss_end": sum(last) / len(last)}
             told.append({"phase": name, "steps": len(losses), **means})
     return told

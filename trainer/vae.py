@@ -50,6 +50,14 @@ class PoolConfig:
     photographs: int
     size: int = 64
 
+    def __post_init__(self) -> None:
+        if self.glyphs < 0 or self.photographs < 0 or self.glyphs + self.photographs < 20:
+            raise ValueError(
+                f"glyphs and photographs must be at least 0, together at least 20, found {self.glyphs}, {self.photographs}"
+            )
+        if self.size < 8 or self.size % 8:
+            raise ValueError(f"size must be a multiple of 8, found {self.size}")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -61,7 +69,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.size < 8 or self.size % 8:
-            raise ValueError(f"steps and batch must be positive and size a multiple of 8, found {self}")
+            found = f"{self.steps}, {self.batch}, {self.size}"
+            raise ValueError(f"steps and batch must be positive and size a multiple of 8, found {found}")
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,11 @@ class Rates:
     peak: float
     warm_up: int
     decay: float
+
+    def __post_init__(self) -> None:
+        if self.peak <= 0 or self.warm_up < 0 or not 0 <= self.decay <= 1:
+            found = f"{self.peak}, {self.warm_up}, {self.decay}"
+            raise ValueError(f"peak must be above 0, warm_up at least 0, decay within 0..1, found {found}")
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,9 @@ class VAETrainConfig:
     def __post_init__(self) -> None:
         if not self.stages:
             raise ValueError("stages must hold at least one entry")
+        if self.kl < 0 or not 0 <= self.ema < 1 or self.threads < 1:
+            found = f"{self.kl}, {self.ema}, {self.threads}"
+            raise ValueError(f"kl must be at least 0, ema within 0..1, threads at least 1, found {found}")
 
 
 def train_vae(config: VAETrainConfig, out: Path) -> Path:

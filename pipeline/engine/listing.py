@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from configs import UserError
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.ledger import Fragment, FragmentsConfig, fragments, write_ledger
-from pipeline.sources import SourceConfig, SynthSource
+from pipeline.sources import FolderSource, SourceConfig, SynthSource
 
 
 def list_sources(run: RunFolder, sources: Sequence[SourceConfig], config: FragmentsConfig) -> list[Fragment]:
@@ -27,6 +28,11 @@ def check_sources(run: RunFolder, sources: Sequence[SourceConfig]) -> None:
     for index, source in enumerate(sources):
         where = f"sources.{index}"
         path = run.ledger(source.name)
+        if isinstance(source, FolderSource) and source.holds(run.path):
+            raise UserError(
+                f"RUN {run.path}: lies inside the pictures of '{where}.path', where its own files would be inputs; "
+                "name a folder outside"
+            )
         left = [f for f in fragments(path, source.name) if not run.samples(f.name).exists()] if path.exists() else None
         if left == []:
             continue

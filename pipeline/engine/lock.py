@@ -47,7 +47,10 @@ class RunLock:
         self._ended = threading.Event()
 
     def __enter__(self) -> RunLock:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{self._path.parent}: cannot be made: {error.strerror}; name another folder") from None
         told = False
         while (holder := self._try()) is not None:
             if not self._wait:
@@ -68,7 +71,12 @@ class RunLock:
 
     def _try(self) -> Holder | str | None:
         """Take the lock and return None, or return who has it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise UserError(
+                f"{self._path.parent}: cannot be written to: {error.strerror}; name another folder"
+            ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -9,11 +9,13 @@ from pathlib import Path
 from pipeline.annotate.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.dataset import INDEX
+from pipeline.decide import check_rules
 from pipeline.engine import listing, resume
 from pipeline.engine.annotate import steps
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.ledger import Fragment, fragments, slices
 from pipeline.sources import SourceConfig
+from pipeline.table import planned_columns
 
 
 def plan(config: PipelineConfig, path: Path | None) -> str:
@@ -21,7 +23,9 @@ def plan(config: PipelineConfig, path: Path | None) -> str:
     config = resume.resolve(config)
     run = resume.run_folder(path) if path else None
     annotators = config.annotators()
+    check_rules(config.decide, planned_columns([a.name for a in annotators]))
     if run:
+        resume.check_versions(run, annotators)
         listing.check_sources(run, config.sources)
     else:
         for index, source in enumerate(config.sources):

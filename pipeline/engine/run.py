@@ -35,6 +35,8 @@ def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None
     listing.check_sources(run, config.sources)
     resume.check_versions(run, annotators)
     check_rules(config.decide, planned_columns([a.name for a in annotators]))
+    if config.cluster.address != "local":
+        cluster.connect(config.cluster)  # a wrong address is told before anything is written
     with RunLock(run.lock, wait):
         resume.remember(run, config)
         sweep(run.path)

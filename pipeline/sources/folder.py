@@ -53,6 +53,14 @@ class FolderSource:
         if self.captions and self.captions != ".txt" and not os.path.isfile(self.captions):
             raise UserError(f"field '{where}.captions': a .tsv or .csv file or '.txt'; '{self.captions}' is no file")
 
+    def holds(self, path: Path) -> bool:
+        """Whether files of ``path`` would be inputs: it lies inside the folder, under no ignored name."""
+        root, inside = os.path.realpath(self.path), os.path.realpath(path)
+        if not _inside(os.fsencode(inside), os.fsencode(root)):
+            return False
+        names = Path(os.path.relpath(inside, root)).parts
+        return not any(fnmatchcase(name, glob) for name in names for glob in self.ignore)
+
     def entries(self, where: str) -> tuple[list[Entry], list[str]]:
         """All inputs in canonical order (bytes of the path), and remarks for the user. Raises UserError."""
         walk = _Walk(self)

@@ -70,6 +70,8 @@ def test_set_overrides_any_field(config: Path) -> None:
         ("seed=-1", ["'seed'", "negative", "-1"]),
         ("seed", ["field=value"]),
         ("seed.x=1", ["'seed'", "single value"]),
+        ("rules.a=.nan", ["'rules.a'", "finite number", "nan"]),
+        ("sources.1.rate=.inf", ["'sources.1.rate'", "finite number", "inf"]),
         ("rules.a=b", ["rules.a", "number", "'b'"]),
         ("seed=[", ["--set", "YAML"]),
     ],
@@ -91,7 +93,12 @@ def test_a_missing_field_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "part"),
-    [("a: [", "not valid YAML"), ("- 1\n", "top level"), ("seed: 1\nseed: 2\n", "'seed' stands twice")],
+    [
+        ("a: [", "not valid YAML"),
+        ("- 1\n", "top level"),
+        ("seed: 1\nseed: 2\n", "'seed' stands twice"),
+        ("? [a, b]\n: 1\n", "single value"),
+    ],
 )
 def test_bad_yaml_is_named_with_its_place(tmp_path: Path, text: str, part: str) -> None:
     (tmp_path / "x.yaml").write_text(text)

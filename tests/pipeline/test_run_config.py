@@ -17,6 +17,8 @@ from pipeline.engine import resume
 from pipeline.engine.annotate import commit_scores
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.ledger import FragmentsConfig
+from pipeline.engine.listing import check_sources
+from pipeline.engine.run import run_pipeline
 from tests.pipeline.hooks import Eyes
 
 BASE = "sources:\n- {kind: folder, name: photos, path: PATH}\n"
@@ -89,15 +91,35 @@ def test_relative_paths_are_refused_inside_a_ray_job(monkeypatch: pytest.MonkeyP
         (BASE, "field 'sources.0.path': a folder of pictures is wanted; '/nowhere' does not exist"),
         ("sources: []\n", "field 'sources': at least one source is wanted"),
         (BASE.replace("photos", "a/b"), "field 'sources.0.name': letters, digits"),
+        (
+            BASE.replace("PATH", "configs") + "decide: {rules: [{name: S1.x, stage: 1, keep: clarty > 1}]}\n",
+            "did you mean clarity",
+        ),
         ("sources:\n- {kind: synth, name: g, recipe: /nowhere.yaml, count: 3}\n", "field 'sources.0.recipe'"),
     ],
 )
 def test_a_wrong_config_is_one_line_and_status_2(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "config.yaml").write_text(text.replace("PATH", "/nowhere"))
-    command = [sys.executable, "-m", "pipeline", "run", str(tmp_path / "config.yaml"), str(tmp_path / "run")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert words in done.stderr
-    assert not (tmp_path / "run").exists()
+    for name in ("run", "plan"):
+        command = [sys.executable, "-m", "pipeline", name, str(tmp_path / "config.yaml"), str(tmp_path / "run")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.count("\n") == 1
+        assert words in done.stderr
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_run_inside_its_own_pictures_is_refused(tmp_path: Path, config: PipelineConfig) -> None:
+    for inside in ("photos", "photos/a/run"):
+        with pytest.raises(UserError, match=r"lies inside the pictures of 'sources.0.path'.* name a folder outside"):
+            run_pipeline(config, tmp_path / inside)
+        assert list((tmp_path / "photos").iterdir()) == []
+    check_sources(RunFolder(tmp_path / "photos" / ".hidden" / "run"), config.sources)  # ignored names are no inputs
+    check_sources(RunFolder(tmp_path / "photos2"), config.sources)
+
+
+def test_a_folder_that_cannot_be_made_is_named(config: PipelineConfig, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="file/run: cannot be made: "):
+        run_pipeline(config, tmp_path / "file" / "run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import torch
 from configs import UserError, load
 from model import QwenImage
 from pipeline.dataset import Dataset
+from pipeline.engine.lock import RunLock
 from trainer import Order
 from trainer.config import FitConfig
 from trainer.fit import Trainer, fit
@@ -153,11 +155,44 @@ def test_a_batch_is_prepared_the_same_whenever_it_is_asked_for(config: Path, sma
         ("model=nowhere", "field 'model': expected a YAML under configs/model or a diffusers folder"),
         ("phases.0.steps=0", "phase pictures: field 'steps'"),
         ("optimizer.lr=-1", "field 'lr': must be above 0"),
+        ("optimizer.warmup=-1", "field 'warmup': must be at least 0"),
+        ("device=cuda", "field 'device': found 'cuda'"),
     ],
 )
-def test_wrong_configs_are_named(config: Path, small_run: Path, tmp_path: Path, change: str, message: str) -> None:
+def test_wrong_configs_are_named_and_leave_nothing(
+    config: Path, small_run: Path, tmp_path: Path, change: str, message: str
+) -> None:
+    if change == "device=cuda" and torch.cuda.is_available():
+        pytest.skip("there is one")
     with pytest.raises(UserError, match=message):
         fit(load(config, FitConfig, [change]), tmp_path / "out", small_run / "dataset")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_process_at_a_time_trains_into_a_folder(config: Path, small_run: Path, tmp_path: Path) -> None:
+    with (
+        RunLock(tmp_path / "out" / "lock"),
+        pytest.raises(UserError, match=r"out is in use by process \d+ .*--wait"),
+    ):
+        fit(load(config, FitConfig), tmp_path / "out", small_run / "dataset")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["lock"]
+
+
+def test_a_file_is_no_output_folder(config: Path, small_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("x")
+    with pytest.raises(UserError, match="a folder is wanted, found a file"):
+        fit(load(config, FitConfig), tmp_path / "out", small_run / "dataset")
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "model.safetensors", "ema.safetensors", "step.json"])
+def test_a_damaged_checkpoint_is_named(config: Path, small_run: Path, trained: Path, tmp_path: Path, name: str) -> None:
+    out = Path(shutil.copytree(trained, tmp_path / "out"))
+    (out / "phases.json").unlink()  # as if it had been stopped before its end
+    path = out / "checkpoints" / "step-000024" / name
+    path.write_bytes(path.read_bytes()[:10])
+    with pytest.raises(UserError, match="step-000024") as caught:
+        fit(load(config, FitConfig), out, small_run / "dataset")
+    assert "\n" not in str(caught.value)
 
 
 def test_another_config_does_not_go_on_in_the_same_folder(config: Path, small_run: Path, trained: Path) -> None:

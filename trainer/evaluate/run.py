@@ -48,7 +48,8 @@ class EvaluateConfig:
                 raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
 
     def limit(self, suite: str) -> int:
-        return 1 if suite == "glyphs" else int(getattr(self, suite))
+        """Texts of a suite; of glyphs, and of one that ``make_suite`` will refuse, any."""
+        return int(getattr(self, suite, 1)) if suite != "glyphs" else 1
 
 
 @dataclass(frozen=True)
