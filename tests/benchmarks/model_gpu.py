@@ -79,6 +79,7 @@ CASES = {
 def main() -> None:
     args = _arguments()
     device = torch.device(args.device)
+    torch._dynamo.config.recompile_limit = 64  # a graph for each case and kind of block; the default is 8
     config = MMDiTConfig(num_layers=args.layers) if args.width == 3072 else _narrow(args)
     figures: dict[str, Any] = {"device": _name(device), "layers": args.layers, "torch": torch.__version__}
     rates = _rates(device, config)
