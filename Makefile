@@ -57,7 +57,7 @@ browser:
 		fi; }
 
 quickstart: setup
-	@$(PY) -m trainer quickstart $(OUT) $(if $(IMAGES),--images "$(IMAGES)")
+	@$(PY) -m trainer quickstart "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)")
 
 test: setup browser
 	@$(PY) -m pytest
