@@ -53,6 +53,11 @@ class Padding:
     longest: int
     multiple: int = 256
 
+    def __post_init__(self) -> None:
+        for name in ("samples", "longest", "multiple"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"padding.{name} is {getattr(self, name)}; at least 1 is needed")
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -144,13 +149,15 @@ def text_start(sizes: Sequence[Size]) -> int:
 
 
 def _check(text_lengths: Sequence[int], images: Sequence[Sequence[Size]], padding: Padding | None) -> None:
-    if len(text_lengths) != len(images) or not text_lengths:
+    if len(text_lengths) != len(images) or len(images) == 0:
         raise ValueError(
             f"layout: {len(text_lengths)} texts for {len(images)} samples' images; give one or more, as many"
         )
     for i, (n, sizes) in enumerate(zip(text_lengths, images, strict=True)):
         if n < 1:
             raise ValueError(f"layout: sample {i} has a text of {n} tokens; at least 1 is needed")
+        if any(number != int(number) for number in (n, *(side for size in sizes for side in size))):
+            raise ValueError(f"layout: sample {i} has {n} tokens and images {list(sizes)}; whole numbers are needed")
         if not sizes or any(h < 1 or w < 1 for h, w in sizes):
             raise ValueError(
                 f"layout: sample {i} has images {list(sizes)}; every (h, w) must be at least (1, 1) patches"

@@ -7,6 +7,7 @@ prompt, references --Conditioner--> text --------+
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ class QwenImage:
         pictures: list[Any] = (
             [references] if one and references is not None else list(references or [()] * len(prompts))
         )
-        _check(prompts, seeds, steps, pictures)
+        _check(prompts, seeds, steps, cfg, pictures)
         seen = [[fitted(image, reference_area) for image in images] for images in pictures]
         sizes = _sizes(seen, height, width)
         texts = self.conditioner.encode(prompts, pictures)
@@ -126,7 +127,11 @@ class QwenImage:
         return [out[i] for i in range(len(tokens))]
 
 
-def _check(prompts: Sequence[str], seeds: Sequence[int], steps: int, references: Sequence[Sequence[Image]]) -> None:
+def _check(
+    prompts: Sequence[str], seeds: Sequence[int], steps: int, cfg: float, references: Sequence[Sequence[Image]]
+) -> None:
+    if not math.isfinite(cfg):
+        raise UserError(f"cfg: {cfg}; a finite number is needed")
     if len(seeds) != len(prompts):
         raise UserError(f"seed: {len(seeds)} seeds for {len(prompts)} prompts; give one, or one each")
     if steps < 1:

@@ -36,6 +36,8 @@ def fitted_size(width: int, height: int, area: int) -> tuple[int, int]:
 
     Raises UserError for a picture without area or with sides of more than 200 to 1.
     """
+    if area < MULTIPLE**2:
+        raise UserError(f"reference_area: {area} px; at least {MULTIPLE} x {MULTIPLE} are needed")
     if width < 1 or height < 1:
         raise UserError(f"reference of {width} x {height} has no area")
     if max(width, height) > MAX_ASPECT * min(width, height):
@@ -48,10 +50,22 @@ def fitted_size(width: int, height: int, area: int) -> tuple[int, int]:
 
 
 def fitted(image: Image, area: int) -> Image:
-    """An RGB copy of ``fitted_size``, Lanczos. Transparency is lost: hand in what should be seen."""
+    """An RGB copy of ``fitted_size``, Lanczos. What is transparent stands on white, 16 bits become 8."""
     from PIL.Image import Resampling
 
-    return image.convert("RGB").resize(fitted_size(*image.size, area), Resampling.LANCZOS)
+    return rgb(image).resize(fitted_size(*image.size, area), Resampling.LANCZOS)
+
+
+def rgb(image: Image) -> Image:
+    """Any mode of Pillow as RGB, as a person would see it."""
+    from PIL import Image as pillow
+
+    if image.mode.startswith("I;16"):  # Pillow would clip
+        return pillow.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        return pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), rgba).convert("RGB")
+    return image.convert("RGB")
 
 
 def pixels(image: Image) -> Tensor:

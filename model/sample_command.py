@@ -20,6 +20,7 @@ from configs import UserError
 from model.checkpoint import check_folder
 from model.files import weight_files
 from model.qwen_image import QwenImage
+from model.references import rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -31,11 +32,11 @@ def sample_to_file(args: argparse.Namespace) -> None:
     """Sample and write ``args.out``; its text chunks hold prompt, seed, settings and the weights' digest."""
     from PIL.PngImagePlugin import PngInfo
 
+    device = _device(args.device)
     folder = check_folder(args.checkpoint)
     if args.out.is_dir():
         raise UserError(f"--out: {args.out} is a folder; name a file")
     references = [_reference(path) for path in args.image]
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     model = QwenImage.load(folder, getattr(torch, args.dtype) if args.dtype else None, device)
     with _counter(args.steps) as count:
         settings: dict[str, Any] = {"steps": args.steps, "cfg": args.cfg, "negative": args.negative, "seed": args.seed}
@@ -54,15 +55,29 @@ def sample_to_file(args: argparse.Namespace) -> None:
     print(f"wrote {args.out}")
 
 
+def _device(name: str | None) -> torch.device:
+    """The named device, else CUDA where there is one. Raises UserError for one that this machine lacks."""
+    there = torch.cuda.is_available()
+    try:
+        device = torch.device(name or ("cuda" if there else "cpu"))
+    except RuntimeError:
+        raise UserError(f"--device: '{name}' is no device; cpu, cuda or cuda:0 ... are") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"--device: '{name}', but torch sees {torch.cuda.device_count()} such devices here")
+    return device
+
+
 def _reference(path: Path) -> Image:
     """The picture upright, in RGB; UserError naming the file."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(path) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
+            return rgb(ImageOps.exif_transpose(picture))
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise UserError(f"--image: {path} cannot be read as a picture: {error}") from None
+        raise UserError(
+            f"--image: {path} cannot be read as a picture: {getattr(error, 'strerror', None) or error}"
+        ) from None
 
 
 def transformer_digest(folder: Path) -> str:

@@ -172,10 +172,10 @@ def print_end(out: Path, summary: dict[str, Any]) -> None:
     ):
         print(f"    {out / path!s:44} {what}")
     print("Then try")
-    export = out / "train" / "export"
+    run, dataset, export = (shlex.quote(str(p)) for p in (out, out / "dataset", out / "train" / "export"))
     for command in (
-        f'python -m pipeline inspect {out / "dataset"} --where "text_level == 4"',
-        f'python -m pipeline decide {out} --dry-run --set decide.rules.5.keep="clarity >= 200"',
+        f'python -m pipeline inspect {dataset} --where "text_level == 4"',
+        f'python -m pipeline decide {run} --dry-run --set decide.rules.5.keep="clarity >= 200"',
         f"python -m model sample {export} --prompt '\"7\"' --width 64 --height 64 --steps 20 --negative '' --out seven.png",
         "python -m synth preview configs/synth/pure.yaml preview.png",
     ):

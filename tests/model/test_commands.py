@@ -62,6 +62,7 @@ def test_describe_prints_tables_or_json(capsys: pytest.CaptureFixture[str]) -> N
 BAD = [
     (["sample", "nowhere", "--prompt", "x", "--out", "x.png", "--width", "64", "--height", "64"], "nowhere: has no model_index.json"),
     (["sample", "nowhere", "--prompt", "x", "--out", "x.png", "--width", "60"], "size 60 x 1024"),
+    (["sample", "nowhere", "--prompt", "x", "--out", "x.png", "--device", "foo"], "--device: 'foo' is no device"),
     (["sample", "nowhere", "--prompt", "x", "--out", "x.jpg"], "--out: x.jpg must end in .png"),
     (["init", TINY, "OUT", "--vae", "nowhere.safetensors"], "--vae: nowhere.safetensors does not exist"),
     (["init", TINY, "OUT", "--set", "transformer.layers=2"], "transformer.layers"),

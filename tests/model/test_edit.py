@@ -21,7 +21,7 @@ from configs import UserError, command
 from model import QwenImage
 from model.__main__ import main
 from model.config import Pipeline
-from model.references import VISION_AREA, fitted, fitted_size
+from model.references import VISION_AREA, fitted, fitted_size, rgb
 from model.templates import IMAGE_PAD, templated
 from tests.model.folders import edit_folder, random_folder
 from tests.model.reference import difference
@@ -154,6 +154,14 @@ def test_the_size_is_the_last_references() -> None:
     assert picture.size == fitted_size(*REFERENCES[1].size, 64 * 64)
 
 
+def test_any_mode_is_seen_as_a_person_sees_it() -> None:
+    color = Image.new("RGB", (8, 8), (200, 100, 0))
+    deep = Image.fromarray(np.full((8, 8), 100 * 257, np.uint16))
+    half = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    for image, expected in ((color.quantize(), (200, 100, 0)), (deep, (100,) * 3), (half, (255,) * 3)):
+        assert rgb(image).getpixel((0, 0)) == expected
+
+
 def test_a_folder_without_a_processor_uses_the_released_one() -> None:
     plain, edit = QwenImage.load(random_folder()).conditioner, QwenImage.load(edit_folder(MULTI)).conditioner
     assert plain.image_processor.to_dict() == edit.image_processor.to_dict()
@@ -198,6 +206,8 @@ def test_the_command_takes_pictures(tmp_path: Path, capsys: pytest.CaptureFixtur
         ({"references": REFERENCES[:1], "prompts": f"x {IMAGE_PAD}"}, "stands for a reference; remove it"),
         ({"references": [Image.new("RGB", (0, 8))]}, "0 x 8 has no area"),
         ({"references": [Image.new("RGB", (2001, 8))]}, "factor of 200"),
+        ({"references": REFERENCES[:1], "reference_area": 0}, "reference_area: 0 px"),
+        ({"cfg": float("nan")}, "cfg: nan"),
         ({"references": [REFERENCES], "prompts": ["a", "b"]}, "1 lists for 2 prompts"),
     ],
 )

@@ -82,6 +82,7 @@ def test_padding_makes_shapes_that_do_not_depend_on_the_samples() -> None:
         ([3, 0], [[(1, 1)], [(1, 1)]], "sample 1 has a text of 0"),
         ([3, 4], [[(1, 1)], []], "sample 1 has images"),
         ([3], [[(1, 1), (0, 4)]], "sample 0 has images"),
+        ([2.5], [[(1, 1)]], "whole numbers"),
     ],
 )
 def test_empty_parts_are_named(texts: list[int], images: Any, message: str) -> None:
@@ -99,3 +100,8 @@ def test_empty_parts_are_named(texts: list[int], images: Any, message: str) -> N
 def test_what_padding_has_no_room_for_is_named(padding: Padding, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_layout([1, 4], [[(2, 2)], [(2, 2), (1, 2)]], padding=padding)
+
+
+def test_a_padding_without_room_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"padding\.multiple is 0"):
+        Padding(samples=1, longest=1, multiple=0)
