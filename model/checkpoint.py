@@ -88,6 +88,9 @@ def load_transformer(folder: str | Path, dtype: torch.dtype | None = None, devic
     with torch.device("meta"):
         model = MMDiT(config)
     load_weights(model, folder)
+    stored = {p.dtype for p in model.parameters()}
+    if dtype is None and len(stored) > 1:
+        raise UserError(f"{folder}: its weights are of {' and '.join(sorted(map(str, stored)))}; name one dtype")
     return model.to(device=device, dtype=dtype)
 
 
@@ -113,6 +116,9 @@ def load_schedule(folder: str | Path) -> ScheduleConfig:
     missing = [name for name in names if name not in tree]
     if missing:  # diffusers would fill in FLUX's values, which are wrong here
         raise UserError(f"{path}: {missing[0]} is missing")
+    wrong = [name for name in names if type(tree[name]) not in (int, float)]
+    if wrong:
+        raise UserError(f"{path}: {wrong[0]} is {tree[wrong[0]]!r}; a number is needed")
     return ScheduleConfig(**{name: tree[name] for name in names})
 
 

@@ -26,6 +26,7 @@ from model.joint import PADDING_LIMIT
 from model.references import VISION_AREA, fitted, image_processor
 from model.templates import IMAGE_PAD, Style, templated
 from model.text_encoder import load_text_encoder
+from model.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,13 +83,11 @@ class Conditioner:
         vision_area: int | None = None,
     ) -> Conditioner:
         """From a pipeline folder with ``tokenizer/`` and ``text_encoder/``; ``dtype`` None keeps the stored one."""
-        from transformers import Qwen2Tokenizer
-
         folder = Path(folder)
         for part in ("tokenizer", "text_encoder"):
             if not (folder / part).is_dir():
                 raise UserError(f"{folder}: has no folder {part}/; a diffusers folder of Qwen-Image is needed")
-        tokenizer = Qwen2Tokenizer.from_pretrained(folder / "tokenizer")
+        tokenizer = load_tokenizer(folder / "tokenizer")
         encoder: Any = load_text_encoder(folder / "text_encoder", dtype)
         return cls(tokenizer, encoder.to(device), max_tokens, too_long, style, vision_area, folder)
 

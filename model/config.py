@@ -25,7 +25,8 @@ class MMDiTConfig:
     zero_cond_t: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("num_layers", "num_attention_heads", "joint_attention_dim", "in_channels", "out_channels"):
+        sizes = ("num_layers", "num_attention_heads", "attention_head_dim", "joint_attention_dim")
+        for name in (*sizes, "in_channels", "out_channels", "patch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if sum(self.axes_dims_rope) != self.attention_head_dim or any(d < 2 or d % 2 for d in self.axes_dims_rope):

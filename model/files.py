@@ -83,7 +83,9 @@ def load_weights(module: nn.Module, folder: Path, stem: str = WEIGHTS) -> None:
         if tensor.shape != expected[name].shape:
             shapes = f"{list(tensor.shape)}, config.json makes it {list(expected[name].shape)}"
             raise UserError(f"{folder}: weight '{name}' has shape {shapes}")
-        tensor.requires_grad_(expected[name].requires_grad and tensor.is_floating_point())
+        if not tensor.is_floating_point():
+            raise UserError(f"{folder}: weight '{name}' is {tensor.dtype}; floating-point numbers are needed")
+        tensor.requires_grad_(expected[name].requires_grad)
         module.load_state_dict({name: tensor}, strict=False, assign=True)
         seen.add(name)
     missing = [name for name in expected if name not in seen]
@@ -178,7 +180,7 @@ def _checked(path: Path, key: str, value: Any, default: Any) -> Any:
     if isinstance(default, tuple):
         if not isinstance(value, list):
             raise UserError(f"{path}: {key} is {value!r}; a list is needed")
-        return tuple(value)
+        return tuple(_checked(path, f"{key}[{i}]", v, default[0]) if default else v for i, v in enumerate(value))
     allowed = (int, float) if type(default) is float else (type(default),)
     if default is not dataclasses.MISSING and type(value) not in allowed:
         raise UserError(f"{path}: {key} is {value!r}; {type(default).__name__} is needed")

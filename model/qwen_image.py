@@ -51,6 +51,11 @@ class QwenImage:
         vae = ImageVAE.load(folder).to(device=device, dtype=dtype).eval()
         transformer = load_transformer(folder, dtype, device).eval()
         conditioner = Conditioner.load(folder, dtype, device, style=reference_style(folder))
+        if conditioner.dim != transformer.config.joint_attention_dim:
+            raise UserError(
+                f"{folder}: the text encoder gives {conditioner.dim} channels, the transformer takes "
+                f"{transformer.config.joint_attention_dim}"
+            )
         return cls(transformer, vae, conditioner, schedule)
 
     def sample(self, prompts: str | Sequence[str], *args: Any, **kwargs: Any) -> list[Image]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from configs import UserError
 from model.config import TextEncoderConfig
+from model.files import read_json
 
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
@@ -68,11 +70,18 @@ def new_text_encoder(config: TextEncoderConfig, seed: int) -> Qwen2_5_VLForCondi
 
 
 def load_text_encoder(folder: Path, dtype: torch.dtype | None = None) -> Qwen2_5_VLForConditionalGeneration:
-    """The encoder of ``folder``, frozen; ``dtype`` None keeps the stored one."""
+    """The encoder of ``folder``, frozen; ``dtype`` None keeps the stored one. UserError where it cannot be loaded."""
+    from safetensors import SafetensorError
     from transformers import Qwen2_5_VLForConditionalGeneration
 
-    with no_progress_bars():
-        encoder = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype or "auto")
+    kind = read_json(folder / "config.json").get("model_type")
+    if kind != "qwen2_5_vl":
+        raise UserError(f"{folder / 'config.json'}: model_type is {kind!r}; qwen2_5_vl is needed")
+    try:
+        with no_progress_bars():
+            encoder = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype or "auto")
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"{folder}: cannot be loaded as Qwen2.5-VL: {str(error).splitlines()[0]}") from None
     return encoder.eval().requires_grad_(False)
 
 

@@ -17,6 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from configs import UserError
+
 RANKS = 151_643
 # Special tokens follow the ranks without a gap (Qwen2.5-VL's tokenizer_config.json).
 SPECIAL = (
@@ -51,6 +53,20 @@ def write_tokenizer(folder: str | Path) -> None:
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
     lines = "\n".join(f"{left} {right}" for left, right in merges)
     (folder / "merges.txt").write_text(f"#version: 0.2\n{lines}\n", encoding="utf-8")
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of ``folder``. UserError where it is damaged or is another one."""
+    from transformers import Qwen2Tokenizer
+
+    try:
+        tokenizer = Qwen2Tokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder}: cannot be loaded as a tokenizer: {str(error).splitlines()[0]}") from None
+    ids = tokenizer.convert_tokens_to_ids(list(SPECIAL))
+    if ids != [RANKS + i for i in range(len(SPECIAL))]:
+        raise UserError(f"{folder}: is not Qwen2.5-VL's tokenizer: {SPECIAL[0]} has id {ids[0]}, not {RANKS}")
+    return tokenizer
 
 
 def read_ranks() -> dict[bytes, int]:

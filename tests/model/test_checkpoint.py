@@ -90,6 +90,7 @@ def edit_weights(path: Path, edit: Callable[[dict[str, torch.Tensor]], None]) ->
     save_file(tensors, path)
 
 
+B = "proj_out.bias"
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
     (lambda f: edit_json(f / "transformer/config.json", _class_name="FluxTransformer2DModel"), "only QwenImage"),
@@ -99,6 +100,18 @@ DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
     (lambda f: edit_json(f / "transformer/config.json", num_layers=1), "unexpected weight 'transformer_blocks.1"),
     (lambda f: edit_json(f / "transformer/config.json", in_channels=32), r"'img_in.weight' has shape \[64, 64\]"),
     (lambda f: edit_weights(f / WEIGHTS, lambda t: t.pop("proj_out.bias")), "1 weights are missing.*proj_out.bias"),
+    (lambda f: edit_weights(f / WEIGHTS, lambda t: t.update(x=t[B].clone())), "unexpected weight 'x'"),
+    (lambda f: edit_weights(f / WEIGHTS, lambda t: t.update({B: t[B].int()})), "'proj_out.bias' is torch.int32"),
+    (lambda f: edit_weights(f / WEIGHTS, lambda t: t.update({B: t[B].half()})), "torch.float16 and torch.float32"),
+    (lambda f: edit_json(f / "transformer/config.json", axes_dims_rope=["a", 1, 2]), r"axes_dims_rope\[0\] is 'a'"),
+    (lambda f: edit_json(f / "transformer/config.json", patch_size=0), "patch_size is 0"),
+    (lambda f: edit_json(f / "vae/config.json", latents_std=["a"] * 16), r"latents_std\[0\] is 'a'"),
+    (lambda f: edit_json(f / "scheduler/scheduler_config.json", max_shift="a"), "max_shift is 'a'; a number"),
+    (lambda f: edit_json(f / "text_encoder/config.json", model_type="llama"), "model_type is 'llama'"),
+    (lambda f: (f / "text_encoder/model.safetensors").unlink(), "cannot be loaded as Qwen2.5-VL"),
+    (lambda f: (f / "text_encoder/model.safetensors").write_bytes(b"x" * 99), "cannot be loaded as Qwen2.5-VL"),
+    (lambda f: (f / "tokenizer/tokenizer.json").write_text("{"), "cannot be loaded as a tokenizer"),
+    (lambda f: [p.unlink() for p in (f / "tokenizer").iterdir()], "tokenizer"),
     (lambda f: (f / WEIGHTS).write_bytes(b"x" * 100), "not a whole safetensors file"),
     (lambda f: (f / WEIGHTS).unlink(), "has neither"),
     (lambda f: edit_json(f / "vae/config.json", base_dim=16), "'decoder.conv_in.weight' has shape|has shape"),
