@@ -144,6 +144,8 @@ def _check(
     if len(references) != len(prompts):
         raise UserError(f"references: {len(references)} lists for {len(prompts)} prompts; give one each")
     for i, (prompt, images) in enumerate(zip(prompts, references, strict=True)):
+        if not isinstance(images, Sequence):
+            raise UserError(f"references: expected a list of pictures for each prompt, found {type(images).__name__}")
         if images and not prompt.strip():
             raise UserError(f"prompt {i} is empty; references need an instruction that says what to do with them")
 

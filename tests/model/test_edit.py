@@ -208,6 +208,7 @@ def test_the_command_takes_pictures(tmp_path: Path, capsys: pytest.CaptureFixtur
         ({"references": [Image.new("RGB", (2001, 8))]}, "factor of 200"),
         ({"references": REFERENCES[:1], "reference_area": 0}, "reference_area: 0 px"),
         ({"cfg": float("nan")}, "cfg: nan"),
+        ({"references": REFERENCES[:1], "prompts": ["a"]}, "a list of pictures for each prompt, found Image"),
         ({"references": [REFERENCES], "prompts": ["a", "b"]}, "1 lists for 2 prompts"),
     ],
 )
