@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,10 +117,13 @@ def load_schedule(folder: str | Path) -> ScheduleConfig:
     missing = [name for name in names if name not in tree]
     if missing:  # diffusers would fill in FLUX's values, which are wrong here
         raise UserError(f"{path}: {missing[0]} is missing")
-    wrong = [name for name in names if type(tree[name]) not in (int, float)]
+    wrong = [name for name in names if type(tree[name]) not in (int, float) or not math.isfinite(tree[name])]
     if wrong:
         raise UserError(f"{path}: {wrong[0]} is {tree[wrong[0]]!r}; a number is needed")
-    return ScheduleConfig(**{name: tree[name] for name in names})
+    try:
+        return ScheduleConfig(**{name: tree[name] for name in names})
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def save_schedule(config: ScheduleConfig, folder: str | Path) -> None:
@@ -140,6 +144,8 @@ def save_like(
 ) -> None:
     """A pipeline folder with new transformer weights ``state`` and everything else copied from ``base``."""
     base, out = check_folder(base), Path(out)
+    if out.resolve() == base.resolve():
+        raise UserError(f"{out}: is the folder that the other parts come from; name another one")
     (out / "model_index.json").unlink(missing_ok=True)
     for part in (*PARTS, "processor"):
         if part != "transformer" and (base / part).is_dir():

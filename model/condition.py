@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 BATCH_TOKENS = 8192  # ours: tokens of one call of the language model
+TooLong = Literal["error", "cut"]
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +62,15 @@ class Conditioner:
         tokenizer: Any,
         encoder: Any,
         max_tokens: int = 512,
-        too_long: Literal["error", "cut"] = "error",
+        too_long: TooLong = "error",
         style: Style = "multi",
         vision_area: int | None = None,
         folder: Path | None = None,
     ) -> None:
+        if too_long not in get_args(TooLong):
+            raise UserError(f"too_long: '{too_long}'; {' or '.join(get_args(TooLong))} is allowed")
+        if max_tokens < 1:
+            raise UserError(f"max_tokens: {max_tokens}; at least 1 is needed")
         self.tokenizer, self.encoder, self.folder = tokenizer, encoder, folder
         self.max_tokens, self.too_long = max_tokens, too_long
         self.style: Style = style
@@ -78,7 +83,7 @@ class Conditioner:
         dtype: torch.dtype | None = None,
         device: torch.device | str = "cpu",
         max_tokens: int = 512,
-        too_long: Literal["error", "cut"] = "error",
+        too_long: TooLong = "error",
         style: Style = "multi",
         vision_area: int | None = None,
     ) -> Conditioner:
@@ -140,6 +145,8 @@ class Conditioner:
         pictures = references if references is not None else [()] * len(prompts)
         if len(pictures) != len(prompts):
             raise UserError(f"references: {len(pictures)} lists for {len(prompts)} prompts; give one each")
+        for prompt in prompts:
+            _check_text(prompt)
         if not prompts:
             return []
         texts = [templated(p, len(images), self.style) for p, images in zip(prompts, pictures, strict=True)]
@@ -182,6 +189,15 @@ class Conditioner:
     @property
     def _image_pad(self) -> int:
         return self.encoder.config.image_token_id
+
+
+def _check_text(prompt: str) -> None:
+    if not isinstance(prompt, str):
+        raise UserError(f"prompt: expected text, found {type(prompt).__name__}")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"prompt {_start(prompt)!a}: character {error.start} is half of a surrogate pair") from None
 
 
 def _start(prompt: str) -> str:

@@ -25,11 +25,10 @@ class MMDiTConfig:
     zero_cond_t: bool = False
 
     def __post_init__(self) -> None:
-        sizes = ("num_layers", "num_attention_heads", "attention_head_dim", "joint_attention_dim")
-        for name in (*sizes, "in_channels", "out_channels", "patch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if sum(self.axes_dims_rope) != self.attention_head_dim or any(d < 2 or d % 2 for d in self.axes_dims_rope):
+        _positive(self, "num_layers", "num_attention_heads", "attention_head_dim", "joint_attention_dim")
+        _positive(self, "in_channels", "out_channels", "patch_size")
+        axes = self.axes_dims_rope
+        if len(axes) != 3 or sum(axes) != self.attention_head_dim or any(d < 2 or d % 2 for d in axes):
             raise ValueError(
                 f"axes_dims_rope is {list(self.axes_dims_rope)}; it must be three even numbers "
                 f"with the sum attention_head_dim = {self.attention_head_dim}"
@@ -69,6 +68,13 @@ class VAEConfig:
     def __post_init__(self) -> None:
         if self.attn_scales:
             raise ValueError(f"attn_scales is {list(self.attn_scales)}; no released checkpoint has any: leave it empty")
+        _positive(self, "base_dim", "z_dim", "num_res_blocks")
+        if min(self.dim_mult, default=1) < 1:
+            raise ValueError(f"dim_mult is {list(self.dim_mult)}; every number must be at least 1")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}; it must be at least 0 and below 1")
+        if self.input_channels != 3:
+            raise ValueError(f"input_channels is {self.input_channels}; pictures have 3 here")
         if len(self.dim_mult) != 4 or len(self.temperal_downsample) != 3:
             raise ValueError(
                 f"dim_mult is {list(self.dim_mult)}; four levels make the eightfold reduction, found otherwise"
@@ -96,6 +102,23 @@ class VisionConfig:
     temporal_patch_size: int = 2
     window_size: int = 112
 
+    def __post_init__(self) -> None:
+        _positive(self, "depth", "hidden_size", "intermediate_size", "num_heads")
+        _positive(self, "patch_size", "spatial_merge_size", "temporal_patch_size", "window_size")
+        if self.hidden_size % (4 * self.num_heads):  # each head rotates rows and columns, in pairs
+            raise ValueError(
+                f"hidden_size is {self.hidden_size}; it must be a multiple of 4 * num_heads = {4 * self.num_heads}"
+            )
+        if any(not 0 <= i < self.depth for i in self.fullatt_block_indexes):
+            raise ValueError(
+                f"fullatt_block_indexes is {list(self.fullatt_block_indexes)}; there are {self.depth} blocks"
+            )
+        window = self.patch_size * self.spatial_merge_size
+        if self.window_size % window:
+            raise ValueError(
+                f"window_size is {self.window_size}; a multiple of patch_size * spatial_merge_size = {window} is needed"
+            )
+
 
 @dataclass(frozen=True)
 class TextEncoderConfig:
@@ -109,14 +132,18 @@ class TextEncoderConfig:
     vocab_size: int = 152064
     tie_word_embeddings: bool = False
     mrope_section: tuple[int, int, int] = (16, 24, 24)
-    vision: VisionConfig = VisionConfig()
+    vision: VisionConfig = field(default_factory=VisionConfig)
 
     def __post_init__(self) -> None:
+        _positive(self, "hidden_size", "intermediate_size", "num_hidden_layers")
+        _positive(self, "num_attention_heads", "num_key_value_heads")
         if self.hidden_size % self.num_attention_heads or self.num_attention_heads % self.num_key_value_heads:
             raise ValueError(
                 f"num_attention_heads is {self.num_attention_heads}; it must divide hidden_size = {self.hidden_size} "
                 f"and be a multiple of num_key_value_heads = {self.num_key_value_heads}"
             )
+        if len(self.mrope_section) != 3 or min(self.mrope_section) < 1:
+            raise ValueError(f"mrope_section is {list(self.mrope_section)}; three positive numbers are needed")
         if 2 * sum(self.mrope_section) != self.hidden_size // self.num_attention_heads:
             raise ValueError(
                 f"mrope_section is {list(self.mrope_section)}; its sum must be half of the head size "
@@ -135,6 +162,15 @@ class ScheduleConfig:
     base_image_seq_len: int = 256
     max_image_seq_len: int = 8192
     shift_terminal: float = 0.02
+
+    def __post_init__(self) -> None:
+        if not 0 < self.base_image_seq_len < self.max_image_seq_len:
+            raise ValueError(
+                f"base_image_seq_len is {self.base_image_seq_len} and max_image_seq_len {self.max_image_seq_len}; "
+                "the first must be positive and below the second"
+            )
+        if not 0 <= self.shift_terminal < 1:
+            raise ValueError(f"shift_terminal is {self.shift_terminal}; it must be at least 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -164,9 +200,20 @@ class ModelConfig:
                 f"transformer.joint_attention_dim is {self.transformer.joint_attention_dim}; "
                 f"it must equal text_encoder.hidden_size = {self.text_encoder.hidden_size}"
             )
-        channels = self.vae.shape.z_dim * self.transformer.patch_size**2
-        if self.transformer.in_channels != channels:
-            raise ValueError(
-                f"transformer.in_channels is {self.transformer.in_channels}; it must be {channels}, "
-                "vae.shape.z_dim times the area of a patch"
-            )
+        misfit = channel_misfit(self.transformer, self.vae.shape.z_dim)
+        if misfit:
+            raise ValueError(f"transformer.{misfit}")
+
+
+def channel_misfit(transformer: MMDiTConfig, z_dim: int) -> str | None:
+    """What of the transformer does not fit latents of ``z_dim`` channels in patches of 2 x 2, as a sentence."""
+    for name, right in (("patch_size", 2), ("out_channels", z_dim), ("in_channels", 4 * z_dim)):
+        if getattr(transformer, name) != right:
+            return f"{name} is {getattr(transformer, name)}; with the VAE's z_dim = {z_dim} it must be {right}"
+    return None
+
+
+def _positive(config: object, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} is {getattr(config, name)}; it must be at least 1")

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from configs import UserError
@@ -28,6 +30,8 @@ WEIGHTS = "diffusion_pytorch_model"
 SHARD_BYTES = 5 * 2**30
 # Keys of released configs that say nothing about the network.
 SILENT_KEYS = frozenset({"pooled_projection_dim"})
+# What a model computes in; eight-bit floats are numbers too, but no product takes them as they are.
+DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -83,14 +87,20 @@ def load_weights(module: nn.Module, folder: Path, stem: str = WEIGHTS) -> None:
         if tensor.shape != expected[name].shape:
             shapes = f"{list(tensor.shape)}, config.json makes it {list(expected[name].shape)}"
             raise UserError(f"{folder}: weight '{name}' has shape {shapes}")
-        if not tensor.is_floating_point():
-            raise UserError(f"{folder}: weight '{name}' is {tensor.dtype}; floating-point numbers are needed")
+        check_dtype(folder, name, tensor)
         tensor.requires_grad_(expected[name].requires_grad)
         module.load_state_dict({name: tensor}, strict=False, assign=True)
         seen.add(name)
     missing = [name for name in expected if name not in seen]
     if missing:
         raise UserError(f"{folder}: {len(missing)} weights are missing, the first is '{missing[0]}'")
+
+
+def check_dtype(where: Path | str, name: str, tensor: Tensor) -> None:
+    if tensor.dtype not in DTYPES:
+        raise UserError(
+            f"{where}: weight '{name}' is {tensor.dtype}; floating-point numbers of 16 bits or more are needed"
+        )
 
 
 def iterate_tensors(folder: Path, stem: str = WEIGHTS) -> Iterator[tuple[str, Tensor]]:
@@ -110,7 +120,7 @@ def weight_files(folder: Path, stem: str = WEIGHTS) -> list[Path]:
     """The files of one set of weights; UserError when there are none or the index names one that is missing."""
     index, single = folder / f"{stem}.safetensors.index.json", folder / f"{stem}.safetensors"
     if index.is_file():
-        files = [folder / name for name in sorted(set(read_json(index).get("weight_map", {}).values()))]
+        files = [folder / name for name in _named_by(index)]
     elif single.is_file():
         files = [single]
     else:
@@ -119,6 +129,13 @@ def weight_files(folder: Path, stem: str = WEIGHTS) -> list[Path]:
     if absent:
         raise UserError(f"{absent[0]}: is named by {index.name} but missing")
     return files
+
+
+def _named_by(index: Path) -> list[str]:
+    weight_map = read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+        raise UserError(f"{index}: weight_map is {str(weight_map)[:60]}; names of files by names of weights are needed")
+    return sorted(set(weight_map.values()))
 
 
 def save_weights(
@@ -184,4 +201,6 @@ def _checked(path: Path, key: str, value: Any, default: Any) -> Any:
     allowed = (int, float) if type(default) is float else (type(default),)
     if default is not dataclasses.MISSING and type(value) not in allowed:
         raise UserError(f"{path}: {key} is {value!r}; {type(default).__name__} is needed")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{path}: {key} is {value}; a finite number is needed")
     return value

@@ -77,6 +77,17 @@ class Layout:
     image_positions: Tensor  # (N_img, 3) float32
     joint: Joint
 
+    def check(self, image_tokens: int, text_tokens: int, times: int) -> None:
+        """ValueError unless a batch of so many tokens and times is this one, with or without the dummy."""
+        real = sum(h * w for sizes in self.images for h, w in sizes)
+        for name, found, right in (
+            ("image tokens", image_tokens, {real, self.n_image}),
+            ("text tokens", text_tokens, {sum(self.text_lengths), self.n_text}),
+            ("sigmas", times, {len(self.text_lengths), self.image_rows.count}),
+        ):
+            if found not in right:
+                raise ValueError(f"{found} {name} for a layout of {' or '.join(map(str, sorted(right)))}")
+
     def to(self, device: torch.device | str) -> Layout:
         """The same layout on ``device``; the CPU does not wait for it."""
         moved = _map(self, lambda t: to_device(t, device))
@@ -156,9 +167,11 @@ def _check(text_lengths: Sequence[int], images: Sequence[Sequence[Size]], paddin
     for i, (n, sizes) in enumerate(zip(text_lengths, images, strict=True)):
         if n < 1:
             raise ValueError(f"layout: sample {i} has a text of {n} tokens; at least 1 is needed")
+        if any(len(size) != 2 for size in sizes):
+            raise ValueError(f"layout: sample {i} has images {list(sizes)}; each must be (h, w)")
         if any(number != int(number) for number in (n, *(side for size in sizes for side in size))):
             raise ValueError(f"layout: sample {i} has {n} tokens and images {list(sizes)}; whole numbers are needed")
-        if not sizes or any(h < 1 or w < 1 for h, w in sizes):
+        if not len(sizes) or any(h < 1 or w < 1 for h, w in sizes):
             raise ValueError(
                 f"layout: sample {i} has images {list(sizes)}; every (h, w) must be at least (1, 1) patches"
             )

@@ -50,8 +50,9 @@ class MMDiT(nn.Module):
         """(M, in_channels) packed image tokens, (N, joint_attention_dim) packed text, (B,) sigma in [0, 1].
 
         Returns (M, patch_size^2 * out_channels). Only the target's tokens (``layout.target``) mean something.
-        The layout's dummy, where it has one, is added here and cut off again.
+        The layout's dummy, where it has one, is added here and cut off again. ValueError for another batch's layout.
         """
+        layout.check(len(image_MC), len(text_NC), len(sigma_B))
         tokens = len(image_MC)
         image_MC, text_NC = _filled(image_MC, layout.n_image), _filled(text_NC, layout.n_text)
         sigma_B = _filled(sigma_B, layout.image_rows.count)

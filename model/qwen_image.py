@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from configs import UserError
+from configs import RunFailed, UserError
 from model.checkpoint import check_folder, load_schedule, load_transformer, reference_style
 from model.condition import Conditioner
+from model.config import channel_misfit
 from model.latents import patchify, tokens_of, unpatchify
 from model.layout import Size
 from model.mmdit import MMDiT
@@ -56,6 +59,9 @@ class QwenImage:
                 f"{folder}: the text encoder gives {conditioner.dim} channels, the transformer takes "
                 f"{transformer.config.joint_attention_dim}"
             )
+        misfit = channel_misfit(transformer.config, vae.config.z_dim)
+        if misfit:
+            raise UserError(f"{folder}/transformer: {misfit}")
         return cls(transformer, vae, conditioner, schedule)
 
     def sample(self, prompts: str | Sequence[str], *args: Any, **kwargs: Any) -> list[Image]:
@@ -86,10 +92,11 @@ class QwenImage:
         ``reference_area`` px in the last reference's aspect ratio. ``seed``: one per prompt, or a first
         one from which they count up. Guidance is off for ``cfg`` <= 1. ``references``: the pictures to
         edit, of the one prompt or a list for each; the VAE sees them at about ``reference_area`` px.
+        Raises UserError for arguments that do not fit, RunFailed where a picture is not finite.
         """
         one = isinstance(prompts, str)
         prompts = [prompts] if isinstance(prompts, str) else list(prompts)
-        seeds = [seed + i for i in range(len(prompts))] if isinstance(seed, int) else list(seed)
+        seeds = _each(seed, [0] * len(prompts), counting=True)
         pictures: list[Any] = (
             [references] if one and references is not None else list(references or [()] * len(prompts))
         )
@@ -128,6 +135,11 @@ class QwenImage:
                 part = same[start : start + count]
                 latents = unpatchify(torch.stack([tokens[i] for i in part]), *size)
                 images = self.vae.decode(latents).float() / 2 + 0.5
+                if not images.isfinite().all():
+                    raise RunFailed(
+                        "a sample came out with numbers that are not finite; a weight or a number of the model's "
+                        "configs is damaged, or too large for its dtype"
+                    )
                 out.update(zip(part, images.clamp(0, 1), strict=True))
         return [out[i] for i in range(len(tokens))]
 
@@ -139,6 +151,9 @@ def _check(
         raise UserError(f"cfg: {cfg}; a finite number is needed")
     if len(seeds) != len(prompts):
         raise UserError(f"seed: {len(seeds)} seeds for {len(prompts)} prompts; give one, or one each")
+    wrong = [seed for seed in seeds if not 0 <= seed < 2**64]
+    if wrong:
+        raise UserError(f"seed: {wrong[0]}; it must be at least 0 and below 2**64")
     if steps < 1:
         raise UserError(f"steps: {steps}; at least 1 is needed")
     if len(references) != len(prompts):
@@ -146,7 +161,10 @@ def _check(
     for i, (prompt, images) in enumerate(zip(prompts, references, strict=True)):
         if not isinstance(images, Sequence):
             raise UserError(f"references: expected a list of pictures for each prompt, found {type(images).__name__}")
-        if images and not prompt.strip():
+        strange = next((image for image in images if not hasattr(image, "has_transparency_data")), None)
+        if strange is not None:
+            raise UserError(f"references: expected pictures of Pillow, found {type(strange).__name__}")
+        if images and not str(prompt).strip():
             raise UserError(f"prompt {i} is empty; references need an instruction that says what to do with them")
 
 
@@ -166,7 +184,10 @@ def _sizes(
         raise UserError(str(error)) from None
 
 
-def _each(side: int | Sequence[int] | None, defaults: list[int]) -> list[int]:
-    if side is None:
+def _each(given: Any, defaults: list[int], counting: bool = False) -> list[int]:
+    """One whole number per prompt, NumPy's too: as listed, the same for all, or counting up; ``defaults`` for None."""
+    if given is None:
         return defaults
-    return [side] * len(defaults) if isinstance(side, int) else list(side)
+    if isinstance(given, Integral):
+        return [index(given) + (i if counting else 0) for i in range(len(defaults))]
+    return [*map(index, given)]

@@ -34,7 +34,7 @@ LIMITS = {"shortest_edge": 56 * 56, "longest_edge": 12_845_056}
 def fitted_size(width: int, height: int, area: int) -> tuple[int, int]:
     """(width, height) of about ``area`` px with the same aspect ratio, both multiples of 32 and at least 32.
 
-    Raises UserError for a picture without area or with sides of more than 200 to 1.
+    Raises UserError for a picture without area or with sides of more than 200 to 1; the result's are within that too.
     """
     if area < MULTIPLE**2:
         raise UserError(f"reference_area: {area} px; at least {MULTIPLE} x {MULTIPLE} are needed")
@@ -44,9 +44,8 @@ def fitted_size(width: int, height: int, area: int) -> tuple[int, int]:
         raise UserError(f"reference of {width} x {height}: the sides may differ by a factor of {MAX_ASPECT} at most")
     ratio = width / height
     ideal = math.sqrt(area * ratio)
-    sides = (round(side / MULTIPLE) * MULTIPLE for side in (ideal, ideal / ratio))
-    w, h = (max(side, MULTIPLE) for side in sides)
-    return w, h
+    w, h = (max(round(side / MULTIPLE), 1) * MULTIPLE for side in (ideal, ideal / ratio))
+    return min(w, MAX_ASPECT * h), min(h, MAX_ASPECT * w)  # rounding the short side may have gone beyond
 
 
 def fitted(image: Image, area: int) -> Image:
@@ -60,12 +59,20 @@ def rgb(image: Image) -> Image:
     """Any mode of Pillow as RGB, as a person would see it."""
     from PIL import Image as pillow
 
-    if image.mode.startswith("I;16"):  # Pillow would clip
-        return pillow.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode.startswith("I") or image.mode == "F":  # Pillow would clip
+        return pillow.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         return pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _eight_bits(grey: np.ndarray) -> np.ndarray:
+    """Grey values of 16 bits or in 0..1 by their own scale; others have no white and are stretched to what they span."""
+    values = np.nan_to_num(grey.astype(np.float64), posinf=0, neginf=0)
+    top = 65535 if np.issubdtype(grey.dtype, np.integer) else 1
+    low, high = (0, top) if values.min() >= 0 and values.max() <= top else (values.min(), values.max())
+    return np.rint((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
 
 
 def pixels(image: Image) -> Tensor:
@@ -81,7 +88,10 @@ def image_processor(folder: Path | None, vision: Any) -> Any:
     from transformers import Qwen2VLImageProcessor
 
     if folder is not None and (folder / "processor").is_dir():
-        return Qwen2VLImageProcessor.from_pretrained(folder / "processor")
+        try:
+            return Qwen2VLImageProcessor.from_pretrained(folder / "processor")
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{folder}/processor: cannot be loaded: {str(error).splitlines()[0]}") from None
     patch = {"patch_size": vision.patch_size, "temporal_patch_size": vision.temporal_patch_size}
     return Qwen2VLImageProcessor(size=dict(LIMITS), merge_size=vision.spatial_merge_size, **patch)
 

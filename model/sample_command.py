@@ -34,25 +34,38 @@ def sample_to_file(args: argparse.Namespace) -> None:
 
     device = _device(args.device)
     folder = check_folder(args.checkpoint)
-    if args.out.is_dir():
-        raise UserError(f"--out: {args.out} is a folder; name a file")
     references = [_reference(path) for path in args.image]
-    model = QwenImage.load(folder, getattr(torch, args.dtype) if args.dtype else None, device)
-    with _counter(args.steps) as count:
+    with _new_file(args.out) as part, _counter(args.steps) as count:
+        model = QwenImage.load(folder, getattr(torch, args.dtype) if args.dtype else None, device)
         settings: dict[str, Any] = {"steps": args.steps, "cfg": args.cfg, "negative": args.negative, "seed": args.seed}
         edit = {"references": references, "reference_area": args.reference_area}
         picture = model.sample(args.prompt, args.height, args.width, progress=count, **settings, **edit)[0]
-    info = PngInfo()
-    made = {"prompt": args.prompt, **settings, "model_digest": transformer_digest(folder)}
-    if args.image:
-        made["references"] = " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in args.image)
-    for name, value in made.items():
-        info.add_itxt(name, str(value))
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    part = args.out.with_name(f".{args.out.name}.part")
-    picture.save(part, format="PNG", pnginfo=info)
-    os.replace(part, args.out)
+        info = PngInfo()
+        made = {"prompt": args.prompt, **settings, "model_digest": transformer_digest(folder)}
+        if args.image:
+            made["references"] = " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in args.image)
+        for name, value in made.items():
+            info.add_itxt(name, str(value))
+        picture.save(part, format="PNG", pnginfo=info)
     print(f"wrote {args.out}")
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[Path]:
+    """A name to write to that becomes ``path`` at the end; UserError at once where that cannot be written."""
+    part = path.with_name(f".{path.name}.part")
+    if path.is_dir():
+        raise UserError(f"--out: {path} is a folder; name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+    except OSError as error:
+        raise UserError(f"--out: {path} cannot be written: {error.strerror}") from None
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _device(name: str | None) -> torch.device:
@@ -62,6 +75,8 @@ def _device(name: str | None) -> torch.device:
         device = torch.device(name or ("cuda" if there else "cpu"))
     except RuntimeError:
         raise UserError(f"--device: '{name}' is no device; cpu, cuda or cuda:0 ... are") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"--device: '{name}'; cpu and cuda are supported")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"--device: '{name}', but torch sees {torch.cuda.device_count()} such devices here")
     return device
@@ -74,7 +89,7 @@ def _reference(path: Path) -> Image:
     try:
         with Image.open(path) as picture:
             return rgb(ImageOps.exif_transpose(picture))
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise UserError(
             f"--image: {path} cannot be read as a picture: {getattr(error, 'strerror', None) or error}"
         ) from None

@@ -15,7 +15,7 @@ import torch
 
 from configs import UserError
 from model.config import TextEncoderConfig
-from model.files import read_json
+from model.files import check_dtype, iterate_tensors, read_json
 
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLForConditionalGeneration
@@ -71,17 +71,36 @@ def new_text_encoder(config: TextEncoderConfig, seed: int) -> Qwen2_5_VLForCondi
 
 def load_text_encoder(folder: Path, dtype: torch.dtype | None = None) -> Qwen2_5_VLForConditionalGeneration:
     """The encoder of ``folder``, frozen; ``dtype`` None keeps the stored one. UserError where it cannot be loaded."""
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     kind = read_json(folder / "config.json").get("model_type")
     if kind != "qwen2_5_vl":
         raise UserError(f"{folder / 'config.json'}: model_type is {kind!r}; qwen2_5_vl is needed")
+    for name, tensor in iterate_tensors(folder, "model"):  # mapped, not read
+        check_dtype(folder, name, tensor)
     try:
         with no_progress_bars():
-            encoder = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype or "auto")
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{folder}: cannot be loaded as Qwen2.5-VL: {str(error).splitlines()[0]}") from None
+            loaded: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(
+                folder, dtype=dtype or "auto", output_loading_info=True
+            )
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        SafetensorError,
+        StrictDataclassError,
+    ) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"{folder}: cannot be loaded as Qwen2.5-VL: {reason[0]}") from None
+    encoder, report = loaded
+    for kind in ("missing", "unexpected"):  # transformers would fill the one with random numbers and skip the other
+        names = sorted(report[f"{kind}_keys"])
+        if names:
+            raise UserError(f"{folder}: {len(names)} weights are {kind}, the first is '{names[0]}'")
     return encoder.eval().requires_grad_(False)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from configs import UserError
-from model.files import iterate_tensors, read_config, save_weights, write_config, write_tensors
+from model.files import check_dtype, iterate_tensors, read_config, save_weights, write_config, write_tensors
 from model.vae import ImageVAE, VAEConfig
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def load_image_vae(path: str | Path) -> ImageVAE:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: cannot be read as a VAE file: {error}") from None
     if metadata.get("format") != FORMAT:
@@ -94,7 +94,7 @@ def load_image_vae(path: str | Path) -> ImageVAE:
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()}
     with torch.device("meta"):
         vae = ImageVAE(VAEConfig(**fields))
-    return _filled(vae, tensors, str(path))
+    return _filled(vae, tensors, str(path)).float()
 
 
 def to_diffusers(vae: ImageVAE) -> AutoencoderKLQwenImage:
@@ -114,9 +114,13 @@ def _filled(vae: ImageVAE, tensors: dict[str, Tensor], where: str) -> ImageVAE:
         kind = "missing" if wrong[0] in expected else "unexpected"
         raise UserError(f"{where}: {len(wrong)} weights do not fit the config, the first is {kind}: '{wrong[0]}'")
     for name, tensor in tensors.items():
+        check_dtype(where, name, tensor)
         if tensor.shape != expected[name].shape:
             shapes = f"{list(tensor.shape)}, the config makes it {list(expected[name].shape)}"
             raise UserError(f"{where}: weight '{name}' has shape {shapes} (2-D form)")
+    stored = sorted({str(tensor.dtype) for tensor in tensors.values()})
+    if len(stored) > 1:
+        raise UserError(f"{where}: its weights are of {' and '.join(stored)}; one dtype is needed")
     vae.load_state_dict(tensors, assign=True)
     return vae.to(memory_format=torch.channels_last)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from model.checkpoint import load_schedule, load_transformer, save_like, save_tr
 from model.export import export
 from model.files import iterate_tensors, save_weights
 from model.mmdit import MMDiT, MMDiTConfig
+from model.references import image_processor
 from tests.model.folders import config, fresh_folder, random_folder
 
 
@@ -90,6 +92,12 @@ def edit_weights(path: Path, edit: Callable[[dict[str, torch.Tensor]], None]) ->
     save_file(tensors, path)
 
 
+def name_files(weights: Path, weight_map: Any) -> None:
+    weights.with_name(weights.name + ".index.json").write_text(json.dumps({"weight_map": weight_map}))
+
+
+TEXT, NORM = "text_encoder/model.safetensors", "model.norm.weight"
+VAE, Q = "vae/diffusion_pytorch_model.safetensors", "quant_conv.bias"
 B = "proj_out.bias"
 WEIGHTS = "transformer/diffusion_pytorch_model.safetensors"
 DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
@@ -108,8 +116,32 @@ DAMAGE: list[tuple[Callable[[Path], Any], str]] = [
     (lambda f: edit_json(f / "vae/config.json", latents_std=["a"] * 16), r"latents_std\[0\] is 'a'"),
     (lambda f: edit_json(f / "scheduler/scheduler_config.json", max_shift="a"), "max_shift is 'a'; a number"),
     (lambda f: edit_json(f / "text_encoder/config.json", model_type="llama"), "model_type is 'llama'"),
-    (lambda f: (f / "text_encoder/model.safetensors").unlink(), "cannot be loaded as Qwen2.5-VL"),
-    (lambda f: (f / "text_encoder/model.safetensors").write_bytes(b"x" * 99), "cannot be loaded as Qwen2.5-VL"),
+    (lambda f: (f / TEXT).unlink(), "text_encoder: has neither model.safetensors"),
+    (lambda f: (f / TEXT).write_bytes(b"x" * 99), "text_encoder/model.safetensors: not a whole"),
+    (lambda f: edit_weights(f / TEXT, lambda t: t.pop(NORM)), "text_encoder: 1 weights are missing.*norm.weight"),
+    (lambda f: edit_weights(f / TEXT, lambda t: t.update(x=t[NORM].clone())), "1 weights are unexpected.*'x'"),
+    (lambda f: edit_weights(f / TEXT, lambda t: t.update({NORM: t[NORM].int()})), "norm.weight' is torch.int32"),
+    (lambda f: edit_json(f / "text_encoder/config.json", text_config=[1]), "cannot be loaded as Qwen2.5-VL"),
+    (lambda f: edit_weights(f / WEIGHTS, lambda t: t.update({B: t[B].to(torch.float8_e4m3fn)})), "float8_e4m3fn"),
+    (lambda f: edit_weights(f / VAE, lambda t: t.update({Q: t[Q].int()})), "quant_conv.bias' is torch.int32"),
+    (
+        lambda f: edit_weights(f / VAE, lambda t: t.update({Q: t[Q].half()})),
+        "vae: its weights are of torch.float16 and",
+    ),
+    (lambda f: edit_json(f / "transformer/config.json", axes_dims_rope=[16, 16]), "must be three even numbers"),
+    (
+        lambda f: edit_json(f / "transformer/config.json", patch_size=1, out_channels=64),
+        "patch_size is 1; with the VAE's",
+    ),
+    (lambda f: edit_json(f / "vae/config.json", latents_std=[math.nan] * 16), r"latents_std\[0\] is nan; a finite"),
+    (lambda f: edit_json(f / "vae/config.json", input_channels=4), "input_channels is 4"),
+    (lambda f: edit_json(f / "vae/config.json", num_res_blocks=0), "num_res_blocks is 0"),
+    (lambda f: edit_json(f / "scheduler/scheduler_config.json", max_shift=math.nan), "max_shift is nan; a number"),
+    (lambda f: edit_json(f / "scheduler/scheduler_config.json", base_image_seq_len=8192), "below the second"),
+    (lambda f: edit_json(f / "scheduler/scheduler_config.json", shift_terminal=1.0), "shift_terminal is 1.0"),
+    (lambda f: name_files(f / WEIGHTS, None), "weight_map is None; names of files"),
+    (lambda f: name_files(f / WEIGHTS, ["a"]), "weight_map is .*; names of files"),
+    (lambda f: name_files(f / WEIGHTS, {"a": 1}), "weight_map is .*; names of files"),
     (lambda f: (f / "tokenizer/tokenizer.json").write_text("{"), "cannot be loaded as a tokenizer"),
     (lambda f: [p.unlink() for p in (f / "tokenizer").iterdir()], "tokenizer"),
     (lambda f: (f / WEIGHTS).write_bytes(b"x" * 100), "not a whole safetensors file"),
@@ -130,6 +162,12 @@ def test_what_does_not_fit_is_one_line(copy: Path, damage: Callable[[Path], Any]
     with pytest.raises(UserError, match=message) as caught:
         QwenImage.load(copy)
     assert "\n" not in str(caught.value)
+
+
+def test_an_empty_processor_is_named(tmp_path: Path) -> None:
+    (tmp_path / "processor").mkdir()
+    with pytest.raises(UserError, match="processor: cannot be loaded"):
+        image_processor(tmp_path, config().text_encoder.vision)
 
 
 def test_schedule_is_read_from_the_folder(copy: Path) -> None:
@@ -157,6 +195,13 @@ def test_export_takes_the_averaged_weights_of_the_newest_step(tmp_path: Path) ->
         export(tmp_path / "fit", tmp_path / "newest")
     with pytest.raises(UserError, match="has neither base"):
         export(tmp_path / "two", tmp_path / "three")
+
+
+def test_a_folder_is_not_saved_like_itself(copy: Path) -> None:
+    model = load_transformer(copy)
+    with pytest.raises(UserError, match="name another one"):
+        save_like(copy, copy / ".", model.state_dict(), model.config)
+    assert QwenImage.load(copy)
 
 
 def test_saving_like_a_base_copies_the_other_parts(tmp_path: Path) -> None:

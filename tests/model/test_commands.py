@@ -49,6 +49,21 @@ def test_a_picture_says_how_it_was_made(tmp_path: Path) -> None:
     assert [p.name for p in out.parent.iterdir()] == ["x.png"]
 
 
+def test_nothing_is_left_of_a_picture_that_cannot_be_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = ["sample", random_folder(), "--steps", "1", "--width", "32", "--height", "32"]
+    (tmp_path / "file").touch()
+    assert run(*start, "--prompt", "x", "--out", tmp_path / "file" / "x.png") == 2
+    assert "x.png cannot be written: File exists" in capsys.readouterr().err
+    for arguments, message in (
+        (["--prompt", "\udcff"], "prompt '\\udcff': character 0 is half of a surrogate pair"),
+        (["--prompt", "x", "--seed", str(2**64)], f"seed: {2**64}; it must be"),
+        (["--prompt", "x", "--seed", "-1"], "seed: -1; it must be"),
+    ):
+        assert run(*start, *arguments, "--out", tmp_path / "x.png") == 2
+        assert message in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
 def test_describe_prints_tables_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("describe", "configs/model/qwen-image.yaml") == 0
     assert "20,430,401,088" in capsys.readouterr().out
@@ -63,10 +78,17 @@ BAD = [
     (["sample", "nowhere", "--prompt", "x", "--out", "x.png", "--width", "64", "--height", "64"], "nowhere: has no model_index.json"),
     (["sample", "nowhere", "--prompt", "x", "--out", "x.png", "--width", "60"], "size 60 x 1024"),
     (["sample", "nowhere", "--prompt", "x", "--out", "x.png", "--device", "foo"], "--device: 'foo' is no device"),
+    (["sample", "nowhere", "--prompt", "x", "--out", "x.png", "--device", "meta"], "--device: 'meta'; cpu and cuda"),
     (["sample", "nowhere", "--prompt", "x", "--out", "x.jpg"], "--out: x.jpg must end in .png"),
     (["init", TINY, "OUT", "--vae", "nowhere.safetensors"], "--vae: nowhere.safetensors does not exist"),
     (["init", TINY, "OUT", "--set", "transformer.layers=2"], "transformer.layers"),
     (["describe", TINY, "--set", "transformer.joint_attention_dim=64"], "transformer.joint_attention_dim is 64"),
+    (["describe", TINY, "--set", "transformer.out_channels=8"], "transformer.out_channels is 8; with the VAE's z_dim"),
+    (["describe", TINY, "--set", "text_encoder.num_key_value_heads=0"], "num_key_value_heads is 0"),
+    (["describe", TINY, "--set", "text_encoder.vision.num_heads=3"], "hidden_size is 64; it must be a multiple of"),
+    (["describe", TINY, "--set", "text_encoder.vision.fullatt_block_indexes=[2]"], "there are 2 blocks"),
+    (["describe", TINY, "--set", "text_encoder.vision.window_size=100"], "window_size is 100"),
+    (["describe", TINY, "--set", "scheduler.max_image_seq_len=256"], "base_image_seq_len is 256 and max"),
     (["describe", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
     (["describe", TINY, "--optimizer", "sgd"], "--optimizer: found 'sgd'; the trainer has adamw and muon"),
     (["describe", TINY, "--gpus", "0"], "--gpus: found 0; at least 1"),

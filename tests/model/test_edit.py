@@ -150,6 +150,8 @@ def test_batch_mates_do_not_matter() -> None:
 def test_the_size_is_the_last_references() -> None:
     assert fitted_size(300, 200, 1024 * 1024) == (1248, 832)
     assert fitted_size(1, 150, 64 * 64) == (32, 768)
+    assert fitted_size(1, 200, 1024 * 1024) == (64, 12800)  # 72 x 14482 would round to more than 200 to 1
+    assert fitted_size(190, 1, 1024 * 1024) == (12800, 64)
     (picture,) = ours(MULTI).sample("x", steps=1, references=REFERENCES[:2], reference_area=64 * 64)
     assert picture.size == fitted_size(*REFERENCES[1].size, 64 * 64)
 
@@ -158,6 +160,11 @@ def test_any_mode_is_seen_as_a_person_sees_it() -> None:
     color = Image.new("RGB", (8, 8), (200, 100, 0))
     deep = Image.fromarray(np.full((8, 8), 100 * 257, np.uint16))
     half = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    wide = Image.fromarray(np.full((8, 8), 100 * 257, np.int32))
+    unit = Image.fromarray(np.full((8, 8), 100 / 255, np.float32))
+    for deeper in (wide, unit):
+        assert rgb(deeper).getpixel((0, 0)) == (100,) * 3
+    assert rgb(Image.fromarray(np.float32([[-5, 5], [np.nan, 10]]))).getpixel((1, 1)) == (255,) * 3
     for image, expected in ((color.quantize(), (200, 100, 0)), (deep, (100,) * 3), (half, (255,) * 3)):
         assert rgb(image).getpixel((0, 0)) == expected
 
@@ -209,6 +216,7 @@ def test_the_command_takes_pictures(tmp_path: Path, capsys: pytest.CaptureFixtur
         ({"references": REFERENCES[:1], "reference_area": 0}, "reference_area: 0 px"),
         ({"cfg": float("nan")}, "cfg: nan"),
         ({"references": REFERENCES[:1], "prompts": ["a"]}, "a list of pictures for each prompt, found Image"),
+        ({"references": ["a.png"]}, "expected pictures of Pillow, found str"),
         ({"references": [REFERENCES], "prompts": ["a", "b"]}, "1 lists for 2 prompts"),
     ],
 )

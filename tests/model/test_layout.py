@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -83,11 +84,19 @@ def test_padding_makes_shapes_that_do_not_depend_on_the_samples() -> None:
         ([3, 4], [[(1, 1)], []], "sample 1 has images"),
         ([3], [[(1, 1), (0, 4)]], "sample 0 has images"),
         ([2.5], [[(1, 1)]], "whole numbers"),
+        ([2], [[(1, 1, 1)]], r"must be \(h, w\)"),
     ],
 )
 def test_empty_parts_are_named(texts: list[int], images: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_layout(texts, images)
+
+
+def test_arrays_will_do_for_lists() -> None:
+    listed = make_layout([3, 4], [[(1, 2), (2, 2)], [(2, 1), (1, 1)]])
+    arrays = make_layout(np.array([3, 4]), np.array([[(1, 2), (2, 2)], [(2, 1), (1, 1)]]))  # type: ignore[arg-type]
+    assert (arrays.text_lengths, arrays.images) == (listed.text_lengths, listed.images)
+    assert torch.equal(arrays.image_positions, listed.image_positions)
 
 
 @pytest.mark.parametrize(

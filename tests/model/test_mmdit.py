@@ -207,9 +207,20 @@ def test_bfloat16_stays_near_float32(texts: list[int], autocast: bool) -> None:
     [
         ({"axes_dims_rope": (4, 14, 12)}, "axes_dims_rope"),
         ({"axes_dims_rope": (5, 13, 14)}, "axes_dims_rope"),
+        ({"axes_dims_rope": (16, 16)}, "axes_dims_rope"),
         ({"num_layers": 0}, "num_layers"),
     ],
 )
 def test_impossible_configs_name_the_field(fields: dict[str, Any], named: str) -> None:
     with pytest.raises(ValueError, match=named):
         MMDiTConfig(**{**dataclasses.asdict(SMALL), **fields})
+
+
+@pytest.mark.parametrize("padding", [None, Padding(samples=3, longest=99, multiple=32)])
+@pytest.mark.parametrize(("which", "named"), [(0, "image tokens"), (1, "text tokens"), (2, "sigmas")])
+def test_another_batchs_layout_is_refused(padding: Padding | None, which: int, named: str) -> None:
+    texts, images = [3, 5], [[(2, 2)], [(2, 3), (1, 2)]]
+    inputs = list(batch(SMALL, texts, images))
+    inputs[which] = inputs[which][:-1]
+    with pytest.raises(ValueError, match=f"{len(inputs[which])} {named} for a layout of"):
+        MMDiT(SMALL)(*inputs, make_layout(texts, images, padding=padding))

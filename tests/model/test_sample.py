@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from configs import UserError
+from configs import RunFailed, UserError
 from model import QwenImage
+from model.condition import Conditioner
 from model.sample import draw_noise, guide
 from tests.model.folders import fresh_folder, random_folder
 
@@ -100,8 +101,35 @@ def test_noise_depends_on_the_seed_alone() -> None:
         ({"height": [64], "width": 64}, "1 heights and 2 widths for 2 prompts"),
         ({"seed": [1]}, "1 seeds for 2 prompts"),
         ({"steps": 0}, "steps: 0"),
+        ({"seed": [0, 2**64]}, "seed: 18446744073709551616"),
+        ({"negative": None}, "prompt: expected text, found NoneType"),
+        ({"negative": ["a", "b"]}, "prompt: expected text, found list"),
     ],
 )
 def test_bad_arguments_are_named(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         ours().sample_tensor(PROMPTS, **{"height": 32, "width": 32, "steps": 1, **arguments})
+
+
+def test_numbers_of_numpy_will_do() -> None:
+    one, two = np.int64(32), np.array([3, 4])
+    expected = ours().sample_tensor(PROMPTS, 32, 32, steps=1, seed=3)
+    for seed in (two, np.int64(3)):
+        found = ours().sample_tensor(PROMPTS, one, [one, one], steps=1, seed=seed)  # type: ignore[arg-type]
+        assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_damaged_weight_makes_no_black_picture() -> None:
+    model = QwenImage.load(random_folder())
+    with torch.no_grad():
+        model.transformer.proj_out.bias[0] = torch.nan
+    with pytest.raises(RunFailed, match="not finite"):
+        model.sample("x", 32, 32, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"), [({"too_long": "trim"}, "too_long: 'trim'"), ({"max_tokens": 0}, "at least 1")]
+)
+def test_a_conditioner_that_cannot_be_is_refused(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        Conditioner.load(random_folder(), **fields)

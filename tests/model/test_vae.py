@@ -135,6 +135,11 @@ def test_released_parameter_counts_of_the_image_path() -> None:
         ({"z_dim": 4}, "latents_mean"),
         ({"attn_scales": (0.5,)}, "attn_scales"),
         ({"latents_std": (0.0,) * 16}, "positive"),
+        ({"base_dim": 0}, "base_dim is 0"),
+        ({"num_res_blocks": 0}, "num_res_blocks is 0"),
+        ({"dim_mult": (1, 0, 4, 4)}, "dim_mult"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"input_channels": 4}, "input_channels is 4"),
     ],
 )
 def test_impossible_configs_name_the_field(fields: dict[str, Any], named: str) -> None:
