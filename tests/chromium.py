@@ -68,9 +68,12 @@ def visit(page: Path, script: str, width: int = 1280, height: int = 900, dark: b
 
 
 def screenshot(page: Path, out: Path, width: int = 1280, height: int = 900, dark: bool = False) -> None:
-    """Write a PNG of the top ``height`` px of ``page``."""
+    """Write a PNG of the top ``height`` px of ``page``, with every picture decoded: a busy machine would be too early."""
     with tempfile.TemporaryDirectory() as folder:
-        _, log = _chromium(folder, page, [f"--screenshot={out}"], width, height, dark)
+        copy = Path(folder) / "page.html"
+        eager = page.read_text(encoding="utf-8").replace(' loading="lazy"', ' decoding="sync"')
+        copy.write_text(eager, encoding="utf-8")
+        _, log = _chromium(folder, copy, [f"--screenshot={out}", "--virtual-time-budget=5000"], width, height, dark)
     assert out.exists(), f"chromium took no picture; it said:\n{log[-3000:]}"
 
 
