@@ -57,7 +57,11 @@ class FontSource:
 
 @dataclass(frozen=True)
 class Glyph:
-    """One shaped glyph, lengths in em, y upwards. ``start:end`` are the characters it stands for."""
+    """One shaped glyph, lengths in em, y upwards. ``start:end`` are the characters it stands for.
+
+    ``dx``, ``dy``: from the pen to the glyph's origin. The pen runs along the baseline, in vertical text down the
+    middle of the column. ``angle``: degrees that the glyph is turned clockwise about its origin.
+    """
 
     id: int
     start: int
@@ -65,6 +69,7 @@ class Glyph:
     advance: float
     dx: float
     dy: float
+    angle: float = 0.0
 
 
 class FontFile:
@@ -125,18 +130,32 @@ class Face:
 
     def shape(self, text: str, language: str) -> list[Glyph]:
         """Glyphs of one line of left-to-right text, in order."""
+        return self._shape(text, language, "ltr", ENGLISH if language == "en" else FEATURES)
+
+    def shape_vertical(self, text: str, language: str) -> list[Glyph]:
+        """Glyphs of one column set from top to bottom, with the font's vertical forms; ``advance`` is downwards."""
+        return self._shape(text, language, "ttb", FEATURES)
+
+    def _shape(self, text: str, language: str, direction: str, features: dict[str, bool]) -> list[Glyph]:
         buffer = hb.Buffer()
         buffer.add_str(text)
         buffer.guess_segment_properties()
-        buffer.direction = "ltr"
+        buffer.direction = direction
         buffer.language = {"zh": "zh-Hans", "en": "en"}.get(language, "und")
-        hb.shape(self._font, buffer, ENGLISH if language == "en" else FEATURES)
+        hb.shape(self._font, buffer, features)
         infos, positions = buffer.glyph_infos, buffer.glyph_positions
         starts = [info.cluster for info in infos] + [len(text)]
         ends = [next((s for s in starts[i + 1 :] if s > starts[i]), len(text)) for i in range(len(infos))]
-        k = 1 / self.upem
+        k, vertical = 1 / self.upem, direction == "ttb"
         return [
-            Glyph(info.codepoint, info.cluster, end, p.x_advance * k, p.x_offset * k, p.y_offset * k)
+            Glyph(
+                info.codepoint,
+                info.cluster,
+                end,
+                (-p.y_advance if vertical else p.x_advance) * k,
+                p.x_offset * k,
+                p.y_offset * k,
+            )
             for info, p, end in zip(infos, positions, ends, strict=True)
         ]
 

@@ -1,6 +1,6 @@
-"""Text on a canvas: shape once, find the size, break lines, place every glyph.
+"""Text on a canvas: find the size, break lines, place every glyph, place the whole.
 
-    text ──shape──> Shaped (em) ──largest_size / compose──> Block (px, origin 0 0) ──place──> Block on the canvas
+    Shaped (em) ──arrange──> Setting: what was chosen ──compose──> Block (px, origin 0 0) ──place──> its matrix
 
 Everything is pure arithmetic in em and px over outlines without hinting, so it scales exactly. What
 cannot be shown whole raises ``Undrawable``: the caller discards the text and draws another.
@@ -8,24 +8,23 @@ cannot be shown whole raises ``Undrawable``: the caller discards the text and dr
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import accumulate
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
-from synth.breaks import Unit, units
+from synth.block import Block, Line, PlacedGlyph, union
 from synth.chance import check_shares, choose_key
-from synth.fonts import Box, Face, Glyph
+from synth.curve import bent
+from synth.matrix import Matrix, apply, rotation, translation
+from synth.shaped import Shaped, Span, Undrawable
 
-Sums = tuple[list[float], list[int]]
+Direction = Literal["horizontal", "vertical", "curved"]
+Align = Literal["left", "center", "right", "justify"]
 EDGE = 1.0  # px between ink and the canvas's border, so that anti-aliased edges are never cut
-
-
-class Undrawable(Exception):
-    """This text cannot be shown whole with this font on this canvas."""
+STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
+SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,8 @@ class LayoutConfig:
     """How text is set. Ranges are drawn uniformly; shares need not add up to 1.
 
     ``size``: font size in px as [low, high], or ``fit``: a fraction ``fill`` of the largest size that fits.
+    ``directions``: vertical is for Chinese, curved for text that stands on one line; other text is set horizontally.
+    In vertical text "left" of ``align`` is the top of a column, and ``valign`` goes from left to right.
     """
 
     size: tuple[float, float] | Literal["fit"] = "fit"
@@ -41,15 +42,19 @@ class LayoutConfig:
     max_size: float = 256.0  # px, for ``fit``
     margin: float = 0.05  # of the canvas's shorter side, kept free on all sides
     jitter: float = 0.0  # px the block may move off its place, each way, within the margins
-    align: dict[Literal["left", "center", "right"], float] = field(default_factory=lambda: {"center": 1.0})
+    directions: dict[Direction, float] = field(default_factory=lambda: {"horizontal": 1.0})
+    align: dict[Align, float] = field(default_factory=lambda: {"center": 1.0})
     valign: dict[Literal["top", "middle", "bottom"], float] = field(default_factory=lambda: {"middle": 1.0})
     line_spacing: tuple[float, float] = (1.2, 1.6)  # em from baseline to baseline
     letter_spacing: tuple[float, float] = (0.0, 0.0)  # em added between characters
+    indent: float = 0.0  # em, of the first line of each paragraph of left-aligned or justified text
+    rotate: tuple[float, float] = (0.0, 0.0)  # degrees the whole is turned, clockwise
 
     def __post_init__(self) -> None:
+        check_shares("directions", self.directions)
         check_shares("align", self.align)
         check_shares("valign", self.valign)
-        for name in ("fill", "line_spacing", "letter_spacing", *(["size"] if self.size != "fit" else [])):
+        for name in ("fill", "line_spacing", "letter_spacing", "rotate", *(["size"] if self.size != "fit" else [])):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name} must be [low, high], found [{low:g}, {high:g}]")
@@ -57,6 +62,12 @@ class LayoutConfig:
             raise ValueError(f"size must be at least 4 px, found {self.size[0]:g}")
         if self.line_spacing[0] < 1:
             raise ValueError(f"line_spacing below 1 em makes lines overlap, found {self.line_spacing[0]:g}")
+        if self.letter_spacing[0] < -0.1:
+            raise ValueError(f"letter_spacing below -0.1 em makes glyphs overlap, found {self.letter_spacing[0]:g}")
+        if not 0 <= self.indent <= 8:
+            raise ValueError(f"indent must be within 0..8 em, found {self.indent:g}")
+        if max(map(abs, self.rotate)) > 45:
+            raise ValueError(f"rotate must be within -45..45 degrees, found {list(self.rotate)}")
         if not 0 <= self.margin < 0.5:
             raise ValueError(f"margin must be within 0..0.5, found {self.margin:g}")
         if not 0 < self.fill[0] <= self.fill[1] <= 1:
@@ -64,177 +75,130 @@ class LayoutConfig:
 
 
 @dataclass(frozen=True)
-class PlacedGlyph:
-    """A glyph with its pen position in px. ``ink``: box of its outline (x0 y0 x1 y1), None for a space."""
+class Measure:
+    """How lines are broken and spaced: ``width`` and ``height`` of the room along and across the lines, px."""
 
-    id: int
-    text: str
-    start: int  # of its characters in the paragraph
-    x: float
-    y: float
-    ink: Box | None
+    width: float
+    height: float
+    spacing: float  # em from line to line
+    letter: float  # em between characters
+    wrap: bool  # whether a line may be broken
+    indent: float = 0.0  # em
 
+    def lines(self, shaped: Shaped, size: float, width: float | None = None) -> list[Span] | None:
+        """The lines at ``size`` px in the measure (or in ``width`` em), None where they do not fit it."""
+        lines = shaped.wrap(self.width / size if width is None else width, self.letter, self.indent)
+        return None if lines is None or (not self.wrap and len(lines) > len(shaped.paragraphs)) else lines
 
-@dataclass(frozen=True)
-class Line:
-    """One visible line. ``box``: from the first to the last ink, and the em box in height (or more, where ink leaves it)."""
+    def height_of(self, lines: Sequence[Span], size: float) -> float:
+        """What lines take across, px."""
+        return size * (1 + (len(lines) - 1) * self.spacing)
 
-    text: str
-    glyphs: tuple[PlacedGlyph, ...]
-    paragraph: int
-    box: Box
+    def fits(self, shaped: Shaped, size: float) -> bool:
+        """Whether the text fits the room at ``size`` px."""
+        lines = self.lines(shaped, size)
+        return lines is not None and self.height_of(lines, size) <= self.height
 
-
-@dataclass(frozen=True)
-class Block:
-    """Lines of text at one size, in px."""
-
-    face: Face
-    size: float
-    lines: tuple[Line, ...]
-
-    @property
-    def box(self) -> Box:
-        """Smallest box around all lines."""
-        return union([line.box for line in self.lines])
-
-    def moved(self, dx: float, dy: float) -> Block:
-        """The same block elsewhere."""
-        return replace(self, lines=tuple(_moved(line, dx, dy) for line in self.lines))
-
-
-class Shaped:
-    """A text's glyphs in em, paragraph by paragraph, ready to be broken at any width."""
-
-    def __init__(self, face: Face, text: str, language: str) -> None:
-        self.face = face
-        self.paragraphs = text.split("\n")
-        self.glyphs = [face.shape(p, language) for p in self.paragraphs]
-        for paragraph, glyphs in zip(self.paragraphs, self.glyphs, strict=True):
-            check_visible(face, paragraph, glyphs)
-        if not text.strip():
-            raise Undrawable("there is nothing visible in the text")
-        self.length = sum(len(p) for p in self.paragraphs)
-        self.units = [units(p) for p in self.paragraphs]
-        self._by_start = [_advances(p, g) for p, g in zip(self.paragraphs, self.glyphs, strict=True)]
-
-    def wrap(self, width: float, letter: float) -> list[tuple[int, int, int]] | None:
-        """Greedy lines as (paragraph, start, end) for a width in em; None when a unit is wider than that."""
-        lines: list[tuple[int, int, int]] = []
-        for number, (parts, sums) in enumerate(zip(self.units, self._by_start, strict=True)):
-            broken = _break(parts, sums, width, letter)
-            if broken is None:
-                return None
-            lines += [(number, start, end) for start, end in broken]
-        return lines
-
-    def width(self, line: tuple[int, int, int], letter: float) -> float:
-        """Advance width of a line in em."""
-        number, start, end = line
-        return _span(self._by_start[number], start, end, letter)
-
-
-def check_visible(face: Face, text: str, glyphs: Sequence[Glyph]) -> None:
-    """Raise Undrawable when the font lacks a character, draws nothing for it, or it runs right to left."""
-    for glyph in glyphs:
-        character = text[glyph.start : glyph.end]
-        if character.isspace():
-            continue
-        if glyph.id == 0 or face.ink(glyph.id) is None:
-            raise Undrawable(f"the font has no glyph for '{character}'")
-        if unicodedata.bidirectional(character[0]) in ("R", "AL", "AN"):
-            raise Undrawable(f"'{character}' runs right to left, which is not set here")
-
-
-def arrange(
-    shaped: Shaped, canvas: tuple[int, int], config: LayoutConfig, rng: np.random.Generator, wrap: bool
-) -> Block:
-    """Choose size, spacing and place on ``canvas`` (w, h in px) and set the text there. Raises Undrawable."""
-    margin = config.margin * min(canvas)
-    inner = (canvas[0] - 2 * margin, canvas[1] - 2 * margin)
-    spacing, letter = rng.uniform(*config.line_spacing), rng.uniform(*config.letter_spacing)
-    setting = _Setting(shaped, inner, spacing, letter, wrap)
-    low, high = (config.min_size, config.max_size) if config.size == "fit" else config.size
-    largest = setting.largest_size(low, high)
-    if largest is None:
-        raise Undrawable(f"text of {shaped.length} characters does not fit {canvas[0]}x{canvas[1]} at {low:g} px")
-    size = max(low, largest * rng.uniform(*config.fill)) if config.size == "fit" else rng.uniform(low, largest)
-    align = choose_key(rng, config.align)
-    lines = setting.lines(size)
-    if align == "center":
-        lines = setting.balanced(size, lines)
-    block = compose(shaped, lines, size, spacing, letter, align)
-    return place(block, canvas, margin, config, align, rng)
-
-
-@dataclass(frozen=True)
-class _Setting:
-    shaped: Shaped
-    inner: tuple[float, float]
-    spacing: float
-    letter: float
-    wrap: bool
-
-    def lines(self, size: float) -> list[tuple[int, int, int]]:
-        lines = self._broken(self.inner[0] / size)
-        if lines is None:
-            raise Undrawable(f"a word is wider than the canvas at {size:g} px")
-        return lines
-
-    def largest_size(self, low: float, high: float) -> float | None:
+    def largest_size(self, shaped: Shaped, low: float, high: float) -> float | None:
         """Largest size within low..high at which everything fits, to a quarter of a pixel; None if not even low."""
-        if not self._fits(low):
+        if not self.fits(shaped, low):
             return None
-        if self._fits(high):
+        if self.fits(shaped, high):
             return high
         while high - low > 0.25:
             middle = (low + high) / 2
-            low, high = (middle, high) if self._fits(middle) else (low, middle)
+            low, high = (middle, high) if self.fits(shaped, middle) else (low, middle)
         return low
 
-    def balanced(self, size: float, lines: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    def balanced(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span]:
         """The same number of lines in the narrowest measure: no orphan on the last line of centred text."""
-        high, low = self.inner[0] / size, 0.0
+        high, low = self.width / size, 0.0
         while high - low > 0.1:
             middle = (low + high) / 2
-            narrower = self._broken(middle)
+            narrower = self.lines(shaped, size, middle)
             if narrower is not None and len(narrower) == len(lines):
                 lines, high = narrower, middle
             else:
                 low = middle
         return lines
 
-    def _broken(self, width: float) -> list[tuple[int, int, int]] | None:
-        lines = self.shaped.wrap(width, self.letter)
-        return None if lines is None or (not self.wrap and len(lines) > len(self.shaped.paragraphs)) else lines
 
-    def _fits(self, size: float) -> bool:
-        lines = self._broken(self.inner[0] / size)
-        return lines is not None and size * (1 + (len(lines) - 1) * self.spacing) <= self.inner[1]
+def direction_for(config: LayoutConfig, language: str, wrap: bool, rng: np.random.Generator) -> Direction:
+    """A direction that suits the text; draws nothing from ``rng`` where only horizontal is configured."""
+    if set(config.directions) == {"horizontal"}:
+        return "horizontal"
+    drawn = choose_key(rng, config.directions)
+    suits = {"horizontal": True, "vertical": language == "zh", "curved": not wrap}
+    return drawn if suits[drawn] else "horizontal"
 
 
-def compose(
-    shaped: Shaped, lines: list[tuple[int, int, int]], size: float, spacing: float, letter: float, align: str
-) -> Block:
-    """Set broken lines at ``size`` px with the block's top left at the origin."""
-    widths = [shaped.width(line, letter) * size for line in lines]
-    slack = {"left": 0.0, "center": 0.5, "right": 1.0}[align]
+def arrange(
+    shaped: Shaped,
+    canvas: tuple[int, int],
+    config: LayoutConfig,
+    rng: np.random.Generator,
+    wrap: bool,
+    curved: bool = False,
+) -> tuple[Block, Matrix]:
+    """Choose size, spacing and place on ``canvas`` (w, h in px): the block and what takes it there. Raises Undrawable."""
+    margin = config.margin * min(canvas)
+    inner = (canvas[0] - 2 * margin, canvas[1] - 2 * margin)
+    along, across = inner[::-1] if shaped.vertical else inner
+    spacing, letter = rng.uniform(*config.line_spacing), rng.uniform(*config.letter_spacing)
+    align = choose_key(rng, config.align)
+    indent = config.indent if wrap and align in ("left", "justify") else 0.0
+    measure = Measure(along, across, spacing, letter, wrap, indent)
+    low, high = (config.min_size, config.max_size) if config.size == "fit" else config.size
+    largest = measure.largest_size(shaped, low, high)
+    if largest is None:
+        raise Undrawable(f"text of {shaped.length} characters does not fit {canvas[0]}x{canvas[1]} at {low:g} px")
+    size = max(low, largest * rng.uniform(*config.fill)) if config.size == "fit" else rng.uniform(low, largest)
+    lines = measure.lines(shaped, size)
+    if lines is None:
+        raise Undrawable(f"a word is wider than the canvas at {size:g} px")
+    if align == "center":
+        lines = measure.balanced(shaped, size, lines)
+    block = compose(shaped, lines, size, measure, align)
+    if curved:
+        block = bent(block, canvas, rng)
+    degrees = rng.uniform(*config.rotate) if any(config.rotate) else 0.0
+    return block, place(block, canvas, margin, config, align, degrees, rng)
+
+
+def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure, align: Align) -> Block:
+    """Set broken lines at ``size`` px with the top left of the block's em boxes at the origin."""
+    widths = [shaped.width(line, measure.letter) * size for line in lines]
+    whole = measure.width if align == "justify" else max(widths)
     placed = []
     for row, (line, width) in enumerate(zip(lines, widths, strict=True)):
-        x = (max(widths) - width) * slack
-        top = row * spacing * size
-        placed.append(_set_line(shaped, line, size, letter, x, top))
-    return Block(shaped.face, size, tuple(placed))
+        first = row == 0 or lines[row - 1].paragraph != line.paragraph
+        indent = measure.indent * size if first else 0.0
+        stretch = _stretch(shaped, line, whole - indent - width, size) if align == "justify" else None
+        start = indent + (whole - width) * SLACK[align]
+        rows_before = len(lines) - 1 - row if shaped.vertical else row  # columns run from right to left
+        placed.append(
+            _set_line(shaped, line, size, measure.letter, start, rows_before * measure.spacing * size, stretch)
+        )
+    return Block(shaped.face, size, tuple(placed), "ttb" if shaped.vertical else "ltr")
 
 
 def place(
-    block: Block, canvas: tuple[int, int], margin: float, config: LayoutConfig, align: str, rng: np.random.Generator
-) -> Block:
-    """Move a block to its aligned and jittered place, never over the border. Raises Undrawable if it is too large."""
+    block: Block,
+    canvas: tuple[int, int],
+    margin: float,
+    config: LayoutConfig,
+    align: Align,
+    degrees: float,
+    rng: np.random.Generator,
+) -> Matrix:
+    """A block's aligned, jittered and turned place, never over the border. Raises Undrawable if it is too large."""
     valign = choose_key(rng, config.valign)
-    x0, y0, x1, y1 = block.box
-    fx = {"left": 0.0, "center": 0.5, "right": 1.0}[align]
+    turned = rotation(degrees) if degrees else None
+    x0, y0, x1, y1 = block.box if turned is None else _turned_box(block, turned)
+    fx = SLACK[align]
     fy = {"top": 0.0, "middle": 0.5, "bottom": 1.0}[valign]
+    if block.direction == "ttb":
+        fx, fy = 1 - fy, fx  # a column starts at the top, the first one stands on the right
     jitter = rng.uniform(-config.jitter, config.jitter, size=2) if config.jitter else (0.0, 0.0)
     left = margin + (canvas[0] - 2 * margin - (x1 - x0)) * fx + jitter[0]
     top = margin + (canvas[1] - 2 * margin - (y1 - y0)) * fy + jitter[1]
@@ -245,67 +209,51 @@ def place(
     if min(room) < edge:
         raise Undrawable(f"ink of {x1 - x0:.0f}x{y1 - y0:.0f} px leaves the canvas of {canvas[0]}x{canvas[1]}")
     left, top = min(max(left, edge), room[0]), min(max(top, edge), room[1])
-    return block.moved(float(left - x0), float(top - y0))
+    shift = translation(float(left - x0), float(top - y0))
+    return shift if turned is None else shift @ turned
 
 
-def union(boxes: Sequence[Box]) -> Box:
-    """Smallest box around boxes."""
-    return (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
+def _turned_box(block: Block, turn: Matrix) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = block.box
+    corners = apply(turn, np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]))
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    return float(left), float(top), float(right), float(bottom)
 
 
-def _set_line(shaped: Shaped, line: tuple[int, int, int], size: float, letter: float, x: float, top: float) -> Line:
-    number, start, end = line
-    face, text = shaped.face, shaped.paragraphs[number]
-    baseline = top + face.ascent * size
+def _stretch(shaped: Shaped, line: Span, slack: float, size: float) -> list[float] | None:
+    """Px to add behind each glyph so that the line fills its measure; None for a paragraph's last line, or too much."""
+    gaps = shaped.gaps(line)
+    count = sum(gaps)
+    if line.last or slack <= 0 or not count or slack > STRETCH * size * count:
+        return None
+    return [slack / count if gap else 0.0 for gap in gaps] + [0.0]
+
+
+def _set_line(
+    shaped: Shaped, line: Span, size: float, letter: float, start: float, across: float, stretch: list[float] | None
+) -> Line:
+    """One line or column: it begins ``start`` px along, its em box ``across`` px from the block's edge."""
+    face, text = shaped.face, shaped.paragraphs[line.paragraph]
+    pen = start
+    axis = across + (0.5 if shaped.vertical else face.ascent) * size
     placed = []
-    for glyph in shaped.glyphs[number]:
-        if start <= glyph.start < end:
-            gx, gy = x + glyph.dx * size, baseline - glyph.dy * size
-            bounds = face.ink(glyph.id)
-            ink = _scaled(bounds, gx, gy, size) if bounds else None
-            placed.append(PlacedGlyph(glyph.id, text[glyph.start : glyph.end], glyph.start, gx, gy, ink))
-            x += (glyph.advance + letter) * size
-    inks = [g.ink for g in placed if g.ink]
-    ink = union(inks)
-    box = (ink[0], min(ink[1], top), ink[2], max(ink[3], top + size))
-    return Line(text[start:end], tuple(placed), number, box)
-
-
-def _scaled(bounds: Box, x: float, y: float, size: float) -> Box:
-    return (x + bounds[0] * size, y + bounds[1] * size, x + bounds[2] * size, y + bounds[3] * size)
-
-
-def _moved(line: Line, dx: float, dy: float) -> Line:
-    def move(box: Box) -> Box:
-        return (box[0] + dx, box[1] + dy, box[2] + dx, box[3] + dy)
-
-    glyphs = tuple(replace(g, x=g.x + dx, y=g.y + dy, ink=move(g.ink) if g.ink else None) for g in line.glyphs)
-    return replace(line, glyphs=glyphs, box=move(line.box))
-
-
-def _advances(text: str, glyphs: Sequence[Glyph]) -> Sums:
-    """Running sums of advance (em) and of glyphs up to each character."""
-    advance, count = [0.0] * len(text), [0] * len(text)
-    for glyph in glyphs:
-        advance[glyph.start] += glyph.advance
-        count[glyph.start] += 1
-    return list(accumulate(advance, initial=0.0)), list(accumulate(count, initial=0))
-
-
-def _span(sums: Sums, start: int, end: int, letter: float) -> float:
-    advance, count = sums
-    return advance[end] - advance[start] + letter * max(count[end] - count[start] - 1, 0)
-
-
-def _break(parts: list[Unit], sums: Sums, width: float, letter: float) -> list[tuple[int, int]] | None:
-    lines: list[tuple[int, int]] = []
-    start = end = -1
-    for part in parts:
-        if start < 0 or _span(sums, start, part.end, letter) > width:
-            if _span(sums, part.start, part.end, letter) > width:
-                return None
-            if start >= 0:
-                lines.append((start, end))
-            start = part.start
-        end = part.end
-    return [*lines, (start, end)] if parts else []
+    for number, glyph in enumerate(shaped.line_glyphs(line)):
+        x, y = (axis, pen) if shaped.vertical else (pen, axis)
+        placed.append(
+            PlacedGlyph(
+                glyph.id,
+                text[glyph.start : glyph.end],
+                glyph.start,
+                x + glyph.dx * size,
+                y - glyph.dy * size,
+                glyph.angle,
+                face.ink(glyph.id),
+            )
+        )
+        pen += (glyph.advance + letter) * size + (stretch[number] if stretch else 0.0)
+    x0, y0, x1, y1 = union([g.box(size) for g in placed if g.bounds])
+    if shaped.vertical:
+        box = (min(x0, across), y0, max(x1, across + size), y1)
+    else:
+        box = (x0, min(y0, across), x1, max(y1, across + size))
+    return Line(text[line.start : line.end], tuple(placed), line.paragraph, box)

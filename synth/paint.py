@@ -1,4 +1,4 @@
-"""Pixels: a ground, and outlines filled on it. Nothing here chooses; everything was placed before."""
+"""Pixels of a drawing, layer by layer. Nothing here chooses; everything was placed before."""
 
 from __future__ import annotations
 
@@ -8,45 +8,207 @@ import numpy as np
 import skia
 from PIL import Image
 
+from synth.block import Block, PlacedGlyph
 from synth.colors import RGB, Ground
-from synth.layout import Block, PlacedGlyph
+from synth.drawing import Blend, Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.matrix import Matrix
+from synth.style import Shadow, TextStyle
+
+BLENDS: dict[Blend, skia.BlendMode] = {
+    "normal": skia.BlendMode.kSrcOver,
+    "multiply": skia.BlendMode.kMultiply,
+    "screen": skia.BlendMode.kScreen,
+    "overlay": skia.BlendMode.kOverlay,
+    "soft_light": skia.BlendMode.kSoftLight,
+}
+SMOOTH = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kLinear)
 
 
-def paint(canvas: tuple[int, int], ground: Ground, block: Block, ink: RGB) -> Image.Image:
-    """The block in one colour on its ground: RGB of ``canvas`` (w, h) px."""
-    pixels = np.zeros((canvas[1], canvas[0], 4), np.uint8)
+def paint(drawing: Drawing) -> Image.Image:
+    """RGB of the drawing's canvas."""
+    w, h = drawing.canvas
+    pixels = np.zeros((h, w, 4), np.uint8)
     surface = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType)  # draws straight into ``pixels``
     target = surface.getCanvas()
-    paint_ground(target, canvas, ground)
-    for line in block.lines:
-        for glyph in line.glyphs:
-            paint_glyph(target, block, glyph, ink)
+    for layer in drawing.layers:
+        _paint_layer(target, layer, drawing.canvas)
     return Image.fromarray(pixels).convert("RGB")  # opaque everywhere: nothing is blended away
 
 
-def paint_ground(target: skia.Canvas, canvas: tuple[int, int], ground: Ground) -> None:
-    """Fill the canvas with a colour, or with a gradient that runs from corner to corner or edge to edge."""
+def _paint_layer(target: skia.Canvas, layer: Layer, canvas: tuple[int, int]) -> None:
+    if isinstance(layer, GroundLayer):
+        _paint_ground(target, canvas, layer.ground)
+    elif isinstance(layer, TextLayer):
+        _paint_text(target, layer)
+    elif isinstance(layer, PictureLayer):
+        _paint_picture(target, layer)
+    else:
+        _paint_shape(target, layer)
+
+
+def _paint_ground(target: skia.Canvas, canvas: tuple[int, int], ground: Ground) -> None:
+    """A colour, or a gradient that runs from corner to corner or edge to edge."""
     colors = [_argb(c.rgb) for c in ground.colors]
     if len(colors) == 1:
         target.clear(colors[0])
         return
-    w, h = canvas
-    turn = math.radians(ground.angle)
-    reach = (abs(w * math.cos(turn)) + abs(h * math.sin(turn))) / 2
-    dx, dy = math.cos(turn) * reach, math.sin(turn) * reach
-    ends = [skia.Point(w / 2 - dx, h / 2 - dy), skia.Point(w / 2 + dx, h / 2 + dy)]
-    target.drawPaint(skia.Paint(Shader=skia.GradientShader.MakeLinear(points=ends, colors=colors)))
+    target.drawPaint(skia.Paint(Shader=_gradient((0, 0, *canvas), colors, ground.angle)))
 
 
-def paint_glyph(target: skia.Canvas, block: Block, glyph: PlacedGlyph, ink: RGB) -> None:
-    """Fill one glyph's outline at its pen position."""
-    if glyph.ink is None:
+def _gradient(box: tuple[float, float, float, float], colors: list[int], angle: float) -> skia.Shader:
+    """Along ``angle`` (degrees, 0 to the right, 90 downwards) through the middle of a box, over all of it."""
+    x0, y0, x1, y1 = box
+    turn = math.radians(angle)
+    reach = (abs((x1 - x0) * math.cos(turn)) + abs((y1 - y0) * math.sin(turn))) / 2
+    dx, dy, cx, cy = math.cos(turn) * reach, math.sin(turn) * reach, (x0 + x1) / 2, (y0 + y1) / 2
+    ends = [skia.Point(cx - dx, cy - dy), skia.Point(cx + dx, cy + dy)]
+    return skia.GradientShader.MakeLinear(points=ends, colors=colors)
+
+
+def _paint_text(target: skia.Canvas, layer: TextLayer) -> None:
+    """Shadows, stroke, fill; in a layer of its own where blending or light wants the text as a whole."""
+    whole = layer.light is not None or layer.alpha < 1 or layer.blend != "normal"
+    if whole:
+        target.saveLayer(None, skia.Paint(Alphaf=layer.alpha, BlendMode=BLENDS[layer.blend]))
+    target.save()
+    target.concat(_skia(layer.matrix))
+    for shadow in layer.style.shadows:
+        _paint_shadow(target, layer.block, layer.style, shadow)
+    _paint_glyphs(target, layer.block, layer.style)
+    target.restore()
+    if layer.light is not None:  # opaque grey: scales the colour and leaves the coverage
+        target.drawImage(skia.Image.fromarray(_grey(layer.light)), 0, 0, SMOOTH, skia.Paint(BlendMode=_MODULATE))
+    if whole:
+        target.restore()
+
+
+_MODULATE = skia.BlendMode.kModulate
+
+
+def _paint_shadow(target: skia.Canvas, block: Block, style: TextStyle, shadow: Shadow) -> None:
+    size = block.size
+    filter_ = skia.ImageFilters.Blur(shadow.blur * size, shadow.blur * size) if shadow.blur else None
+    target.saveLayer(None, skia.Paint(ImageFilter=filter_, Alphaf=shadow.alpha))
+    target.translate(shadow.offset[0] * size, shadow.offset[1] * size)
+    pen = skia.Paint(AntiAlias=True, Color=_argb(shadow.rgb))
+    if style.stroke or style.effect == "glow":
+        pen.setStyle(skia.Paint.kStrokeAndFill_Style if style.fill else skia.Paint.kStroke_Style)
+        pen.setStrokeWidth(style.width or 0.08)
+        pen.setStrokeJoin(skia.Paint.kRound_Join)
+    for line in block.lines:
+        for glyph in line.glyphs:
+            _paint_glyph(target, block, glyph, pen)
+    target.restore()
+
+
+def _paint_glyphs(target: skia.Canvas, block: Block, style: TextStyle) -> None:
+    pens = []
+    if style.stroke:
+        edge = skia.Paint(AntiAlias=True, Color=_argb(style.stroke.rgb), Style=skia.Paint.kStroke_Style)
+        edge.setStrokeWidth(style.width)
+        edge.setStrokeJoin(skia.Paint.kRound_Join)  # a mitre would reach beyond half the width
+        pens.append(edge)
+    if style.fill and not style.to:
+        pens.append(skia.Paint(AntiAlias=True, Color=_argb(style.fill.rgb)))
+    for pen in pens:
+        for line in block.lines:
+            for glyph in line.glyphs:
+                _paint_glyph(target, block, glyph, pen)
+    if style.fill and style.to:
+        shader = _gradient(block.box, [_argb(style.fill.rgb), _argb(style.to.rgb)], style.angle)
+        target.drawPath(_outlines(block), skia.Paint(AntiAlias=True, Shader=shader))
+
+
+def _paint_glyph(target: skia.Canvas, block: Block, glyph: PlacedGlyph, pen: skia.Paint) -> None:
+    """One glyph's outline at its pen position."""
+    if glyph.bounds is None:
         return
     target.save()
     target.translate(glyph.x, glyph.y)
+    if glyph.angle:
+        target.rotate(glyph.angle)
     target.scale(block.size, block.size)
-    target.drawPath(block.face.outline(glyph.id), skia.Paint(AntiAlias=True, Color=_argb(ink)))
+    target.drawPath(block.face.outline(glyph.id), pen)
     target.restore()
+
+
+def _outlines(block: Block) -> skia.Path:
+    """All glyphs as one path in the block's coordinates, for a gradient over the whole."""
+    total = skia.Path()
+    for line in block.lines:
+        for glyph in line.glyphs:
+            if glyph.bounds is not None:
+                place = skia.Matrix.Translate(glyph.x, glyph.y)
+                place.preRotate(glyph.angle)
+                place.preScale(block.size, block.size)
+                total.addPath(block.face.outline(glyph.id), place)
+    return total
+
+
+def _paint_picture(target: skia.Canvas, layer: PictureLayer) -> None:
+    target.save()
+    if layer.clip:
+        target.clipPath(_polygon(tuple(v for point in layer.clip for v in point)), doAntiAlias=True)
+    target.concat(_skia(layer.matrix))
+    pen = skia.Paint(AntiAlias=True, Alphaf=layer.alpha, BlendMode=BLENDS[layer.blend])
+    target.drawImage(_image(layer.pixels), 0, 0, SMOOTH, pen)
+    target.restore()
+
+
+def _paint_shape(target: skia.Canvas, layer: ShapeLayer) -> None:
+    target.save()
+    target.concat(_skia(layer.matrix))
+    for style, rgb in ((skia.Paint.kFill_Style, layer.fill), (skia.Paint.kStroke_Style, layer.stroke)):
+        if rgb is None:
+            continue
+        pen = skia.Paint(AntiAlias=True, Style=style, StrokeWidth=layer.width, Color=_argb(rgb))
+        if layer.to and style == skia.Paint.kFill_Style:
+            pen.setShader(_gradient(_box(layer), [_argb(rgb), _argb(layer.to)], 90))
+        if layer.blur:
+            pen.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, layer.blur))
+        if layer.dash:
+            pen.setPathEffect(skia.DashPathEffect.Make(list(layer.dash), 0))
+        pen.setAlphaf(layer.alpha)
+        pen.setBlendMode(BLENDS[layer.blend])
+        target.drawPath(_shape(layer), pen)
+    target.restore()
+
+
+def _shape(layer: ShapeLayer) -> skia.Path:
+    path = skia.Path()
+    if layer.kind == "rect":
+        path.addRoundRect(skia.Rect.MakeLTRB(*layer.points), layer.radius, layer.radius)
+    elif layer.kind == "ellipse":
+        path.addOval(skia.Rect.MakeLTRB(*layer.points))
+    else:
+        path = _polygon(layer.points, close=layer.kind == "polygon")
+    return path
+
+
+def _polygon(points: tuple[float, ...], close: bool = True) -> skia.Path:
+    return skia.Path.Polygon([skia.Point(*points[i : i + 2]) for i in range(0, len(points), 2)], close)
+
+
+def _box(layer: ShapeLayer) -> tuple[float, float, float, float]:
+    xs, ys = layer.points[::2], layer.points[1::2]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def _image(pixels: np.ndarray) -> skia.Image:
+    if pixels.shape[2] == 3:
+        opaque = np.full(pixels.shape[:2], 255, np.uint8)
+        pixels = np.dstack((pixels, opaque))
+    return skia.Image.fromarray(
+        np.ascontiguousarray(pixels), colorType=skia.kRGBA_8888_ColorType, alphaType=skia.kUnpremul_AlphaType
+    )
+
+
+def _grey(light: np.ndarray) -> np.ndarray:
+    return np.dstack((light, light, light, np.full_like(light, 255)))
+
+
+def _skia(matrix: Matrix) -> skia.Matrix:
+    return skia.Matrix(matrix.ravel().tolist())
 
 
 def _argb(rgb: RGB) -> int:

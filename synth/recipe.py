@@ -23,19 +23,23 @@ import numpy as np
 
 import configs
 from configs.errors import UserError
-from synth import contents
+from synth import contents, regions
+from synth.block import Block
 from synth.caption import CaptionConfig, describe
 from synth.chance import Schedule, choose
-from synth.colors import ColorConfig, pick
+from synth.colors import ColorConfig, Ground, pick
 from synth.contents import Canvas, Charset, Line, Number, Paragraph, Sentence, Text, Word
 from synth.corpus import Corpora, CorpusSource, data_sha256
+from synth.drawing import Drawing, GroundLayer, TextLayer
 from synth.fonts import FontFile, FontSource, find
-from synth.layout import Block, LayoutConfig, Shaped, Undrawable, arrange
+from synth.layout import LayoutConfig, arrange, direction_for
 from synth.paint import paint
-from synth.regions import regions
 from synth.sample import Sample
+from synth.shaped import Shaped, Undrawable
+from synth.style import EffectConfig, pick_style
 
-VERSION = "2"
+PLAIN = EffectConfig()
+VERSION = "3"
 """Raised whenever the same config would draw other pixels or other words."""
 
 
@@ -50,6 +54,7 @@ class RecipeConfig:
     seed: int = 0
     layout: LayoutConfig = field(default_factory=LayoutConfig)
     colors: ColorConfig = field(default_factory=ColorConfig)
+    effects: EffectConfig = field(default_factory=EffectConfig)
     captions: CaptionConfig = field(default_factory=CaptionConfig)
     corpora: tuple[CorpusSource, ...] = ()
     attempts: int = 50  # texts drawn for one sample before the recipe is called impossible
@@ -148,9 +153,15 @@ class Recipe:
         canvases = content.canvases or config.canvases
         canvas = canvases[choose(rng, [c.share for c in canvases])].size
         wght = font.wghts[int(rng.integers(len(font.wghts)))]
-        shaped = Shaped(font.face(wght), text.text, text.language)
-        block = arrange(shaped, canvas, content.layout or config.layout, rng, text.wrap)
-        return _Drawing(text, font, canvas, block, rng, attempt)
+        layout = content.layout or config.layout
+        direction = direction_for(layout, text.language, text.wrap, rng)
+        shaped = Shaped(font.face(wght), text.text, text.language, direction == "vertical")
+        block, matrix = arrange(shaped, canvas, layout, rng, text.wrap, direction == "curved")
+        ground, color = pick(config.colors, rng)
+        effects = config.effects if block.size >= config.effects.least else PLAIN
+        style = pick_style(effects, color, ground.colors, rng)
+        layer = TextLayer(block, style, matrix, one_word=text.unit == "item")
+        return _Drawing(text, font, ground, Drawing(canvas, (GroundLayer(ground), layer)), rng, attempt)
 
     def _font(self, text: Text, rng: np.random.Generator) -> FontFile:
         fitting = [f for f in self.fonts if text.language in f.source.languages]
@@ -160,19 +171,19 @@ class Recipe:
 
     def _finish(self, drawing: _Drawing, index: int) -> Sample:
         text, rng, config = drawing.text, drawing.rng, self.config
-        ground, color = pick(config.colors, rng)
+        (layer,) = drawing.drawing.texts
         hand = drawing.font.source.handwriting
         corpus, license_ = self.corpora.identity(text.corpus)
         return Sample(
             id=self.sample_id(index),
             recipe=self.name,
             index=index,
-            image=paint(drawing.canvas, ground, drawing.block, color.rgb),
-            text="\n".join(line.text for line in drawing.block.lines),
+            image=paint(drawing.drawing),
+            text=layer.block.text,
             text_language=text.language,
-            text_level=_level(text, drawing.block),
-            captions=describe(text.text, text.language, ground, color, hand, config.captions, rng),
-            regions=regions(drawing.block, one_word=text.unit == "item"),
+            text_level=_level(text, layer.block),
+            captions=describe(text.text, text.language, drawing.ground, layer.style.color, hand, config.captions, rng),
+            regions=regions.of(drawing.drawing),
             license=license_,
             parents=[drawing.font.id, corpus],
             discarded=drawing.attempt,
@@ -183,8 +194,8 @@ class Recipe:
 class _Drawing:
     text: Text
     font: FontFile
-    canvas: tuple[int, int]
-    block: Block
+    ground: Ground
+    drawing: Drawing
     rng: np.random.Generator  # goes on where the layout left it
     attempt: int
 

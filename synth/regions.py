@@ -1,69 +1,166 @@
-"""Exact regions of placed text: every glyph, word, line and paragraph, in reading order."""
+"""Exact regions of a drawing's texts: every glyph, word, line and paragraph, in reading order.
+
+Boxes are taken in the block's own coordinates, from outlines and strokes, and moved by the layer's matrix. Perspective
+takes lines to lines, so ink stays inside.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import NamedTuple
 
+import numpy as np
+
+from synth.block import Block, Line, PlacedGlyph, around, union
 from synth.breaks import is_wide
+from synth.drawing import Drawing, TextLayer
 from synth.fonts import Box
-from synth.layout import Block, Line, PlacedGlyph, union
+from synth.matrix import apply, area, is_shift
 from synth.sample import Level, Region
 
+SOFT = 1.0  # px that anti-aliasing may spread ink beyond a slanted edge
 
-def regions(block: Block, one_word: bool = False) -> list[Region]:
+
+class _Part(NamedTuple):
+    text: str
+    level: Level
+    corners: Sequence[tuple[float, float]]  # in the block, clockwise from the reading start
+    vertical: bool = False
+
+
+def of(drawing: Drawing) -> list[Region]:
+    """Regions of all texts: for each text its glyphs, words, lines and, with several lines, paragraphs."""
+    return [region for layer in drawing.texts for region in layer_regions(layer)]
+
+
+def layer_regions(layer: TextLayer) -> list[Region]:
     """Glyphs, then words, lines, and paragraphs where there are several lines.
 
     Words are runs between spaces that hold no Han character. Chinese is written without word borders, so it has
-    none, unless the caller knows that the whole text is ``one_word``.
+    none, unless the whole text is ``one_word``.
     """
-    glyphs = [_region(g.text, g.ink, "glyph") for line in block.lines for g in _merged(line) if g.ink]
-    words = [word for line in block.lines for word in _words(line)]
-    if one_word and not words and len(glyphs) > 1:
-        words = [_region(line.text, line.box, "word") for line in block.lines]
-    lines = [_region(line.text, line.box, "line") for line in block.lines]
-    return glyphs + words + lines + (_paragraphs(block.lines) if len(block.lines) > 1 else [])
+    block = layer.block
+    reach = layer.style.reach
+    parts = [p for line in block.lines for p in _glyphs(line, block, reach)]
+    words = [word for line in block.lines for word in _words(line, block, reach)]
+    if layer.one_word and not words and len(parts) > 1:
+        words = [_line(line, block, reach, "word") for line in block.lines]
+    lines = [_line(line, block, reach, "line") for line in block.lines]
+    paragraphs = _paragraphs(block, reach) if len(block.lines) > 1 else []
+    return _placed(layer, parts + words + lines + paragraphs)
 
 
-def _merged(line: Line) -> list[PlacedGlyph]:
-    """Glyphs of one character cluster (a letter and its accent) as one."""
-    merged: list[PlacedGlyph] = []
+def _placed(layer: TextLayer, parts: list[_Part]) -> list[Region]:
+    corners = np.array([part.corners for part in parts])  # (N, 4, 2)
+    if is_shift(layer.matrix) and not layer.block.curved:
+        quads = _snapped(corners + layer.matrix[:2, 2])
+    else:
+        moved = apply(layer.matrix, corners.reshape(-1, 2)).reshape(-1, 4, 2)
+        quads = _grown(moved, SOFT)
+    flat = quads.reshape(-1, 8).tolist()
+    return [
+        Region(part.text, tuple(quad), part.level, "ttb" if part.vertical else "ltr")
+        for part, quad in zip(parts, flat, strict=True)
+    ]
+
+
+def _snapped(corners: np.ndarray) -> np.ndarray:
+    """Upright boxes grown outwards to whole pixels: every pixel that the ink touches is inside."""
+    low, high = corners.min(axis=1, keepdims=True), corners.max(axis=1, keepdims=True)
+    return np.where(corners > (low + high) / 2, np.ceil(corners), np.floor(corners))
+
+
+def _grown(quads: np.ndarray, by: float) -> np.ndarray:
+    """Convex quads with each edge moved outwards by ``by`` px."""
+    edges = np.roll(quads, -1, axis=1) - quads
+    length = np.linalg.norm(edges, axis=2, keepdims=True)
+    along = edges / np.maximum(length, 1e-9)
+    turn = np.sign([[[area(quad)]] for quad in quads])  # a mirrored quad runs the other way round
+    outward = np.stack((along[..., 1], -along[..., 0]), axis=2) * turn
+    before = np.roll(outward, 1, axis=1)
+    # The corner moves by n1 + n2 scaled so that both edges move by ``by``.
+    scale = 1 + (outward * before).sum(axis=2, keepdims=True)
+    return quads + by * (outward + before) / np.maximum(scale, 0.2)
+
+
+def _glyphs(line: Line, block: Block, reach: float) -> list[_Part]:
+    return [_Part(run[0].text, "glyph", _corners(run, block.size, reach)) for run in _clusters(line)]
+
+
+def _clusters(line: Line) -> list[list[PlacedGlyph]]:
+    """Glyphs with ink, those of one character cluster (a letter and its accent) together."""
+    found: list[list[PlacedGlyph]] = []
     for glyph in line.glyphs:
-        last = merged[-1] if merged else None
-        if last and last.start == glyph.start and last.ink and glyph.ink:
-            merged[-1] = replace(last, ink=union([last.ink, glyph.ink]))
+        if not glyph.bounds:
+            continue
+        if found and found[-1][0].start == glyph.start:
+            found[-1].append(glyph)
         else:
-            merged.append(glyph)
-    return merged
+            found.append([glyph])
+    return found
 
 
-def _words(line: Line) -> list[Region]:
-    found: list[Region] = []
+def _corners(run: Sequence[PlacedGlyph], size: float, reach: float) -> Sequence[tuple[float, float]]:
+    """A box around glyphs; one glyph alone keeps its own slant."""
+    if len(run) == 1:
+        return run[0].corners(size, reach)
+    return _box(union([g.box(size, reach) for g in run]))
+
+
+def _box(box: Box, vertical: bool = False) -> list[tuple[float, float]]:
+    x0, y0, x1, y1 = box
+    corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    return corners[1:] + corners[:1] if vertical else corners  # a column is read from its top right
+
+
+def _line(line: Line, block: Block, reach: float, level: Level) -> _Part:
+    if block.curved:
+        return _Part(line.text, level, _slanted([g for g in line.glyphs if g.bounds], block.size, reach))
+    vertical = block.direction == "ttb"
+    return _Part(line.text, level, _box(_wider(line.box, reach * block.size), vertical), vertical)
+
+
+def _words(line: Line, block: Block, reach: float) -> list[_Part]:
+    found: list[_Part] = []
     run: list[PlacedGlyph] = []
     for glyph in (*line.glyphs, None):
-        if glyph is not None and glyph.ink and not is_wide(glyph.text[0]):
+        if glyph is not None and glyph.bounds and not is_wide(glyph.text[0]):
             run.append(glyph)
         elif run:
-            ink = union([g.ink for g in run if g.ink])
-            top = min(line.box[1], ink[1])
-            text = "".join({g.start: g.text for g in run}.values())
-            found.append(_region(text, (ink[0], top, ink[2], max(line.box[3], ink[3])), "word"))
+            found.append(_word(run, line, block, reach))
             run = []
     return found
 
 
-def _paragraphs(lines: Sequence[Line]) -> list[Region]:
+def _word(run: list[PlacedGlyph], line: Line, block: Block, reach: float) -> _Part:
+    text = "".join({g.start: g.text for g in run}.values())
+    if block.curved:
+        return _Part(text, "word", _slanted(run, block.size, reach))
+    x0, y0, x1, y1 = union([g.box(block.size, reach) for g in run])
+    em = _wider(line.box, reach * block.size)
+    if block.direction == "ttb":
+        return _Part(text, "word", _box((min(em[0], x0), y0, max(em[2], x1), y1), vertical=True), vertical=True)
+    return _Part(text, "word", _box((x0, min(em[1], y0), x1, max(em[3], y1))))
+
+
+def _slanted(run: list[PlacedGlyph], size: float, reach: float) -> Sequence[tuple[float, float]]:
+    """A rectangle around glyphs of a curved line, slanted as the middle of the run is."""
+    angle = np.radians((run[0].angle + run[-1].angle) / 2)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points = np.array([corner for g in run for corner in g.corners(size, reach)])
+    box = np.array(_box(around([(float(x), float(y)) for x, y in points @ turn])))
+    return [(float(x), float(y)) for x, y in box @ turn.T]
+
+
+def _paragraphs(block: Block, reach: float) -> list[_Part]:
     found = []
-    for number in sorted({line.paragraph for line in lines}):
-        own = [line for line in lines if line.paragraph == number]
-        found.append(_region("\n".join(line.text for line in own), union([line.box for line in own]), "paragraph"))
+    vertical = block.direction == "ttb"
+    for number in sorted({line.paragraph for line in block.lines}):
+        own = [line for line in block.lines if line.paragraph == number]
+        box = _wider(union([line.box for line in own]), reach * block.size)
+        found.append(_Part("\n".join(line.text for line in own), "paragraph", _box(box, vertical), vertical))
     return found
 
 
-def _region(text: str, box: Box | None, level: Level) -> Region:
-    """Boxes grow outwards to whole pixels: every pixel that the ink touches is inside."""
-    assert box is not None
-    x0, y0, x1, y1 = math.floor(box[0]), math.floor(box[1]), math.ceil(box[2]), math.ceil(box[3])
-    quad = (x0, y0, x1, y0, x1, y1, x0, y1)
-    return Region(text, tuple(float(v) for v in quad), level)
+def _wider(box: Box, by: float) -> Box:
+    return (box[0] - by, box[1] - by, box[2] + by, box[3] + by)

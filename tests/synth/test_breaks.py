@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth.breaks import NOT_AT_END, NOT_AT_START, is_wide, units
-from synth.layout import Shaped
+from synth.shaped import Shaped, Span
 from tests.synth.common import PURE, recipe
 
 
@@ -55,14 +55,14 @@ def test_wrapped_lines_hold_the_whole_text_within_the_width(width: float) -> Non
     shaped = Shaped(recipe(PURE).fonts[0].face(400), text, "zh")
     lines = shaped.wrap(width, 0.0)
     assert lines is not None
-    assert "".join(text[start:end] for _, start, end in lines).replace(" ", "") == text.replace(" ", "")
-    assert all(shaped.width(line, 0.0) <= width for line in lines)
+    assert "".join(text[line.start : line.end] for line in lines).replace(" ", "") == text.replace(" ", "")
+    assert all(shaped.width(line, 0.0) <= width + 1e-6 for line in lines)
 
 
 def test_a_word_wider_than_the_line_does_not_fit() -> None:
     shaped = Shaped(recipe(PURE).fonts[0].face(400), "incomprehensibilities", "en")
     assert shaped.wrap(5.0, 0.0) is None
-    assert shaped.wrap(20.0, 0.0) == [(0, 0, 21)]
+    assert shaped.wrap(20.0, 0.0) == [Span(0, 0, 21, last=True)]
 
 
 def test_no_rendered_line_starts_or_ends_against_the_rules() -> None:

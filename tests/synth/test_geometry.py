@@ -8,71 +8,132 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from synth import regions
 from synth.colors import PALETTE, Ground
-from synth.layout import Block
+from synth.drawing import Drawing, GroundLayer, TextLayer
 from synth.paint import paint
 from synth.recipe import Recipe
-from synth.regions import regions
 from tests.synth.common import GLYPHS, PURE, recipe
 
-WHITE = Ground((PALETTE["white"],))
-BLACK = (0, 0, 0)
+WHITE = GroundLayer(Ground((PALETTE["white"],)))
+FANCY = (
+    "layout.directions={horizontal: 1, vertical: 2, curved: 2}",
+    "layout.align={left: 1, justify: 3, center: 1}",
+    "layout.indent=2",
+    "layout.rotate=[-8, 8]",
+    "effects.least=8",
+    "effects.shares={plain: 1, stroke: 2, hollow: 2, shadow: 1, glow: 1, gradient: 1}",
+)
 
 
 def drawn(recipe_: Recipe, index: int):
-    """The placed block of a sample, from the same path that renders it."""
+    """What a sample is painted from."""
     number, ordinal = recipe_._schedule.at(index)
     return recipe_._first_drawable(number, ordinal, [index, int(recipe_.digest[:16], 16)])
 
 
-def ink_box(canvas: tuple[int, int], block: Block) -> tuple[int, int, int, int] | None:
-    """Pixels that painting ``block`` in black on white changes, as a box (x0 y0 x1 y1, ends exclusive)."""
-    changed = np.asarray(paint(canvas, WHITE, block, BLACK)).min(axis=2) < 255
+def ink(canvas: tuple[int, int], layer: TextLayer) -> np.ndarray:
+    """(h, w) bool: pixels that the text alone changes, painted in black on white without shadow and glow."""
+    style = replace(layer.style, shadows=(), to=None)
+    style = replace(style, fill=style.fill and PALETTE["black"], stroke=style.stroke and PALETTE["black"])
+    text = replace(layer, style=style, light=None, alpha=1.0, blend="normal")
+    return np.asarray(paint(Drawing(canvas, (WHITE, text)))).min(axis=2) < 255
+
+
+def ink_box(canvas: tuple[int, int], layer: TextLayer) -> tuple[int, int, int, int] | None:
+    """``ink`` as a box (x0 y0 x1 y1, ends exclusive)."""
+    changed = ink(canvas, layer)
     ys, xs = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     return (int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1) if len(xs) else None
 
 
-def alone(block: Block, row: int, column: int) -> Block:
-    """The block with one glyph left, at its place."""
-    line = block.lines[row]
-    return replace(block, lines=(replace(line, glyphs=(line.glyphs[column],)),))
+def alone(layer: TextLayer, row: int, column: int) -> TextLayer:
+    """The layer with one glyph left, at its place."""
+    line = layer.block.lines[row]
+    return replace(layer, block=replace(layer.block, lines=(replace(line, glyphs=(line.glyphs[column],)),)))
+
+
+def outside(mask: np.ndarray, quad: tuple[float, ...]) -> int:
+    """How many pixels of a mask have their middle outside of a quad."""
+    ys, xs = np.nonzero(mask)
+    points, corners = np.stack((xs + 0.5, ys + 0.5), axis=1), np.array(quad).reshape(4, 2)
+    edges, away = np.roll(corners, -1, axis=0) - corners, points[:, None] - corners[None]
+    sides = edges[None, :, 0] * away[..., 1] - edges[None, :, 1] * away[..., 0]
+    return int((sides < -1e-6).any(axis=1).sum())
+
+
+def glyphs_of(layer: TextLayer):
+    """(row, column, glyph) of every visible glyph, in order."""
+    for row, line in enumerate(layer.block.lines):
+        for column, glyph in enumerate(line.glyphs):
+            if glyph.bounds:
+                yield row, column, glyph
 
 
 @pytest.mark.parametrize(("path", "indices"), [(PURE, range(40)), (GLYPHS, range(60))])
 def test_each_glyph_alone_stays_inside_its_quad_and_the_quad_is_tight(path: str, indices: range) -> None:
     checked = 0
     for index in indices:
-        drawing = drawn(recipe(path), index)
-        quads = iter([r for r in regions(drawing.block) if r.level == "glyph"])
-        for row, line in enumerate(drawing.block.lines):
-            for column, glyph in enumerate(line.glyphs):
-                if glyph.text.isspace():
-                    continue
-                region = next(quads)
-                assert region.text == glyph.text
-                box = ink_box(drawing.canvas, alone(drawing.block, row, column))
-                assert box is not None, f"{path} {index}: '{glyph.text}' left no ink"
-                x0, y0, _, _, x1, y1, _, _ = region.quad
-                slack = (box[0] - x0, box[1] - y0, x1 - box[2], y1 - box[3])
-                assert min(slack) >= 0, f"{path} {index}: ink of '{glyph.text}' leaves its quad"
-                assert max(slack) <= 1, f"{path} {index}: quad of '{glyph.text}' is loose by {max(slack)} px"
-                checked += 1
+        drawing = drawn(recipe(path), index).drawing
+        (layer,) = drawing.texts
+        quads = iter([r for r in regions.of(drawing) if r.level == "glyph"])
+        for row, column, glyph in glyphs_of(layer):
+            region = next(quads)
+            assert region.text == glyph.text
+            box = ink_box(drawing.canvas, alone(layer, row, column))
+            assert box is not None, f"{path} {index}: '{glyph.text}' left no ink"
+            x0, y0, _, _, x1, y1, _, _ = region.quad
+            slack = (box[0] - x0, box[1] - y0, x1 - box[2], y1 - box[3])
+            assert min(slack) >= 0, f"{path} {index}: ink of '{glyph.text}' leaves its quad"
+            assert max(slack) <= 1, f"{path} {index}: quad of '{glyph.text}' is loose by {max(slack)} px"
+            checked += 1
         assert next(quads, None) is None
     assert checked > len(indices)
+
+
+def test_turned_curved_vertical_and_stroked_glyphs_stay_inside_their_quads() -> None:
+    seen = set()
+    for index in range(60):
+        drawing = drawn(recipe(PURE, *FANCY), index).drawing
+        (layer,) = drawing.texts
+        glyphs = [r for r in regions.of(drawing) if r.level == "glyph"]
+        for (row, column, glyph), region in zip(glyphs_of(layer), glyphs, strict=True):
+            mask = ink(drawing.canvas, alone(layer, row, column))
+            assert region.text == glyph.text
+            assert mask.any(), (index, glyph.text)
+            assert outside(mask, region.quad) == 0, f"{index}: ink of '{glyph.text}' leaves its quad"
+            assert _area(region.quad) < 1.3 * _bounding(mask) + 40, f"{index}: the quad of '{glyph.text}' is loose"
+        whole = ink(drawing.canvas, layer)
+        lines = [r.quad for r in regions.of(drawing) if r.level == "line"]
+        assert all(outside(whole, quad) < whole.sum() for quad in lines)
+        border = np.concatenate((whole[0], whole[-1], whole[:, 0], whole[:, -1]))
+        assert not border.any(), index
+        seen |= {layer.style.effect, layer.block.direction, layer.block.curved}
+    assert seen == {"plain", "stroke", "hollow", "shadow", "glow", "gradient", "ltr", "ttb", False, True}
+
+
+def _area(quad: tuple[float, ...]) -> float:
+    x, y = np.array(quad[::2]), np.array(quad[1::2])
+    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
+
+
+def _bounding(mask: np.ndarray) -> int:
+    ys, xs = np.nonzero(mask)
+    return int((np.ptp(xs) + 2) * (np.ptp(ys) + 2))
 
 
 @pytest.mark.parametrize("path", [PURE, GLYPHS])
 def test_no_ink_touches_the_border_and_glyphs_lie_inside_lines_and_lines_inside_paragraphs(path: str) -> None:
     for index in range(150):
-        drawing = drawn(recipe(path), index)
+        drawing = drawn(recipe(path), index).drawing
         w, h = drawing.canvas
-        box = ink_box(drawing.canvas, drawing.block)
+        box = ink_box(drawing.canvas, drawing.texts[0])
         assert box is not None
         assert box[0] >= 1
         assert box[1] >= 1
         assert box[2] <= w - 1
         assert box[3] <= h - 1
-        found = regions(drawing.block)
+        found = regions.of(drawing)
         for inner, outer in (("glyph", "line"), ("word", "line"), ("line", "paragraph")):
             outers = [r for r in found if r.level == outer]
             for region in (r for r in found if r.level == inner):
@@ -114,19 +175,20 @@ def test_ink_that_leaves_its_em_box_is_never_cut() -> None:
         GLYPHS, "contents=[{kind: charset, characters: ÅẪĝjǺ|Q}]", "layout={size: [40, 62], margin: 0.0, jitter: 9}"
     )
     for index in range(70):
-        drawing = drawn(tight, index)
-        box = ink_box(drawing.canvas, drawing.block)
+        drawing = drawn(tight, index).drawing
+        box = ink_box(drawing.canvas, drawing.texts[0])
         assert box is not None
-        assert min(box[0], box[1]) >= 1, drawing.text
-        assert box[2] <= drawing.canvas[0] - 1, drawing.text
-        assert box[3] <= drawing.canvas[1] - 1, drawing.text
+        assert min(box[0], box[1]) >= 1, index
+        assert box[2] <= drawing.canvas[0] - 1, index
+        assert box[3] <= drawing.canvas[1] - 1, index
 
 
 def test_pens_advance_as_the_font_says() -> None:
     for index in range(40):
         drawing = drawn(recipe(PURE, "contents=[{kind: paragraph}]"), index)
-        face, size = drawing.block.face, drawing.block.size
-        for line in drawing.block.lines:
+        block = drawing.drawing.texts[0].block
+        face, size = block.face, block.size
+        for line in block.lines:
             shaped = face.shape(line.text, drawing.text.language)
             width = sum(g.advance for g in shaped[:-1]) * size
             assert line.glyphs[-1].x - line.glyphs[0].x == pytest.approx(width, abs=0.02 * size)

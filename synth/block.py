@@ -1,0 +1,97 @@
+"""Set text: glyphs with pen positions, in lines, in the block's own coordinates (px, y downwards)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from synth.fonts import Box, Face
+
+Direction = Literal["ltr", "ttb"]
+
+
+class PlacedGlyph(NamedTuple):
+    """A glyph at its origin. ``bounds``: box of its outline in em about the origin, None for a space."""
+
+    id: int
+    text: str
+    start: int  # of its characters in the paragraph
+    x: float  # px
+    y: float
+    angle: float  # degrees, clockwise about the origin
+    bounds: Box | None
+
+    def corners(self, size: float, reach: float = 0.0) -> list[tuple[float, float]]:
+        """The corners of its ink in the block, clockwise from its own top left; ``reach`` (em) is added all around."""
+        assert self.bounds is not None  # spaces have no ink; callers leave them out
+        left, top, right, bottom = self.bounds
+        left, top, right, bottom = (
+            (left - reach) * size,
+            (top - reach) * size,
+            (right + reach) * size,
+            (bottom + reach) * size,
+        )
+        x, y = self.x, self.y
+        if not self.angle:
+            return [(x + left, y + top), (x + right, y + top), (x + right, y + bottom), (x + left, y + bottom)]
+        c, s = math.cos(math.radians(self.angle)), math.sin(math.radians(self.angle))
+        points = ((left, top), (right, top), (right, bottom), (left, bottom))
+        return [(x + a * c - b * s, y + a * s + b * c) for a, b in points]
+
+    def box(self, size: float, reach: float = 0.0) -> Box:
+        """Upright box of its ink in the block."""
+        if not self.angle:
+            assert self.bounds is not None
+            left, top, right, bottom = self.bounds
+            x, y = self.x, self.y
+            return (
+                x + (left - reach) * size,
+                y + (top - reach) * size,
+                x + (right + reach) * size,
+                y + (bottom + reach) * size,
+            )
+        return around(self.corners(size, reach))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One visible line. ``box``: from the first to the last ink, and the em box across (or more, where ink leaves it)."""
+
+    text: str
+    glyphs: tuple[PlacedGlyph, ...]
+    paragraph: int
+    box: Box
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Lines of text of one face at one ``size`` (px to the em). ``curved``: its line does not run straight."""
+
+    face: Face
+    size: float
+    lines: tuple[Line, ...]
+    direction: Direction = "ltr"
+    curved: bool = False
+
+    @property
+    def box(self) -> Box:
+        """Smallest box around all lines."""
+        return union([line.box for line in self.lines])
+
+    @property
+    def text(self) -> str:
+        """The text as it stands, a newline where a line ends."""
+        return "\n".join(line.text for line in self.lines)
+
+
+def union(boxes: Sequence[Box]) -> Box:
+    """Smallest box around boxes."""
+    return (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
+
+
+def around(points: Sequence[tuple[float, float]]) -> Box:
+    """Smallest box around points."""
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    return min(xs), min(ys), max(xs), max(ys)

@@ -1,0 +1,70 @@
+"""Plane transforms as 3 x 3 matrices: a layer's own coordinates to pixels of the picture.
+
+Column vectors (x, y, 1); y points down, so a positive angle turns clockwise. Perspective maps lines to lines, so
+the image of a box's corners bounds the image of what is inside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+Matrix = np.ndarray  # (3, 3) float64
+Point = tuple[float, float]
+Quad = tuple[float, ...]  # x1 y1 .. x4 y4
+
+
+def identity() -> Matrix:
+    return np.eye(3)
+
+
+def translation(dx: float, dy: float) -> Matrix:
+    return np.array([[1.0, 0.0, dx], [0.0, 1.0, dy], [0.0, 0.0, 1.0]])
+
+
+def scaling(factor: float) -> Matrix:
+    return np.diag([factor, factor, 1.0])
+
+
+def rotation(degrees: float, center: Point = (0.0, 0.0)) -> Matrix:
+    """A turn about ``center``, clockwise on screen."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    turn = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    return translation(*center) @ turn @ translation(-center[0], -center[1])
+
+
+def homography(source: Sequence[Point], target: Sequence[Point]) -> Matrix:
+    """The perspective that takes four points to four others. Raises ValueError when three of them are in a line."""
+    rows, right = [], []
+    for (x, y), (u, v) in zip(source, target, strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        right += [u, v]
+    try:
+        solved = np.linalg.solve(np.array(rows, float), np.array(right, float))
+    except np.linalg.LinAlgError:
+        raise ValueError(f"no perspective takes {list(source)} to {list(target)}") from None
+    return np.append(solved, 1.0).reshape(3, 3)
+
+
+def from_box(width: float, height: float, target: Sequence[Point]) -> Matrix:
+    """The perspective that spreads the box (0, 0, width, height) over four corners, from the top left clockwise."""
+    return homography([(0, 0), (width, 0), (width, height), (0, height)], target)
+
+
+def apply(matrix: Matrix, points: np.ndarray) -> np.ndarray:
+    """(N, 2) points transformed."""
+    moved = points @ matrix[:, :2].T + matrix[:, 2]
+    return moved[:, :2] / moved[:, 2:]
+
+
+def is_shift(matrix: Matrix) -> bool:
+    """Whether only a translation is left: boxes stay boxes of the same size."""
+    return bool((matrix[:, :2] == np.eye(3)[:, :2]).all() and matrix[2, 2] == 1)
+
+
+def area(quad: np.ndarray) -> float:
+    """Signed area of a polygon (N, 2), positive when its corners run clockwise on screen."""
+    x, y = quad[:, 0], quad[:, 1]
+    return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)

@@ -1,0 +1,124 @@
+"""A text's glyphs in em, ready to be broken into lines of any width."""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+from synth.breaks import Unit, is_wide, units
+from synth.fonts import Face, Glyph
+from synth.vertical import shape_column
+
+
+class Undrawable(Exception):
+    """This text cannot be shown whole with this font on this canvas."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Characters ``start:end`` of paragraph number ``paragraph``, on one line. ``last``: the paragraph ends with it."""
+
+    paragraph: int
+    start: int
+    end: int
+    last: bool
+
+
+class Shaped:
+    """A text shaped paragraph by paragraph, in lines or in ``vertical`` columns. Raises Undrawable."""
+
+    def __init__(self, face: Face, text: str, language: str, vertical: bool = False) -> None:
+        self.face, self.vertical = face, vertical
+        self.paragraphs = text.split("\n")
+        shape = (lambda p: shape_column(face, p, language)) if vertical else (lambda p: face.shape(p, language))
+        self.glyphs = [shape(p) for p in self.paragraphs]
+        for paragraph, glyphs in zip(self.paragraphs, self.glyphs, strict=True):
+            check_visible(face, paragraph, glyphs)
+        if not text.strip():
+            raise Undrawable("there is nothing visible in the text")
+        self.length = sum(len(p) for p in self.paragraphs)
+        self._lines = [_Breakable(p, g) for p, g in zip(self.paragraphs, self.glyphs, strict=True)]
+
+    def wrap(self, measure: float, letter: float, indent: float = 0.0) -> list[Span] | None:
+        """Greedy lines for a measure in em, first ones shorter by ``indent``; None when a unit is wider than that."""
+        lines: list[Span] = []
+        for number, breakable in enumerate(self._lines):
+            broken = breakable.wrap(measure, letter, indent)
+            if broken is None:
+                return None
+            lines += [Span(number, a, b, last=k == len(broken) - 1) for k, (a, b) in enumerate(broken)]
+        return lines
+
+    def width(self, line: Span, letter: float) -> float:
+        """Advance of a line in em."""
+        return self._lines[line.paragraph].span(line.start, line.end, letter)
+
+    def line_glyphs(self, line: Span) -> list[Glyph]:
+        """The glyphs of a line, in order."""
+        return [g for g in self.glyphs[line.paragraph] if line.start <= g.start < line.end]
+
+    def gaps(self, line: Span) -> list[bool]:
+        """For each glyph of a line but the last: whether justification may widen the gap behind it.
+
+        Lines with Chinese in them give between any two characters of which one is Chinese, and at spaces; others at
+        spaces only. Inside of Latin words nothing moves.
+        """
+        text = self.paragraphs[line.paragraph]
+        glyphs = self.line_glyphs(line)
+        found = []
+        for left, right in pairwise(glyphs):
+            a, b = text[left.start], text[right.start]
+            found.append(left.start != right.start and (a == " " or ((is_wide(a) or is_wide(b)) and b != " ")))
+        return found
+
+
+class _Breakable:
+    """One paragraph's units with running sums, so that a line's end is found by bisection."""
+
+    def __init__(self, text: str, glyphs: Sequence[Glyph]) -> None:
+        self.units: list[Unit] = units(text)
+        advance, count = [0.0] * len(text), [0] * len(text)
+        for glyph in glyphs:
+            advance[glyph.start] += glyph.advance
+            count[glyph.start] += 1
+        self._advance = list(accumulate(advance, initial=0.0))
+        self._count = list(accumulate(count, initial=0))
+        self._ends: tuple[float, list[float]] = (0.0, [])
+
+    def span(self, start: int, end: int, letter: float) -> float:
+        """Width in em of the characters ``start:end`` on one line."""
+        between = max(self._count[end] - self._count[start] - 1, 0)
+        return self._advance[end] - self._advance[start] + letter * between
+
+    def wrap(self, measure: float, letter: float, indent: float) -> list[tuple[int, int]] | None:
+        ends, lines, first = self._end_sums(letter), [], 0
+        room = measure - indent
+        while first < len(self.units):
+            start = self.units[first].start
+            reach = room + self._advance[start] + letter * (self._count[start] + 1) + 1e-9
+            following = bisect_right(ends, reach, lo=first)
+            if following == first:
+                return None
+            lines.append((start, self.units[following - 1].end))
+            first, room = following, measure
+        return lines
+
+    def _end_sums(self, letter: float) -> list[float]:
+        if self._ends[0] != letter or not self._ends[1]:
+            self._ends = (letter, [self._advance[u.end] + letter * self._count[u.end] for u in self.units])
+        return self._ends[1]
+
+
+def check_visible(face: Face, text: str, glyphs: Sequence[Glyph]) -> None:
+    """Raise Undrawable when the font lacks a character, draws nothing for it, or it runs right to left."""
+    for glyph in glyphs:
+        character = text[glyph.start : glyph.end]
+        if character.isspace():
+            continue
+        if glyph.id == 0 or face.ink(glyph.id) is None:
+            raise Undrawable(f"the font has no glyph for '{character}'")
+        if unicodedata.bidirectional(character[0]) in ("R", "AL", "AN"):
+            raise Undrawable(f"'{character}' runs right to left, which is not set here")
