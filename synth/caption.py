@@ -13,6 +13,7 @@ import numpy as np
 
 from synth.chance import check_shares, choose_key
 from synth.colors import Color, Ground
+from synth.media import MEDIA
 from synth.sample import Caption, Language, Spoken
 
 Style = Literal["displaying", "background_is", "reads", "short"]
@@ -93,3 +94,17 @@ def fill(style: Style, language: Spoken, text: str, ground: Ground, color: Color
     if not chinese:
         sentence = sentence.replace("On a orange", "On an orange", 1)
     return Caption(sentence, "zh" if chinese else "en")
+
+
+def describe_scene(
+    text: str, language: Language, color: Color, medium: str | None, config: CaptionConfig, rng: np.random.Generator
+) -> Caption:
+    """One sentence about text in a photograph, straight on it or on a medium."""
+    drawn = choose_key(rng, config.languages)
+    spoken: Spoken = ("zh" if language == "zh" else "en") if drawn == "same" else drawn
+    q1, q2 = next((q for q in QUOTES[spoken] if not any(mark in text for mark in q)), QUOTES[spoken][0])
+    if spoken == "zh":
+        where = f"照片中的{MEDIA[medium].zh}上" if medium else "照片上"
+        return Caption(f"{where}写着{color.zh}的文字{q1}{text}{q2}。", "zh")
+    where = f"a {medium} in a photograph" if medium else "a photograph"
+    return Caption(f"{color.en.capitalize()} text on {where} reads {q1}{text}{q2}.", "en")

@@ -15,6 +15,8 @@ import numpy as np
 from synth.chance import check_shares, choose_key
 
 RGB = tuple[int, int, int]
+Background = Literal["plain", "gradient", "paper"]
+PAPERS = ("white", "light yellow", "beige", "light gray", "light blue", "light green", "pink")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class ColorConfig:
     text: tuple[str, ...] = ()
     ground: tuple[str, ...] = ()
     vary: int = 6  # each channel moves by at most this many of 255 steps
-    backgrounds: dict[Literal["plain", "gradient"], float] = field(default_factory=lambda: {"plain": 1.0})
+    backgrounds: dict[Background, float] = field(default_factory=lambda: {"plain": 1.0})
 
     def __post_init__(self) -> None:
         if not 1 <= self.contrast <= 21:
@@ -88,6 +90,7 @@ class Ground:
 
     colors: tuple[Color, ...]
     angle: float = 0.0
+    paper: bool = False  # with the unevenness and fibres of paper
 
 
 def pick(config: ColorConfig, rng: np.random.Generator) -> tuple[Ground, Color]:
@@ -99,7 +102,15 @@ def pick(config: ColorConfig, rng: np.random.Generator) -> tuple[Ground, Color]:
     angle = float(rng.choice([0.0, 45.0, 90.0, 135.0]))
     varied = tuple(_vary(c, config.vary, rng) for c in (*pair, text))
     drawn = varied if _on(varied[-1], varied[:-1], config.contrast) else (*pair, text)
-    return Ground(drawn[:-1], angle), drawn[-1]
+    return Ground(drawn[:-1], angle, kind == "paper"), drawn[-1]
+
+
+def pick_other(config: ColorConfig, ground: Ground, color: Color, rng: np.random.Generator) -> Color:
+    """Another text colour for the same ground, for a heading; now and then the same one."""
+    fitting = [c for c in (PALETTE[n] for n in config.text or PALETTE) if _on(c, ground.colors, config.contrast)]
+    if not fitting or rng.random() < 0.3:
+        return color
+    return fitting[int(rng.integers(len(fitting)))]
 
 
 @lru_cache(maxsize=64)
@@ -108,7 +119,9 @@ def usable(
 ) -> list[tuple[tuple[Color, ...], list[Color]]]:
     """Grounds of a kind, each with the text colours that have at least the contrast ``least`` to all of it."""
     colors = [PALETTE[name] for name in grounds or PALETTE]
-    pairs = [(c,) for c in colors] if kind == "plain" else [(a, b) for a in colors for b in colors if a is not b]
+    if kind == "paper":
+        colors = [c for c in colors if c.en in PAPERS]
+    pairs = [(a, b) for a in colors for b in colors if a is not b] if kind == "gradient" else [(c,) for c in colors]
     found = [(pair, [t for t in (PALETTE[n] for n in texts or PALETTE) if _on(t, pair, least)]) for pair in pairs]
     return [(pair, readable) for pair, readable in found if readable]
 
@@ -140,6 +153,11 @@ def contrast(a: RGB, b: RGB) -> float:
     """WCAG 2 contrast ratio, 1..21."""
     dark, light = sorted((luminance(a), luminance(b)))
     return (light + 0.05) / (dark + 0.05)
+
+
+def opposite(color: Color) -> Color:
+    """Black for a light colour, white for a dark one."""
+    return PALETTE["black" if luminance(color.rgb) > 0.18 else "white"]
 
 
 def _vary(color: Color, steps: int, rng: np.random.Generator) -> Color:

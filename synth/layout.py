@@ -83,7 +83,7 @@ class Measure:
     spacing: float  # em from line to line
     letter: float  # em between characters
     wrap: bool  # whether a line may be broken
-    indent: float = 0.0  # em
+    indent: float = 0.0  # em, of first lines; negative: of all others
 
     def lines(self, shaped: Shaped, size: float, width: float | None = None) -> list[Span] | None:
         """The lines at ``size`` px in the measure (or in ``width`` em), None where they do not fit it."""
@@ -139,8 +139,12 @@ def arrange(
     rng: np.random.Generator,
     wrap: bool,
     curved: bool = False,
+    reach: float = 0.0,
 ) -> tuple[Block, Matrix]:
-    """Choose size, spacing and place on ``canvas`` (w, h in px): the block and what takes it there. Raises Undrawable."""
+    """Choose size, spacing and place on ``canvas`` (w, h in px): the block and what takes it there.
+
+    ``reach``: em that strokes may add around the glyphs. Raises Undrawable.
+    """
     margin = config.margin * min(canvas)
     inner = (canvas[0] - 2 * margin, canvas[1] - 2 * margin)
     along, across = inner[::-1] if shaped.vertical else inner
@@ -162,7 +166,7 @@ def arrange(
     if curved:
         block = bent(block, canvas, rng)
     degrees = rng.uniform(*config.rotate) if any(config.rotate) else 0.0
-    return block, place(block, canvas, margin, config, align, degrees, rng)
+    return block, place(block, canvas, margin, config, align, degrees, EDGE + reach * block.size, rng)
 
 
 def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure, align: Align) -> Block:
@@ -171,8 +175,7 @@ def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure
     whole = measure.width if align == "justify" else max(widths)
     placed = []
     for row, (line, width) in enumerate(zip(lines, widths, strict=True)):
-        first = row == 0 or lines[row - 1].paragraph != line.paragraph
-        indent = measure.indent * size if first else 0.0
+        indent = max(measure.indent if line.first else -measure.indent, 0.0) * size
         stretch = _stretch(shaped, line, whole - indent - width, size) if align == "justify" else None
         start = indent + (whole - width) * SLACK[align]
         rows_before = len(lines) - 1 - row if shaped.vertical else row  # columns run from right to left
@@ -189,9 +192,10 @@ def place(
     config: LayoutConfig,
     align: Align,
     degrees: float,
+    least: float,
     rng: np.random.Generator,
 ) -> Matrix:
-    """A block's aligned, jittered and turned place, never over the border. Raises Undrawable if it is too large."""
+    """A block's aligned, jittered and turned place, ``least`` px from the border. Raises Undrawable if it is too large."""
     valign = choose_key(rng, config.valign)
     turned = rotation(degrees) if degrees else None
     x0, y0, x1, y1 = block.box if turned is None else _turned_box(block, turned)
@@ -202,9 +206,9 @@ def place(
     jitter = rng.uniform(-config.jitter, config.jitter, size=2) if config.jitter else (0.0, 0.0)
     left = margin + (canvas[0] - 2 * margin - (x1 - x0)) * fx + jitter[0]
     top = margin + (canvas[1] - 2 * margin - (y1 - y0)) * fy + jitter[1]
-    edge = max(margin, EDGE)
+    edge = max(margin, least)
     if x1 - x0 > canvas[0] - 2 * edge or y1 - y0 > canvas[1] - 2 * edge:
-        edge = EDGE  # ink that leaves its em box may use the margin
+        edge = least  # ink that leaves its em box may use the margin
     room = (canvas[0] - edge - (x1 - x0), canvas[1] - edge - (y1 - y0))
     if min(room) < edge:
         raise Undrawable(f"ink of {x1 - x0:.0f}x{y1 - y0:.0f} px leaves the canvas of {canvas[0]}x{canvas[1]}")

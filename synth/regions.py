@@ -19,6 +19,7 @@ from synth.matrix import apply, area, is_shift
 from synth.sample import Level, Region
 
 SOFT = 1.0  # px that anti-aliasing may spread ink beyond a slanted edge
+STROKED = 0.2  # px: strokes of curves are drawn a little wider than asked for
 
 
 class _Part(NamedTuple):
@@ -40,7 +41,7 @@ def layer_regions(layer: TextLayer) -> list[Region]:
     none, unless the whole text is ``one_word``.
     """
     block = layer.block
-    reach = layer.style.reach
+    reach = layer.style.reach + (STROKED / block.size if layer.style.stroke else 0.0)
     parts = [p for line in block.lines for p in _glyphs(line, block, reach)]
     words = [word for line in block.lines for word in _words(line, block, reach)]
     if layer.one_word and not words and len(parts) > 1:

@@ -19,11 +19,12 @@ class Undrawable(Exception):
 
 @dataclass(frozen=True)
 class Span:
-    """Characters ``start:end`` of paragraph number ``paragraph``, on one line. ``last``: the paragraph ends with it."""
+    """Characters ``start:end`` of a paragraph, on one line. ``first``, ``last``: whether the paragraph begins, ends with it."""
 
     paragraph: int
     start: int
     end: int
+    first: bool
     last: bool
 
 
@@ -40,16 +41,20 @@ class Shaped:
         if not text.strip():
             raise Undrawable("there is nothing visible in the text")
         self.length = sum(len(p) for p in self.paragraphs)
+        self.advance = max(sum(g.advance for g in glyphs) for glyphs in self.glyphs)  # em, of the longest paragraph
         self._lines = [_Breakable(p, g) for p, g in zip(self.paragraphs, self.glyphs, strict=True)]
 
     def wrap(self, measure: float, letter: float, indent: float = 0.0) -> list[Span] | None:
-        """Greedy lines for a measure in em, first ones shorter by ``indent``; None when a unit is wider than that."""
+        """Greedy lines for a measure in em; None when a unit is wider than that.
+
+        ``indent`` (em) shortens the first line of each paragraph; a negative one hangs: it shortens all others.
+        """
         lines: list[Span] = []
         for number, breakable in enumerate(self._lines):
             broken = breakable.wrap(measure, letter, indent)
             if broken is None:
                 return None
-            lines += [Span(number, a, b, last=k == len(broken) - 1) for k, (a, b) in enumerate(broken)]
+            lines += [Span(number, a, b, k == 0, k == len(broken) - 1) for k, (a, b) in enumerate(broken)]
         return lines
 
     def width(self, line: Span, letter: float) -> float:
@@ -95,7 +100,7 @@ class _Breakable:
 
     def wrap(self, measure: float, letter: float, indent: float) -> list[tuple[int, int]] | None:
         ends, lines, first = self._end_sums(letter), [], 0
-        room = measure - indent
+        room, measure = measure - max(indent, 0.0), measure - max(-indent, 0.0)
         while first < len(self.units):
             start = self.units[first].start
             reach = room + self._advance[start] + letter * (self._count[start] + 1) + 1e-9

@@ -62,6 +62,12 @@ class EffectConfig:
     blur: tuple[float, float] = (0.0, 0.08)
     least: float = 20.0  # px: smaller text stays plain, an effect would fill its counters
 
+    @property
+    def reach(self) -> float:
+        """Em that the widest stroke adds around a glyph."""
+        widths = {"stroke": self.stroke[1], "hollow": self.hollow[1]}
+        return max((widths.get(effect, 0.0) for effect, share in self.shares.items() if share), default=0.0) / 2
+
     def __post_init__(self) -> None:
         check_shares("shares", self.shares)
         for name in ("stroke", "hollow", "offset", "blur"):

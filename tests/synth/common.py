@@ -8,7 +8,8 @@ import numpy as np
 
 from synth import Recipe, Sample
 
-PURE = "configs/synth/pure.yaml"
+PURE = "tests/synth/plain.yaml"  # horizontal and plain: boxes are easily compared with pixels
+SHIPPED = "configs/synth/pure.yaml"
 GLYPHS = "configs/synth/glyphs.yaml"
 
 

@@ -62,7 +62,7 @@ def test_wrapped_lines_hold_the_whole_text_within_the_width(width: float) -> Non
 def test_a_word_wider_than_the_line_does_not_fit() -> None:
     shaped = Shaped(recipe(PURE).fonts[0].face(400), "incomprehensibilities", "en")
     assert shaped.wrap(5.0, 0.0) is None
-    assert shaped.wrap(20.0, 0.0) == [Span(0, 0, 21, last=True)]
+    assert shaped.wrap(20.0, 0.0) == [Span(0, 0, 21, first=True, last=True)]
 
 
 def test_no_rendered_line_starts_or_ends_against_the_rules() -> None:

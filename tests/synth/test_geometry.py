@@ -13,7 +13,7 @@ from synth.colors import PALETTE, Ground
 from synth.drawing import Drawing, GroundLayer, TextLayer
 from synth.paint import paint
 from synth.recipe import Recipe
-from tests.synth.common import GLYPHS, PURE, recipe
+from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 
 WHITE = GroundLayer(Ground((PALETTE["white"],)))
 FANCY = (
@@ -110,6 +110,26 @@ def test_turned_curved_vertical_and_stroked_glyphs_stay_inside_their_quads() -> 
         assert not border.any(), index
         seen |= {layer.style.effect, layer.block.direction, layer.block.curved}
     assert seen == {"plain", "stroke", "hollow", "shadow", "glow", "gradient", "ltr", "ttb", False, True}
+
+
+def test_shipped_pure_recipe_keeps_ink_in_quads_and_on_the_canvas() -> None:
+    several = 0
+    for index in range(60):
+        drawing = drawn(recipe(SHIPPED), index).drawing
+        several += len(drawing.texts) > 1
+        for layer in drawing.texts:
+            whole = ink(drawing.canvas, layer)
+            border = np.concatenate((whole[0], whole[-1], whole[:, 0], whole[:, -1]))
+            assert not border.any(), index
+            glyphs = [r for r in regions.layer_regions(layer) if r.level == "glyph"]
+            for (row, column, glyph), region in list(zip(glyphs_of(layer), glyphs, strict=True))[
+                :: 1 + len(glyphs) // 12
+            ]:
+                mask = ink(drawing.canvas, alone(layer, row, column))
+                assert region.text == glyph.text
+                assert mask.any(), (index, glyph.text)
+                assert outside(mask, region.quad) == 0, f"{index}: ink of '{glyph.text}' leaves its quad"
+    assert several > 2
 
 
 def _area(quad: tuple[float, ...]) -> float:

@@ -23,10 +23,7 @@ import configs
 from configs import UserError
 
 if TYPE_CHECKING:
-    from synth.contents import Charset, Line, Number, Paragraph, Sentence, Word
-    from synth.recipe import RecipeConfig
-
-    Content = Charset | Number | Word | Line | Sentence | Paragraph
+    from synth.recipe import AnyContent, RecipeConfig
 
 SUITES = ("glyphs", "numbers", "words", "lines")
 OTHER_SEED = 1_000_003  # added to the recipe's seed where texts must differ from training's
@@ -58,7 +55,7 @@ def make_suite(suite: str, recipe: str, limit: int) -> list[Item]:
     return mixed if suite == "glyphs" else mixed[:limit]
 
 
-def suite_of(content: Content) -> str | None:
+def suite_of(content: AnyContent) -> str | None:
     """The suite that asks for this content; sentences and paragraphs belong to none."""
     from synth.contents import Charset
 
@@ -67,7 +64,7 @@ def suite_of(content: Content) -> str | None:
     return {"number": "numbers", "word": "words", "line": "lines"}.get(content.kind)
 
 
-def _items(config: RecipeConfig, content: Content, suite: str, limit: int) -> list[Item]:
+def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int) -> list[Item]:
     from synth.contents import Charset
     from synth.corpus import Corpora
 
@@ -94,7 +91,7 @@ def spread(texts: Sequence[str], limit: int, seed: int) -> list[str]:
     return [text for row in zip_longest(*shuffled) for text in row if text is not None][:limit]
 
 
-def _exactly(content: Content, texts: Sequence[str]) -> Content:
+def _exactly(content: AnyContent, texts: Sequence[str]) -> AnyContent:
     """A content on the same canvases that draws each of ``texts`` once per round."""
     from synth.contents import Word
 
@@ -102,7 +99,7 @@ def _exactly(content: Content, texts: Sequence[str]) -> Content:
     return Word(kind="word", words=tuple(texts), length=(1, longest), canvases=content.canvases, layout=content.layout)
 
 
-def _render(config: RecipeConfig, content: Content, count: int, held_out: bool) -> list[Item]:
+def _render(config: RecipeConfig, content: AnyContent, count: int, held_out: bool) -> list[Item]:
     """The first ``count`` samples of the recipe with this content alone, each text once."""
     from synth import Recipe
 

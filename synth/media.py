@@ -1,0 +1,228 @@
+"""Things that carry text in a scene: a sheet of paper, a board, a sign, a screen. Drawn flat, then set into perspective.
+
+    Medium.draw(w, h, rng) ──> Carrier: layers in 0..w x 0..h px, the box that text may use, colours that fit
+
+Shapes, colours and proportions are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from synth.colors import PALETTE, RGB, Color
+from synth.drawing import PictureLayer, ShapeLayer
+from synth.fonts import Box
+from synth.matrix import Matrix
+from synth.textures import SIDE, Surface, tile
+
+
+@dataclass(frozen=True, eq=False)
+class Carrier:
+    """A medium of ``w`` x ``h`` px before it is set into the picture.
+
+    ``room``: the box for text. ``ground``: the colours under it; ``inks``: names of the colours that suit it.
+    ``shadow``: px that its shadow is soft and off, 0 for none. ``lit``: whether the surroundings shade it.
+    """
+
+    layers: tuple[ShapeLayer | PictureLayer, ...]
+    room: Box
+    ground: tuple[Color, ...]
+    inks: tuple[str, ...]
+    shadow: float
+    lit: bool = True
+    radius: float = 0.0
+
+
+@dataclass(frozen=True)
+class Medium:
+    """``en``, ``zh``: its name in a caption. ``aspect``: width to height, drawn between. ``style``: of the face."""
+
+    en: str
+    zh: str
+    aspect: tuple[float, float]
+    draw: Callable[[float, float, np.random.Generator], Carrier]
+    handwritten: bool = False
+
+
+DARK = ("black", "dark blue", "dark red", "dark green", "blue", "red", "purple", "brown")
+LIGHT = ("white", "light yellow", "beige", "light blue", "pink", "light green")
+
+
+def placed(layer: ShapeLayer | PictureLayer, matrix: Matrix) -> ShapeLayer | PictureLayer:
+    """The layer with the carrier's perspective behind its own."""
+    return replace(layer, matrix=matrix @ layer.matrix)
+
+
+def _any(rng: np.random.Generator, names: tuple[str, ...]) -> Color:
+    return PALETTE[names[int(rng.integers(len(names)))]]
+
+
+def _panel(w: float, h: float, color: Color, radius: float = 0.0, to: RGB | None = None) -> ShapeLayer:
+    return ShapeLayer("rect", (0, 0, w, h), fill=color.rgb, radius=radius, to=to)
+
+
+def _texture(kind: Surface, w: float, h: float, rng: np.random.Generator, multiply: bool = False) -> PictureLayer:
+    scale = np.diag([w / SIDE, h / SIDE, 1.0])
+    return PictureLayer(tile(kind, int(rng.integers(64))), scale, blend="multiply" if multiply else "normal")
+
+
+def _inset(w: float, h: float, part: float) -> Box:
+    edge = part * min(w, h)
+    return (edge, edge, w - edge, h - edge)
+
+
+def _sheet(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    color = _any(rng, ("white", "white", "light yellow", "beige"))
+    layers: list[ShapeLayer | PictureLayer] = [_panel(w, h, color), _texture("paper", w, h, rng, multiply=True)]
+    if rng.random() < 0.3:  # a ruled sheet
+        step = h / float(rng.integers(8, 14))
+        rule = {"stroke": (150, 180, 215), "width": max(h / 300, 0.6), "alpha": 0.6}
+        layers += [ShapeLayer("line", (0, r * step, w, r * step), **rule) for r in range(1, int(h / step))]  # type: ignore[arg-type]
+    return Carrier(tuple(layers), _inset(w, h, 0.09), (color,), DARK, 0.025 * min(w, h))
+
+
+def _note(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    color = _any(rng, ("yellow", "pink", "light green", "light blue", "orange"))
+    darker = tuple(int(v * 0.9) for v in color.rgb)
+    layers = (_panel(w, h, color, to=(darker[0], darker[1], darker[2])), _texture("paper", w, h, rng, multiply=True))
+    return Carrier(
+        layers, _inset(w, h, 0.11), (color,), ("black", "dark blue", "dark red", "dark green"), 0.04 * min(w, h)
+    )
+
+
+def _board(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    texture = _texture("wood", w, h, rng)
+    mean = texture.pixels.reshape(-1, 3).mean(axis=0)
+    ground = Color("brown", "棕色", (int(mean[0]), int(mean[1]), int(mean[2])))
+    edge = ShapeLayer("rect", (0, 0, w, h), stroke=(60, 38, 20), width=0.02 * min(w, h))
+    inks = ("white", "light yellow", "beige") if mean.mean() < 125 else ("black", "dark red", "dark blue", "dark green")
+    return Carrier((texture, edge), _inset(w, h, 0.1), (ground,), inks, 0.03 * min(w, h))
+
+
+def _chalkboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    texture = _texture("slate", w, h, rng)
+    mean = texture.pixels.reshape(-1, 3).mean(axis=0)
+    green = mean[1] > mean[0] + 12
+    name = PALETTE["dark green" if green else "dark gray"]
+    ground = Color(name.en, name.zh, (int(mean[0]), int(mean[1]), int(mean[2])))
+    edge = 0.035 * min(w, h)
+    frame = ShapeLayer("rect", (edge / 2, edge / 2, w - edge / 2, h - edge / 2), stroke=(150, 104, 58), width=edge)
+    return Carrier(
+        (texture, frame),
+        _inset(w, h, 0.12),
+        (ground,),
+        ("white", "light yellow", "pink", "light blue"),
+        0.03 * min(w, h),
+    )
+
+
+def _sign(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    color = _any(rng, ("red", "dark red", "dark blue", "dark green", "black", "brown", "purple", "white", "yellow"))
+    dark = sum(color.rgb) < 380
+    trim = _any(rng, ("yellow", "white", "beige") if dark else ("dark red", "black", "dark blue"))
+    edge = 0.03 * min(w, h)
+    darker = tuple(int(v * 0.8) for v in color.rgb)
+    panel = _panel(w, h, color, radius=0.06 * h, to=(darker[0], darker[1], darker[2]))
+    rim = ShapeLayer(
+        "rect", (1.6 * edge, 1.6 * edge, w - 1.6 * edge, h - 1.6 * edge), stroke=trim.rgb, width=edge, radius=0.04 * h
+    )
+    return Carrier(
+        (panel, rim), _inset(w, h, 0.14), (color,), LIGHT if dark else DARK, 0.03 * min(w, h), radius=0.06 * h
+    )
+
+
+def _street(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    color = _any(rng, ("blue", "dark green", "dark blue", "green"))
+    edge = 0.03 * h
+    rim = ShapeLayer(
+        "rect",
+        (1.5 * edge, 1.5 * edge, w - 1.5 * edge, h - 1.5 * edge),
+        stroke=(255, 255, 255),
+        width=edge,
+        radius=0.1 * h,
+    )
+    return Carrier(
+        (_panel(w, h, color, radius=0.14 * h), rim), _inset(w, h, 0.16), (color,), ("white",), 0.02 * h, radius=0.14 * h
+    )
+
+
+def _screen(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    color = _any(rng, ("white", "light gray", "dark blue", "black", "light blue"))
+    edge = 0.045 * min(w, h)
+    bezel = ShapeLayer("rect", (0, 0, w, h), fill=(22, 22, 24), radius=edge)
+    panel = ShapeLayer("rect", (edge, edge, w - edge, h - edge), fill=color.rgb)
+    glare = ShapeLayer(
+        "polygon",
+        (0.55 * w, edge, 0.8 * w, edge, 0.5 * w, h - edge, 0.25 * w, h - edge),
+        fill=(255, 255, 255),
+        alpha=0.05,
+    )
+    dark = sum(color.rgb) < 380
+    return Carrier(
+        (bezel, panel, glare),
+        _inset(w, h, 0.12),
+        (color,),
+        LIGHT if dark else DARK,
+        0.03 * min(w, h),
+        lit=False,
+        radius=edge,
+    )
+
+
+def _poster(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    color = _any(rng, ("red", "yellow", "light blue", "dark blue", "pink", "orange", "white", "light green", "purple"))
+    dark = sum(color.rgb) < 400
+    accent = _any(rng, LIGHT if dark else DARK)
+    band = 0.06 * h
+    layers: list[ShapeLayer | PictureLayer] = [_panel(w, h, color)]
+    if rng.random() < 0.6:
+        layers += [
+            ShapeLayer("rect", (0, 0, w, band), fill=accent.rgb),
+            ShapeLayer("rect", (0, h - band, w, h), fill=accent.rgb),
+        ]
+    else:
+        layers.append(
+            ShapeLayer("rect", (0.04 * w, 0.04 * w, w - 0.04 * w, h - 0.04 * w), stroke=accent.rgb, width=0.012 * w)
+        )
+    layers.append(_texture("paper", w, h, rng, multiply=True))
+    return Carrier(
+        tuple(layers), (0.1 * w, 0.12 * h, 0.9 * w, 0.88 * h), (color,), LIGHT if dark else DARK, 0.012 * min(w, h)
+    )
+
+
+def _banner(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    color = _any(rng, ("red", "dark red", "blue", "yellow", "green", "orange"))
+    dark = sum(color.rgb) < 380
+    inks = ("white", "yellow", "light yellow") if dark else ("black", "dark red", "dark blue")
+    folds = [
+        ShapeLayer("rect", (x * w - 0.02 * w, 0, x * w + 0.02 * w, h), fill=(0, 0, 0), alpha=0.1, blur=0.012 * w)
+        for x in rng.uniform(0.1, 0.9, size=3)
+    ]
+    return Carrier((_panel(w, h, color), *folds), _inset(w, h, 0.14), (color,), inks, 0.04 * h)
+
+
+def _cardboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
+    texture = _texture("cardboard", w, h, rng)
+    mean = texture.pixels.reshape(-1, 3).mean(axis=0)
+    ground = Color("brown", "棕色", (int(mean[0]), int(mean[1]), int(mean[2])))
+    return Carrier(
+        (texture,), _inset(w, h, 0.1), (ground,), ("black", "dark red", "dark blue", "dark green"), 0.03 * min(w, h)
+    )
+
+
+MEDIA: dict[str, Medium] = {
+    "sheet of paper": Medium("sheet of paper", "一张纸", (0.68, 1.4), _sheet, handwritten=True),
+    "sticky note": Medium("sticky note", "便利贴", (0.9, 1.1), _note, handwritten=True),
+    "wooden board": Medium("wooden board", "木板", (1.2, 2.6), _board),
+    "chalkboard": Medium("chalkboard", "黑板", (1.1, 1.8), _chalkboard, handwritten=True),
+    "shop sign": Medium("shop sign", "店铺招牌", (2.0, 4.5), _sign),
+    "street sign": Medium("street sign", "路牌", (1.8, 4.0), _street),
+    "screen": Medium("screen", "屏幕", (1.2, 1.8), _screen),
+    "poster": Medium("poster", "海报", (0.65, 0.8), _poster),
+    "banner": Medium("banner", "横幅", (3.0, 6.0), _banner),
+    "cardboard sign": Medium("cardboard sign", "纸板", (1.0, 2.0), _cardboard, handwritten=True),
+}
+"""By the key that a recipe's shares use."""

@@ -1,0 +1,210 @@
+"""Pages: a heading over paragraphs or a list, in one or more columns, as large as fits.
+
+    PageText ──lay_out──> blocks with their places, in reading order
+
+The body's size is searched so that every line finds room; heading and spacing follow from it. A paragraph that goes
+on in the next column is two blocks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from synth import grammar
+from synth.block import Block
+from synth.chance import check_shares, choose_key
+from synth.contents import Content, Draw, both
+from synth.fonts import Face
+from synth.layout import Align, Measure, compose
+from synth.matrix import Matrix, translation
+from synth.sample import Spoken
+from synth.shaped import Shaped, Undrawable
+
+Body = Literal["paragraphs", "bullets", "numbers"]
+NUMERALS = "一二三四五六七八九十"
+INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
+
+
+@dataclass(frozen=True)
+class PageText:
+    """What a page says. ``items``: paragraphs, or list items with ``markers`` in front of them."""
+
+    title: str
+    items: tuple[str, ...]
+    markers: tuple[str, ...]
+    language: Spoken
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Every item as it is written, behind its marker."""
+        if not self.markers:
+            return self.items
+        return tuple(f"{m}{self.glue}{t}" for m, t in zip(self.markers, self.items, strict=True))
+
+    @property
+    def glue(self) -> str:
+        """What stands between marker and item."""
+        return "" if self.markers and self.markers[0].endswith("、") else " "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Content):
+    """A heading with paragraphs or a list."""
+
+    kind: Literal["page"]
+    languages: dict[Spoken, float] = field(default_factory=both)
+    bodies: dict[Body, float] = field(default_factory=lambda: {"paragraphs": 2.0, "bullets": 1.0, "numbers": 1.0})
+    items: tuple[int, int] = (2, 5)
+    sentences: tuple[int, int] = (1, 3)  # of a paragraph
+    columns: tuple[int, int] = (1, 2)  # of paragraphs on a canvas that is wide enough; lists stand in one
+    titled: float = 0.85  # of the pages
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_shares("bodies", self.bodies)
+        if not 1 <= self.columns[0] <= self.columns[1] <= 3:
+            raise ValueError(f"columns must be [least, most] within 1..3, found {list(self.columns)}")
+        if not 1 <= self.items[0] <= self.items[1] <= 10:
+            raise ValueError(f"items must be [least, most] within 1..10, found {list(self.items)}")
+
+    def write(self, draw: Draw) -> PageText:
+        """The words of one page."""
+        rng = draw.rng
+        language = choose_key(rng, self.languages)
+        body = choose_key(rng, self.bodies)
+        count = int(rng.integers(self.items[0], self.items[1] + 1))
+        title = capitalised(grammar.phrase(language, rng)) if rng.random() < self.titled else ""
+        if body == "paragraphs":
+            lengths = [int(rng.integers(self.sentences[0], self.sentences[1] + 1)) for _ in range(count)]
+            return PageText(title, tuple(grammar.sentences(language, n, rng) for n in lengths), (), language)
+        items = tuple(capitalised(grammar.phrase(language, rng)) for _ in range(count))
+        return PageText(title, items, _markers(body, count, language, rng), language)
+
+
+def capitalised(text: str) -> str:
+    """With a capital at the start, where the script has any."""
+    return text[:1].upper() + text[1:]
+
+
+def _markers(body: Body, count: int, language: Spoken, rng: np.random.Generator) -> tuple[str, ...]:
+    if body == "bullets":
+        return ("•" if rng.random() < 0.7 else "–",) * count
+    if language == "zh" and rng.random() < 0.5:
+        return tuple(f"{NUMERALS[k]}、" for k in range(count))
+    return tuple(f"{k + 1}." for k in range(count))
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A block, its place on the canvas, what it is for."""
+
+    block: Block
+    matrix: Matrix
+    role: str
+
+
+@dataclass(frozen=True)
+class PageSetting:
+    """How a page is set; lengths in em of the body unless told otherwise."""
+
+    columns: int
+    align: Align
+    spacing: float
+    heading: float  # size of the heading
+    centred: bool  # whether the heading is
+    gutter: float = 2.0
+    between: float = 0.45  # after a paragraph
+    under: float = 0.6  # between heading and body
+
+
+def lay_out(
+    text: PageText,
+    title_face: Face,
+    body_face: Face,
+    box: tuple[float, float, float, float],
+    setting: PageSetting,
+    sizes: tuple[float, float],
+) -> list[Placed]:
+    """The page's blocks in ``box`` (x0 y0 x1 y1, px) at the largest size within ``sizes`` (px). Raises Undrawable."""
+    page = _Page(text, title_face, body_face, box, setting)
+    low, high = sizes
+    if page.at(low) is None:
+        raise Undrawable(f"a page of {len(text.items)} items does not fit at {low:g} px")
+    if page.at(high) is None:
+        while high - low > 0.25:
+            middle = (low + high) / 2
+            low, high = (middle, high) if page.at(middle) is not None else (low, middle)
+        high = low
+    found = page.at(high)
+    assert found is not None
+    return found
+
+
+class _Page:
+    def __init__(
+        self,
+        text: PageText,
+        title_face: Face,
+        body_face: Face,
+        box: tuple[float, float, float, float],
+        setting: PageSetting,
+    ) -> None:
+        self.text, self.box, self.setting = text, box, setting
+        self.title = Shaped(title_face, text.title, text.language) if text.title else None
+        self.items = [Shaped(body_face, line, text.language) for line in text.lines]
+        self.indents = (
+            [-sum(g.advance for g in body_face.shape(m + text.glue, text.language)) for m in text.markers]
+            if text.markers
+            else [INDENT[text.language]] * len(self.items)
+        )
+
+    def at(self, size: float) -> list[Placed] | None:
+        """Everything at one body size, None where it does not fit."""
+        s = self.setting
+        x0, y0, x1, y1 = self.box
+        placed: list[Placed] = []
+        top = y0
+        if self.title:
+            head = size * s.heading
+            measure = Measure(x1 - x0, y1 - y0, 1.25, 0.0, True)
+            lines = measure.lines(self.title, head)
+            if lines is None or len(lines) > 2:
+                return None
+            block = compose(self.title, lines, head, measure, "center" if s.centred else "left")
+            width = block.box[2] - block.box[0]
+            left = x0 + ((x1 - x0 - width) / 2 - block.box[0] if s.centred else 0.0)
+            placed.append(Placed(block, translation(left, top), "heading"))
+            top += measure.height_of(lines, head) + s.under * size
+        width = (x1 - x0 - (s.columns - 1) * s.gutter * size) / s.columns
+        if width < 4 * size:
+            return None
+        body = self._flow(size, width, top)
+        return None if body is None else placed + body
+
+    def _flow(self, size: float, width: float, top: float) -> list[Placed] | None:
+        """The body from ``top`` on, column after column."""
+        s = self.setting
+        x0, _, _, bottom = self.box
+        placed: list[Placed] = []
+        column, y = 0, top
+        for shaped, indent in zip(self.items, self.indents, strict=True):
+            measure = Measure(width, 0.0, s.spacing, 0.0, True, indent)
+            lines = measure.lines(shaped, size)
+            if lines is None:
+                return None
+            while lines:
+                room = int((bottom - y - size) / (s.spacing * size) + 1 + 1e-6) if y + size <= bottom else 0
+                if room == 0:
+                    column, y = column + 1, top
+                    if column == s.columns or top + size > bottom:
+                        return None
+                    continue
+                part, lines = lines[:room], lines[room:]
+                block = compose(shaped, part, size, measure, s.align)
+                placed.append(Placed(block, translation(x0 + column * (width + s.gutter * size), y), "body"))
+                y += len(part) * s.spacing * size
+            y += s.between * size
+        return placed

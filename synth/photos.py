@@ -1,0 +1,133 @@
+"""Photographs behind the text: found once, decoded when drawn, cropped to the canvas.
+
+    PhotoSource ──find──> Photos ──choose(rng, canvas)──> Backdrop (uint8 pixels, which photograph)
+
+A photograph that cannot be read is left out and counted; a source without any is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from configs.errors import UserError
+from synth.chance import choose
+from synth.shaped import Undrawable
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+LONGEST = 1600  # px that a decoded photograph keeps on its longer side
+MOST = 100_000_000  # px of a file: more is refused unread
+LEAST = 96  # px on the shorter side
+HEAD = 65536  # bytes of a file that stand for its content, with its length
+
+
+@dataclass(frozen=True)
+class PhotoSource:
+    """A picture or a folder of them; relative to the Python package ``package`` when given, else to the working directory."""
+
+    path: str
+    package: str | None = None
+    license: str = "unknown"
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.share <= 0:
+            raise ValueError(f"share must be above 0, found {self.share:g}")
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """A photograph cut to a canvas. ``pixels``: (h, w, 3) uint8. ``id``: its entry in ``Sample.parents``."""
+
+    pixels: np.ndarray
+    id: str
+    license: str
+
+
+class Photos:
+    """All photographs of a recipe. Raises UserError for a source that holds none."""
+
+    def __init__(self, sources: Sequence[PhotoSource], where: str) -> None:
+        self._sources = [(source, _files(source, f"{where}.{i}")) for i, source in enumerate(sources)]
+        self.unreadable: Counter[str] = Counter()
+        if not self._sources:
+            raise UserError(f"{where}: at least one source of photographs is needed")
+
+    @property
+    def shares(self) -> list[float]:
+        """How often each source comes."""
+        return [source.share for source, _ in self._sources]
+
+    @property
+    def digest(self) -> str:
+        """sha256 over names, sizes and first bytes of all files."""
+        total = hashlib.sha256()
+        for _, files in self._sources:
+            for path in files:
+                total.update(f"{path.name} {_fingerprint(path)}\n".encode())
+        return total.hexdigest()
+
+    def choose(self, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
+        """A random crop of a random photograph with the canvas's aspect ratio. Raises Undrawable for an unreadable one."""
+        source, files = self._sources[choose(rng, self.shares)]
+        path = files[int(rng.integers(len(files)))]
+        try:
+            photo = _decode(path)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            self.unreadable[str(path)] += 1
+            raise Undrawable(f"the photograph {path.name} cannot be read: {error}") from None
+        w, h = canvas
+        scale = min(photo.width / w, photo.height / h)
+        if min(photo.size) < LEAST:
+            raise Undrawable(f"the photograph {path.name} has only {photo.width} x {photo.height} px")
+        scale *= rng.uniform(0.7, 1.0)
+        cut = (w * scale, h * scale)
+        left, top = rng.uniform(0, photo.width - cut[0]), rng.uniform(0, photo.height - cut[1])
+        box = (left, top, left + cut[0], top + cut[1])
+        pixels = np.asarray(photo.resize(canvas, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0))
+        return Backdrop(pixels, f"photo:{path.name}@{_fingerprint(path)[:12]}", source.license)
+
+
+def _files(source: PhotoSource, where: str) -> list[Path]:
+    path = Path(source.path).expanduser()
+    if source.package is not None:
+        try:
+            spec = importlib.util.find_spec(source.package)
+        except (ImportError, ValueError):
+            spec = None
+        if spec is None or not spec.submodule_search_locations:
+            raise UserError(f"{where}.package: the Python package '{source.package}' is not installed")
+        path = Path(next(iter(spec.submodule_search_locations))) / path
+    if not path.exists():
+        raise UserError(f"{where}.path: {path} does not exist")
+    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    if not found:
+        raise UserError(f"{where}.path: the folder {path} holds no picture; looked for {', '.join(SUFFIXES)}")
+    return found
+
+
+@lru_cache(maxsize=48)
+def _decode(path: Path) -> Image.Image:
+    """RGB, upright, at most LONGEST px on a side."""
+    with Image.open(path) as picture:
+        if picture.width * picture.height > MOST:
+            raise ValueError(f"{picture.width} x {picture.height} px are more than {MOST:,}")
+        picture.draft("RGB", (LONGEST, LONGEST))
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    upright.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return upright
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return hashlib.sha256(head + str(path.stat().st_size).encode()).hexdigest()

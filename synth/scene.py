@@ -1,0 +1,244 @@
+"""The scene strategy (report, section on text-aware synthesis, "compositional rendering"): text in a photograph.
+
+    photograph ──> a calm place ──> perspective ──┬─ text straight on the picture, lit by it
+                                                  └─ a medium with a shadow, text on the medium
+
+Text straight on the photograph takes a flat, low-texture place (integral images of the gradient) and a colour that
+stands off both its dark and its light parts. What cannot be seen in the pixels at the end is thrown away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from synth.chance import check_shares, choose_key
+from synth.colors import PALETTE, Color, contrast
+from synth.drawing import Drawing, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.fonts import Box
+from synth.matrix import Matrix, apply, from_box, rotation
+from synth.media import MEDIA, Carrier, placed
+from synth.photos import Backdrop, PhotoSource
+from synth.shaped import Undrawable
+
+CELL = 8  # px of the canvas to a cell of the texture map
+CALM = 9.0  # grey levels: mean gradient between neighbouring cells that still counts as calm (ours)
+VISIBLE = 32.0  # grey levels that ink must differ from the picture without it, on average (ours)
+
+
+@dataclass(frozen=True)
+class SceneStrategy:
+    """``media``: shares of the carriers of ``synth.media``; "none" writes straight on the photograph.
+
+    ``perspective``: how far corners move, of the shorter side. ``turn``: degrees. ``size``: of a medium, of the canvas.
+    """
+
+    kind: Literal["scene"]
+    photos: tuple[PhotoSource, ...]
+    media: dict[str, float] = field(default_factory=lambda: {"none": 3.0} | dict.fromkeys(MEDIA, 1.0))
+    perspective: tuple[float, float] = (0.0, 0.1)
+    turn: tuple[float, float] = (-10.0, 10.0)
+    size: tuple[float, float] = (0.5, 0.9)
+    blurred: float = 0.35  # of the pictures with a medium have a soft background
+    contrast: float = 3.0  # least WCAG contrast of text to the dark and to the light parts behind it
+
+    def __post_init__(self) -> None:
+        check_shares("media", self.media)
+        unknown = sorted(set(self.media) - {"none", *MEDIA})
+        if unknown:
+            raise ValueError(f"media: unknown '{unknown[0]}'; allowed: none, {', '.join(MEDIA)}")
+        if not 0 <= self.perspective[0] <= self.perspective[1] <= 0.25:
+            raise ValueError(f"perspective must be [low, high] within 0..0.25, found {list(self.perspective)}")
+        if not 0.2 <= self.size[0] <= self.size[1] <= 1:
+            raise ValueError(f"size must be [low, high] within 0.2..1, found {list(self.size)}")
+        if not self.photos:
+            raise ValueError("photos must hold at least one source")
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where text goes: a flat box of ``size`` (w, h) px, what takes it to the canvas, what lies under it."""
+
+    size: tuple[int, int]
+    matrix: Matrix
+    behind: tuple[Layer, ...]
+    colors: tuple[Color, ...]  # that may be used for text
+    ground: tuple[Color, ...]  # that a caption may name; empty for a photograph
+    medium: str | None
+    light: np.ndarray | None
+    handwritten: bool
+
+
+def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
+    """A place for text whose width is about ``aspect`` times its height. Raises Undrawable where there is none."""
+    key = choose_key(rng, strategy.media)
+    if key == "none":
+        return _on_photo(strategy, backdrop, aspect, rng)
+    return _on_medium(strategy, backdrop, key, rng)
+
+
+def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.random.Generator) -> Place:
+    medium = MEDIA[key]
+    h, w = backdrop.pixels.shape[:2]
+    aspect = rng.uniform(*medium.aspect)
+    scale = rng.uniform(*strategy.size)
+    width = scale * min(w, h * aspect)
+    height = width / aspect
+    carrier = medium.draw(width, height, rng)
+    corners = _thrown(width, height, (w, h), strategy, rng)
+    matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
+    pixels = backdrop.pixels
+    if rng.random() < strategy.blurred:
+        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.006 * w)))
+    behind: list[Layer] = [PictureLayer(pixels)]
+    behind += _shadow(carrier, width, height, matrix, rng)
+    behind += [placed(layer, matrix) for layer in carrier.layers]
+    if carrier.lit:
+        behind.append(_dimmed(backdrop.pixels, corners, width, height, matrix, carrier.radius))
+    x0, y0, x1, y1 = carrier.room
+    inner = matrix @ np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
+    size = (int(x1 - x0), int(y1 - y0))
+    if min(size) < 12:
+        raise Undrawable(f"the {medium.en} leaves {size[0]} x {size[1]} px for text")
+    inks = [PALETTE[name] for name in carrier.inks]
+    colors = tuple(c for c in inks if contrast(c.rgb, carrier.ground[0].rgb) >= strategy.contrast)
+    if not colors:
+        raise Undrawable(f"no ink stands off the {medium.en}")
+    return Place(size, inner, tuple(behind), colors, carrier.ground, key, None, medium.handwritten)
+
+
+def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
+    grey = np.asarray(Image.fromarray(backdrop.pixels).convert("L"))
+    box = calm_box(grey, aspect, rng)
+    x0, y0, x1, y1 = box
+    width, height = x1 - x0, y1 - y0
+    corners = _thrown(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)
+    corners += np.array((x0, y0))
+    matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
+    part = backdrop.pixels[int(y0) : int(y1), int(x0) : int(x1)].reshape(-1, 3)
+    order = np.argsort(part @ (0.2126, 0.7152, 0.0722))
+    dark, light = (part[order[int(q * (len(order) - 1))]] for q in (0.1, 0.9))
+    ends = [(int(c[0]), int(c[1]), int(c[2])) for c in (dark, light)]
+    colors = tuple(c for c in PALETTE.values() if min(contrast(c.rgb, end) for end in ends) >= strategy.contrast)
+    if not colors:
+        raise Undrawable("no colour stands off this part of the photograph")
+    return Place(
+        (int(width), int(height)), matrix, (PictureLayer(backdrop.pixels),), colors, (), None, _light(grey, box), False
+    )
+
+
+def calm_box(grey: np.ndarray, aspect: float, rng: np.random.Generator) -> Box:
+    """A box (px) of little texture in ``grey`` (h, w), with about the wanted aspect ratio. Raises Undrawable.
+
+    Boxes of five sizes are looked at on a grid of cells; of the calm ones one is drawn, large ones more often.
+    """
+    h, w = grey.shape
+    cells = np.asarray(
+        Image.fromarray(grey).resize((max(w // CELL, 4), max(h // CELL, 4)), Image.Resampling.BOX), float
+    )
+    rough = np.hypot(np.diff(cells, axis=1, prepend=cells[:, :1]), np.diff(cells, axis=0, prepend=cells[:1]))
+    spread = np.zeros((rough.shape[0] + 1, rough.shape[1] + 1))
+    spread[1:, 1:] = rough.cumsum(axis=0).cumsum(axis=1)
+    found: list[tuple[float, int, int, int, int]] = []
+    rows, columns = rough.shape
+    for part in (0.9, 0.72, 0.55, 0.4, 0.3):
+        width = part * min(columns, rows * aspect)
+        bw, bh = max(int(width), 3), max(int(width / aspect), 2)
+        if bw > columns - 2 or bh > rows - 2:
+            continue
+        sums = spread[bh:, bw:] - spread[:-bh, bw:] - spread[bh:, :-bw] + spread[:-bh, :-bw]
+        calm = np.argwhere(sums[1:-1, 1:-1] / (bw * bh) < CALM) + 1
+        if len(calm):
+            row, column = calm[int(rng.integers(len(calm)))]
+            found.append((bw * bh, int(column), int(row), bw, bh))
+    if not found:
+        raise Undrawable("the photograph has no calm place of this shape")
+    sizes = np.array([f[0] for f in found])
+    _, x, y, bw, bh = found[int(rng.choice(len(found), p=sizes / sizes.sum()))]
+    sx, sy = w / columns, h / rows
+    return (x * sx, y * sy, (x + bw) * sx, (y + bh) * sy)
+
+
+def _thrown(
+    width: float,
+    height: float,
+    room: tuple[float, float],
+    strategy: SceneStrategy,
+    rng: np.random.Generator,
+    gentle: bool = False,
+) -> np.ndarray:
+    """(4, 2) corners of a box of ``width`` x ``height`` turned and put into perspective, wholly inside ``room``."""
+    strength = rng.uniform(*strategy.perspective) * min(width, height)
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
+    corners += rng.uniform(-strength, strength, size=(4, 2))
+    degrees = rng.uniform(*strategy.turn) * (0.5 if gentle else 1.0)
+    corners = apply(rotation(degrees, (width / 2, height / 2)), corners)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    shrink = min(1.0, *((np.array(room) - 4) / (high - low)))
+    corners = (corners - low) * shrink
+    slack = np.array(room) - 4 - (high - low) * shrink
+    return corners + 2 + slack * rng.uniform(0, 1, size=2)
+
+
+def _shadow(
+    carrier: Carrier, width: float, height: float, matrix: Matrix, rng: np.random.Generator
+) -> list[ShapeLayer]:
+    if not carrier.shadow:
+        return []
+    dx, dy = rng.uniform(-1, 1) * carrier.shadow, rng.uniform(0.3, 1.2) * carrier.shadow
+    return [
+        ShapeLayer(
+            "rect",
+            (dx, dy, width + dx, height + dy),
+            fill=(0, 0, 0),
+            alpha=0.5,
+            blur=carrier.shadow,
+            radius=carrier.radius,
+            matrix=matrix,
+        )
+    ]
+
+
+def _dimmed(
+    pixels: np.ndarray, corners: np.ndarray, width: float, height: float, matrix: Matrix, radius: float
+) -> ShapeLayer:
+    """The medium in the light of its surroundings: a veil, darker in a dark picture and warm in a warm one."""
+    h, w = pixels.shape[:2]
+    x0, y0 = np.clip(corners.min(axis=0), 0, (w - 2, h - 2)).astype(int)
+    x1, y1 = np.clip(corners.max(axis=0), 2, (w, h)).astype(int)
+    mean = pixels[y0 : max(y1, y0 + 1) : 4, x0 : max(x1, x0 + 1) : 4].reshape(-1, 3).mean(axis=0)
+    tint = 255 * (0.72 + 0.28 * np.clip(mean / 170, 0, 1))
+    rgb = (int(tint[0]), int(tint[1]), int(tint[2]))
+    return ShapeLayer("rect", (0, 0, width, height), fill=rgb, blend="multiply", radius=radius, matrix=matrix)
+
+
+def _light(grey: np.ndarray, box: Box) -> np.ndarray:
+    """(h, w) uint8: how bright the photograph is, against the bright parts of ``box``; shades and grain of the surface."""
+    x0, y0, x1, y1 = (int(v) for v in box)
+    bright = float(np.percentile(grey[y0:y1:2, x0:x1:2], 90)) or 1.0
+    scale = np.clip(np.arange(256) / bright, 0.55, 1.0)
+    return np.rint(255 * scale).astype(np.uint8)[grey]
+
+
+def check_visible(image: Image.Image, drawing: Drawing, without: Image.Image) -> None:
+    """Raise Undrawable unless the text changes its pixels enough to be seen."""
+    box = _bounds(drawing.texts, drawing.canvas)
+    after, before = (np.asarray(i.crop(box).convert("L"), np.int16) for i in (image, without))
+    change = np.abs(after - before)
+    ink = change > 8
+    if not ink.any() or change[ink].mean() < VISIBLE:
+        raise Undrawable("the text can hardly be seen on this photograph")
+
+
+def _bounds(texts: list[TextLayer], canvas: tuple[int, int]) -> tuple[int, int, int, int]:
+    points = []
+    for layer in texts:
+        x0, y0, x1, y1 = layer.block.box
+        points.append(apply(layer.matrix, np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])))
+    low, high = np.concatenate(points).min(axis=0), np.concatenate(points).max(axis=0)
+    x0, y0 = np.clip(np.floor(low), 0, np.array(canvas) - 1).astype(int)
+    x1, y1 = np.clip(np.ceil(high), 1, canvas).astype(int)
+    return int(x0), int(y0), int(max(x1, x0 + 1)), int(max(y1, y0 + 1))

@@ -1,0 +1,117 @@
+"""Scenes: text in photographs and on things set into them, with quads that hold its ink, visible, unlost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs import UserError
+from synth import Recipe, regions
+from synth.media import MEDIA
+from synth.scene import VISIBLE, calm_box
+from synth.shaped import Undrawable
+from tests.synth.common import recipe
+from tests.synth.test_geometry import alone, drawn, glyphs_of, ink, outside
+
+SCENE = "configs/synth/scene.yaml"
+
+
+@pytest.mark.parametrize("media", [None, "{none: 1}"])
+def test_every_glyph_in_perspective_stays_inside_its_quad(media: str | None) -> None:
+    overrides = (f"strategy.media={media}",) if media else ()
+    for index in range(25):
+        drawing = drawn(recipe(SCENE, *overrides), index).drawing
+        (layer,) = drawing.texts
+        found = regions.of(drawing)
+        glyphs = [r for r in found if r.level == "glyph"]
+        for (row, column, glyph), region in zip(glyphs_of(layer), glyphs, strict=True):
+            mask = ink(drawing.canvas, alone(layer, row, column))
+            assert region.text == glyph.text
+            assert mask.any(), (index, glyph.text)
+            assert outside(mask, region.quad) == 0, f"{index}: ink of '{glyph.text}' leaves its quad"
+        w, h = drawing.canvas
+        assert all(-2 <= x <= w + 2 for r in found for x in r.quad[::2]), index
+        assert all(-2 <= y <= h + 2 for r in found for y in r.quad[1::2]), index
+
+
+def test_outside_of_the_lines_the_photograph_is_untouched() -> None:
+    straight = recipe(SCENE, "strategy.media={none: 1}", "effects.shares={plain: 1}")
+    for index in range(12):
+        made = drawn(straight, index)
+        before = np.asarray(made.drawing.layers[0].pixels).astype(int)
+        changed = (np.asarray(made.image).astype(int) != before).any(axis=2)
+        lines = [r.quad for r in regions.of(made.drawing) if r.level == "line"]
+        inside = np.ones_like(changed)
+        for quad in lines:
+            inside &= ~_filled(quad, changed.shape)
+        assert not (changed & inside).any(), index
+        assert np.abs(np.asarray(made.image).astype(int) - before)[changed].mean() > VISIBLE / 2
+
+
+def _filled(quad: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:
+    from PIL import ImageDraw
+
+    mask = Image.new("1", shape[::-1])
+    ImageDraw.Draw(mask).polygon([(quad[i], quad[i + 1]) for i in (0, 2, 4, 6)], fill=1, outline=1)
+    return np.asarray(mask)
+
+
+@pytest.mark.parametrize("medium", list(MEDIA))
+def test_each_medium_is_drawn_and_named(medium: str) -> None:
+    one = recipe(SCENE, f"strategy.media={{{medium}: 1}}", "captions.languages={en: 1}")
+    pictures = [one.render(index) for index in range(3)]
+    assert all(medium in sample.captions[0].text for sample in pictures)
+    assert len({sample.image.tobytes() for sample in pictures}) == 3
+
+
+def test_parents_and_licence_name_the_photograph() -> None:
+    sample = recipe(SCENE).render(3)
+    assert [parent.split(":")[0] for parent in sample.parents] == ["font", "corpus", "photo"]
+    assert "Apache-2.0" in sample.license
+    assert any(name in sample.license for name in ("CC0-1.0", "CC-BY-2.0", "LicenseRef-public-domain"))
+
+
+def test_a_calm_place_is_found_and_a_rough_one_refused() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (256, 256)).astype(np.uint8)
+    noise = np.asarray(Image.fromarray(noise[:32, :32]).resize((256, 256), Image.Resampling.NEAREST)).copy()
+    with pytest.raises(Undrawable, match="no calm place"):
+        calm_box(noise, 2.0, rng)
+    noise[64:192, 32:224] = 90
+    for _ in range(20):
+        x0, y0, x1, y1 = calm_box(noise, 2.0, rng)
+        assert 24 <= x0 < x1 <= 232
+        assert 56 <= y0 < y1 <= 200
+
+
+def test_photographs_that_cannot_be_read_are_counted_and_passed_over(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), (200, 190, 180)).save(tmp_path / "good.png")
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8 not a picture")
+    Image.new("RGB", (20, 20)).save(tmp_path / "small.png")
+    mixed = Recipe.load(SCENE, [f"strategy.photos=[{{path: {tmp_path}}}]"])
+    samples = [mixed.render(index) for index in range(8)]
+    assert all(sample.parents[-1].startswith("photo:good.png@") for sample in samples)
+    assert mixed.photos is not None
+    assert [Path(name).name for name in mixed.photos.unreadable] == ["bad.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("strategy.photos=[]", "photos must hold at least one source"),
+        ("strategy.photos=[{path: nowhere}]", "strategy.photos.0.path: nowhere does not exist"),
+        ("strategy.photos=[{path: tests/synth}]", "holds no picture"),
+        ("strategy.photos=[{package: no_such, path: x}]", "strategy.photos.0.package: the Python package 'no_such'"),
+        ("strategy.media={mug: 1}", "media: unknown 'mug'; allowed: none, sheet of paper"),
+        ("strategy.perspective=[0, 0.5]", "perspective must be"),
+        ("strategy.kind=dream", "strategy"),
+    ],
+)
+def test_wrong_scenes_are_one_line(override: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Recipe.load(SCENE, [override])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
