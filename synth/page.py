@@ -16,15 +16,22 @@ import numpy as np
 from synth import grammar
 from synth.block import Block
 from synth.chance import check_shares, choose_key
-from synth.contents import Content, Draw, both
+from synth.colors import pick, pick_other
+from synth.contents import Content, Draw, Text, both
+from synth.drawing import Drawing, TextLayer
 from synth.fonts import Face
-from synth.layout import Align, Measure, compose
+from synth.layout import Align, LayoutConfig, Measure, compose
+from synth.made import Made, Tools
 from synth.matrix import Matrix, translation
+from synth.paint import paint
+from synth.pure import ground_layers
 from synth.sample import Spoken
 from synth.shaped import Shaped, Undrawable
+from synth.style import TextStyle
 
 Body = Literal["paragraphs", "bullets", "numbers"]
 NUMERALS = "一二三四五六七八九十"
+LARGEST = 0.09  # of the canvas's shorter side: the body of a page does not grow beyond it (ours)
 INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
 
 
@@ -95,6 +102,31 @@ def _markers(body: Body, count: int, language: Spoken, rng: np.random.Generator)
     if language == "zh" and rng.random() < 0.5:
         return tuple(f"{NUMERALS[k]}、" for k in range(count))
     return tuple(f"{k + 1}." for k in range(count))
+
+
+def draw(
+    tools: Tools, page: PageText, content: Page, canvas: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator
+) -> Made:
+    """A page on a clean ground, as large as fits. Raises Undrawable."""
+    said = " ".join(filter(None, (page.title, *page.lines)))
+    text = Text(said, page.language, "paragraph", f"grammar-{page.language}")
+    title_font, body_font = tools.font(text, rng), tools.font(text, rng)
+    margin = max(layout.margin, 0.04) * min(canvas)
+    box = (margin, margin, canvas[0] - margin, canvas[1] - margin)
+    several = canvas[0] > 0.8 * canvas[1] and not page.markers
+    columns = int(rng.integers(content.columns[0], content.columns[1] + 1)) if several else 1
+    align: Align = "left" if page.markers or rng.random() < 0.4 else "justify"
+    setting = PageSetting(columns, align, rng.uniform(1.3, 1.7), rng.uniform(1.3, 2.0), rng.random() < 0.5)
+    low, high = (layout.min_size, layout.max_size) if layout.size == "fit" else layout.size
+    faces = title_font.face(title_font.wghts[-1]), body_font.face(body_font.wghts[len(body_font.wghts) // 3])
+    blocks = lay_out(page, *faces, box, setting, (low, max(low, min(high, LARGEST * min(canvas)))))
+    ground, color = pick(tools.colors, rng)
+    other = pick_other(tools.colors, ground, color, rng)
+    layers = [
+        TextLayer(b.block, TextStyle(other if b.role == "heading" else color), b.matrix, role=b.role) for b in blocks
+    ]
+    drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *layers))
+    return Made(text, (title_font, body_font), drawing, paint(drawing), ground)
 
 
 @dataclass(frozen=True, eq=False)

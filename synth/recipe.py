@@ -16,45 +16,34 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from PIL.Image import Image
 
 import configs
 from configs.errors import UserError
-from synth import contents, regions
+from synth import contents, page, pure, regions, scene
 from synth.block import Block
 from synth.caption import CaptionConfig, describe, describe_scene
 from synth.chance import Schedule, choose
-from synth.colors import Color, ColorConfig, Ground, opposite, pick, pick_other
+from synth.colors import ColorConfig
 from synth.contents import Canvas, Charset, Line, Number, Paragraph, Sentence, Text, Word
 from synth.corpus import Corpora, CorpusSource, data_sha256
-from synth.drawing import Drawing, TextLayer
 from synth.fonts import FontFile, FontSource, find
-from synth.layout import Align, LayoutConfig, arrange, direction_for
-from synth.page import Page, PageSetting, PageText, lay_out
-from synth.paint import paint
-from synth.photos import Backdrop, Photos
+from synth.layout import LayoutConfig
+from synth.made import Made, Tools
+from synth.page import Page
+from synth.photos import Photos
+from synth.pure import PureStrategy
 from synth.sample import Caption, Sample
-from synth.scene import SceneStrategy, check_visible, find_place
-from synth.shaped import Shaped, Undrawable
-from synth.style import EffectConfig, TextStyle, pick_style
-from synth.surface import ground_layers
+from synth.scene import SceneStrategy
+from synth.shaped import Undrawable
+from synth.style import EffectConfig
 
 AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page
-PLAIN = EffectConfig()
 VERSION = "3"
 """Raised whenever the same config would draw other pixels or other words."""
-
-
-@dataclass(frozen=True)
-class PureStrategy:
-    """Text on a clean ground (report, "pure rendering")."""
-
-    kind: Literal["pure"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +88,7 @@ class Recipe:
         self.photos: Photos | None = None
         if isinstance(config.strategy, SceneStrategy):
             self.photos = Photos(config.strategy.photos, "strategy.photos")
+        self.tools = Tools(self.fonts, config.colors, config.effects)
         self.digest = _digest(config, self.fonts, self.corpora, self.photos)
         self._schedule = Schedule([c.share for c in config.contents], config.seed)
 
@@ -142,17 +132,16 @@ class Recipe:
         if index < 0:
             raise UserError(f"recipe {self.name}: index must be at least 0, found {index}")
         number, ordinal = self._schedule.at(index)
-        drawing = self._first_drawable(number, ordinal, [index, int(self.digest[:16], 16)])
-        return self._finish(drawing, index)
+        return self._finish(self._first_drawable(number, ordinal, [index, int(self.digest[:16], 16)]), index)
 
-    def _first_drawable(self, number: int, ordinal: int, entropy: list[int]) -> _Drawing:
+    def _first_drawable(self, number: int, ordinal: int, entropy: list[int]) -> _Turn:
         reasons: Counter[str] = Counter()
         for attempt in range(self.config.attempts):
             rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([*entropy, attempt])))
             # A closed set keeps its turn for some attempts (another font may have the glyph), then gives it up.
             turn = ordinal if attempt < self.config.attempts // 2 else int(rng.integers(2**31))
             try:
-                return self._draw(number, turn, rng, attempt)
+                return _Turn(self._draw(number, turn, rng), rng, attempt)
             except Undrawable as reason:
                 reasons[str(reason)] += 1
         ((reason_, _),) = reasons.most_common(1)
@@ -161,177 +150,62 @@ class Recipe:
             f"{self.config.attempts} texts could be shown whole; most often: {reason_}"
         )
 
-    def _draw(self, number: int, ordinal: int, rng: np.random.Generator, attempt: int) -> _Drawing:
+    def _draw(self, number: int, ordinal: int, rng: np.random.Generator) -> Made:
         config, content = self.config, self.config.contents[number]
-        draw = contents.Draw(rng, ordinal, (config.seed, number), self.corpora)
+        turn = contents.Draw(rng, ordinal, (config.seed, number), self.corpora)
         layout = content.layout or config.layout
         canvases = content.canvases or config.canvases
         if isinstance(content, Page):
             canvas = canvases[choose(rng, [c.share for c in canvases])].size
-            return self._draw_page(content.write(draw), content, canvas, layout, rng, attempt)
+            return page.draw(self.tools, content.write(turn), content, canvas, layout, rng)
         try:
-            text = content.draw(draw)
+            text = content.draw(turn)
         except ValueError as error:
             raise UserError(f"contents.{number} ({content.kind}): {error}") from None
         canvas = canvases[choose(rng, [c.share for c in canvases])].size
-        direction = direction_for(layout, text.language, text.wrap, rng)
-        font = self._font(text, rng)
-        wght = font.wghts[int(rng.integers(len(font.wghts)))]
-        shaped = Shaped(font.face(wght), text.text, text.language, direction == "vertical")
-        words = _Words(text, font, shaped, direction == "curved")
-        paint_on = self._draw_scene if isinstance(config.strategy, SceneStrategy) else self._draw_pure
-        return paint_on(words, canvas, layout, rng, attempt)
+        words = self.tools.words(text, layout, rng)
+        if isinstance(config.strategy, SceneStrategy) and self.photos:
+            return scene.draw(self.tools, words, config.strategy, self.photos.choose(canvas, rng), layout, rng)
+        return pure.draw(self.tools, words, canvas, layout, rng)
 
-    def _draw_page(
-        self,
-        page: PageText,
-        content: Page,
-        canvas: tuple[int, int],
-        layout: LayoutConfig,
-        rng: np.random.Generator,
-        attempt: int,
-    ) -> _Drawing:
-        text = Text(
-            " ".join(filter(None, (page.title, *page.lines))), page.language, "paragraph", f"grammar-{page.language}"
-        )
-        title_font, body_font = self._font(text, rng), self._font(text, rng)
-        margin = max(layout.margin, 0.04) * min(canvas)
-        box = (margin, margin, canvas[0] - margin, canvas[1] - margin)
-        several = canvas[0] > 0.8 * canvas[1] and not page.markers
-        columns = int(rng.integers(content.columns[0], content.columns[1] + 1)) if several else 1
-        align: Align = "left" if page.markers or rng.random() < 0.4 else "justify"
-        setting = PageSetting(
-            columns,
-            align,
-            rng.uniform(1.3, 1.7),
-            rng.uniform(1.3, 2.0),
-            rng.random() < 0.5,
-        )
-        low, high = (layout.min_size, layout.max_size) if layout.size == "fit" else layout.size
-        faces = title_font.face(title_font.wghts[-1]), body_font.face(body_font.wghts[len(body_font.wghts) // 3])
-        blocks = lay_out(page, *faces, box, setting, (low, min(high, 0.09 * min(canvas))))
-        ground, color = pick(self.config.colors, rng)
-        other = pick_other(self.config.colors, ground, color, rng)
-        layers = [
-            TextLayer(b.block, TextStyle(other if b.role == "heading" else color), b.matrix, role=b.role)
-            for b in blocks
-        ]
-        drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *layers))
-        return _Drawing(text, (title_font, body_font), drawing, paint(drawing), rng, attempt, ground)
-
-    def _draw_pure(
-        self, words: _Words, canvas: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator, attempt: int
-    ) -> _Drawing:
-        block, matrix = arrange(
-            words.shaped, canvas, layout, rng, words.text.wrap, words.curved, self.config.effects.reach
-        )
-        ground, color = pick(self.config.colors, rng)
-        layer = TextLayer(block, self._style(block, color, ground.colors, rng), matrix, one_word=words.one)
-        drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), layer))
-        return _Drawing(words.text, (words.font,), drawing, paint(drawing), rng, attempt, ground)
-
-    def _draw_scene(
-        self, words: _Words, canvas: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator, attempt: int
-    ) -> _Drawing:
-        strategy = self.config.strategy
-        assert isinstance(strategy, SceneStrategy)
-        assert self.photos is not None
-        backdrop = self.photos.choose(canvas, rng)
-        place = find_place(strategy, backdrop, words.aspect(rng), rng)
-        if place.size[0] > place.size[1]:
-            words = words.horizontal()
-        block, matrix = arrange(
-            words.shaped, place.size, layout, rng, words.text.wrap, words.curved, self.config.effects.reach
-        )
-        color = place.colors[int(rng.integers(len(place.colors)))]
-        style = self._style(block, color, place.ground or (opposite(color),), rng)
-        layer = TextLayer(block, style, place.matrix @ matrix, light=place.light, one_word=words.one)
-        drawing = Drawing(canvas, (*place.behind, layer))
-        image = paint(drawing)
-        check_visible(image, drawing, paint(Drawing(canvas, place.behind)))
-        ground = Ground(place.ground) if place.ground else None
-        return _Drawing(words.text, (words.font,), drawing, image, rng, attempt, ground, place.medium, backdrop)
-
-    def _style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
-        effects = self.config.effects if block.size >= self.config.effects.least else PLAIN
-        return pick_style(effects, color, grounds, rng)
-
-    def _font(self, text: Text, rng: np.random.Generator) -> FontFile:
-        fitting = [f for f in self.fonts if text.language in f.source.languages]
-        if not fitting:
-            raise UserError(f"fonts: none is for language '{text.language}'")
-        return fitting[choose(rng, [f.source.share for f in fitting])]
-
-    def _finish(self, drawing: _Drawing, index: int) -> Sample:
-        text, rng = drawing.text, drawing.rng
-        layers = drawing.drawing.texts
-        corpus, license_ = self.corpora.identity(text.corpus)
-        parents, licenses = [*dict.fromkeys(font.id for font in drawing.fonts), corpus], [license_]
-        if drawing.backdrop:
-            parents.append(drawing.backdrop.id)
-            licenses.append(drawing.backdrop.license)
+    def _finish(self, turn: _Turn, index: int) -> Sample:
+        made = turn.made
+        layers = made.drawing.texts
+        corpus, license_ = self.corpora.identity(made.text.corpus)
+        parents, licenses = [*dict.fromkeys(font.id for font in made.fonts), corpus], [license_]
+        if made.backdrop:
+            parents.append(made.backdrop.id)
+            licenses.append(made.backdrop.license)
         return Sample(
             id=self.sample_id(index),
             recipe=self.name,
             index=index,
-            image=drawing.image,
+            image=made.image,
             text="\n".join(layer.block.text for layer in layers),
-            text_language=text.language,
-            text_level=_level(text, [layer.block for layer in layers]),
-            captions=self._captions(drawing, layers[-1], rng),
-            regions=regions.of(drawing.drawing),
+            text_language=made.text.language,
+            text_level=_level(made.text, [layer.block for layer in layers]),
+            captions=self._captions(made, turn.rng),
+            regions=regions.of(made.drawing),
             license=joined(licenses),
             parents=parents,
-            discarded=drawing.attempt,
+            discarded=turn.attempt,
         )
 
-    def _captions(self, drawing: _Drawing, layer: TextLayer, rng: np.random.Generator) -> list[Caption]:
-        text, color = drawing.text, layer.style.color
-        if drawing.ground is None or drawing.medium:
-            return [describe_scene(text.text, text.language, color, drawing.medium, self.config.captions, rng)]
-        hand = drawing.fonts[-1].source.handwriting
-        return describe(text.text, text.language, drawing.ground, color, hand, self.config.captions, rng)
+    def _captions(self, made: Made, rng: np.random.Generator) -> list[Caption]:
+        text, color = made.text, made.drawing.texts[-1].style.color
+        if made.ground is None or made.medium:
+            return [describe_scene(text.text, text.language, color, made.medium, self.config.captions, rng)]
+        hand = made.fonts[-1].source.handwriting
+        return describe(text.text, text.language, made.ground, color, hand, self.config.captions, rng)
 
 
-@dataclass(frozen=True)
-class _Words:
-    """A drawn text in a face, shaped."""
+@dataclass(frozen=True, eq=False)
+class _Turn:
+    """A picture, its stream where the drawing left it, and how many texts were thrown away before."""
 
-    text: Text
-    font: FontFile
-    shaped: Shaped
-    curved: bool
-
-    @property
-    def one(self) -> bool:
-        return self.text.unit == "item"
-
-    def horizontal(self) -> _Words:
-        """The same in lines: columns look lost on something wide."""
-        shaped = self.shaped
-        if not shaped.vertical:
-            return self
-        return replace(self, shaped=Shaped(shaped.face, self.text.text, self.text.language))
-
-    def aspect(self, rng: np.random.Generator) -> float:
-        """Width to height of a place that would suit the text."""
-        if self.text.wrap:
-            return float(rng.uniform(1.0, 2.4)) if not self.shaped.vertical else float(rng.uniform(0.5, 1.2))
-        along = min(max(self.shaped.advance / 1.25, 0.8), 10.0)
-        return 1 / along if self.shaped.vertical else along / 2 if self.curved else along
-
-
-@dataclass(frozen=True)
-class _Drawing:
-    text: Text
-    fonts: tuple[FontFile, ...]
-    drawing: Drawing
-    image: Image
-    rng: np.random.Generator  # goes on where the drawing left it
+    made: Made
+    rng: np.random.Generator
     attempt: int
-    ground: Ground | None
-    medium: str | None = None
-    backdrop: Backdrop | None = None
 
 
 def joined(licenses: Sequence[str]) -> str:

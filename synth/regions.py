@@ -25,7 +25,7 @@ STROKED = 0.2  # px: strokes of curves are drawn a little wider than asked for
 class _Part(NamedTuple):
     text: str
     level: Level
-    corners: Sequence[tuple[float, float]]  # in the block, clockwise from the reading start
+    corners: Sequence[tuple[float, float]]  # in the block, clockwise from the top left
     vertical: bool = False
 
 
@@ -108,17 +108,16 @@ def _corners(run: Sequence[PlacedGlyph], size: float, reach: float) -> Sequence[
     return _box(union([g.box(size, reach) for g in run]))
 
 
-def _box(box: Box, vertical: bool = False) -> list[tuple[float, float]]:
+def _box(box: Box) -> list[tuple[float, float]]:
     x0, y0, x1, y1 = box
-    corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
-    return corners[1:] + corners[:1] if vertical else corners  # a column is read from its top right
+    return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
 
 
 def _line(line: Line, block: Block, reach: float, level: Level) -> _Part:
     if block.curved:
         return _Part(line.text, level, _slanted([g for g in line.glyphs if g.bounds], block.size, reach))
     vertical = block.direction == "ttb"
-    return _Part(line.text, level, _box(_wider(line.box, reach * block.size), vertical), vertical)
+    return _Part(line.text, level, _box(_wider(line.box, reach * block.size)), vertical)
 
 
 def _words(line: Line, block: Block, reach: float) -> list[_Part]:
@@ -140,7 +139,7 @@ def _word(run: list[PlacedGlyph], line: Line, block: Block, reach: float) -> _Pa
     x0, y0, x1, y1 = union([g.box(block.size, reach) for g in run])
     em = _wider(line.box, reach * block.size)
     if block.direction == "ttb":
-        return _Part(text, "word", _box((min(em[0], x0), y0, max(em[2], x1), y1), vertical=True), vertical=True)
+        return _Part(text, "word", _box((min(em[0], x0), y0, max(em[2], x1), y1)), vertical=True)
     return _Part(text, "word", _box((x0, min(em[1], y0), x1, max(em[3], y1))))
 
 
@@ -159,7 +158,7 @@ def _paragraphs(block: Block, reach: float) -> list[_Part]:
     for number in sorted({line.paragraph for line in block.lines}):
         own = [line for line in block.lines if line.paragraph == number]
         box = _wider(union([line.box for line in own]), reach * block.size)
-        found.append(_Part("\n".join(line.text for line in own), "paragraph", _box(box, vertical), vertical))
+        found.append(_Part("\n".join(line.text for line in own), "paragraph", _box(box), vertical))
     return found
 
 

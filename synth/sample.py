@@ -26,7 +26,8 @@ PALETTE = 256
 class Region:
     """A piece of visible text and where it is.
 
-    ``quad``: x1 y1 .. x4 y4 in px, clockwise from the reading start (top left for ``ltr``). A glyph's quad is
+    ``quad``: x1 y1 .. x4 y4 in px, clockwise from the text's own top left: in ``ltr`` the first edge runs along the
+    reading direction, in a column (``ttb``) across it. A glyph's quad is
     the box of the pixels its ink touches; words, lines and paragraphs span the font's em box across
     the reading direction, so that their height does not depend on which letters they hold.
     """

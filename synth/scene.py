@@ -15,17 +15,19 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
+from synth.calm import calm_box
 from synth.chance import check_shares, choose_key
-from synth.colors import PALETTE, Color, contrast
+from synth.colors import PALETTE, Color, Ground, contrast, opposite
 from synth.drawing import Drawing, Layer, PictureLayer, ShapeLayer, TextLayer
 from synth.fonts import Box
+from synth.layout import LayoutConfig, arrange
+from synth.made import Made, Tools, Words
 from synth.matrix import Matrix, apply, from_box, rotation
 from synth.media import MEDIA, Carrier, placed
+from synth.paint import paint
 from synth.photos import Backdrop, PhotoSource
 from synth.shaped import Undrawable
 
-CELL = 8  # px of the canvas to a cell of the texture map
-CALM = 9.0  # grey levels: mean gradient between neighbouring cells that still counts as calm (ours)
 VISIBLE = 32.0  # grey levels that ink must differ from the picture without it, on average (ours)
 
 
@@ -70,6 +72,30 @@ class Place:
     medium: str | None
     light: np.ndarray | None
     handwritten: bool
+
+
+def draw(
+    tools: Tools,
+    words: Words,
+    strategy: SceneStrategy,
+    backdrop: Backdrop,
+    layout: LayoutConfig,
+    rng: np.random.Generator,
+) -> Made:
+    """One block of text in the photograph. Raises Undrawable where no place suits it, or it can hardly be seen."""
+    h, w = backdrop.pixels.shape[:2]
+    place = find_place(strategy, backdrop, words.aspect(rng), rng)
+    if place.size[0] > place.size[1]:
+        words = words.horizontal()
+    block, matrix = arrange(words.shaped, place.size, layout, rng, words.text.wrap, words.curved, tools.effects.reach)
+    color = place.colors[int(rng.integers(len(place.colors)))]
+    style = tools.style(block, color, place.ground or (opposite(color),), rng)
+    layer = TextLayer(block, style, place.matrix @ matrix, light=place.light, one_word=words.one)
+    drawing = Drawing((w, h), (*place.behind, layer))
+    image = paint(drawing)
+    check_visible(image, drawing, paint(Drawing((w, h), place.behind)))
+    ground = Ground(place.ground) if place.ground else None
+    return Made(words.text, (words.font,), drawing, image, ground, place.medium, backdrop)
 
 
 def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
@@ -128,38 +154,6 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     return Place(
         (int(width), int(height)), matrix, (PictureLayer(backdrop.pixels),), colors, (), None, _light(grey, box), False
     )
-
-
-def calm_box(grey: np.ndarray, aspect: float, rng: np.random.Generator) -> Box:
-    """A box (px) of little texture in ``grey`` (h, w), with about the wanted aspect ratio. Raises Undrawable.
-
-    Boxes of five sizes are looked at on a grid of cells; of the calm ones one is drawn, large ones more often.
-    """
-    h, w = grey.shape
-    cells = np.asarray(
-        Image.fromarray(grey).resize((max(w // CELL, 4), max(h // CELL, 4)), Image.Resampling.BOX), float
-    )
-    rough = np.hypot(np.diff(cells, axis=1, prepend=cells[:, :1]), np.diff(cells, axis=0, prepend=cells[:1]))
-    spread = np.zeros((rough.shape[0] + 1, rough.shape[1] + 1))
-    spread[1:, 1:] = rough.cumsum(axis=0).cumsum(axis=1)
-    found: list[tuple[float, int, int, int, int]] = []
-    rows, columns = rough.shape
-    for part in (0.9, 0.72, 0.55, 0.4, 0.3):
-        width = part * min(columns, rows * aspect)
-        bw, bh = max(int(width), 3), max(int(width / aspect), 2)
-        if bw > columns - 2 or bh > rows - 2:
-            continue
-        sums = spread[bh:, bw:] - spread[:-bh, bw:] - spread[bh:, :-bw] + spread[:-bh, :-bw]
-        calm = np.argwhere(sums[1:-1, 1:-1] / (bw * bh) < CALM) + 1
-        if len(calm):
-            row, column = calm[int(rng.integers(len(calm)))]
-            found.append((bw * bh, int(column), int(row), bw, bh))
-    if not found:
-        raise Undrawable("the photograph has no calm place of this shape")
-    sizes = np.array([f[0] for f in found])
-    _, x, y, bw, bh = found[int(rng.choice(len(found), p=sizes / sizes.sum()))]
-    sx, sy = w / columns, h / rows
-    return (x * sx, y * sy, (x + bw) * sx, (y + bh) * sy)
 
 
 def _thrown(

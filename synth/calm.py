@@ -1,0 +1,44 @@
+"""Calm places in a photograph: boxes of little texture, found with an integral image of the gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from synth.fonts import Box
+from synth.shaped import Undrawable
+
+CELL = 8  # px of the canvas to a cell of the texture map
+CALM = 9.0  # grey levels: mean gradient between neighbouring cells that still counts as calm (ours)
+
+
+def calm_box(grey: np.ndarray, aspect: float, rng: np.random.Generator) -> Box:
+    """A box (px) of little texture in ``grey`` (h, w), with about the wanted aspect ratio. Raises Undrawable.
+
+    Boxes of five sizes are looked at on a grid of cells; of the calm ones one is drawn, large ones more often.
+    """
+    h, w = grey.shape
+    cells = np.asarray(
+        Image.fromarray(grey).resize((max(w // CELL, 4), max(h // CELL, 4)), Image.Resampling.BOX), float
+    )
+    rough = np.hypot(np.diff(cells, axis=1, prepend=cells[:, :1]), np.diff(cells, axis=0, prepend=cells[:1]))
+    spread = np.zeros((rough.shape[0] + 1, rough.shape[1] + 1))
+    spread[1:, 1:] = rough.cumsum(axis=0).cumsum(axis=1)
+    found: list[tuple[float, int, int, int, int]] = []
+    rows, columns = rough.shape
+    for part in (0.9, 0.72, 0.55, 0.4, 0.3):
+        width = part * min(columns, rows * aspect)
+        bw, bh = max(int(width), 3), max(int(width / aspect), 2)
+        if bw > columns - 2 or bh > rows - 2:
+            continue
+        sums = spread[bh:, bw:] - spread[:-bh, bw:] - spread[bh:, :-bw] + spread[:-bh, :-bw]
+        calm = np.argwhere(sums[1:-1, 1:-1] / (bw * bh) < CALM) + 1
+        if len(calm):
+            row, column = calm[int(rng.integers(len(calm)))]
+            found.append((bw * bh, int(column), int(row), bw, bh))
+    if not found:
+        raise Undrawable("the photograph has no calm place of this shape")
+    sizes = np.array([f[0] for f in found])
+    _, x, y, bw, bh = found[int(rng.choice(len(found), p=sizes / sizes.sum()))]
+    sx, sy = w / columns, h / rows
+    return (x * sx, y * sy, (x + bw) * sx, (y + bh) * sy)

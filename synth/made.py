@@ -1,0 +1,96 @@
+"""What strategies work with and what they give: ``draw(tools, ..., rng) -> Made``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL.Image import Image
+
+from configs.errors import UserError
+from synth.block import Block
+from synth.chance import choose
+from synth.colors import Color, ColorConfig, Ground
+from synth.contents import Text
+from synth.drawing import Drawing
+from synth.fonts import FontFile
+from synth.layout import LayoutConfig, direction_for
+from synth.photos import Backdrop
+from synth.shaped import Shaped
+from synth.style import EffectConfig, TextStyle, pick_style
+
+PLAIN = EffectConfig()
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """A drawn picture and what a caption may say of it. ``text`` is quoted; ``fonts`` are those that were used."""
+
+    text: Text
+    fonts: tuple[FontFile, ...]
+    drawing: Drawing
+    image: Image
+    ground: Ground | None = None  # None for a photograph
+    medium: str | None = None
+    backdrop: Backdrop | None = None
+    source: Drawing | None = None  # of an edit: the picture before it
+    instruction: str = ""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A drawn text in a face, shaped."""
+
+    text: Text
+    font: FontFile
+    shaped: Shaped
+    curved: bool = False
+
+    @property
+    def one(self) -> bool:
+        """Whether the text is a single word or character."""
+        return self.text.unit == "item"
+
+    def horizontal(self) -> Words:
+        """The same in lines: columns look lost on something wide."""
+        shaped = self.shaped
+        return (
+            replace(self, shaped=Shaped(shaped.face, self.text.text, self.text.language)) if shaped.vertical else self
+        )
+
+    def aspect(self, rng: np.random.Generator) -> float:
+        """Width to height of a place that would suit the text."""
+        if self.text.wrap:
+            return float(rng.uniform(1.0, 2.4)) if not self.shaped.vertical else float(rng.uniform(0.5, 1.2))
+        along = min(max(self.shaped.advance / 1.25, 0.8), 10.0)
+        return 1 / along if self.shaped.vertical else along / 2 if self.curved else along
+
+
+@dataclass(frozen=True, eq=False)
+class Tools:
+    """The fonts of a recipe and how it colours them."""
+
+    fonts: Sequence[FontFile]
+    colors: ColorConfig
+    effects: EffectConfig
+
+    def font(self, text: Text, rng: np.random.Generator) -> FontFile:
+        """A font for a text. Raises UserError where none is for its language."""
+        fitting = [f for f in self.fonts if text.language in f.source.languages]
+        if not fitting:
+            raise UserError(f"fonts: none is for language '{text.language}'")
+        return fitting[choose(rng, [f.source.share for f in fitting])]
+
+    def words(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> Words:
+        """The text in a direction, a font and a weight. Raises Undrawable where the font lacks a character."""
+        direction = direction_for(layout, text.language, text.wrap, rng)
+        font = self.font(text, rng)
+        wght = font.wghts[int(rng.integers(len(font.wghts)))]
+        shaped = Shaped(font.face(wght), text.text, text.language, direction == "vertical")
+        return Words(text, font, shaped, direction == "curved")
+
+    def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
+        """A style of one colour; small text stays plain."""
+        effects = self.effects if block.size >= self.effects.least else PLAIN
+        return pick_style(effects, color, grounds, rng)

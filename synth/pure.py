@@ -1,0 +1,41 @@
+"""The pure strategy (report, section on text-aware synthesis, "pure rendering"): text on a clean ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from synth.colors import Ground, pick
+from synth.drawing import Drawing, GroundLayer, Layer, PictureLayer, TextLayer
+from synth.layout import LayoutConfig, arrange
+from synth.made import Made, Tools, Words
+from synth.paint import paint
+from synth.textures import SIDE, tile
+
+
+@dataclass(frozen=True)
+class PureStrategy:
+    """A colour, a gradient or paper, as ``colors.backgrounds`` says."""
+
+    kind: Literal["pure"]
+
+
+def draw(tools: Tools, words: Words, canvas: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator) -> Made:
+    """One block of text. Raises Undrawable where it does not fit."""
+    block, matrix = arrange(words.shaped, canvas, layout, rng, words.text.wrap, words.curved, tools.effects.reach)
+    ground, color = pick(tools.colors, rng)
+    layer = TextLayer(block, tools.style(block, color, ground.colors, rng), matrix, one_word=words.one)
+    drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), layer))
+    return Made(words.text, (words.font,), drawing, paint(drawing), ground)
+
+
+def ground_layers(ground: Ground, canvas: tuple[int, int], rng: np.random.Generator) -> tuple[Layer, ...]:
+    """What is painted behind the text; draws from ``rng`` for paper only."""
+    plain = GroundLayer(ground)
+    if not ground.paper:
+        return (plain,)
+    scale = max(canvas) / SIDE
+    fibres = PictureLayer(tile("paper", int(rng.integers(64))), np.diag([scale, scale, 1.0]), blend="multiply")
+    return (plain, fibres)
