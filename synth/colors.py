@@ -105,9 +105,14 @@ def pick(config: ColorConfig, rng: np.random.Generator) -> tuple[Ground, Color]:
     return Ground(drawn[:-1], angle, kind == "paper"), drawn[-1]
 
 
+def readable(config: ColorConfig, ground: Ground) -> list[Color]:
+    """Text colours with the configured contrast to a ground."""
+    return [c for c in (PALETTE[n] for n in config.text or PALETTE) if _on(c, ground.colors, config.contrast)]
+
+
 def pick_other(config: ColorConfig, ground: Ground, color: Color, rng: np.random.Generator) -> Color:
     """Another text colour for the same ground, for a heading; now and then the same one."""
-    fitting = [c for c in (PALETTE[n] for n in config.text or PALETTE) if _on(c, ground.colors, config.contrast)]
+    fitting = readable(config, ground)
     if not fitting or rng.random() < 0.3:
         return color
     return fitting[int(rng.integers(len(fitting)))]

@@ -16,7 +16,8 @@ import numpy as np
 
 from synth.block import Block
 from synth.colors import RGB, Ground
-from synth.matrix import Matrix, Point, identity
+from synth.fonts import Box
+from synth.matrix import Matrix, Point, apply, identity
 from synth.style import TextStyle
 
 Blend = Literal["normal", "multiply", "screen", "overlay", "soft_light"]
@@ -38,6 +39,11 @@ class PictureLayer:
     alpha: float = 1.0
     blend: Blend = "normal"
     clip: tuple[Point, ...] = ()  # a polygon on the canvas outside of which nothing is painted
+
+    def covers(self, canvas: tuple[int, int]) -> bool:
+        """Whether it fills a canvas as it is, pixel by pixel."""
+        plain = self.alpha == 1 and self.blend == "normal" and not self.clip and self.pixels.shape[2] == 3
+        return plain and self.pixels.shape[1::-1] == canvas and bool((self.matrix == np.eye(3)).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +68,18 @@ class ShapeLayer:
 
 
 @dataclass(frozen=True, eq=False)
+class Light:
+    """How a place is lit: ``pixels`` (h, w) uint8 with the corner ``at`` (x, y) on the canvas, 255 where colours stay."""
+
+    pixels: np.ndarray
+    at: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
 class TextLayer:
     """A block of text. ``matrix`` takes the block's coordinates to the canvas.
 
-    ``light``: (h, w) uint8 of the canvas's size, 255 where the text keeps its colour, less where it is shaded.
+    ``light`` shades the text; outside of it colours stay.
     ``role``: what the text is for ("title", "price", ...), where a template says so.
     """
 
@@ -74,9 +88,19 @@ class TextLayer:
     matrix: Matrix = field(default_factory=identity)
     alpha: float = 1.0
     blend: Blend = "normal"
-    light: np.ndarray | None = None
+    light: Light | None = None
     one_word: bool = False  # the whole block is one word, which Chinese writing does not show
     role: str | None = None
+
+    def bounds(self) -> Box:
+        """Box on the canvas around everything that is painted, shadow and glow included, px."""
+        spread = max((max(map(abs, s.offset)) + 3 * s.blur for s in self.style.shadows), default=0.0)
+        reach = (self.style.reach + spread + 0.1) * self.block.size
+        x0, y0, x1, y1 = self.block.box
+        box = (x0 - reach, y0 - reach, x1 + reach, y1 + reach)
+        corners = apply(self.matrix, np.array([(box[i], box[j]) for i in (0, 2) for j in (1, 3)]))
+        (left, top), (right, bottom) = corners.min(axis=0) - 1, corners.max(axis=0) + 1
+        return float(left), float(top), float(right), float(bottom)
 
 
 Layer = GroundLayer | PictureLayer | ShapeLayer | TextLayer

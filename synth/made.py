@@ -17,6 +17,7 @@ from synth.drawing import Drawing
 from synth.fonts import FontFile
 from synth.layout import LayoutConfig, direction_for
 from synth.photos import Backdrop
+from synth.sample import Spoken
 from synth.shaped import Shaped
 from synth.style import EffectConfig, TextStyle, pick_style
 
@@ -36,6 +37,7 @@ class Made:
     backdrop: Backdrop | None = None
     source: Drawing | None = None  # of an edit: the picture before it
     instruction: str = ""
+    spoken: Spoken = "en"  # language of the instruction
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import skia
@@ -26,13 +27,33 @@ SMOOTH = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kLinear)
 
 def paint(drawing: Drawing) -> Image.Image:
     """RGB of the drawing's canvas."""
-    w, h = drawing.canvas
-    pixels = np.zeros((h, w, 4), np.uint8)
-    surface = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType)  # draws straight into ``pixels``
-    target = surface.getCanvas()
-    for layer in drawing.layers:
-        _paint_layer(target, layer, drawing.canvas)
+    return _rgb(_painted(_blank(drawing), drawing.layers, drawing.canvas))
+
+
+def paint_twice(drawing: Drawing) -> tuple[Image.Image, Image.Image]:
+    """RGB of the drawing, and of what lies behind its first text."""
+    first = next(i for i, layer in enumerate(drawing.layers) if isinstance(layer, TextLayer))
+    behind = _painted(_blank(drawing), drawing.layers[:first], drawing.canvas)
+    return _rgb(_painted(behind.copy(), drawing.layers[first:], drawing.canvas)), _rgb(behind)
+
+
+def _blank(drawing: Drawing) -> np.ndarray:
+    return np.zeros((drawing.canvas[1], drawing.canvas[0], 4), np.uint8)
+
+
+def _rgb(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels).convert("RGB")  # opaque everywhere: nothing is blended away
+
+
+def _painted(pixels: np.ndarray, layers: Sequence[Layer], canvas: tuple[int, int]) -> np.ndarray:
+    """``pixels`` (h, w, 4) with the layers drawn into it."""
+    if layers and isinstance(layers[0], PictureLayer) and layers[0].covers(canvas):
+        pixels[..., :3], pixels[..., 3] = layers[0].pixels, 255  # what Skia would do, without a copy and a scaled copy
+        layers = layers[1:]
+    target = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType).getCanvas()  # draws straight into ``pixels``
+    for layer in layers:
+        _paint_layer(target, layer, canvas)
+    return pixels
 
 
 def _paint_layer(target: skia.Canvas, layer: Layer, canvas: tuple[int, int]) -> None:
@@ -69,7 +90,9 @@ def _paint_text(target: skia.Canvas, layer: TextLayer) -> None:
     """Shadows, stroke, fill; in a layer of its own where blending or light wants the text as a whole."""
     whole = layer.light is not None or layer.alpha < 1 or layer.blend != "normal"
     if whole:
-        target.saveLayer(None, skia.Paint(Alphaf=layer.alpha, BlendMode=BLENDS[layer.blend]))
+        target.saveLayer(
+            skia.Rect.MakeLTRB(*layer.bounds()), skia.Paint(Alphaf=layer.alpha, BlendMode=BLENDS[layer.blend])
+        )
     target.save()
     target.concat(_skia(layer.matrix))
     for shadow in layer.style.shadows:
@@ -77,7 +100,8 @@ def _paint_text(target: skia.Canvas, layer: TextLayer) -> None:
     _paint_glyphs(target, layer.block, layer.style)
     target.restore()
     if layer.light is not None:  # opaque grey: scales the colour and leaves the coverage
-        target.drawImage(skia.Image.fromarray(_grey(layer.light)), 0, 0, SMOOTH, skia.Paint(BlendMode=_MODULATE))
+        image = skia.Image.fromarray(layer.light.pixels, skia.kGray_8_ColorType)
+        target.drawImage(image, *layer.light.at, skia.SamplingOptions(), skia.Paint(BlendMode=_MODULATE))
     if whole:
         target.restore()
 
@@ -201,10 +225,6 @@ def _image(pixels: np.ndarray) -> skia.Image:
     return skia.Image.fromarray(
         np.ascontiguousarray(pixels), colorType=skia.kRGBA_8888_ColorType, alphaType=skia.kUnpremul_AlphaType
     )
-
-
-def _grey(light: np.ndarray) -> np.ndarray:
-    return np.dstack((light, light, light, np.full_like(light, 255)))
 
 
 def _skia(matrix: Matrix) -> skia.Matrix:

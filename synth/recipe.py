@@ -16,24 +16,28 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import configs
 from configs.errors import UserError
-from synth import contents, page, pure, regions, scene
+from synth import contents, edit, page, pure, regions, scene
 from synth.block import Block
 from synth.caption import CaptionConfig, describe, describe_scene
 from synth.chance import Schedule, choose
 from synth.colors import ColorConfig
-from synth.contents import Canvas, Charset, Line, Number, Paragraph, Sentence, Text, Word
+from synth.contents import Canvas, Charset, Line, Number, Paragraph, Sentence, Text, Word, language_of
 from synth.corpus import Corpora, CorpusSource, data_sha256
+from synth.edit import EditStrategy
 from synth.fonts import FontFile, FontSource, find
 from synth.layout import LayoutConfig
 from synth.made import Made, Tools
 from synth.page import Page
+from synth.paint import paint
 from synth.photos import Photos
 from synth.pure import PureStrategy
 from synth.sample import Caption, Sample
@@ -55,7 +59,7 @@ class RecipeConfig:
     canvases: tuple[Canvas, ...]
     contents: tuple[AnyContent, ...]
     seed: int = 0
-    strategy: PureStrategy | SceneStrategy = field(default_factory=lambda: PureStrategy("pure"))
+    strategy: PureStrategy | SceneStrategy | EditStrategy = field(default_factory=lambda: PureStrategy("pure"))
     layout: LayoutConfig = field(default_factory=LayoutConfig)
     colors: ColorConfig = field(default_factory=ColorConfig)
     effects: EffectConfig = field(default_factory=EffectConfig)
@@ -86,8 +90,9 @@ class Recipe:
         self.fonts = find(config.fonts)
         self.corpora = Corpora(config.corpora)
         self.photos: Photos | None = None
-        if isinstance(config.strategy, SceneStrategy):
-            self.photos = Photos(config.strategy.photos, "strategy.photos")
+        scenes = config.strategy.scene if isinstance(config.strategy, EditStrategy) else config.strategy
+        if isinstance(scenes, SceneStrategy):
+            self.photos = Photos(scenes.photos, "strategy.photos")
         self.tools = Tools(self.fonts, config.colors, config.effects)
         self.digest = _digest(config, self.fonts, self.corpora, self.photos)
         self._schedule = Schedule([c.share for c in config.contents], config.seed)
@@ -163,14 +168,23 @@ class Recipe:
         except ValueError as error:
             raise UserError(f"contents.{number} ({content.kind}): {error}") from None
         canvas = canvases[choose(rng, [c.share for c in canvases])].size
+        if isinstance(config.strategy, EditStrategy):
+            write = partial(self._write, number, turn)
+            backdrop = partial(self.photos.choose, canvas, rng) if self.photos else None
+            return edit.draw(self.tools, config.strategy, write, backdrop, canvas, layout, rng)
         words = self.tools.words(text, layout, rng)
         if isinstance(config.strategy, SceneStrategy) and self.photos:
             return scene.draw(self.tools, words, config.strategy, self.photos.choose(canvas, rng), layout, rng)
         return pure.draw(self.tools, words, canvas, layout, rng)
 
+    def _write(self, number: int, turn: contents.Draw, rng: np.random.Generator) -> Text:
+        """Some text of a content, at a random turn."""
+        return self.config.contents[number].draw(replace(turn, rng=rng, ordinal=int(rng.integers(2**31))))
+
     def _finish(self, turn: _Turn, index: int) -> Sample:
         made = turn.made
         layers = made.drawing.texts
+        text, language = "\n".join(layer.block.text for layer in layers), made.text.language
         corpus, license_ = self.corpora.identity(made.text.corpus)
         parents, licenses = [*dict.fromkeys(font.id for font in made.fonts), corpus], [license_]
         if made.backdrop:
@@ -181,17 +195,32 @@ class Recipe:
             recipe=self.name,
             index=index,
             image=made.image,
-            text="\n".join(layer.block.text for layer in layers),
-            text_language=made.text.language,
+            text=text,
+            text_language=language if made.source is None else language_of(text) if text else "none",
             text_level=_level(made.text, [layer.block for layer in layers]),
             captions=self._captions(made, turn.rng),
             regions=regions.of(made.drawing),
             license=joined(licenses),
             parents=parents,
+            photographic=made.backdrop is not None,
             discarded=turn.attempt,
+            **self._pair(made),
         )
 
+    def _pair(self, made: Made) -> dict[str, Any]:
+        """The other half of an edit."""
+        if made.source is None:
+            return {}
+        same = made.source.layers == made.drawing.layers
+        return {
+            "task": "i2i" if same else "ti2i",
+            "reference": made.image if same else paint(made.source),
+            "instructions": [Caption(made.instruction, made.spoken)],
+        }
+
     def _captions(self, made: Made, rng: np.random.Generator) -> list[Caption]:
+        if made.source is not None:  # an edit is told by its instruction
+            return []
         text, color = made.text, made.drawing.texts[-1].style.color
         if made.ground is None or made.medium:
             return [describe_scene(text.text, text.language, color, made.medium, self.config.captions, rng)]
@@ -217,7 +246,9 @@ def joined(licenses: Sequence[str]) -> str:
 
 
 def _level(text: Text, blocks: Sequence[Block]) -> int:
-    """``text_level`` by what is seen: 1 character or word, 2 one line, 3 several lines, 4 a paragraph."""
+    """``text_level`` by what is seen: 0 nothing, 1 character or word, 2 one line, 3 several lines, 4 a paragraph."""
+    if not blocks:
+        return 0
     if sum(len(block.lines) for block in blocks) == 1:
         return 1 if text.unit == "item" else 2
     return 4 if text.unit == "paragraph" else 3
@@ -229,7 +260,8 @@ def _digest(config: RecipeConfig, fonts: Sequence[FontFile], corpora: Corpora, p
     plain["fonts"] = [configs.to_plain(f.source) | {"file": f.sha256, "package": None} for f in fonts]
     plain["corpora"] = [configs.to_plain(s) | {"file": corpora[s.name].sha256} for s in config.corpora]
     if photos:
-        plain["strategy"]["photos"] = [photos.digest, photos.shares]
+        scenes = plain["strategy"].get("scene", plain["strategy"])
+        scenes["photos"] = [photos.digest, photos.shares]  # where they lie does not matter
     covered = {"config": plain, "data": data_sha256(), "engines": engines(), "synth": VERSION}
     return hashlib.sha256(json.dumps(covered, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 

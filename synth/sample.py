@@ -14,7 +14,7 @@ from typing import Literal
 from PIL import Image
 
 Level = Literal["glyph", "word", "line", "paragraph"]
-Language = Literal["zh", "en", "other"]
+Language = Literal["zh", "en", "other", "none"]
 Spoken = Literal["zh", "en"]
 
 PALETTE = 256
@@ -62,12 +62,28 @@ class Sample:
     regions: list[Region]  # glyphs, words, lines, paragraphs; each in reading order
     license: str  # SPDX expression of what the picture shows; "unknown" for a corpus without a stated licence
     parents: list[str]  # fonts and corpora it was made from: "font:NAME@sha12", "corpus:NAME@sha12"
+    task: Literal["t2i", "ti2i", "i2i"] = "t2i"
+    reference: Image.Image | None = None  # of an edit: the picture before it
+    instructions: list[Caption] = field(default_factory=list)  # of an edit
+    photographic: bool = False  # whether a photograph is behind the text
     discarded: int = 0  # texts drawn and thrown away before this one, because they could not be shown whole
     domain: str = field(default="synthetic", init=False)
 
     def encode(self) -> tuple[bytes, str]:
-        """The picture as lossless WebP and Pillow's name of the container; same pixels, same bytes."""
-        out = io.BytesIO()
-        method = 0 if self.image.getcolors(PALETTE) is None else 1
-        self.image.save(out, "WEBP", lossless=True, quality=0, method=method)
-        return out.getvalue(), "WEBP"
+        """The picture as ``encode`` gives it; of an edit both pictures stay lossless, so that they agree where they should."""
+        return encode(self.image, self.photographic and self.reference is None)
+
+
+def encode(image: Image.Image, photographic: bool = False) -> tuple[bytes, str]:
+    """A picture's bytes and Pillow's name of the container; same pixels, same bytes.
+
+    Drawn pictures become lossless WebP. Photographs, which came out of a JPEG themselves, become JPEG of quality 95
+    without subsampled colour: at 512 px 70 kB in 2 ms, against 330 kB in 12 ms (ours, measured on scenes).
+    """
+    out = io.BytesIO()
+    if photographic:
+        image.save(out, "JPEG", quality=95, subsampling=0)
+        return out.getvalue(), "JPEG"
+    method = 0 if image.getcolors(PALETTE) is None else 1
+    image.save(out, "WEBP", lossless=True, quality=0, method=method)
+    return out.getvalue(), "WEBP"

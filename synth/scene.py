@@ -18,13 +18,13 @@ from PIL import Image, ImageFilter
 from synth.calm import calm_box
 from synth.chance import check_shares, choose_key
 from synth.colors import PALETTE, Color, Ground, contrast, opposite
-from synth.drawing import Drawing, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing import Drawing, Layer, Light, PictureLayer, ShapeLayer, TextLayer
 from synth.fonts import Box
 from synth.layout import LayoutConfig, arrange
 from synth.made import Made, Tools, Words
 from synth.matrix import Matrix, apply, from_box, rotation
 from synth.media import MEDIA, Carrier, placed
-from synth.paint import paint
+from synth.paint import paint_twice
 from synth.photos import Backdrop, PhotoSource
 from synth.shaped import Undrawable
 
@@ -70,7 +70,7 @@ class Place:
     colors: tuple[Color, ...]  # that may be used for text
     ground: tuple[Color, ...]  # that a caption may name; empty for a photograph
     medium: str | None
-    light: np.ndarray | None
+    light: Light | None
     handwritten: bool
 
 
@@ -92,8 +92,8 @@ def draw(
     style = tools.style(block, color, place.ground or (opposite(color),), rng)
     layer = TextLayer(block, style, place.matrix @ matrix, light=place.light, one_word=words.one)
     drawing = Drawing((w, h), (*place.behind, layer))
-    image = paint(drawing)
-    check_visible(image, drawing, paint(Drawing((w, h), place.behind)))
+    image, behind = paint_twice(drawing)
+    check_visible(drawing, image, behind)
     ground = Ground(place.ground) if place.ground else None
     return Made(words.text, (words.font,), drawing, image, ground, place.medium, backdrop)
 
@@ -209,30 +209,23 @@ def _dimmed(
     return ShapeLayer("rect", (0, 0, width, height), fill=rgb, blend="multiply", radius=radius, matrix=matrix)
 
 
-def _light(grey: np.ndarray, box: Box) -> np.ndarray:
-    """(h, w) uint8: how bright the photograph is, against the bright parts of ``box``; shades and grain of the surface."""
+def _light(grey: np.ndarray, box: Box) -> Light:
+    """How bright the photograph is in ``box``, against its bright parts there: shades and grain of the surface."""
     x0, y0, x1, y1 = (int(v) for v in box)
-    bright = float(np.percentile(grey[y0:y1:2, x0:x1:2], 90)) or 1.0
+    part = grey[y0:y1, x0:x1]
+    bright = float(np.percentile(part[::2, ::2], 90)) or 1.0
     scale = np.clip(np.arange(256) / bright, 0.55, 1.0)
-    return np.rint(255 * scale).astype(np.uint8)[grey]
+    return Light(np.rint(255 * scale).astype(np.uint8)[part], (x0, y0))
 
 
-def check_visible(image: Image.Image, drawing: Drawing, without: Image.Image) -> None:
+def check_visible(drawing: Drawing, image: Image.Image, behind: Image.Image) -> None:
     """Raise Undrawable unless the text changes its pixels enough to be seen."""
-    box = _bounds(drawing.texts, drawing.canvas)
-    after, before = (np.asarray(i.crop(box).convert("L"), np.int16) for i in (image, without))
+    w, h = drawing.canvas
+    boxes = np.array([layer.bounds() for layer in drawing.texts])
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+    box = (max(int(x0), 0), max(int(y0), 0), min(int(x1) + 1, w), min(int(y1) + 1, h))
+    after, before = (np.asarray(picture.crop(box).convert("L"), np.int16) for picture in (image, behind))
     change = np.abs(after - before)
     ink = change > 8
     if not ink.any() or change[ink].mean() < VISIBLE:
         raise Undrawable("the text can hardly be seen on this photograph")
-
-
-def _bounds(texts: list[TextLayer], canvas: tuple[int, int]) -> tuple[int, int, int, int]:
-    points = []
-    for layer in texts:
-        x0, y0, x1, y1 = layer.block.box
-        points.append(apply(layer.matrix, np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])))
-    low, high = np.concatenate(points).min(axis=0), np.concatenate(points).max(axis=0)
-    x0, y0 = np.clip(np.floor(low), 0, np.array(canvas) - 1).astype(int)
-    x1, y1 = np.clip(np.ceil(high), 1, canvas).astype(int)
-    return int(x0), int(y0), int(max(x1, x0 + 1)), int(max(y1, y0 + 1))

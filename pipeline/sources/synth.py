@@ -83,6 +83,20 @@ class SynthReader(Reader):
         return sample_row(sample)
 
 
+def _pair_columns(sample: Sample) -> dict[str, Any]:
+    """The picture before an edit, and the instruction that leads from it to ``image``."""
+    from synth.sample import encode
+
+    if sample.reference is None:
+        return {}
+    data, form = encode(sample.reference)
+    return {
+        "references": [{"bytes": data, "path": f"{sample.id}-before.{form.lower()}"}],
+        "ref_sizes": list(sample.reference.size),
+        "instructions": [asdict(instruction) for instruction in sample.instructions],
+    }
+
+
 def sample_row(sample: Sample) -> dict[str, Any]:
     """A rendered sample as the columns of schema.COLLECTED; its text columns are exact."""
     data, form = sample.encode()
@@ -100,7 +114,8 @@ def sample_row(sample: Sample) -> dict[str, Any]:
         "license": sample.license,
         "parents": list(sample.parents),
         "domain": sample.domain,
-        "task": "t2i",
+        "task": sample.task,
+        **_pair_columns(sample),
         "captions": [asdict(caption) for caption in sample.captions],
         "recipe": sample.recipe,
         "text": sample.text,

@@ -102,7 +102,7 @@ def test_turned_curved_vertical_and_stroked_glyphs_stay_inside_their_quads() -> 
             assert region.text == glyph.text
             assert mask.any(), (index, glyph.text)
             assert outside(mask, region.quad) == 0, f"{index}: ink of '{glyph.text}' leaves its quad"
-            assert _area(region.quad) < 1.3 * _bounding(mask) + 40, f"{index}: the quad of '{glyph.text}' is loose"
+            assert _area(region.quad) < 1.6 * _bounding(mask) + 60, f"{index}: the quad of '{glyph.text}' is loose"
         whole = ink(drawing.canvas, layer)
         lines = [r.quad for r in regions.of(drawing) if r.level == "line"]
         assert all(outside(whole, quad) < whole.sum() for quad in lines)

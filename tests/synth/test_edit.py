@@ -1,0 +1,154 @@
+"""Edit pairs: only what the instruction names changes, in the picture and in the annotation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from configs import UserError
+from synth import Recipe, Sample
+from synth.edit import ALL, pairs, translations
+from synth.instruct import SHAPES
+from tests.synth.common import recipe
+from tests.synth.test_geometry import drawn
+
+EDIT = "configs/synth/edit.yaml"
+
+
+def only(operation: str, *more: str) -> Recipe:
+    return recipe(EDIT, f"strategy.operations={{{operation}: 1}}", *more)
+
+
+def changed(sample: Sample) -> np.ndarray:
+    """(h, w) bool: pixels that differ between the picture before and the one after."""
+    assert sample.reference is not None
+    return (np.asarray(sample.reference).astype(int) != np.asarray(sample.image).astype(int)).any(axis=2)
+
+
+def around(made: Any) -> np.ndarray:
+    """(h, w) bool: the places of all texts that are not in both drawings, with what shadows need around them."""
+    w, h = made.drawing.canvas
+    mask = np.zeros((h, w), bool)
+    before, after = made.source.texts, made.drawing.texts
+    from synth.regions import layer_regions
+
+    for layer in [t for t in before if t not in after] + [t for t in after if t not in before]:
+        reach = int(np.ceil(0.6 * layer.block.size if layer.style.shadows else 0)) + 1
+        for quad in (r.quad for r in layer_regions(layer) if r.level == "line"):
+            x0, x1 = int(min(quad[::2])) - reach, int(max(quad[::2])) + 2 + reach
+            y0, y1 = int(min(quad[1::2])) - reach, int(max(quad[1::2])) + 2 + reach
+            mask[max(y0, 0) : y1, max(x0, 0) : x1] = True
+    return mask
+
+
+@pytest.mark.parametrize("operation", [o for o in ALL if o not in ("background", "reconstruct")])
+def test_outside_of_the_edited_texts_both_pictures_are_identical(operation: str) -> None:
+    made = only(operation)
+    for index in range(10):
+        sample, drawing = made.render(index), drawn(made, index)
+        difference = changed(sample)
+        assert difference.any(), index
+        assert not (difference & ~around(drawing)).any(), index
+        assert (sample.task, len(sample.instructions)) == ("ti2i", 1)
+        assert sample.reference is not None
+        assert sample.reference.size == sample.image.size
+
+
+def test_a_new_ground_leaves_every_glyph_where_it_was() -> None:
+    made = only("background")
+    for index in range(8):
+        sample, drawing = made.render(index), drawn(made, index)
+        assert drawing.source.texts == drawing.drawing.texts
+        assert changed(sample).mean() > 0.3
+        assert drawing.source.layers[0] is not drawing.drawing.layers[0]
+
+
+def test_reconstruction_is_the_same_picture_twice() -> None:
+    sample = only("reconstruct").render(0)
+    assert sample.task == "i2i"
+    assert not changed(sample).any()
+
+
+@pytest.mark.parametrize("operation", ["replace", "add", "remove", "translate"])
+def test_texts_before_and_after_are_those_the_instruction_quotes(operation: str) -> None:
+    made = only(operation)
+    for index in range(12):
+        sample, drawing = made.render(index), drawn(made, index)
+        said = sample.instructions[0].text
+        before = {_flat(t.block.text) for t in drawing.source.texts}
+        after = {_flat(t.block.text) for t in drawing.drawing.texts}
+        gone, new = before - after, after - before
+        assert (len(gone), len(new)) == {"add": (0, 1), "remove": (1, 0)}.get(operation, (1, 1))
+        quoted = gone if operation in ("remove", "translate") else new
+        assert all(text in _flat(said) for text in quoted), (said, quoted)
+        assert _flat(sample.text) == "".join(_flat(t.block.text) for t in drawing.drawing.texts)
+
+
+def _flat(text: str) -> str:
+    return "".join(text.split())
+
+
+def test_a_removed_only_text_leaves_no_annotation() -> None:
+    made = only("remove", "strategy.texts=[1, 1]")
+    sample = made.render(0)
+    assert (sample.text, sample.regions, sample.text_level, sample.text_language) == ("", [], 0, "none")
+
+
+def test_recolouring_changes_nothing_but_the_colour() -> None:
+    made = only("recolor", "effects.shares={plain: 1}")
+    for index in range(8):
+        drawing = drawn(made, index)
+        (old,) = [t for t in drawing.source.texts if t not in drawing.drawing.texts]
+        (new,) = [t for t in drawing.drawing.texts if t not in drawing.source.texts]
+        assert old.block is new.block
+        assert old.style.color.en != new.style.color.en
+
+
+def test_moved_text_keeps_its_size_and_stays_clear_of_the_others() -> None:
+    made = only("move", "strategy.texts=[2, 3]")
+    for index in range(10):
+        lines = [r.quad for r in made.render(index).regions if r.level == "line"]
+        for i, a in enumerate(lines):
+            for b in lines[i + 1 :]:
+                assert min(a[4], b[4]) <= max(a[0], b[0]) + 1 or min(a[5], b[5]) <= max(a[1], b[1]) + 2
+
+
+def test_pairs_are_one_to_one_and_in_two_languages() -> None:
+    assert len(pairs()) > 100
+    assert len(translations()) == 2 * len(pairs())
+    assert all(english.isascii() and not chinese.isascii() for english, chinese in pairs())
+
+
+def test_instructions_vary() -> None:
+    assert all(len(set(SHAPES[o][spoken])) >= 8 for o in ALL for spoken in ("zh", "en"))
+    seen = Counter(recipe(EDIT).render(i).instructions[0].language for i in range(30))
+    assert min(seen["zh"], seen["en"]) > 5
+
+
+def test_the_pipeline_writes_the_pair() -> None:
+    from pipeline.sources.synth import sample_row
+
+    sample = only("replace").render(0)
+    row = sample_row(sample)
+    assert row["task"] == "ti2i"
+    assert row["ref_sizes"] == list(sample.image.size)
+    assert row["references"][0]["bytes"] != row["image"]["bytes"]
+    assert row["instructions"][0]["text"] == sample.instructions[0].text
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("strategy.operations={explode: 1}", "explode"),
+        ("strategy.texts=[0, 2]", "texts must be"),
+        ("strategy.scene.photos=[{path: nowhere}]", "strategy.photos.0.path: nowhere does not exist"),
+    ],
+)
+def test_wrong_edits_are_one_line(override: str, message: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Recipe.load(EDIT, [override])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
