@@ -8,6 +8,7 @@ Requirements for Chinese Text Layout (W3C clreq, prohibition rules for line star
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 NOT_AT_START = frozenset("，。、；：？！”’）》】〉」』〕…—～·％,.;:?!)]}%°℃")
 NOT_AT_END = frozenset("“‘（《【〈「『〔([{$¥￥#@")
@@ -23,6 +24,7 @@ class Unit:
     next: int
 
 
+@lru_cache(maxsize=16384)
 def is_wide(character: str) -> bool:
     """Whether the character belongs to a script written without spaces (Han, kana, their punctuation)."""
     code = ord(character)

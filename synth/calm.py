@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 from synth.fonts import Box
 from synth.shaped import Undrawable
 
-CELL = 8  # px of the canvas to a cell of the texture map
 CALM = 9.0  # grey levels: mean gradient between neighbouring cells that still counts as calm (ours)
 
 
-def calm_box(grey: np.ndarray, aspect: float, rng: np.random.Generator) -> Box:
-    """A box (px) of little texture in ``grey`` (h, w), with about the wanted aspect ratio. Raises Undrawable.
+def calm_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.random.Generator) -> Box:
+    """A box (px of ``canvas``) of little texture, with about the wanted aspect ratio. Raises Undrawable.
 
-    Boxes of five sizes are looked at on a grid of cells; of the calm ones one is drawn, large ones more often.
+    ``cells``: the photograph in grey, a few px to a cell. Boxes of five sizes are looked at; of the calm ones one is
+    drawn, large ones more often.
     """
-    h, w = grey.shape
-    cells = np.asarray(
-        Image.fromarray(grey).resize((max(w // CELL, 4), max(h // CELL, 4)), Image.Resampling.BOX), float
-    )
     rough = np.hypot(np.diff(cells, axis=1, prepend=cells[:, :1]), np.diff(cells, axis=0, prepend=cells[:1]))
     spread = np.zeros((rough.shape[0] + 1, rough.shape[1] + 1))
     spread[1:, 1:] = rough.cumsum(axis=0).cumsum(axis=1)
@@ -40,5 +35,5 @@ def calm_box(grey: np.ndarray, aspect: float, rng: np.random.Generator) -> Box:
         raise Undrawable("the photograph has no calm place of this shape")
     sizes = np.array([f[0] for f in found])
     _, x, y, bw, bh = found[int(rng.choice(len(found), p=sizes / sizes.sum()))]
-    sx, sy = w / columns, h / rows
+    sx, sy = canvas[0] / columns, canvas[1] / rows
     return (x * sx, y * sy, (x + bw) * sx, (y + bh) * sy)

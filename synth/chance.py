@@ -5,8 +5,10 @@ index ──Schedule──> (content k, n-th sample of k)    exact shares in eve
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,8 +19,8 @@ BLOCK = 1000
 
 def choose(rng: np.random.Generator, shares: Sequence[float]) -> int:
     """Index drawn in proportion to ``shares``."""
-    edges = np.cumsum(shares)
-    return int(np.searchsorted(edges, rng.random() * edges[-1], side="right"))
+    edges = list(accumulate(shares))
+    return bisect_right(edges, rng.random() * edges[-1])
 
 
 def choose_key(rng: np.random.Generator, shares: Mapping[K, float]) -> K:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -284,8 +285,12 @@ def cycled(items: Sequence[str], draw: Draw) -> str:
     if not items:
         raise ValueError("no item is left to draw; widen length or lower held_out_part")
     round_, place = divmod(draw.ordinal, len(items))
-    order = np.random.Generator(np.random.PCG64([*draw.key, round_, len(items)])).permutation(len(items))
-    return items[int(order[place])]
+    return items[int(_order(draw.key, round_, len(items))[place])]
+
+
+@lru_cache(maxsize=64)
+def _order(key: tuple[int, int], round_: int, count: int) -> np.ndarray:
+    return np.random.Generator(np.random.PCG64([*key, round_, count])).permutation(count)
 
 
 def language_of(text: str) -> Language:

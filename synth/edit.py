@@ -193,10 +193,9 @@ def _photo_stage(
 ) -> Stage:
     words = tools.words(text, replace(layout, directions={"horizontal": 1.0}), rng)
     place = find_place(strategy, backdrop, words.aspect(rng), rng)
-    h, w = backdrop.pixels.shape[:2]
     ground = Ground(place.ground) if place.ground else None
     slots = (Slot(place.size, place.matrix),)
-    return Stage((w, h), place.behind, slots, place.colors, ground, place.medium, backdrop, place.light)
+    return Stage(backdrop.canvas, place.behind, slots, place.colors, ground, place.medium, backdrop, place.light)
 
 
 def _put(

@@ -84,10 +84,15 @@ class Measure:
     letter: float  # em between characters
     wrap: bool  # whether a line may be broken
     indent: float = 0.0  # em, of first lines; negative: of all others
+    reach: float = 0.0  # em that strokes add around the text
+
+    def room(self, size: float) -> float:
+        """Px that a line at ``size`` px may take."""
+        return self.width - 2 * self.reach * size
 
     def lines(self, shaped: Shaped, size: float, width: float | None = None) -> list[Span] | None:
         """The lines at ``size`` px in the measure (or in ``width`` em), None where they do not fit it."""
-        lines = shaped.wrap(self.width / size if width is None else width, self.letter, self.indent)
+        lines = shaped.wrap(self.room(size) / size if width is None else width, self.letter, self.indent)
         return None if lines is None or (not self.wrap and len(lines) > len(shaped.paragraphs)) else lines
 
     def height_of(self, lines: Sequence[Span], size: float) -> float:
@@ -97,7 +102,7 @@ class Measure:
     def fits(self, shaped: Shaped, size: float) -> bool:
         """Whether the text fits the room at ``size`` px."""
         lines = self.lines(shaped, size)
-        return lines is not None and self.height_of(lines, size) <= self.height
+        return lines is not None and self.height_of(lines, size) + 2 * self.reach * size <= self.height
 
     def largest_size(self, shaped: Shaped, low: float, high: float) -> float | None:
         """Largest size within low..high at which everything fits, to a quarter of a pixel; None if not even low."""
@@ -112,7 +117,7 @@ class Measure:
 
     def balanced(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span]:
         """The same number of lines in the narrowest measure: no orphan on the last line of centred text."""
-        high, low = self.width / size, 0.0
+        high, low = self.room(size) / size, 0.0
         while high - low > 0.1:
             middle = (low + high) / 2
             narrower = self.lines(shaped, size, middle)
@@ -151,7 +156,7 @@ def arrange(
     spacing, letter = rng.uniform(*config.line_spacing), rng.uniform(*config.letter_spacing)
     align = choose_key(rng, config.align)
     indent = config.indent if wrap and align in ("left", "justify") else 0.0
-    measure = Measure(along, across, spacing, letter, wrap, indent)
+    measure = Measure(along, across, spacing, letter, wrap, indent, reach)
     low, high = (config.min_size, config.max_size) if config.size == "fit" else config.size
     largest = measure.largest_size(shaped, low, high)
     if largest is None:
@@ -172,7 +177,7 @@ def arrange(
 def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure, align: Align) -> Block:
     """Set broken lines at ``size`` px with the top left of the block's em boxes at the origin."""
     widths = [shaped.width(line, measure.letter) * size for line in lines]
-    whole = measure.width if align == "justify" else max(widths)
+    whole = measure.room(size) if align == "justify" else max(widths)
     placed = []
     for row, (line, width) in enumerate(zip(lines, widths, strict=True)):
         indent = max(measure.indent if line.first else -measure.indent, 0.0) * size

@@ -30,11 +30,11 @@ def paint(drawing: Drawing) -> Image.Image:
     return _rgb(_painted(_blank(drawing), drawing.layers, drawing.canvas))
 
 
-def paint_twice(drawing: Drawing) -> tuple[Image.Image, Image.Image]:
-    """RGB of the drawing, and of what lies behind its first text."""
+def paint_twice(drawing: Drawing) -> tuple[Image.Image, np.ndarray]:
+    """RGB of the drawing, and (h, w, 4) of what lies behind its first text."""
     first = next(i for i, layer in enumerate(drawing.layers) if isinstance(layer, TextLayer))
     behind = _painted(_blank(drawing), drawing.layers[:first], drawing.canvas)
-    return _rgb(_painted(behind.copy(), drawing.layers[first:], drawing.canvas)), _rgb(behind)
+    return _rgb(_painted(behind.copy(), drawing.layers[first:], drawing.canvas)), behind
 
 
 def _blank(drawing: Drawing) -> np.ndarray:
@@ -219,12 +219,20 @@ def _box(layer: ShapeLayer) -> tuple[float, float, float, float]:
 
 
 def _image(pixels: np.ndarray) -> skia.Image:
-    if pixels.shape[2] == 3:
-        opaque = np.full(pixels.shape[:2], 255, np.uint8)
-        pixels = np.dstack((pixels, opaque))
-    return skia.Image.fromarray(
-        np.ascontiguousarray(pixels), colorType=skia.kRGBA_8888_ColorType, alphaType=skia.kUnpremul_AlphaType
-    )
+    """A picture for Skia; those of read-only tiles are kept, and with them their reduced copies."""
+    known = _kept.get(id(pixels))
+    if known and known[0] is pixels:
+        return known[1]
+    alpha = pixels[..., 3:] if pixels.shape[2] == 4 else np.full((*pixels.shape[:2], 1), 255, np.uint8)
+    rgba = np.concatenate((pixels[..., :3], alpha), axis=2)
+    image = skia.Image.fromarray(rgba, skia.kRGBA_8888_ColorType, skia.kUnpremul_AlphaType)
+    if pixels.base is None and not pixels.flags.writeable and len(_kept) < KEPT:  # not the view of a photograph
+        _kept[id(pixels)] = (pixels, image)
+    return image
+
+
+KEPT = 64  # tiles of ``textures``, 1 MB each
+_kept: dict[int, tuple[np.ndarray, skia.Image]] = {}
 
 
 def _skia(matrix: Matrix) -> skia.Matrix:

@@ -12,7 +12,7 @@ import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from synth.shaped import Undrawable
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 LONGEST = 1600  # px that a decoded photograph keeps on its longer side
 MOST = 100_000_000  # px of a file: more is refused unread
+CELL = 8  # px of the canvas to a cell of ``Backdrop.cells``
 LEAST = 96  # px on the shorter side
 HEAD = 65536  # bytes of a file that stand for its content, with its length
 
@@ -43,13 +44,33 @@ class PhotoSource:
             raise ValueError(f"share must be above 0, found {self.share:g}")
 
 
-@dataclass(frozen=True)
 class Backdrop:
-    """A photograph cut to a canvas. ``pixels``: (h, w, 3) uint8. ``id``: its entry in ``Sample.parents``."""
+    """A photograph cut to a ``canvas`` (w, h). ``id``: its entry in ``Sample.parents``."""
 
-    pixels: np.ndarray
-    id: str
-    license: str
+    def __init__(
+        self,
+        photo: Image.Image,
+        box: tuple[float, float, float, float],
+        canvas: tuple[int, int],
+        id_: str,
+        license_: str,
+    ) -> None:
+        self._photo, self._box = photo, box
+        self.canvas, self.id, self.license = canvas, id_, license_
+
+    @cached_property
+    def pixels(self) -> np.ndarray:
+        """(h, w, 3) uint8."""
+        return np.asarray(self._resized(self.canvas))
+
+    @cached_property
+    def cells(self) -> np.ndarray:
+        """Grey (h / 8, w / 8) float: enough to see where it is calm, and cheap before anything else is decided."""
+        w, h = self.canvas
+        return np.asarray(self._resized((max(w // CELL, 4), max(h // CELL, 4))).convert("L"), float)
+
+    def _resized(self, size: tuple[int, int]) -> Image.Image:
+        return self._photo.resize(size, Image.Resampling.BILINEAR, box=self._box, reducing_gap=2.0)
 
 
 class Photos:
@@ -92,8 +113,7 @@ class Photos:
         cut = (w * scale, h * scale)
         left, top = rng.uniform(0, photo.width - cut[0]), rng.uniform(0, photo.height - cut[1])
         box = (left, top, left + cut[0], top + cut[1])
-        pixels = np.asarray(photo.resize(canvas, Image.Resampling.BILINEAR, box=box, reducing_gap=2.0))
-        return Backdrop(pixels, f"photo:{path.name}@{_fingerprint(path)[:12]}", source.license)
+        return Backdrop(photo, box, canvas, f"photo:{path.name}@{_fingerprint(path)[:12]}", source.license)
 
 
 def _files(source: PhotoSource, where: str) -> list[Path]:

@@ -165,8 +165,10 @@ class Recipe:
             return page.draw(self.tools, content.write(turn), content, canvas, layout, rng)
         try:
             text = content.draw(turn)
+        except UserError:
+            raise
         except ValueError as error:
-            raise UserError(f"contents.{number} ({content.kind}): {error}") from None
+            raise Undrawable(str(error)) from None  # the next attempt may find a text
         canvas = canvases[choose(rng, [c.share for c in canvases])].size
         if isinstance(config.strategy, EditStrategy):
             write = partial(self._write, number, turn)

@@ -76,7 +76,7 @@ def _grown(quads: np.ndarray, by: float) -> np.ndarray:
     edges = np.roll(quads, -1, axis=1) - quads
     length = np.linalg.norm(edges, axis=2, keepdims=True)
     along = edges / np.maximum(length, 1e-9)
-    turn = np.sign([[[area(quad)]] for quad in quads])  # a mirrored quad runs the other way round
+    turn = np.sign(area(quads[0]))  # mirrored quads run the other way round; one matrix mirrors all or none
     outward = np.stack((along[..., 1], -along[..., 0]), axis=2) * turn
     before = np.roll(outward, 1, axis=1)
     # The corner moves by n1 + n2 scaled so that both edges move by ``by``.

@@ -83,7 +83,7 @@ def draw(
     rng: np.random.Generator,
 ) -> Made:
     """One block of text in the photograph. Raises Undrawable where no place suits it, or it can hardly be seen."""
-    h, w = backdrop.pixels.shape[:2]
+    w, h = backdrop.canvas
     place = find_place(strategy, backdrop, words.aspect(rng), rng)
     if place.size[0] > place.size[1]:
         words = words.horizontal()
@@ -108,7 +108,7 @@ def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: 
 
 def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.random.Generator) -> Place:
     medium = MEDIA[key]
-    h, w = backdrop.pixels.shape[:2]
+    w, h = backdrop.canvas
     aspect = rng.uniform(*medium.aspect)
     scale = rng.uniform(*strategy.size)
     width = scale * min(w, h * aspect)
@@ -137,8 +137,8 @@ def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.ra
 
 
 def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
+    box = calm_box(backdrop.cells, backdrop.canvas, aspect, rng)
     grey = np.asarray(Image.fromarray(backdrop.pixels).convert("L"))
-    box = calm_box(grey, aspect, rng)
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
     corners = _thrown(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)
@@ -218,13 +218,14 @@ def _light(grey: np.ndarray, box: Box) -> Light:
     return Light(np.rint(255 * scale).astype(np.uint8)[part], (x0, y0))
 
 
-def check_visible(drawing: Drawing, image: Image.Image, behind: Image.Image) -> None:
+def check_visible(drawing: Drawing, image: Image.Image, behind: np.ndarray) -> None:
     """Raise Undrawable unless the text changes its pixels enough to be seen."""
     w, h = drawing.canvas
     boxes = np.array([layer.bounds() for layer in drawing.texts])
     (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
-    box = (max(int(x0), 0), max(int(y0), 0), min(int(x1) + 1, w), min(int(y1) + 1, h))
-    after, before = (np.asarray(picture.crop(box).convert("L"), np.int16) for picture in (image, behind))
+    x0, y0, x1, y1 = max(int(x0), 0), max(int(y0), 0), min(int(x1) + 1, w), min(int(y1) + 1, h)
+    without = Image.fromarray(np.ascontiguousarray(behind[y0:y1, x0:x1])).convert("L")
+    after, before = (np.asarray(grey, np.int16) for grey in (image.crop((x0, y0, x1, y1)).convert("L"), without))
     change = np.abs(after - before)
     ink = change > 8
     if not ink.any() or change[ink].mean() < VISIBLE:

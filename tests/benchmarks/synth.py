@@ -1,57 +1,146 @@
-"""Renderings per second of one process, by kind of content: ``python tests/benchmarks/synth.py [--seconds 3]``.
+"""Synthesis in one process on one core: ``python tests/benchmarks/synth.py [--seconds 3]``.
 
-Measured after a warm-up round, so outlines of common characters are there; ``charset`` draws rare ones
-on purpose. The last line is one JSON object: samples per second rendered, and rendered and encoded.
+Every figure stands beside *bare Skia* in the same run: the same text shaped, broken and drawn by Skia's own paragraph
+on a white canvas, without boxes, captions, choice of anything. The last line is one JSON object.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import skia
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from pipeline.sources.synth import sample_row
 from synth import Recipe
 
+PURE, SCENE = "configs/synth/pure.yaml", "configs/synth/scene.yaml"
+FONT = "fonts=[{package: manimgx_fonts_cjk, file: NotoSansCJK-VF.otf.ttc, face: 2}]"
+PLAIN = ("colors.backgrounds={plain: 1}", "effects.shares={plain: 1}", "layout.directions={horizontal: 1}", FONT)
+TEN = "contents=[{kind: charset, levels: [1], count: [10, 10]}]"
+HUNDRED = "contents=[{kind: paragraph, languages: {zh: 1}, sentences: [7, 7], length: [40, 400]}]"
+MEDIA_ONLY = "strategy.media={sheet of paper: 1, wooden board: 1, shop sign: 1, screen: 1, poster: 1}"
 KINDS = {
     "character": "{kind: charset, levels: [1, 2, 3]}",
-    "number": "{kind: number}",
     "word": "{kind: word}",
     "line": "{kind: line}",
     "sentence": "{kind: sentence}",
-    "paragraph_zh": "{kind: paragraph, languages: {zh: 1}}",
-    "paragraph_en": "{kind: paragraph, languages: {en: 1}}",
+    "paragraph": "{kind: paragraph}",
+    "page": "{kind: page}",
 }
 
 
 def main() -> None:
-    args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument("--seconds", type=float, default=2.0, help="time spent on each figure")
-    seconds = args.parse_args().seconds
-    figures = {"glyphs.yaml": rates(Recipe.load("configs/synth/glyphs.yaml"), seconds)}
-    figures["pure.yaml"] = rates(Recipe.load("configs/synth/pure.yaml"), seconds)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3.0, help="spent on each figure")
+    seconds = parser.parse_args().seconds
+
+    figures: dict[str, dict[str, float]] = {}
+
+    line = Recipe.load(PURE, [*PLAIN, TEN, canvas(512, 64), "layout.margin=0.02"])
+    figures["line of 10, 512 x 64"] = compared(line, (512, 64), seconds)
+    for size in ((512, 128), (512, 512)):
+        photo = Recipe.load(SCENE, [TEN, canvas(*size), "strategy.media={none: 1}", FONT])
+        figures[f"line of 10 on photographs, {size[0]} x {size[1]}"] = compared(photo, size, seconds)
+    media = Recipe.load(SCENE, [TEN, canvas(512, 512), MEDIA_ONLY, FONT])
+    figures["line of 10 on media in photographs, 512 x 512"] = compared(media, (512, 512), seconds)
+    for side in (512, 1328):
+        recipe = Recipe.load(PURE, [*PLAIN, HUNDRED, canvas(side, side), "layout.max_size=300"])
+        figures[f"paragraph of 100, {side} px"] = compared(recipe, (side, side), seconds)
+        figures[f"whole record of it, {side} px"] = {"per_s": round(rate(lambda i, r=recipe: record(r, i), seconds), 1)}
     for name, kind in KINDS.items():
-        figures[name] = rates(Recipe.load("configs/synth/pure.yaml", [f"contents=[{kind}]"]), seconds)
-        print(f"{name:14} {figures[name]}", flush=True)
-    print(json.dumps({"unit": "samples per second and process", "area": "256 px; glyphs.yaml 64 px", **figures}))
+        recipe = Recipe.load(PURE, [f"contents=[{kind}]"])
+        figures[f"{name}, 256 px area"] = {"per_s": round(rate(recipe.render, seconds), 1)}
+    for path in sorted(Path("configs/synth").glob("*.yaml")):
+        recipe = Recipe.load(path)
+        drawn, encoded = rate(recipe.render, seconds), rate(lambda i, r=recipe: r.render(i).encode(), seconds)
+        figures[path.name] = {"per_s": round(drawn, 1), "encoded_per_s": round(encoded, 1), "kB": sizes(recipe)}
+    for name, row in figures.items():
+        print(f"{name:48}" + "  ".join(f"{k} {v}" for k, v in row.items()))
+    print(json.dumps({"unit": "samples per second of one process", **figures}))
 
 
-def rates(recipe: Recipe, seconds: float) -> dict[str, float]:
-    """Samples per second of ``render`` alone and of ``render`` with ``encode``."""
+def canvas(width: int, height: int) -> str:
+    return f"canvases=[{{size: [{width}, {height}]}}]"
+
+
+def compared(recipe: Recipe, size: tuple[int, int], seconds: float) -> dict[str, float]:
+    """Ours before encoding, and Skia's paragraph of the same texts."""
+    texts = [recipe.render(index).text.replace("\n", "") for index in range(20)]
+    bare = BareSkia(recipe.fonts[0].path, recipe.fonts[0].source.face, size)
+    theirs = rate(lambda index: bare.draw(texts[index % len(texts)]), seconds)
+    ours = rate(recipe.render, seconds)
+    return {
+        "per_s": round(ours, 1),
+        "ms": round(1000 / ours, 2),
+        "bare_skia_ms": round(1000 / theirs, 2),
+        "ratio": round(ours / theirs, 3),
+    }
+
+
+class BareSkia:
+    """Skia's paragraph: HarfBuzz, ICU line breaks, drawing."""
+
+    def __init__(self, font: Path, face: int, size: tuple[int, int]) -> None:
+        from skia import textlayout
+
+        self.layout, self.size = textlayout, size
+        provider = textlayout.TypefaceFontProvider()
+        provider.registerTypeface(skia.Typeface.MakeFromFile(str(font), face), "font")
+        self.fonts = textlayout.FontCollection()
+        self.fonts.setDefaultFontManager(provider)
+        self.style = textlayout.ParagraphStyle()
+        self.text = textlayout.TextStyle()
+        self.text.setFontFamilies(["font"])
+        self.text.setColor(skia.ColorBLACK)
+        area = size[0] * size[1]
+        self.scale = area
+
+    def draw(self, text: str) -> np.ndarray:
+        size = min(0.75 * self.size[1], 0.85 * (self.scale / len(text)) ** 0.5, 0.9 * self.size[0] / min(len(text), 10))
+        self.text.setFontSize(size)
+        builder = self.layout.ParagraphBuilder(self.style, self.fonts, skia.Unicodes.ICU.Make())
+        builder.pushStyle(self.text)
+        builder.addText(text)
+        paragraph = builder.Build()
+        paragraph.layout(self.size[0])
+        pixels = np.zeros((self.size[1], self.size[0], 4), np.uint8)
+        target = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType).getCanvas()
+        target.clear(skia.ColorWHITE)
+        paragraph.paint(target, 0, 0)
+        return pixels
+
+
+def record(recipe: Recipe, index: int) -> bytes:
+    """A sample with its captions as a row in Parquet, the picture lossless."""
+    row = sample_row(recipe.render(index))
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([row]), out, compression="none")
+    return out.getvalue()
+
+
+def sizes(recipe: Recipe) -> float:
+    """Mean size of an encoded picture, kB."""
+    return round(sum(len(recipe.render(index).encode()[0]) for index in range(50)) / 50 / 1000, 1)
+
+
+def rate(work: Callable[[int], object], seconds: float) -> float:
+    """Calls per second after a warm-up, so that outlines of common characters are there."""
     for index in range(30):
-        recipe.render(index)
-    rendered = _rate(lambda index: recipe.render(index), seconds)
-    encoded = _rate(lambda index: recipe.render(index).encode(), seconds)
-    return {"render": round(rendered, 1), "render_encode": round(encoded, 1)}
-
-
-def _rate(work, seconds: float) -> float:
+        work(index)
     count, start = 0, time.perf_counter()
     while (spent := time.perf_counter() - start) < seconds:
-        work(count)
+        work(30 + count)
         count += 1
     return count / spent
 
