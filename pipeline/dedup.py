@@ -61,7 +61,8 @@ def find_duplicates(table: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
     real, synthetic = hashed.filter(~made), hashed.filter(made)
     exact = _equal(real, ["pixel_sha256"])
     rest = real.join(exact, on="id", how="anti")
-    found = [exact, _equal(synthetic, ["recipe", "text", "pixel_sha256"]), _near(rest, config)]
+    pictures = synthetic.filter(pl.col("task") == "t2i")  # edits may end alike and begin differently
+    found = [exact, _equal(pictures, ["recipe", "text", "pixel_sha256"]), _near(rest, config)]
     return _to_the_kept(pl.concat(found)).sort("id")
 
 

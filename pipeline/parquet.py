@@ -10,11 +10,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import RunFailed
+from pipeline.schema import COLUMNS
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """All columns, or these. One that the schema got after the file was written is null."""
     with _readable(path):
-        return pq.read_table(path, columns=None if columns is None else list(columns))
+        if columns is None:
+            return pq.read_table(path)
+        there = set(pq.read_schema(path).names)
+        later = [c for c in columns if c not in there and c in COLUMNS and not COLUMNS[c].required]
+        table = pq.read_table(path, columns=[c for c in columns if c not in later])
+        for name in later:
+            table = table.append_column(name, pa.nulls(len(table), COLUMNS[name].type))
+        return table.select(list(columns)) if later else table
 
 
 def read_schema(path: Path) -> pa.Schema:

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
 
 HUGGINGFACE = b'{"info": {"features": {"image": {"_type": "Image"}, "references": {"_type": "List", "feature": {"_type": "Image"}}}}}'
@@ -93,6 +93,13 @@ IDENTITY = _columns(
     Column("captions", pa.list_(CAPTION), "captions with a verdict each; a bad one never drops the picture"),
     Column("instructions", pa.list_(CAPTION), "edit instructions, in the form of captions"),
     Column("recipe", pa.string(), "synthetic rows: name of the recipe; null for real ones"),
+    Column("strategy", pa.string(), "synthetic rows: pure, scene, template, edit"),
+    Column("medium", pa.string(), "synthetic rows: what carries the text in a scene, or the family of the template"),
+    Column("fonts", pa.list_(pa.string()), "synthetic rows: families of the faces in it"),
+    Column("colors", pa.list_(pa.string()), "synthetic rows: English names of the text's colours, without repeats"),
+    Column(
+        "effects", pa.list_(pa.string()), "synthetic rows: stroke, hollow, shadow, glow, gradient, vertical, curved"
+    ),
 )
 
 CAPTION_FLAT = _columns(
@@ -127,6 +134,11 @@ MEASURES = _columns(
 
 MODEL_SCORES = _columns(
     Column("nsfw", pa.float32(), "probability of not-safe-for-work content, 0..1"),
+    Column(
+        "text_read", pa.float32(), "synthetic rows: share of the characters that a reader reads where they stand, 0..1"
+    ),
+    Column("text_read_clean", pa.float32(), "the same of the text in plain print: what the reader can at best"),
+    Column("text_unverifiable", pa.bool_(), "whether the reader fails on plain print, too, and is no judge"),
     Column("ocr_score", pa.float32(), "mean confidence of the read lines, weighted by characters; null without text"),
 )
 
@@ -161,7 +173,10 @@ COLUMNS: dict[str, Column] = {
 COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
 """Columns of samples/F.parquet; TEXT is filled only where it is exact (made pictures), captions are counted there."""
 
-NESTED = ("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions")
+NESTED = (
+    *("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions"),
+    *("fonts", "colors", "effects"),
+)
 """Columns that live in shards only, never in the manifest."""
 
 SCORED = tuple(CAPTION_FLAT) + tuple(TEXT) + tuple(MEASURES) + tuple(MODEL_SCORES)

@@ -92,6 +92,13 @@ class TextLayer:
     one_word: bool = False  # the whole block is one word, which Chinese writing does not show
     role: str | None = None
 
+    @property
+    def effects(self) -> list[str]:
+        """What sets the text apart from plain horizontal one."""
+        found = [] if self.style.effect == "plain" else [str(self.style.effect)]
+        found += ["vertical"] if self.block.direction == "ttb" else []
+        return found + (["curved"] if self.block.curved else [])
+
     def bounds(self) -> Box:
         """Box on the canvas around everything that is painted, shadow and glow included, px."""
         spread = max((max(map(abs, s.offset)) + 3 * s.blur for s in self.style.shadows), default=0.0)

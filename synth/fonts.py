@@ -14,7 +14,7 @@ import importlib.util
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import skia
@@ -87,6 +87,11 @@ class FontFile:
     def id(self) -> str:
         """Name in ``Sample.parents``: the file and the content it had."""
         return f"font:{self.path.name}#{self.source.face}@{self.sha256[:12]}"
+
+    @cached_property
+    def family(self) -> str:
+        """Family in the name table, or the file's name where it has none."""
+        return self.face(self.wghts[0]).name(1) or self.path.stem
 
     def face(self, wght: int | None) -> Face:
         """The font at one weight, kept in the process."""

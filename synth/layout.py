@@ -8,6 +8,7 @@ cannot be shown whole raises ``Undrawable``: the caller discards the text and dr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -22,7 +23,7 @@ from synth.shaped import Shaped, Span, Undrawable
 
 Direction = Literal["horizontal", "vertical", "curved"]
 Align = Literal["left", "center", "right", "justify"]
-EDGE = 1.0  # px between ink and the canvas's border, so that anti-aliased edges are never cut
+EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
 STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
@@ -106,6 +107,8 @@ class Measure:
 
     def largest_size(self, shaped: Shaped, low: float, high: float) -> float | None:
         """Largest size within low..high at which everything fits, to a quarter of a pixel; None if not even low."""
+        if not self.wrap:  # the lines are known: no search
+            return self._largest_unbroken(shaped, low, high)
         if not self.fits(shaped, low):
             return None
         if self.fits(shaped, high):
@@ -114,6 +117,15 @@ class Measure:
             middle = (low + high) / 2
             low, high = (middle, high) if self.fits(shaped, middle) else (low, middle)
         return low
+
+    def _largest_unbroken(self, shaped: Shaped, low: float, high: float) -> float | None:
+        lines = shaped.wrap(math.inf, self.letter) or []
+        if len(lines) > len(shaped.paragraphs):
+            return None
+        widest = max(shaped.width(line, self.letter) for line in lines) + 2 * self.reach
+        tall = 1 + (len(lines) - 1) * self.spacing + 2 * self.reach
+        largest = min(high, self.width / widest, self.height / tall)
+        return largest if largest >= low else None
 
     def balanced(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span]:
         """The same number of lines in the narrowest measure: no orphan on the last line of centred text."""

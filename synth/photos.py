@@ -1,19 +1,23 @@
 """Photographs behind the text: found once, decoded when drawn, cropped to the canvas.
 
-    PhotoSource ──find──> Photos ──choose(rng, canvas)──> Backdrop (uint8 pixels, which photograph)
+    PhotoSource ──find──> Photos ──choose(canvas, rng)──> Backdrop (uint8 pixels, which photograph)
 
-A photograph that cannot be read is left out and counted; a source without any is an error.
+A source is a picture, a folder of pictures, or a dataset in Parquet, of which the pictures without text are taken:
+words that nobody annotated would make the annotation of a scene untrue. A photograph that cannot be read is left out
+and counted; a source without any is an error.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -32,7 +36,9 @@ HEAD = 65536  # bytes of a file that stand for its content, with its length
 
 @dataclass(frozen=True)
 class PhotoSource:
-    """A picture or a folder of them; relative to the Python package ``package`` when given, else to the working directory."""
+    """A picture, a folder of them, or a dataset; relative to the Python package ``package`` when given, else to the
+    working directory. ``license`` is for pictures that bring none of their own, as the rows of a dataset do.
+    """
 
     path: str
     package: str | None = None
@@ -77,7 +83,7 @@ class Photos:
     """All photographs of a recipe. Raises UserError for a source that holds none."""
 
     def __init__(self, sources: Sequence[PhotoSource], where: str) -> None:
-        self._sources = [(source, _files(source, f"{where}.{i}")) for i, source in enumerate(sources)]
+        self._sources = [(source, _find(source, f"{where}.{i}")) for i, source in enumerate(sources)]
         self.unreadable: Counter[str] = Counter()
         if not self._sources:
             raise UserError(f"{where}: at least one source of photographs is needed")
@@ -91,32 +97,51 @@ class Photos:
     def digest(self) -> str:
         """sha256 over names, sizes and first bytes of all files."""
         total = hashlib.sha256()
-        for _, files in self._sources:
-            for path in files:
-                total.update(f"{path.name} {_fingerprint(path)}\n".encode())
+        for _, photos in self._sources:
+            for photo in photos:
+                total.update(f"{photo.name} {photo.fingerprint}\n".encode())
         return total.hexdigest()
 
     def choose(self, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
         """A random crop of a random photograph with the canvas's aspect ratio. Raises Undrawable for an unreadable one."""
-        source, files = self._sources[choose(rng, self.shares)]
-        path = files[int(rng.integers(len(files)))]
+        source, photos = self._sources[choose(rng, self.shares)]
+        file = photos[int(rng.integers(len(photos)))]
         try:
-            photo = _decode(path)
+            photo = _decode(file)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            self.unreadable[str(path)] += 1
-            raise Undrawable(f"the photograph {path.name} cannot be read: {error}") from None
+            self.unreadable[file.name] += 1
+            raise Undrawable(f"the photograph {file.name} cannot be read: {error}") from None
         w, h = canvas
         scale = min(photo.width / w, photo.height / h)
         if min(photo.size) < LEAST:
-            raise Undrawable(f"the photograph {path.name} has only {photo.width} x {photo.height} px")
+            raise Undrawable(f"the photograph {file.name} has only {photo.width} x {photo.height} px")
         scale *= rng.uniform(0.7, 1.0)
         cut = (w * scale, h * scale)
         left, top = rng.uniform(0, photo.width - cut[0]), rng.uniform(0, photo.height - cut[1])
         box = (left, top, left + cut[0], top + cut[1])
-        return Backdrop(photo, box, canvas, f"photo:{path.name}@{_fingerprint(path)[:12]}", source.license)
+        return Backdrop(
+            photo, box, canvas, f"photo:{file.name}@{file.fingerprint[:12]}", file.license or source.license
+        )
 
 
-def _files(source: PhotoSource, where: str) -> list[Path]:
+@dataclass(frozen=True)
+class _Photo:
+    """A picture file, or row ``row`` of row group ``group`` of a Parquet file. ``fingerprint``: of its content, hex."""
+
+    name: str
+    path: Path
+    fingerprint: str
+    group: int = -1
+    row: int = -1
+    license: str | None = None
+
+    def open(self) -> Image.Image:
+        if self.group < 0:
+            return Image.open(self.path)
+        return Image.open(io.BytesIO(_row_group(self.path, self.group)[self.row]["bytes"]))
+
+
+def _find(source: PhotoSource, where: str) -> list[_Photo]:
     path = Path(source.path).expanduser()
     if source.package is not None:
         try:
@@ -128,16 +153,50 @@ def _files(source: PhotoSource, where: str) -> list[Path]:
         path = Path(next(iter(spec.submodule_search_locations))) / path
     if not path.exists():
         raise UserError(f"{where}.path: {path} does not exist")
-    found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
-    if not found:
+    if (path / "dataset.json").is_file():
+        return _rows(path, where)
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    if not files:
         raise UserError(f"{where}.path: the folder {path} holds no picture; looked for {', '.join(SUFFIXES)}")
+    return [_Photo(file.name, file, _fingerprint(file)) for file in files]
+
+
+def _rows(dataset: Path, where: str) -> list[_Photo]:
+    """The pictures of a dataset that are no synthetic ones and show no text."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = []
+    for path in sorted((dataset / "data").glob("*.parquet")):
+        try:
+            file = pq.ParquetFile(path)
+            for group in range(file.num_row_groups):
+                rows = file.read_row_group(
+                    group, columns=["id", "text_level", "domain", "license", "sha256"]
+                ).to_pylist()
+                found += [
+                    _Photo(row["id"], path, row["sha256"] or row["id"], group, number, row["license"])
+                    for number, row in enumerate(rows)
+                    if row["text_level"] == 0 and row["domain"] != "synthetic"
+                ]
+        except (OSError, pa.ArrowException, KeyError) as error:
+            raise UserError(f"{where}.path: {path} cannot be read: {str(error).splitlines()[0]}") from None
+    if not found:
+        raise UserError(f"{where}.path: the dataset {dataset} holds no photograph without text (text_level 0)")
     return found
 
 
+@lru_cache(maxsize=4)
+def _row_group(path: Path, group: int) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path).read_row_group(group, columns=["image"])["image"].to_pylist()
+
+
 @lru_cache(maxsize=48)
-def _decode(path: Path) -> Image.Image:
+def _decode(photo: _Photo) -> Image.Image:
     """RGB, upright, at most LONGEST px on a side."""
-    with Image.open(path) as picture:
+    with photo.open() as picture:
         if picture.width * picture.height > MOST:
             raise ValueError(f"{picture.width} x {picture.height} px are more than {MOST:,}")
         picture.draft("RGB", (LONGEST, LONGEST))
@@ -146,7 +205,6 @@ def _decode(path: Path) -> Image.Image:
     return upright
 
 
-@lru_cache(maxsize=4096)
 def _fingerprint(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(HEAD)

@@ -65,6 +65,11 @@ class Sample:
     task: Literal["t2i", "ti2i", "i2i"] = "t2i"
     reference: Image.Image | None = None  # of an edit: the picture before it
     instructions: list[Caption] = field(default_factory=list)  # of an edit
+    strategy: str = "pure"  # pure, scene, template, edit
+    medium: str | None = None  # what carries the text in a scene, or the family of the template
+    fonts: list[str] = field(default_factory=list)  # families
+    colors: list[str] = field(default_factory=list)  # English names of the text's colours
+    effects: list[str] = field(default_factory=list)  # stroke, hollow, shadow, glow, gradient, vertical, curved
     photographic: bool = False  # whether a photograph is behind the text
     discarded: int = 0  # texts drawn and thrown away before this one, because they could not be shown whole
     domain: str = field(default="synthetic", init=False)

@@ -13,6 +13,7 @@ from pipeline.annotate.base import Annotator, Picture
 from pipeline.annotate.measure import MeasureAnnotator, MeasureConfig
 from pipeline.annotate.nsfw import NsfwAnnotator, NsfwConfig
 from pipeline.annotate.ocr import OcrAnnotator, OcrConfig
+from pipeline.annotate.verify import VerifyAnnotator, VerifyConfig
 from pipeline.decode import Limits
 
 __all__ = ["ANNOTATORS", "AnnotateConfig", "Annotator", "Picture", "build"]
@@ -21,6 +22,7 @@ ANNOTATORS: dict[str, type[Annotator]] = {
     "measure": MeasureAnnotator,
     "nsfw": NsfwAnnotator,
     "ocr": OcrAnnotator,
+    "verify": VerifyAnnotator,
 }
 """Every annotator by the name under which its scores are stored."""
 
@@ -35,6 +37,7 @@ class AnnotateConfig:
     measure: MeasureConfig = field(default_factory=MeasureConfig)
     nsfw: NsfwConfig = field(default_factory=NsfwConfig)
     ocr: OcrConfig = field(default_factory=OcrConfig)
+    verify: VerifyConfig = field(default_factory=VerifyConfig)
 
     def __post_init__(self) -> None:
         for where, names, allowed in (("run", self.run, tuple(ANNOTATORS)), ("require", self.require, self.run)):
@@ -54,6 +57,7 @@ def build(config: AnnotateConfig, limits: Limits | None = None) -> list[Annotato
         "measure": MeasureAnnotator(config.measure),
         "nsfw": NsfwAnnotator(config.nsfw),
         "ocr": OcrAnnotator(config.ocr, limits),
+        "verify": VerifyAnnotator(config.verify, limits),
     }
     for name in config.require:
         if reason := made[name].missing():

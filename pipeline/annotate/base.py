@@ -41,6 +41,8 @@ class Annotator(ABC):
     """Part of the run's identity: a changed definition gets a new version."""
     wants: ClassVar[Literal["pixels", "small", "bytes"]]
     """``pixels``: runs inside the shared decode. ``small``: gets a resized copy. ``bytes``: decodes for itself."""
+    nested: ClassVar[tuple[str, ...]] = ()
+    """Nested columns of the samples that a ``bytes`` annotator reads beside the image."""
     small_edge: ClassVar[int] = 0
     """Edge in px of the picture a ``small`` annotator wants, at most 448."""
     batch_widths: ClassVar[tuple[int, ...]] = (1,)

@@ -78,6 +78,10 @@ class Reader:
         """
         return self._recognise(np.ascontiguousarray(rgb[..., ::-1]))
 
+    def read_at(self, rgb: np.ndarray, quad: np.ndarray) -> str:
+        """The text of one line that is known to stand at ``quad``, float (4, 2) px; empty when illegible."""
+        return self._line(np.ascontiguousarray(rgb[..., ::-1]), quad.astype(np.float32)).text
+
     def load(self) -> None:
         """Load the weights now."""
         _ = self._detector, self._recogniser

@@ -6,6 +6,7 @@ lines ──reading_order──> lines ──join──> text ──language_of�
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from statistics import median
 from typing import Protocol, TypeVar
@@ -52,6 +53,18 @@ L = TypeVar("L", bound=Placed)
 def language_of(text: str) -> str:
     """``none`` without a visible character; else ``zh``, ``en`` or ``other`` by share of script."""
     return language(text) if visible(text) else "none"
+
+
+def normalise(text: str) -> str:
+    """NFKC without white space: a reader guesses spaces from gaps and does not see whether a form is full-width."""
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
+def character_accuracy(wanted: str, read: str) -> float:
+    """1 - NED = 1 - levenshtein / length of the longer text, 0..1, as CVTG-2K scores it; 1 for two empty texts."""
+    from rapidfuzz.distance import Levenshtein
+
+    return Levenshtein.normalized_similarity(normalise(wanted), normalise(read))
 
 
 def visible(text: str) -> int:

@@ -102,7 +102,7 @@ class Scorer:
         name = item["fragment"].name
         if self._run.scores(self._annotator.name, name).exists():
             return self._rest(item)
-        rows = read_rows(self._run, name)
+        rows = read_rows(self._run, name, self._annotator.nested)
         broken, failures = self._earlier(name, item)
         pictures = {i: p for i, row in enumerate(rows) if row["id"] not in broken and (p := self._picture(row, item))}
         results = dict(
@@ -131,14 +131,14 @@ class Scorer:
         if not self._annotator.applies_to(about):
             return None
         if self._annotator.wants == "bytes":
-            return Picture({**about, "image": row["image"]})
+            return Picture({**about, **{name: row[name] for name in ("image", *self._annotator.nested)}})
         edge = self._annotator.small_edge
         return Picture(about, small={edge: item["small"][row["id"]][edge]})
 
 
-def read_rows(run: RunFolder, fragment: str) -> Rows:
-    """The samples of a fragment, without what annotators never see."""
-    columns = [c for c in schema.COLLECTED if c == "image" or c not in schema.NESTED]
+def read_rows(run: RunFolder, fragment: str, nested: Sequence[str] = ()) -> Rows:
+    """The samples of a fragment, without the nested columns that nobody asked for."""
+    columns = [c for c in schema.COLLECTED if c in ("image", *nested) or c not in schema.NESTED]
     return read_table(run.samples(fragment), columns=columns).to_pylist()
 
 

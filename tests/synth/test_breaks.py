@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth.breaks import NOT_AT_END, NOT_AT_START, is_wide, units
+from synth.layout import Measure
 from synth.shaped import Shaped, Span
 from tests.synth.common import PURE, recipe
 
@@ -85,3 +86,17 @@ def test_centred_text_leaves_no_orphan() -> None:
         if len(lines) > 1:
             lasts.append(len(lines[-1]) / max(map(len, lines)))
     assert np.mean(lasts) > 0.6
+
+
+def test_the_largest_size_is_the_largest_that_fits() -> None:
+    face = recipe(PURE).fonts[0].face(400)
+    for text, wrap in (("清晨的湖边", False), ("a short line", False), ("春天来了，湖边的风筝映着阳光。" * 4, True)):
+        shaped = Shaped(face, text, "zh")
+        for reach in (0.0, 0.06):
+            measure = Measure(300.0, 120.0, 1.4, 0.0, wrap, reach=reach)
+            largest = measure.largest_size(shaped, 4.0, 500.0)
+            assert largest is not None
+            assert measure.fits(shaped, largest - 1e-6)
+            assert not measure.fits(shaped, largest + 0.26)
+            assert measure.largest_size(shaped, 4.0, largest / 2) == largest / 2
+            assert measure.largest_size(shaped, largest + 1, 500.0) is None

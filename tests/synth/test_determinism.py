@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from synth import Recipe, Sample
-from tests.synth.common import GLYPHS, PURE, recipe
+from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 
 INDICES = [0, 3, 17, 999, 1000, 123_456]
 PROGRAM = """
@@ -25,16 +25,16 @@ recipe = Recipe.load(sys.argv[1])
 for index in map(int, sys.argv[2:]):
     sample = recipe.render(index)
     print(index, sample.id, hashlib.sha256(sample.encode()[0] + repr(
-        (sample.text, sample.captions, sample.regions, sample.parents)).encode()).hexdigest())
+        (sample.text, sample.captions, sample.instructions, sample.regions, sample.parents)).encode()).hexdigest())
 """
 
 
 def fingerprint(sample: Sample) -> str:
-    known = (sample.text, sample.captions, sample.regions, sample.parents)
+    known = (sample.text, sample.captions, sample.instructions, sample.regions, sample.parents)
     return hashlib.sha256(sample.encode()[0] + repr(known).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("path", [PURE, GLYPHS])
+@pytest.mark.parametrize("path", [SHIPPED, GLYPHS, "configs/synth/scene.yaml", "configs/synth/edit.yaml"])
 def test_two_processes_in_opposite_order_give_the_same_bytes(path: str) -> None:
     outputs = []
     for indices in (INDICES, INDICES[::-1]):

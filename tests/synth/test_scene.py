@@ -95,7 +95,29 @@ def test_photographs_that_cannot_be_read_are_counted_and_passed_over(tmp_path: P
     samples = [mixed.render(index) for index in range(8)]
     assert all(sample.parents[-1].startswith("photo:good.png@") for sample in samples)
     assert mixed.photos is not None
-    assert [Path(name).name for name in mixed.photos.unreadable] == ["bad.jpg"]
+    assert list(mixed.photos.unreadable) == ["bad.jpg"]
+
+
+def test_photographs_without_text_come_from_a_dataset(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = []
+    for number, (level, domain) in enumerate([(0, "nature"), (2, "nature"), (0, "synthetic"), (None, "nature")]):
+        Image.new("RGB", (300, 200), (200, 190, 180 - number)).save(tmp_path / "x.png")
+        image = {"bytes": (tmp_path / "x.png").read_bytes(), "path": "x.png"}
+        known = {"text_level": level, "domain": domain, "license": "CC0-1.0", "sha256": f"{number:064}"}
+        rows.append({"id": f"{number:032}", "image": image, **known})
+    (tmp_path / "set" / "data").mkdir(parents=True)
+    (tmp_path / "set" / "dataset.json").write_text("{}")
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "set" / "data" / "a.parquet", row_group_size=2)
+    made = Recipe.load(SCENE, [f"strategy.photos=[{{path: {tmp_path}/set}}]"])
+    samples = [made.render(index) for index in range(4)]
+    assert {sample.parents[-1] for sample in samples} == {f"photo:{0:032}@{'0' * 12}"}
+    assert all("CC0-1.0" in sample.license for sample in samples)
+    pq.write_table(pa.Table.from_pylist(rows[1:]), tmp_path / "set" / "data" / "a.parquet")
+    with pytest.raises(UserError, match="holds no photograph without text"):
+        Recipe.load(SCENE, [f"strategy.photos=[{{path: {tmp_path}/set}}]"])
 
 
 @pytest.mark.parametrize(

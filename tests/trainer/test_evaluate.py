@@ -5,10 +5,11 @@ import pytest
 
 import configs
 from configs import UserError
+from pipeline.annotate.text import character_accuracy, normalise
 from synth import Recipe
 from synth.contents import is_held_out
 from synth.recipe import RecipeConfig
-from trainer.evaluate.score import character_accuracy, is_exact, normalise, score
+from trainer.evaluate.score import is_exact, score
 from trainer.evaluate.sheet import draw_sheet
 from trainer.evaluate.suites import make_suite, spread, suite_of
 

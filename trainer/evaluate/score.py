@@ -7,9 +7,10 @@ is to be read from single characters should not hold both of a pair such as O an
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from pipeline.annotate.text import character_accuracy, normalise
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,8 @@ class Score:
     characters: float
 
 
-def normalise(text: str) -> str:
-    """NFKC without white space."""
-    return "".join(unicodedata.normalize("NFKC", text).split())
-
-
 def is_exact(wanted: str, read: str) -> bool:
     return normalise(wanted) == normalise(read)
-
-
-def character_accuracy(wanted: str, read: str) -> float:
-    """1 - NED = 1 - levenshtein / length of the longer text, 0..1, as CVTG-2K scores it; 1 for two empty texts."""
-    from rapidfuzz.distance import Levenshtein
-
-    return Levenshtein.normalized_similarity(normalise(wanted), normalise(read))
 
 
 def score(wanted: Sequence[str], read: Sequence[str]) -> Score:

@@ -18,6 +18,7 @@ def test_the_default_runs_everything_that_works_offline() -> None:
     made = build(AnnotateConfig(), Limits(max_pixels=1000))
     assert [a.name for a in made] == ["measure", "nsfw", "ocr"]
     assert [a.missing() for a in made] == [None] * 3
+    made = build(AnnotateConfig(run=tuple(ANNOTATORS)))
     assert {a.name: type(a) for a in made} == ANNOTATORS
     for annotator in pickle.loads(pickle.dumps(made)):
         assert set(annotator.columns) <= set(schema.COLUMNS)

@@ -1,0 +1,38 @@
+"""A text as plainly as it can be shown: black on white in an upright face, for a reader's own ceiling."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+from PIL import Image
+
+from synth.colors import PALETTE, Ground
+from synth.drawing import Drawing, GroundLayer, TextLayer
+from synth.fonts import FontFile, FontSource, find
+from synth.layout import Measure, compose
+from synth.matrix import translation
+from synth.paint import paint
+from synth.shaped import Shaped
+from synth.style import TextStyle
+
+SIZE = 48  # px: what recognisers are trained on
+MARGIN = 12  # px
+FACE = FontSource("NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(400, 400))
+WHITE = GroundLayer(Ground((PALETTE["white"],)))
+
+
+def clean_line(text: str, language: str) -> Image.Image:
+    """One line of text, as wide as it is, 72 px high. Raises Undrawable where Noto Sans CJK lacks a character."""
+    shaped = Shaped(_font().face(400), text.replace("\n", " "), language)
+    lines = shaped.wrap(math.inf, 0.0)
+    assert lines  # in endless room everything fits
+    block = compose(shaped, lines, SIZE, Measure(0.0, 0.0, 1.0, 0.0, wrap=False), "left")
+    x0, y0, x1, y1 = block.box
+    layer = TextLayer(block, TextStyle(PALETTE["black"]), translation(MARGIN - x0, MARGIN - y0))
+    return paint(Drawing((int(x1 - x0) + 2 * MARGIN, int(y1 - y0) + 2 * MARGIN), (WHITE, layer)))
+
+
+@lru_cache(maxsize=1)
+def _font() -> FontFile:
+    return find([FACE])[0]
