@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
     fonts = commands.add_parser("fonts", help="the fonts of a recipe: coverage and licences")
     fonts.add_argument("config", nargs="?", default=GENERAL, help=f"configs/synth/*.yaml (default {GENERAL})")
+    fonts.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     _overridable(fonts, list_fonts)
     return top
 
@@ -104,19 +106,36 @@ def preview(args: argparse.Namespace) -> None:
 
 
 def list_fonts(args: argparse.Namespace) -> None:
-    """Print one row per font: characters drawn of each set, and the licence its name table states."""
+    """Print one row per face: how it looks, its licence, how many characters of each set it draws."""
+    from dataclasses import asdict
+
     from rich.console import Console
     from rich.table import Table
 
-    from synth.catalogue import catalogue, charsets
+    import configs
+    from synth.catalogue import catalogue, charsets, default_cache
+    from synth.fonts import find_all
+    from synth.recipe import RecipeConfig
 
-    recipe = _recipe(args)
-    table = Table("font", "face", "family", "weights", "licence", *charsets(), box=None)
-    for card in catalogue(recipe.fonts):
-        weights = f"{card.wghts[0]}..{card.wghts[-1]}" if card.wghts else "one"
-        counts = [f"{drawn}/{total}" for drawn, total in card.coverage.values()]
-        table.add_row(card.file, str(card.face), card.family, weights, card.license, *counts)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    config = configs.load(args.config, RecipeConfig, args.set)
+    fonts, left = find_all(config.fonts)
+    cards = catalogue(fonts, default_cache())
+    if args.json:
+        rows = [asdict(card) | {"style": font.source.style} for card, font in zip(cards, fonts, strict=True)]
+        print(json.dumps({"fonts": rows, "left": [{"file": str(f.path), "reason": f.reason} for f in left]}))
+        return
+    table = Table("family", "style", "face", "weights", "vertical", "licence", "embedding", *charsets(), box=None)
+    for card, font in zip(cards, fonts, strict=True):
+        weights = "one" if card.weights is None else f"{card.weights[0]}..{card.weights[1]}"
+        name = f"{card.family} {card.subfamily}".strip()
+        counts = [str(drawn) for drawn, _ in card.coverage.values()]
+        about = (name, font.source.style or "", str(card.face), weights, "yes" if card.vertical else "")
+        table.add_row(*about, card.license, card.embedding, *counts)
+    table.add_row("of", *[""] * 6, *(str(len(characters)) for characters in charsets().values()))
+    Console(width=None if sys.stdout.isatty() else 170).print(table)
+    print(f"{len({card.family for card in cards})} families, {len(cards)} faces")
+    for out in left:
+        print(f"left out: {out.path}: {out.reason}")
 
 
 def _overridable(sub: argparse.ArgumentParser, run: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from synth.fonts import Box, Face
+from synth.face import Box, Face
 
 Direction = Literal["ltr", "ttb"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.fonts import Box
+from synth.face import Box
 from synth.shaped import Undrawable
 
 CALM = 9.0  # grey levels: mean gradient between neighbouring cells that still counts as calm (ours)

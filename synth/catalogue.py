@@ -1,55 +1,71 @@
-"""The font catalogue: what each font of a recipe covers, and under which licence it comes.
+"""The font catalogue: what each font covers, how it looks, and under which licence it comes.
 
 Coverage counts characters that really draw something, not entries of the character map: some fonts map
-what they leave blank.
+what they leave blank. Scanning a Chinese face takes a second, so cards are kept on disk by the file's content.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 from synth.corpus import levels_characters
-from synth.fonts import Face, FontFile
+from synth.face import Face
+from synth.fonts import FontFile
 
-LICENSES = (  # phrases of the name table's licence fields, most telling first
-    ("OFL", "OFL-1.1"),
-    ("Open Font License", "OFL-1.1"),
-    ("Bitstream", "Bitstream-Vera"),
-    ("Apache License", "Apache-2.0"),
-    ("dejavu", "Bitstream-Vera"),
-    ("GNU General Public License", "GPL"),
-)
-NAME_FAMILY, NAME_LICENSE, NAME_LICENSE_URL = 1, 13, 14  # ids of OpenType's name table
+VERSION = 1
+"""Raised when a card says more, or something else."""
+NAME_SUBFAMILY = 2  # id of OpenType's name table
+EMBEDDING = {0: "installable", 2: "restricted", 4: "preview and print", 8: "editable"}
 
 
 @dataclass(frozen=True)
 class FontCard:
-    """One font of a recipe. ``coverage``: set of characters -> (drawn, all)."""
+    """One face. ``coverage``: set of characters -> (drawn, all). ``weights``: lowest and highest, None where there is one."""
 
     file: str
     face: int
     family: str
-    wghts: tuple[int, ...]
+    subfamily: str
+    weights: tuple[int, int] | None
+    vertical: bool
     license: str
+    embedding: str
     coverage: dict[str, tuple[int, int]]
 
 
-def catalogue(fonts: Sequence[FontFile]) -> list[FontCard]:
-    """A card for every font file, in the recipe's order."""
-    return [card(font) for font in fonts]
+def catalogue(fonts: Sequence[FontFile], cache_file: Path | None = None) -> list[FontCard]:
+    """A card for every font, in the recipe's order; ``cache_file`` keeps them for the next time."""
+    known = _read(cache_file)
+    cards = []
+    for font in fonts:
+        key = f"{font.sha256}#{font.source.face}"
+        if key not in known:
+            known[key] = asdict(card(font))
+        facts = known[key] | {"file": font.path.name, "weights": _weights(font)}
+        cards.append(FontCard(**facts | {"coverage": {k: tuple(v) for k, v in facts["coverage"].items()}}))
+    if cache_file:
+        _write(cache_file, known)
+    return cards
 
 
 def card(font: FontFile) -> FontCard:
-    """Family, weights, licence and coverage of one font, at its lightest weight in use."""
+    """What is known of one font, at its lightest weight in use."""
     face = font.face(font.wghts[0])
     return FontCard(
         file=font.path.name,
         face=font.source.face,
-        family=face.name(NAME_FAMILY) or font.path.stem,
-        wghts=tuple(w for w in font.wghts if w is not None),
-        license=license_of(face),
+        family=font.family,
+        subfamily=face.name(NAME_SUBFAMILY),
+        weights=_weights(font),
+        vertical=face.vertical,
+        license=font.license,
+        embedding=EMBEDDING.get(face.embedding, str(face.embedding)),
         coverage={name: (covered(face, text), len(text)) for name, text in charsets().items()},
     )
 
@@ -59,13 +75,34 @@ def covered(face: Face, characters: Iterable[str]) -> int:
     return sum(face.draws(character) for character in characters)
 
 
-def license_of(face: Face) -> str:
-    """SPDX id recognised in the name table's licence text or URL, else the first words of it, else unknown."""
-    text = " ".join(filter(None, (face.name(NAME_LICENSE), face.name(NAME_LICENSE_URL))))
-    for phrase, spdx in LICENSES:
-        if phrase.lower() in text.lower():
-            return spdx
-    return " ".join(text.split())[:40] or "unknown"
+def default_cache() -> Path:
+    """Where the command keeps its cards."""
+    return Path.home() / ".cache" / "glyphmill" / "fonts.json"
+
+
+def _weights(font: FontFile) -> tuple[int, int] | None:
+    weights = [w for w in font.wghts if w is not None]
+    return (weights[0], weights[-1]) if weights else None
+
+
+def _read(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Cards of earlier scans; none where the file is missing, damaged or of another version."""
+    try:
+        kept = json.loads(path.read_text("utf-8")) if path else {}
+        return kept["cards"] if kept.get("version") == VERSION else {}
+    except (OSError, ValueError, KeyError, AttributeError):
+        return {}
+
+
+def _write(path: Path, cards: dict[str, dict[str, Any]]) -> None:
+    """A cache that cannot be written is no error: the next scan takes its second again."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps({"version": VERSION, "cards": cards}), "utf-8")
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
 
 
 @cache

@@ -16,7 +16,7 @@ import numpy as np
 
 from synth.block import Block
 from synth.colors import RGB, Ground
-from synth.fonts import Box
+from synth.face import Box
 from synth.matrix import Matrix, Point, apply, identity
 from synth.style import TextStyle
 

@@ -18,7 +18,7 @@ from synth.fonts import FontFile
 from synth.layout import LayoutConfig, direction_for
 from synth.photos import Backdrop
 from synth.sample import Spoken
-from synth.shaped import Shaped
+from synth.shaped import Shaped, Undrawable
 from synth.style import EffectConfig, TextStyle, pick_style
 
 PLAIN = EffectConfig()
@@ -78,11 +78,15 @@ class Tools:
     effects: EffectConfig
 
     def font(self, text: Text, rng: np.random.Generator) -> FontFile:
-        """A font for a text. Raises UserError where none is for its language."""
+        """A font that covers a text. Raises Undrawable where none does, UserError where none is for its language."""
         fitting = [f for f in self.fonts if text.language in f.source.languages]
         if not fitting:
             raise UserError(f"fonts: none is for language '{text.language}'")
-        return fitting[choose(rng, [f.source.share for f in fitting])]
+        covering = [f for f in fitting if f.missing(text.text) is None]
+        if not covering:
+            lacked = sorted({f.missing(text.text) for f in fitting}, key=text.text.index, reverse=True)  # type: ignore[arg-type]
+            raise Undrawable(f"no font has '{lacked[0]}'")
+        return covering[choose(rng, [f.source.share for f in covering])]
 
     def words(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> Words:
         """The text in a direction, a font and a weight. Raises Undrawable where the font lacks a character."""

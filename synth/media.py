@@ -14,7 +14,7 @@ import numpy as np
 
 from synth.colors import PALETTE, RGB, Color
 from synth.drawing import PictureLayer, ShapeLayer
-from synth.fonts import Box
+from synth.face import Box
 from synth.matrix import Matrix
 from synth.textures import SIDE, Surface, tile
 

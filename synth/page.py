@@ -19,7 +19,7 @@ from synth.chance import check_shares, choose_key
 from synth.colors import pick, pick_other
 from synth.contents import Content, Draw, Text, both
 from synth.drawing import Drawing, TextLayer
-from synth.fonts import Face
+from synth.face import Face
 from synth.layout import Align, LayoutConfig, Measure, compose
 from synth.made import Made, Tools
 from synth.matrix import Matrix, translation

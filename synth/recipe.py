@@ -231,7 +231,7 @@ class Recipe:
         text, color = made.text, made.drawing.texts[-1].style.color
         if made.ground is None or made.medium:
             return [describe_scene(text.text, text.language, color, made.medium, self.config.captions, rng)]
-        hand = made.fonts[-1].source.handwriting
+        hand = made.fonts[-1].handwriting
         return describe(text.text, text.language, made.ground, color, hand, self.config.captions, rng)
 
 

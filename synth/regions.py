@@ -14,7 +14,7 @@ import numpy as np
 from synth.block import Block, Line, PlacedGlyph, around, union
 from synth.breaks import is_wide
 from synth.drawing import Drawing, TextLayer
-from synth.fonts import Box
+from synth.face import Box
 from synth.matrix import apply, area, is_shift
 from synth.sample import Level, Region
 

@@ -19,7 +19,7 @@ from synth.calm import calm_box
 from synth.chance import check_shares, choose_key
 from synth.colors import PALETTE, Color, Ground, contrast, opposite
 from synth.drawing import Drawing, Layer, Light, PictureLayer, ShapeLayer, TextLayer
-from synth.fonts import Box
+from synth.face import Box
 from synth.layout import LayoutConfig, arrange
 from synth.made import Made, Tools, Words
 from synth.matrix import Matrix, apply, from_box, rotation

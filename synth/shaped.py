@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from synth.breaks import Unit, is_wide, units
-from synth.fonts import Face, Glyph
+from synth.face import Face, Glyph
 from synth.vertical import shape_column
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +65,12 @@ def test_fonts_prints_coverage_and_licences(capsys: pytest.CaptureFixture[str]) 
     out = capsys.readouterr().out
     assert "Noto Sans CJK SC" in out
     assert "OFL-1.1" in out
-    assert "6763/6763" in out
+    assert re.search(r"6763 +3500 +3000 +1605", out)
+    assert command(main, ["fonts", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len({font["family"] for font in told["fonts"]}) >= 30
+    assert {font["style"] for font in told["fonts"]} == {"sans", "serif", "mono", "display", "handwriting"}
+    assert told["left"] == []
 
 
 @pytest.mark.parametrize(

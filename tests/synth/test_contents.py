@@ -122,7 +122,7 @@ def test_a_corpus_that_cannot_be_shown_at_all_is_an_error(tmp_path: Path) -> Non
     corpus = tmp_path / "hieroglyphs.txt"
     corpus.write_text("\U00013000\U00013001\U00013002 \U00013000\U00013003\n", "utf-8")
     overrides = [only("kind: line, corpus: own"), f"corpora=[{{name: own, file: '{corpus}'}}]"]
-    with pytest.raises(UserError, match=r"contents\.0 \(line\).*no glyph"):
+    with pytest.raises(UserError, match=r"contents\.0 \(line\).*no font has"):
         Recipe.load(PURE, overrides)
 
 

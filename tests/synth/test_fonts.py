@@ -5,11 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from configs.errors import UserError
 from synth.catalogue import catalogue
-from synth.fonts import FontSource, find
+from synth.colors import ColorConfig
+from synth.contents import Text
+from synth.fonts import FontSource, find, find_all
+from synth.made import Tools
+from synth.shaped import Undrawable
+from synth.style import EffectConfig
 from tests.synth.common import PURE, recipe
 
 NOTO = FontSource("NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(300, 900))
@@ -99,3 +105,96 @@ def test_what_is_no_font_is_refused_by_name(tmp_path: Path, content: bytes, mess
 def test_a_font_that_is_not_there_is_named_with_its_field(source: FontSource, message: str) -> None:
     with pytest.raises(UserError, match=message):
         find([source])
+
+
+def restricted(source: Path, target: Path, permissions: int, license_: str | None = None) -> Path:
+    """A copy of a font with other usage permissions, or another licence text."""
+    from fontTools.ttLib import TTFont
+
+    font = TTFont(source)
+    font["OS/2"].fsType = permissions
+    if license_ is not None:
+        for number in (0, 13, 14):
+            font["name"].setName(license_, number, 3, 1, 0x409)
+            font["name"].removeNames(number, 1)
+    font.save(target)
+    return target
+
+
+def test_fonts_whose_licence_does_not_allow_it_are_left_out(tmp_path: Path) -> None:
+    good = find([FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")])[0].path
+    shutil.copy(good, tmp_path / "good.ttf")
+    restricted(good, tmp_path / "restricted.ttf", 2)
+    restricted(good, tmp_path / "strange.ttf", 0, "ask our sales department")
+    (tmp_path / "damaged.otf").write_bytes(good.read_bytes()[:2000])
+    used, left = find_all([FontSource(str(tmp_path))])
+    assert [font.path.name for font in used] == ["good.ttf"]
+    reasons = {out.path.name: out.reason for out in left}
+    assert reasons.keys() == {"restricted.ttf", "strange.ttf", "damaged.otf"}
+    assert "restricted" in reasons["restricted.ttf"]
+    assert "ask our sales department" in reasons["strange.ttf"]
+    assert "is not a font" in reasons["damaged.otf"]
+    taken, _ = find_all([FontSource(str(tmp_path), allow_unlicensed=True)])
+    assert [font.path.name for font in taken] == ["good.ttf", "restricted.ttf", "strange.ttf"]
+    with pytest.raises(UserError, match=r"fonts\.0: .*restricted\.ttf is left out: .*allow_unlicensed"):
+        find([FontSource(str(tmp_path / "restricted.ttf"))])
+
+
+def test_the_latin_collection_brings_thirty_families_in_their_styles_shares() -> None:
+    fonts = find([FontSource(collection="latin", styles={"serif": 3, "handwriting": 1}, share=2)])
+    by_style = {
+        style: sum(f.source.share for f in fonts if f.source.style == style) for style in ("serif", "handwriting")
+    }
+    assert by_style == pytest.approx({"serif": 1.5, "handwriting": 0.5})
+    assert all(font.handwriting == (font.source.style == "handwriting") for font in fonts)
+    assert len({font.family for font in find([FontSource(collection="latin")])}) >= 40
+    assert {font.license for font in fonts} == {"OFL-1.1", "Apache-2.0"}
+
+
+def test_a_text_gets_a_font_that_covers_it_or_is_given_up() -> None:
+    fonts = find([NOTO, FontSource(collection="latin")])
+    tools = Tools(fonts, ColorConfig(), EffectConfig())
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        assert tools.font(Text("naïve ŵ", "en", "line", "x"), rng).missing("naïve ŵ") is None
+    chosen = {tools.font(Text("mixed 汉字", "en", "line", "x"), rng).family for _ in range(30)}
+    assert chosen == {"Noto Sans CJK SC"}
+    with pytest.raises(Undrawable, match="no font has '\U0001f600'"):
+        tools.font(Text("smile \U0001f600", "en", "line", "x"), rng)
+
+
+def test_families_of_capitals_draw_no_small_letters() -> None:
+    fonts = {font.family: font for font in find([FontSource(collection="latin", styles={"display": 1})])}
+    assert fonts["Bebas Neue"].missing("SALE 5") is None
+    assert fonts["Bebas Neue"].missing("Sale") == "a"
+
+
+def test_cards_are_kept_and_a_damaged_cache_is_scanned_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fonts = find([FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")])
+    kept = tmp_path / "cache" / "fonts.json"
+    first = catalogue(fonts, kept)
+    monkeypatch.setattr("synth.catalogue.card", lambda font: pytest.fail("scanned again"))
+    assert catalogue(fonts, kept) == first
+    monkeypatch.undo()
+    kept.write_text("{")
+    assert catalogue(fonts, kept) == first
+    assert catalogue(fonts) == first
+
+
+def test_vertical_forms_and_embedding_are_told() -> None:
+    noto, dejavu = catalogue(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
+    assert (noto.vertical, dejavu.vertical) == (True, False)
+    assert noto.embedding == "installable"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "either file or collection"),
+        ({"file": "a", "collection": "latin"}, "either"),
+        ({"file": "a", "styles": {"serif": -1}}, "styles"),
+    ],
+)
+def test_impossible_sources_are_named(fields: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FontSource(**fields)

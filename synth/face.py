@@ -1,0 +1,161 @@
+"""One face of a font at one weight: shapes text and gives outlines.
+
+HarfBuzz does both the shaping and the outlines; Skia only fills them. So a glyph's box is the box of
+what is painted, at any position and size, and the system's font settings play no part.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import skia
+import uharfbuzz as hb
+
+Box = tuple[float, float, float, float]
+DEFAULT = 0xFFFF  # OpenType's index of a script's default language
+OUTLINES_KEPT = 2048  # per face and weight, some 3 kB each for Han characters
+FEATURES = {"liga": False, "clig": False, "dlig": False}
+"""No ligatures: each character keeps a glyph, and a box, of its own."""
+ENGLISH = FEATURES | {"pwid": True}
+"""CJK fonts draw quotation marks a whole em wide unless told that the text is not Chinese."""
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """One shaped glyph, lengths in em, y upwards. ``start:end`` are the characters it stands for.
+
+    ``dx``, ``dy``: from the pen to the glyph's origin. The pen runs along the baseline, in vertical text down the
+    middle of the column. ``angle``: degrees that the glyph is turned clockwise about its origin.
+    """
+
+    id: int
+    start: int
+    end: int
+    advance: float
+    dx: float
+    dy: float
+    angle: float = 0.0
+
+
+class Face:
+    """One face at one weight: shapes text and gives outlines."""
+
+    def __init__(self, path: Path, index: int, wght: int | None) -> None:
+        self._face = hb.Face(blob(str(path)), index)
+        self._font = hb.Font(self._face)
+        if wght is not None:
+            self._font.set_variations({"wght": wght})
+        self.upem = self._face.upem
+        self.ascent, self.descent = _em_box(self._face)
+        self._outlines: dict[int, tuple[skia.Path, Box | None]] = {}
+
+    def draws(self, character: str) -> bool:
+        """Whether the font has a glyph with an outline for one character."""
+        glyph = self._font.get_nominal_glyph(ord(character))
+        return bool(glyph) and self.ink(glyph) is not None
+
+    @property
+    def vertical(self) -> bool:
+        """Whether the font has forms for vertical text."""
+        scripts = range(len(hb.ot_layout_table_get_script_tags(self._face, "GSUB")))
+        tags = {t for s in scripts for t in hb.ot_layout_language_get_feature_tags(self._face, "GSUB", s, DEFAULT)}
+        return bool(tags & {"vert", "vrt2"})
+
+    @property
+    def embedding(self) -> int:
+        """The usage permissions of OS/2 (fsType): 0 installable, 2 restricted, 4 preview and print, 8 editable."""
+        table = self._face.reference_table("OS/2").data
+        return struct.unpack(">H", table[8:10])[0] & 0xF if len(table) >= 10 else 0
+
+    def name(self, name_id: int) -> str:
+        """An entry of the OpenType name table in English, empty when there is none."""
+        return self._face.get_name(name_id) or ""
+
+    def shape(self, text: str, language: str) -> list[Glyph]:
+        """Glyphs of one line of left-to-right text, in order."""
+        return self._shape(text, language, "ltr", ENGLISH if language == "en" else FEATURES)
+
+    def shape_vertical(self, text: str, language: str) -> list[Glyph]:
+        """Glyphs of one column set from top to bottom, with the font's vertical forms; ``advance`` is downwards."""
+        return self._shape(text, language, "ttb", FEATURES)
+
+    def _shape(self, text: str, language: str, direction: str, features: dict[str, bool]) -> list[Glyph]:
+        buffer = hb.Buffer()
+        buffer.add_str(text)
+        buffer.guess_segment_properties()
+        buffer.direction = direction
+        buffer.language = {"zh": "zh-Hans", "en": "en"}.get(language, "und")
+        hb.shape(self._font, buffer, features)
+        infos, positions = buffer.glyph_infos, buffer.glyph_positions
+        starts = [info.cluster for info in infos] + [len(text)]
+        ends = [next((s for s in starts[i + 1 :] if s > starts[i]), len(text)) for i in range(len(infos))]
+        k, vertical = 1 / self.upem, direction == "ttb"
+        return [
+            Glyph(
+                info.codepoint,
+                info.cluster,
+                end,
+                (-p.y_advance if vertical else p.x_advance) * k,
+                p.x_offset * k,
+                p.y_offset * k,
+            )
+            for info, p, end in zip(infos, positions, ends, strict=True)
+        ]
+
+    def outline(self, glyph: int) -> skia.Path:
+        """The glyph's outline with 1 em = 1, y downwards, origin at the pen."""
+        return self._outline(glyph)[0]
+
+    def ink(self, glyph: int) -> Box | None:
+        """Box of the outline (x0 y0 x1 y1 in em, y downwards), None when it is empty."""
+        return self._outline(glyph)[1]
+
+    def _outline(self, glyph: int) -> tuple[skia.Path, Box | None]:
+        known = self._outlines.get(glyph)
+        if known is None:
+            path = self._trace(glyph)
+            b = path.computeTightBounds()
+            box = None if path.isEmpty() or b.isEmpty() else (b.left(), b.top(), b.right(), b.bottom())
+            if len(self._outlines) >= OUTLINES_KEPT:
+                self._outlines.pop(next(iter(self._outlines)))
+            known = self._outlines[glyph] = (path, box)
+        return known
+
+    def _trace(self, glyph: int) -> skia.Path:
+        path, k = skia.Path(), 1 / self.upem
+        funcs = hb.DrawFuncs()
+        funcs.set_move_to_func(lambda x, y, _: path.moveTo(x * k, -y * k))
+        funcs.set_line_to_func(lambda x, y, _: path.lineTo(x * k, -y * k))
+        funcs.set_quadratic_to_func(lambda a, b, x, y, _: path.quadTo(a * k, -b * k, x * k, -y * k))
+        funcs.set_cubic_to_func(lambda a, b, c, d, x, y, _: path.cubicTo(a * k, -b * k, c * k, -d * k, x * k, -y * k))
+        funcs.set_close_path_func(lambda _: path.close())
+        self._font.draw_glyph(glyph, funcs)
+        return path
+
+
+@lru_cache(maxsize=256)
+def blob(path: str) -> hb.Blob:
+    """A font file, mapped once."""
+    return hb.Blob.from_file_path(path)
+
+
+@lru_cache(maxsize=256)
+def open_face(path: Path, index: int, wght: int | None) -> Face:
+    """A face, kept in the process."""
+    return Face(path, index, wght)
+
+
+def _em_box(face: hb.Face) -> tuple[float, float]:
+    """Height of the em box above and below the baseline, in em, summing to 1.
+
+    OS/2's typographic ascender and descender, which CJK fonts set to the ideographic em box; other
+    fonts are scaled to it in proportion.
+    """
+    table = face.reference_table("OS/2").data
+    ascent, descent = struct.unpack(">hh", table[68:72]) if len(table) >= 72 else (0, 0)
+    if ascent <= 0 or descent > 0:
+        return 0.88, 0.12
+    return ascent / (ascent - descent), -descent / (ascent - descent)
