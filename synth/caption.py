@@ -1,4 +1,4 @@
-"""Captions from templates: the two of the report (section "pure rendering"), their Chinese forms, and short ones.
+"""Captions: the two templates of the report (section "pure rendering"), short ones, and a grammar of sentences (``say``).
 
 Each names only what was drawn. The report's second template says "handwritten"; here that word stands
 only where the font is a handwriting.
@@ -13,10 +13,11 @@ import numpy as np
 
 from synth.chance import check_shares, choose_key
 from synth.colors import Color, Ground
-from synth.media import MEDIA
-from synth.sample import Caption, Language, Spoken
+from synth.facts import Facts
+from synth.sample import Caption, Spoken
+from synth.say import say
 
-Style = Literal["displaying", "background_is", "reads", "short"]
+Style = Literal["displaying", "background_is", "reads", "short", "grammar"]
 
 TEMPLATES: dict[Style, dict[Spoken, str]] = {
     "displaying": {  # printed in the report
@@ -56,24 +57,23 @@ class CaptionConfig:
             raise ValueError(f"count must be at least 1, found {self.count}")
 
 
-def describe(
-    text: str,
-    language: Language,
-    ground: Ground,
-    color: Color,
-    handwriting: bool,
-    config: CaptionConfig,
-    rng: np.random.Generator,
-) -> list[Caption]:
-    """``config.count`` captions, or fewer when templates give no more different ones."""
+def describe(facts: Facts, config: CaptionConfig, rng: np.random.Generator) -> list[Caption]:
+    """``config.count`` captions, or fewer when there are no more different ones.
+
+    The templates are for one colour on a clean ground; of a photograph, a thing in one, or text in a gradient, the
+    grammar speaks whatever is asked for.
+    """
     found: dict[str, Caption] = {}
     for _ in range(8 * config.count):
         if len(found) == config.count:
             break
         style = choose_key(rng, config.styles)
         drawn = choose_key(rng, config.languages)
-        spoken: Spoken = ("zh" if language == "zh" else "en") if drawn == "same" else drawn
-        caption = fill(style, spoken, text, ground, color, handwriting)
+        spoken: Spoken = ("zh" if facts.language == "zh" else "en") if drawn == "same" else drawn
+        if style == "grammar" or facts.ground is None or facts.medium or (facts.color_to and style != "short"):
+            caption = Caption(say(facts, spoken, rng), spoken)
+        else:
+            caption = fill(style, spoken, facts.text, facts.ground, facts.color, facts.face == "handwriting")
         found.setdefault(caption.text, caption)
     return list(found.values())
 
@@ -94,17 +94,3 @@ def fill(style: Style, language: Spoken, text: str, ground: Ground, color: Color
     if not chinese:
         sentence = sentence.replace("On a orange", "On an orange", 1)
     return Caption(sentence, "zh" if chinese else "en")
-
-
-def describe_scene(
-    text: str, language: Language, color: Color, medium: str | None, config: CaptionConfig, rng: np.random.Generator
-) -> Caption:
-    """One sentence about text in a photograph, straight on it or on a medium."""
-    drawn = choose_key(rng, config.languages)
-    spoken: Spoken = ("zh" if language == "zh" else "en") if drawn == "same" else drawn
-    q1, q2 = next((q for q in QUOTES[spoken] if not any(mark in text for mark in q)), QUOTES[spoken][0])
-    if spoken == "zh":
-        where = f"照片中的{MEDIA[medium].zh}上" if medium else "照片上"
-        return Caption(f"{where}写着{color.zh}的文字{q1}{text}{q2}。", "zh")
-    where = f"a {medium} in a photograph" if medium else "a photograph"
-    return Caption(f"{color.en.capitalize()} text on {where} reads {q1}{text}{q2}.", "en")

@@ -142,10 +142,10 @@ def draw(
         image,
         editor.ground,
         stage.medium,
-        stage.backdrop,
-        source,
-        instruct(change, spoken, rng),
-        spoken,
+        backdrop=stage.backdrop,
+        source=source,
+        instruction=instruct(change, spoken, rng),
+        spoken=spoken,
     )
 
 

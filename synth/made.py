@@ -34,6 +34,7 @@ class Made:
     image: Image
     ground: Ground | None = None  # None for a photograph
     medium: str | None = None
+    body: str | None = None  # of a page: paragraphs, bullets, numbers
     backdrop: Backdrop | None = None
     source: Drawing | None = None  # of an edit: the picture before it
     instruction: str = ""

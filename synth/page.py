@@ -30,6 +30,7 @@ from synth.shaped import Shaped, Undrawable
 from synth.style import TextStyle
 
 Body = Literal["paragraphs", "bullets", "numbers"]
+BULLETS = "•–"
 NUMERALS = "一二三四五六七八九十"
 LARGEST = 0.09  # of the canvas's shorter side: the body of a page does not grow beyond it (ours)
 INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
@@ -50,6 +51,13 @@ class PageText:
         if not self.markers:
             return self.items
         return tuple(f"{m}{self.glue}{t}" for m, t in zip(self.markers, self.items, strict=True))
+
+    @property
+    def body(self) -> Body:
+        """What stands under the title."""
+        if not self.markers:
+            return "paragraphs"
+        return "bullets" if self.markers[0] in BULLETS else "numbers"
 
     @property
     def glue(self) -> str:
@@ -98,7 +106,7 @@ def capitalised(text: str) -> str:
 
 def _markers(body: Body, count: int, language: Spoken, rng: np.random.Generator) -> tuple[str, ...]:
     if body == "bullets":
-        return ("•" if rng.random() < 0.7 else "–",) * count
+        return (BULLETS[0 if rng.random() < 0.7 else 1],) * count
     if language == "zh" and rng.random() < 0.5:
         return tuple(f"{NUMERALS[k]}、" for k in range(count))
     return tuple(f"{k + 1}." for k in range(count))
@@ -126,7 +134,7 @@ def draw(
         TextLayer(b.block, TextStyle(other if b.role == "heading" else color), b.matrix, role=b.role) for b in blocks
     ]
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *layers))
-    return Made(text, (title_font, body_font), drawing, paint(drawing), ground)
+    return Made(text, (title_font, body_font), drawing, paint(drawing), ground, body=page.body)
 
 
 @dataclass(frozen=True, eq=False)

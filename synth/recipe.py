@@ -27,12 +27,13 @@ import configs
 from configs.errors import UserError
 from synth import contents, edit, page, pure, regions, scene
 from synth.block import Block
-from synth.caption import CaptionConfig, describe, describe_scene
+from synth.caption import CaptionConfig, describe
 from synth.chance import Schedule, choose
 from synth.colors import ColorConfig
 from synth.contents import Canvas, Charset, Line, Number, Paragraph, Sentence, Text, Word, language_of
 from synth.corpus import Corpora, CorpusSource, data_sha256
 from synth.edit import EditStrategy
+from synth.facts import facts_of
 from synth.fonts import FontFile, FontSource, find
 from synth.layout import LayoutConfig
 from synth.made import Made, Tools
@@ -228,11 +229,7 @@ class Recipe:
     def _captions(self, made: Made, rng: np.random.Generator) -> list[Caption]:
         if made.source is not None:  # an edit is told by its instruction
             return []
-        text, color = made.text, made.drawing.texts[-1].style.color
-        if made.ground is None or made.medium:
-            return [describe_scene(text.text, text.language, color, made.medium, self.config.captions, rng)]
-        hand = made.fonts[-1].handwriting
-        return describe(text.text, text.language, made.ground, color, hand, self.config.captions, rng)
+        return describe(facts_of(made), self.config.captions, rng)
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,7 +95,7 @@ def draw(
     image, behind = paint_twice(drawing)
     check_visible(drawing, image, behind)
     ground = Ground(place.ground) if place.ground else None
-    return Made(words.text, (words.font,), drawing, image, ground, place.medium, backdrop)
+    return Made(words.text, (words.font,), drawing, image, ground, place.medium, backdrop=backdrop)
 
 
 def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:

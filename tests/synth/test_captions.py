@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from synth import Recipe
 from synth.caption import TEMPLATES, fill
 from synth.colors import PALETTE, Ground
-from tests.synth.common import GLYPHS, PURE, recipe
+from synth.facts import Facts, facts_of
+from synth.media import MEDIA
+from synth.sample import Spoken
+from synth.say import BODIES, EFFECTS, FACES, PLACES, SIZES, TONGUES, VERBS, WAYS, say, shapes
+from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 
 PLAIN = Ground((PALETTE["white"],))
 
@@ -83,3 +91,113 @@ def test_handwritten_is_said_only_of_a_handwriting(tmp_path: Path) -> None:
         for s in map(made.render, range(80))
     }
     assert said == {(True, True), (False, False)}
+
+
+def drawn_facts(rng: np.random.Generator, language: str) -> Facts:
+    """Any facts that can be true together."""
+
+    def some(values: Sequence[Any], none: float = 0.4) -> Any:
+        return None if rng.random() < none else values[int(rng.integers(len(values)))]
+
+    colors = list(PALETTE.values())
+    kind = ("pure", "photo", "medium", "page")[int(rng.integers(4))]
+    picked = [colors[int(i)] for i in rng.permutation(len(colors))[:4]]
+    ground = Ground(tuple(picked[: 1 + int(rng.random() < 0.3)]), paper=bool(rng.random() < 0.2))
+    effect = some(list(EFFECTS), 0.5) or "plain"
+    page = kind == "page"
+    return Facts(
+        text="Hi 42" if language == "en" else "你好 42",
+        language=language,  # type: ignore[arg-type]
+        color=picked[2],
+        color_to=picked[3] if effect == "gradient" else None,
+        ground=None if kind == "photo" else ground,
+        medium=some(list(MEDIA), 0) if kind == "medium" else None,
+        face=some(list(FACES)),
+        effect=effect,
+        direction=some(list(WAYS), 0.6) or "horizontal",
+        lines=int(rng.integers(1, 6)),
+        place=some(list(PLACES)) if kind in ("pure", "photo") else None,
+        size=some(list(SIZES)) if kind in ("pure", "photo") else None,
+        title="Title" if page and rng.random() < 0.7 else "",
+        title_color=picked[2] if page else None,
+        body=some(list(BODIES), 0) if page else None,
+        columns=int(rng.integers(1, 4)) if page else 1,
+    )
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_sentences_name_only_what_is_there_and_quote_it_exactly(language: Spoken) -> None:
+    rng = np.random.default_rng(0)
+    k = 1 if language == "zh" else 0
+    for _ in range(3000):
+        facts = drawn_facts(rng, "en" if rng.random() < 0.5 else "zh")
+        sentence = say(facts, language, rng)
+        assert f"{facts.text}" in sentence
+        rest = sentence.replace(facts.text, "").replace("Title", "").lower()
+        true = {
+            (c.en, c.zh)[k] for c in (facts.color, facts.color_to, *(facts.ground.colors if facts.ground else ())) if c
+        }
+        for name in sorted(((c.en, c.zh)[k] for c in PALETTE.values()), key=len, reverse=True):
+            found = re.search(name if k else rf"\b{name}\b", rest)
+            assert not found or name in true or any(name in longer for longer in true), (name, sentence)
+            rest = re.sub(name if k else rf"\b{name}\b", "", rest) if name in true else rest
+        for phrases, fact in (
+            (EFFECTS, facts.effect),
+            (WAYS, facts.direction),
+            (FACES, facts.face),
+            (SIZES, facts.size),
+        ):
+            for key, words in phrases.items():
+                if words[k] in rest and not (key == "serif" and facts.face == "sans"):
+                    assert key == fact, (key, sentence)
+        for place, words in PLACES.items():
+            said = words[0] if language == "en" else words[2]
+            assert said not in rest or place == facts.place, (place, sentence)
+        for medium in MEDIA.values():
+            assert (medium.en, medium.zh)[k] not in rest or medium.en == facts.medium or "纸" in medium.zh, sentence
+        assert "{" not in sentence
+        assert "<" not in sentence
+        assert "  " not in sentence
+        assert "的的" not in sentence
+
+
+def test_there_are_over_two_hundred_distinct_sentence_shapes() -> None:
+    rng = np.random.default_rng(1)
+    vocabulary = {name for c in PALETTE.values() for name in (c.en, c.zh)}
+    vocabulary |= {
+        word
+        for table in (EFFECTS, WAYS, FACES, SIZES, BODIES, PLACES, TONGUES)
+        for words in table.values()
+        for word in words
+    }
+    vocabulary |= {name for medium in MEDIA.values() for name in (medium.en, medium.zh)} | {
+        v for pair in VERBS.values() for v in pair
+    }
+    longest = re.compile("|".join(map(re.escape, sorted(vocabulary, key=len, reverse=True))), re.IGNORECASE)
+    for language in ("zh", "en"):
+        found = {longest.sub("_", say(drawn_facts(rng, "en"), language, rng)) for _ in range(6000)}
+        assert len(found) > 200, language
+    assert sum(len(lines) for language in ("zh", "en") for lines in shapes(language).values()) > 140  # type: ignore[arg-type]
+
+
+def test_shipped_recipes_speak_the_grammar_and_quote_what_is_seen() -> None:
+    for path in (SHIPPED, "configs/synth/scene.yaml"):
+        said = [(sample := recipe(path).render(index)).captions[0].text for index in range(40)]
+        for index, caption in enumerate(said):
+            sample = recipe(path).render(index)
+            assert squeezed(sample.text) in squeezed(caption), (path, index)
+
+
+def test_a_place_is_named_only_where_the_text_surely_stands() -> None:
+    corner = recipe(
+        PURE,
+        "layout.size=[20, 22]",
+        "layout.align={left: 1}",
+        "layout.valign={top: 1}",
+        "layout.jitter=0",
+        "contents=[{kind: word}]",
+    )
+    number, ordinal = corner._schedule.at(0)
+    assert facts_of(corner._first_drawable(number, ordinal, [0]).made).place == "top left"
+    full = recipe(PURE, "layout.fill=[1, 1]", "contents=[{kind: paragraph}]")
+    assert facts_of(full._first_drawable(0, 0, [0]).made).place is None

@@ -1,0 +1,91 @@
+"""What is true of a drawn picture, for those who describe it: read off the layers, never guessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from synth.colors import Color, Ground
+from synth.families import Style
+from synth.made import Made
+from synth.regions import layer_regions
+from synth.sample import Language
+
+LARGE, SMALL = 0.22, 0.06  # of the canvas's shorter side: type sizes that a person calls large, or small (ours)
+SPREAD = 0.6  # of the canvas: text that takes more of its width and height stands nowhere in particular (ours)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """``text``: as quoted, on one line. ``ground`` None: straight on a photograph. ``place``: None where it fills the picture.
+
+    ``direction``: horizontal, vertical, curved. ``title``, ``body`` ("paragraphs", "bullets", "numbers") and
+    ``columns`` are those of a page.
+    """
+
+    text: str
+    language: Language
+    color: Color
+    color_to: Color | None = None  # other end of a gradient
+    ground: Ground | None = None
+    medium: str | None = None
+    face: Style | None = None
+    effect: str = "plain"
+    direction: str = "horizontal"
+    lines: int = 1
+    place: str | None = None
+    size: str | None = None
+    title: str = ""
+    title_color: Color | None = None
+    body: str | None = None
+    columns: int = 1
+
+    @property
+    def kind(self) -> str:
+        """pure, photo, medium, page: which sentences suit."""
+        if self.medium:
+            return "medium"
+        return "photo" if self.ground is None else "page" if self.body else "pure"
+
+
+def facts_of(made: Made) -> Facts:
+    """The facts of a picture with at least one text."""
+    layers = made.drawing.texts
+    main = layers[-1]
+    heading = next((layer for layer in layers if layer.role == "heading"), None)
+    page = main.role == "body"
+    effects = main.effects
+    size = main.block.size / min(made.drawing.canvas)
+    glue = "" if made.text.language == "zh" else " "
+    return Facts(
+        text=" ".join(made.text.text.split("\n")),
+        language=made.text.language,
+        color=main.style.color,
+        color_to=main.style.to,
+        ground=made.ground,
+        medium=made.medium,
+        face="handwriting" if made.fonts[-1].handwriting else made.fonts[-1].source.style,
+        effect=main.style.effect,
+        direction="vertical" if "vertical" in effects else "curved" if "curved" in effects else "horizontal",
+        lines=sum(len(layer.block.lines) for layer in layers),
+        place=None if page or made.medium else _place(made),
+        size=None if page or made.medium else "large" if size > LARGE else "small" if size < SMALL else None,
+        title=glue.join(heading.block.text.split("\n")) if heading else "",
+        title_color=heading.style.color if heading else None,
+        body=made.body if page else None,
+        columns=len({round(layer.matrix[0, 2]) for layer in layers if layer.role == "body"}) if page else 1,
+    )
+
+
+def _place(made: Made) -> str | None:
+    """Which of nine parts of the canvas the text stands in."""
+    quads = [r.quad for layer in made.drawing.texts for r in layer_regions(layer) if r.level == "line"]
+    w, h = made.drawing.canvas
+    x0, x1 = min(min(q[::2]) for q in quads) / w, max(max(q[::2]) for q in quads) / w
+    y0, y1 = min(min(q[1::2]) for q in quads) / h, max(max(q[1::2]) for q in quads) / h
+    if x1 - x0 > SPREAD and y1 - y0 > SPREAD:
+        return None
+    row = "top" if y1 < 0.5 else "bottom" if y0 > 0.5 else "" if abs(y0 + y1 - 1) < 0.2 else None
+    column = "left" if x1 < 0.5 else "right" if x0 > 0.5 else "" if abs(x0 + x1 - 1) < 0.2 else None
+    if row is None or column is None:  # between two parts: nothing that is surely true
+        return None
+    return f"{row} {column}".strip() or "center"
