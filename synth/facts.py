@@ -8,7 +8,7 @@ from synth.colors import Color, Ground
 from synth.families import Style
 from synth.made import Made
 from synth.regions import layer_regions
-from synth.sample import Language
+from synth.sample import Language, Spoken
 
 LARGE, SMALL = 0.22, 0.06  # of the canvas's shorter side: type sizes that a person calls large, or small (ours)
 SPREAD = 0.6  # of the canvas: text that takes more of its width and height stands nowhere in particular (ours)
@@ -28,6 +28,8 @@ class Facts:
     color_to: Color | None = None  # other end of a gradient
     ground: Ground | None = None
     medium: str | None = None
+    family: dict[Spoken, str] | None = None  # names of a template's
+    texts: tuple[tuple[str, str], ...] = ()  # of a template: (role, text), in reading order
     face: Style | None = None
     effect: str = "plain"
     direction: str = "horizontal"
@@ -42,6 +44,8 @@ class Facts:
     @property
     def kind(self) -> str:
         """pure, photo, medium, page: which sentences suit."""
+        if self.family:
+            return "template"
         if self.medium:
             return "medium"
         return "photo" if self.ground is None else "page" if self.body else "pure"
@@ -62,13 +66,21 @@ def facts_of(made: Made) -> Facts:
         color=main.style.color,
         color_to=main.style.to,
         ground=made.ground,
-        medium=made.medium,
+        medium=None if made.family else made.medium,
+        family=made.family,
+        texts=tuple((t.role or "text", glue.join(t.block.text.split("\n"))) for t in layers) if made.family else (),
         face="handwriting" if made.fonts[-1].handwriting else made.fonts[-1].source.style,
         effect=main.style.effect,
         direction="vertical" if "vertical" in effects else "curved" if "curved" in effects else "horizontal",
         lines=sum(len(layer.block.lines) for layer in layers),
-        place=None if page or made.medium else _place(made),
-        size=None if page or made.medium else "large" if size > LARGE else "small" if size < SMALL else None,
+        place=None if page or made.medium or made.family else _place(made),
+        size=None
+        if page or made.medium or made.family
+        else "large"
+        if size > LARGE
+        else "small"
+        if size < SMALL
+        else None,
         title=glue.join(heading.block.text.split("\n")) if heading else "",
         title_color=heading.style.color if heading else None,
         body=made.body if page else None,

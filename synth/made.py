@@ -35,6 +35,7 @@ class Made:
     ground: Ground | None = None  # None for a photograph
     medium: str | None = None
     body: str | None = None  # of a page: paragraphs, bullets, numbers
+    family: dict[Spoken, str] | None = None  # names of a template's
     backdrop: Backdrop | None = None
     source: Drawing | None = None  # of an edit: the picture before it
     instruction: str = ""

@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,13 +25,14 @@ import numpy as np
 
 import configs
 from configs.errors import UserError
-from synth import contents, edit, page, pure, regions, scene
+from synth import contents, edit, page, pure, regions, scene, template
 from synth.block import Block
 from synth.caption import CaptionConfig, describe
-from synth.chance import Schedule, choose
+from synth.chance import Schedule, choose, choose_key
 from synth.colors import ColorConfig
 from synth.contents import Canvas, Charset, Line, Number, Paragraph, Sentence, Text, Word, language_of
 from synth.corpus import Corpora, CorpusSource, data_sha256
+from synth.drawing import TextLayer
 from synth.edit import EditStrategy
 from synth.facts import facts_of
 from synth.fonts import FontFile, FontSource, find
@@ -45,8 +46,10 @@ from synth.sample import Caption, Sample
 from synth.scene import SceneStrategy
 from synth.shaped import Undrawable
 from synth.style import EffectConfig
+from synth.template import TemplateStrategy, load_templates
 
 AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page
+PROSE = 3  # lines from which a template's text is a paragraph (ours)
 VERSION = "3"
 """Raised whenever the same config would draw other pixels or other words."""
 
@@ -58,9 +61,11 @@ class RecipeConfig:
     name: str
     fonts: tuple[FontSource, ...]
     canvases: tuple[Canvas, ...]
-    contents: tuple[AnyContent, ...]
+    contents: tuple[AnyContent, ...] = ()  # a recipe of templates has none
     seed: int = 0
-    strategy: PureStrategy | SceneStrategy | EditStrategy = field(default_factory=lambda: PureStrategy("pure"))
+    strategy: PureStrategy | SceneStrategy | TemplateStrategy | EditStrategy = field(
+        default_factory=lambda: PureStrategy("pure")
+    )
     layout: LayoutConfig = field(default_factory=LayoutConfig)
     colors: ColorConfig = field(default_factory=ColorConfig)
     effects: EffectConfig = field(default_factory=EffectConfig)
@@ -70,8 +75,10 @@ class RecipeConfig:
 
     def __post_init__(self) -> None:
         for name in ("fonts", "canvases", "contents"):
-            if not getattr(self, name):
+            if not getattr(self, name) and not (name == "contents" and self.strategy.kind == "template"):
                 raise ValueError(f"{name} must hold at least one entry")
+        if self.contents and self.strategy.kind == "template":
+            raise ValueError("contents: templates bring their own; leave it out")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
             raise ValueError(f"name must be of letters, digits, '_', '.', '-', found '{self.name}'")
         if self.seed < 0 or self.attempts < 1:
@@ -95,8 +102,9 @@ class Recipe:
         if isinstance(scenes, SceneStrategy):
             self.photos = Photos(scenes.photos, "strategy.photos")
         self.tools = Tools(self.fonts, config.colors, config.effects)
-        self.digest = _digest(config, self.fonts, self.corpora, self.photos)
-        self._schedule = Schedule([c.share for c in config.contents], config.seed)
+        self.templates = load_templates(config.strategy) if isinstance(config.strategy, TemplateStrategy) else {}
+        self.digest = _digest(config, self.fonts, self.corpora, self.photos, self.templates)
+        self._schedule = Schedule([c.share for c in config.contents] or [1.0], config.seed)
 
     @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -130,7 +138,7 @@ class Recipe:
 
     def check(self) -> None:
         """Raise UserError when one of the contents cannot be drawn at all."""
-        for number in range(len(self.config.contents)):
+        for number in range(max(len(self.config.contents), 1)):
             self._first_drawable(number, 0, [number])
 
     def render(self, index: int) -> Sample:
@@ -151,13 +159,15 @@ class Recipe:
             except Undrawable as reason:
                 reasons[str(reason)] += 1
         ((reason_, _),) = reasons.most_common(1)
-        raise UserError(
-            f"contents.{number} ({self.config.contents[number].kind}): none of "
-            f"{self.config.attempts} texts could be shown whole; most often: {reason_}"
-        )
+        where = f"contents.{number} ({self.config.contents[number].kind})" if self.config.contents else "strategy"
+        raise UserError(f"{where}: none of {self.config.attempts} texts could be shown whole; most often: {reason_}")
 
     def _draw(self, number: int, ordinal: int, rng: np.random.Generator) -> Made:
-        config, content = self.config, self.config.contents[number]
+        config = self.config
+        if isinstance(config.strategy, TemplateStrategy):
+            canvas = config.canvases[choose(rng, [c.share for c in config.canvases])].size
+            return template.draw(self.tools, self.templates, canvas, choose_key(rng, config.strategy.languages), rng)
+        content = config.contents[number]
         turn = contents.Draw(rng, ordinal, (config.seed, number), self.corpora)
         layout = content.layout or config.layout
         canvases = content.canvases or config.canvases
@@ -200,7 +210,7 @@ class Recipe:
             image=made.image,
             text=text,
             text_language=language if made.source is None else language_of(text) if text else "none",
-            text_level=_level(made.text, [layer.block for layer in layers]),
+            text_level=_level_of_many(layers) if made.family else _level(made.text, [layer.block for layer in layers]),
             captions=self._captions(made, turn.rng),
             regions=regions.of(made.drawing),
             license=joined(licenses),
@@ -241,6 +251,12 @@ class _Turn:
     attempt: int
 
 
+def _level_of_many(layers: Sequence[TextLayer]) -> int:
+    """Of a template: 4 with a paragraph of at least three lines in it, else 3, or 2 for a single line."""
+    lines = [len(layer.block.lines) for layer in layers]
+    return 4 if max(lines) >= PROSE else 3 if sum(lines) > 1 else 2
+
+
 def joined(licenses: Sequence[str]) -> str:
     """One SPDX expression for what all of ``licenses`` apply to; unknown where one is."""
     known = list(dict.fromkeys(licenses))
@@ -258,7 +274,13 @@ def _level(text: Text, blocks: Sequence[Block]) -> int:
     return 4 if text.unit == "paragraph" else 3
 
 
-def _digest(config: RecipeConfig, fonts: Sequence[FontFile], corpora: Corpora, photos: Photos | None) -> str:
+def _digest(
+    config: RecipeConfig,
+    fonts: Sequence[FontFile],
+    corpora: Corpora,
+    photos: Photos | None,
+    templates: Mapping[str, Any],
+) -> str:
     """sha256 over all that decides a pixel. Where files lie does not: their content stands for them."""
     plain = configs.to_plain(config)
     plain["fonts"] = [configs.to_plain(f.source) | {"file": f.sha256, "package": None} for f in fonts]
@@ -266,6 +288,7 @@ def _digest(config: RecipeConfig, fonts: Sequence[FontFile], corpora: Corpora, p
     if photos:
         scenes = plain["strategy"].get("scene", plain["strategy"])
         scenes["photos"] = [photos.digest, photos.shares]  # where they lie does not matter
+    plain["templates"] = {family: configs.to_plain(t) for family, (t, _) in templates.items()}
     covered = {"config": plain, "data": data_sha256(), "engines": engines(), "synth": VERSION}
     return hashlib.sha256(json.dumps(covered, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 

@@ -162,6 +162,8 @@ def _words(facts: Facts, language: Spoken, rng: np.random.Generator) -> dict[str
         words["ground_short"] = words["ground"]
     if facts.medium:
         words |= _medium(facts, k)
+    if facts.family:
+        words |= _family(facts, language, rng)
     if facts.title:
         words["title"] = quoted(facts.title, language)
         if facts.title_color:
@@ -200,6 +202,22 @@ def _ground(facts: Facts, k: int) -> str:
     if facts.ground.paper:
         return f"{names[0]}的纸" if k else f"{names[0]} paper"
     return f"{names[0]}背景" if k else f"a {names[0]} background"
+
+
+def _family(facts: Facts, language: Spoken, rng: np.random.Generator) -> dict[str, str]:
+    """A template's name and its texts: all of them in reading order, and some others than the main one."""
+    assert facts.family is not None
+    rest = [text for _, text in facts.texts if text != facts.text]
+    joint = "、" if language == "zh" else ", "
+    words = {
+        "family": facts.family[language],
+        "a_family": f"a {facts.family['en']}" if language == "en" else facts.family["zh"],
+    }
+    if rest:
+        some = [rest[int(i)] for i in sorted(rng.permutation(len(rest))[:3])]
+        words["some"] = joint.join(quoted(text, language) for text in some)
+        words["every"] = joint.join(quoted(text, language) for text in rest)
+    return words
 
 
 def _medium(facts: Facts, k: int) -> dict[str, str]:

@@ -1,0 +1,110 @@
+"""Charts from random numbers: bars, a line, a pie, with ticks, names and a legend.
+
+chart(kind, names, box, ...) ──> shapes, labels with their boxes
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from synth.colors import RGB, Color
+from synth.drawing import ShapeLayer
+from synth.face import Box
+
+ChartKind = Literal["bars", "line", "pie"]
+TICKS = 4
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text of a chart and the box it has. ``role``: label (under a bar), tick (at the axis), legend."""
+
+    text: str
+    box: Box
+    role: Literal["label", "tick", "legend"]
+
+
+def chart(
+    kind: ChartKind,
+    names: Sequence[str],
+    box: Box,
+    u: float,
+    hues: Sequence[Color],
+    axis: RGB,
+    rng: np.random.Generator,
+) -> tuple[list[ShapeLayer], list[Label]]:
+    """Shapes and labels in ``box`` (px). ``u``: px of a hundredth of the canvas's shorter side."""
+    values = rng.uniform(0.25, 1.0, size=len(names))
+    if kind == "pie":
+        return _pie(names, values, box, u, hues)
+    step = int(rng.choice([5, 10, 20, 25, 50, 100]))
+    shapes, labels, plot = _frame(names, box, u, axis, step)
+    x0, y0, x1, y1 = plot
+    width = (x1 - x0) / len(names)
+    tops = [(x0 + (k + 0.5) * width, y1 - (y1 - y0) * float(v)) for k, v in enumerate(values)]
+    if kind == "bars":
+        shapes += [ShapeLayer("rect", (x - 0.3 * width, y, x + 0.3 * width, y1), fill=hues[0].rgb) for x, y in tops]
+        return shapes, labels
+    flat = tuple(v for point in tops for v in point)
+    shapes.append(ShapeLayer("line", flat, stroke=hues[0].rgb, width=max(0.7 * u, 1.2)))
+    r = max(0.9 * u, 1.5)
+    shapes += [ShapeLayer("ellipse", (x - r, y - r, x + r, y + r), fill=hues[0].rgb) for x, y in tops]
+    return shapes, labels
+
+
+def _frame(names: Sequence[str], box: Box, u: float, axis: RGB, step: int) -> tuple[list[ShapeLayer], list[Label], Box]:
+    """Axes with ticks and names, and the box inside them."""
+    x0, y0, x1, y1 = box
+    left, under = x0 + 9 * u, y1 - 6 * u
+    plot = (left, y0 + 3 * u, x1 - 2 * u, under)
+    shapes, labels = [], []
+    for k in range(TICKS + 1):
+        y = under - (under - plot[1]) * k / TICKS
+        shapes.append(
+            ShapeLayer("line", (left, y, plot[2], y), stroke=axis, width=0.25 * u if k else 0.5 * u, alpha=0.7)
+        )
+        labels.append(Label(str(k * step), (x0, y - 2 * u, left - 1.2 * u, y + 2 * u), "tick"))
+    width = (plot[2] - left) / len(names)
+    for k, name in enumerate(names):
+        labels.append(Label(name, (left + (k + 0.04) * width, under + u, left + (k + 0.96) * width, y1), "label"))
+    return shapes, labels, plot
+
+
+def _pie(
+    names: Sequence[str], values: np.ndarray, box: Box, u: float, hues: Sequence[Color]
+) -> tuple[list[ShapeLayer], list[Label]]:
+    x0, y0, x1, y1 = box
+    wide = x1 - x0 > y1 - y0
+    r = 0.46 * min((x1 - x0) * (0.55 if wide else 1), (y1 - y0) * (1 if wide else 0.55))
+    cx, cy = (x0 + r + u, (y0 + y1) / 2) if wide else ((x0 + x1) / 2, y0 + r + u)
+    ends = np.concatenate(([0.0], np.cumsum(values / values.sum()))) * 2 * math.pi - math.pi / 2
+    colors = _tones(hues, len(names))
+    shapes, labels = [], []
+    left, top = (cx + r + 4 * u, y0 + 2 * u) if wide else (x0 + 4 * u, cy + r + 3 * u)
+    row = min((y1 - top - u) / len(names), 9 * u)
+    for k, name in enumerate(names):
+        turn = np.linspace(ends[k], ends[k + 1], 24)
+        arc = [(cx + r * math.cos(t), cy + r * math.sin(t)) for t in turn]
+        points = (cx, cy, *(v for point in arc for v in point))
+        shapes.append(ShapeLayer("polygon", points, fill=colors[k], stroke=(255, 255, 255), width=0.4 * u))
+        y = top + k * row
+        side = 0.5 * row
+        shapes.append(ShapeLayer("rect", (left, y + 0.25 * row, left + side, y + 0.25 * row + side), fill=colors[k]))
+        share = round(100 * float(values[k] / values.sum()))
+        labels.append(Label(f"{name} {share}%", (left + side + 1.5 * u, y, x1, y + row), "legend"))
+    return shapes, labels
+
+
+def _tones(hues: Sequence[Color], count: int) -> list[RGB]:
+    """As many colours as slices: the hues in turn, lighter in each round."""
+    found = []
+    for k in range(count):
+        lift = 0.35 * (k // len(hues))
+        r, g, b = (int(v + (255 - v) * lift) for v in hues[k % len(hues)].rgb)
+        found.append((r, g, b))
+    return found

@@ -1,0 +1,183 @@
+"""Templates: nothing is cut, nothing overlaps, everything can be read; sums are right; wrong files are one line."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs import UserError
+from synth import Recipe, regions
+from synth.colors import contrast
+from synth.slots import Filler, known, slots
+from synth.template import FOLDER
+from tests.synth.common import recipe
+from tests.synth.test_geometry import alone, drawn, glyphs_of, ink, outside
+
+TEMPLATE = "configs/synth/template.yaml"
+FAMILIES = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+SIZES = "canvases=[{size: [256, 256]}, {size: [640, 640]}, {size: [800, 512]}, {size: [512, 800]}, {size: [448, 1024]}, {size: [1024, 448]}]"
+
+
+def one(family: str) -> Recipe:
+    return recipe(TEMPLATE, f"strategy.families={{{family}: 1}}", SIZES)
+
+
+def test_there_are_at_least_fifteen_families_and_a_recipe_draws_them_all() -> None:
+    assert len(FAMILIES) >= 15
+    drawn_ = {recipe(TEMPLATE).render(index).medium for index in range(150)}
+    assert drawn_ == set(FAMILIES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_text_is_cut_overlaps_another_or_is_hard_to_read(family: str) -> None:
+    seen, languages = set(), set()
+    for index in range(8):
+        made = drawn(one(family), index)
+        w, h = made.drawing.canvas
+        quads = []
+        for layer in made.drawing.texts:
+            assert layer.block.size >= 8
+            quads += [region.quad for region in regions.layer_regions(layer) if region.level == "line"]
+        assert quads
+        for quad in quads:
+            assert 0 <= quad[0] < quad[4] <= w, (family, index)
+            assert 0 <= quad[1] < quad[5] <= h, (family, index)
+        for a, b in itertools.combinations(quads, 2):
+            across, down = min(a[4], b[4]) - max(a[0], b[0]), min(a[5], b[5]) - max(a[1], b[1])
+            assert across <= 2 or down <= 2, (family, index, a, b)
+        pixels = np.asarray(made.image)
+        for layer in made.drawing.texts:
+            mask = ink(made.drawing.canvas, layer)
+            ys, xs = np.nonzero(mask)
+            around = pixels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1][
+                ~mask[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
+            ]
+            if not len(around):  # a lone stroke fills its box
+                continue
+            ground = np.median(around.reshape(-1, 3), axis=0)
+            assert contrast(layer.style.color.rgb, tuple(int(v) for v in ground)) >= 4, (family, index, layer.role)
+        seen.add(made.image.tobytes())
+        languages.add(made.text.language)
+    assert len(seen) == 8
+    assert languages == {"zh", "en"}
+
+
+def test_ink_of_single_glyphs_stays_in_their_quads() -> None:
+    for index in range(20):
+        drawing = drawn(recipe(TEMPLATE), index).drawing
+        for layer in drawing.texts[::4]:
+            glyphs = [r for r in regions.layer_regions(layer) if r.level == "glyph"]
+            for (row, column, _), region in list(zip(glyphs_of(layer), glyphs, strict=True))[::7]:
+                mask = ink(drawing.canvas, alone(layer, row, column))
+                assert mask.any()
+                assert outside(mask, region.quad) == 0
+
+
+def test_a_receipt_adds_up() -> None:
+    for index in range(12):
+        texts = drawn(one("receipt"), index).drawing.texts
+        prices = [_number(t.block.text) for t in texts if t.role == "price"]
+        (total,) = [_number(t.block.text) for t in texts if t.role == "total"]
+        assert len(prices) >= 3
+        assert total == pytest.approx(sum(prices), abs=0.005)
+
+
+def _number(text: str) -> float:
+    return float(re.sub(r"[^0-9.]", "", text))
+
+
+def test_items_of_a_list_have_one_size_and_one_edge() -> None:
+    for index in range(6):
+        items = [t for t in drawn(one("menu"), index).drawing.texts if t.role == "item"]
+        assert len({round(t.block.size, 3) for t in items}) == 1
+        assert len({round(t.matrix[0, 2] + t.block.box[0]) for t in items}) <= 2
+
+
+def test_a_calendar_counts_its_days() -> None:
+    days = [t.block.text for t in drawn(one("calendar"), 0).drawing.texts if t.role == "day"]
+    assert days == [str(k) for k in range(1, 29)]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_slot_has_words_and_words_name_only_known_slots(language: str) -> None:
+    own, other = slots(language), slots("en" if language == "zh" else "zh")  # type: ignore[arg-type]
+    assert own.keys() == other.keys()
+    for slot, entries in own.items():
+        assert entries, slot
+        for entry in entries:
+            assert all(known(part) for part in re.findall(r"\{(\w+)\}", entry)), entry
+    filler = Filler(language, np.random.default_rng(0))  # type: ignore[arg-type]
+    assert filler.fill("company") == filler.fill("company")
+    assert filler.fill("dish") != filler.fill("dish")
+
+
+def test_captions_name_the_family_and_quote_its_texts() -> None:
+    for index in range(40):
+        sample = recipe(TEMPLATE, "captions.languages={en: 1}").render(index)
+        family = sample.medium
+        assert family is not None
+        caption = sample.captions[0].text
+        lines = set(sample.text.split("\n"))
+        assert any(line in caption.replace("\n", " ") for line in lines), caption
+        assert "{" not in caption
+        assert "<" not in caption
+        assert sample.strategy == "template"
+        assert sample.text_level in (2, 3, 4)
+
+
+def test_a_users_own_template_joins(tmp_path: Path) -> None:
+    (tmp_path / "label.yaml").write_text(
+        "names: {en: shelf label, zh: 货架标签}\n"
+        "palettes: [{ground: white, text: black, muted: gray}]\n"
+        "layouts:\n"
+        "  - {kind: column, pad: 8, of: [{kind: text, slot: product, height: [8, 20]}, {kind: text, slot: price, height: [8, 20]}]}\n"
+    )
+    made = Recipe.load(TEMPLATE, [f"strategy.files=[{tmp_path}]", "strategy.families={label: 1}"])
+    assert {made.render(index).medium for index in range(4)} == {"label"}
+    assert made.digest != recipe(TEMPLATE).digest
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("names: {en: a, zh: b}\npalettes: [{ground: mauve}]\nlayouts: [{kind: space}]\n", "'ground' is 'mauve'"),
+        ("names: {en: a}\npalettes: [{ground: white}]\nlayouts: [{kind: space}]\n", "names needs zh and en"),
+        (
+            "names: {en: a, zh: b}\npalettes: [{ground: white}]\nlayouts: [{kind: text, slot: wish}]\n",
+            "slot 'wish' is none",
+        ),
+        (
+            "names: {en: a, zh: b}\npalettes: [{ground: white}]\nlayouts: [{kind: text, slto: title}]\n",
+            "unknown field 'layouts.0.slto'",
+        ),
+        ("names: {en: a, zh: b}\npalettes: [{ground: white, text: black}]\nlayouts: [{kind: space}]\n", "without text"),
+        (
+            "names: {en: a, zh: b}\npalettes: [{ground: white}]\nlayouts: [{kind: text, slot: title}]\n",
+            "the colour 'text' is missing",
+        ),
+        ("not: [valid", "not valid YAML"),
+    ],
+)
+def test_wrong_templates_are_one_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "own.yaml").write_text(text)
+    with pytest.raises(UserError) as caught:
+        Recipe.load(TEMPLATE, [f"strategy.files=[{tmp_path}/own.yaml]", "strategy.families={own: 1}"])
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("strategy.families={nothing: 1}", "no template 'nothing'; there are app_screen"),
+        ("strategy.files=[nowhere]", "nowhere does not exist"),
+        ("contents=[{kind: word}]", "templates bring their own"),
+    ],
+)
+def test_wrong_recipes_are_one_line(override: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Recipe.load(TEMPLATE, [override])
