@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from PIL.Image import Image
@@ -16,6 +17,7 @@ from synth.contents import Text
 from synth.drawing import Drawing
 from synth.fonts import FontFile
 from synth.layout import LayoutConfig, direction_for
+from synth.paint import paint
 from synth.photos import Backdrop
 from synth.sample import Spoken
 from synth.shaped import Shaped, Undrawable
@@ -31,7 +33,7 @@ class Made:
     text: Text
     fonts: tuple[FontFile, ...]
     drawing: Drawing
-    image: Image
+    painted: Image | None = None  # where the strategy had to look at it already
     ground: Ground | None = None  # None for a photograph
     medium: str | None = None
     body: str | None = None  # of a page: paragraphs, bullets, numbers
@@ -40,6 +42,11 @@ class Made:
     source: Drawing | None = None  # of an edit: the picture before it
     instruction: str = ""
     spoken: Spoken = "en"  # language of the instruction
+
+    @cached_property
+    def image(self) -> Image:
+        """The drawing, painted when it is first asked for."""
+        return self.painted or paint(self.drawing)
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,8 @@ class Tools:
             raise UserError(f"fonts: none is for language '{text.language}'")
         covering = [f for f in fitting if f.missing(text.text) is None]
         if not covering:
-            lacked = sorted({f.missing(text.text) for f in fitting}, key=text.text.index, reverse=True)  # type: ignore[arg-type]
-            raise Undrawable(f"no font has '{lacked[0]}'")
+            lacked = max(filter(None, (f.missing(text.text) for f in fitting)), key=text.text.index)
+            raise Undrawable(f"no font has '{lacked}'", (lacked,))
         return covering[choose(rng, [f.source.share for f in covering])]
 
     def words(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> Words:

@@ -23,7 +23,6 @@ from synth.face import Face
 from synth.layout import Align, LayoutConfig, Measure, compose
 from synth.made import Made, Tools
 from synth.matrix import Matrix, translation
-from synth.paint import paint
 from synth.pure import ground_layers
 from synth.sample import Spoken
 from synth.shaped import Shaped, Undrawable
@@ -134,7 +133,7 @@ def draw(
         TextLayer(b.block, TextStyle(other if b.role == "heading" else color), b.matrix, role=b.role) for b in blocks
     ]
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *layers))
-    return Made(text, (title_font, body_font), drawing, paint(drawing), ground, body=page.body)
+    return Made(text, (title_font, body_font), drawing, ground=ground, body=page.body)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from synth.colors import Ground, pick
 from synth.drawing import Drawing, GroundLayer, Layer, PictureLayer, TextLayer
 from synth.layout import LayoutConfig, arrange
 from synth.made import Made, Tools, Words
-from synth.paint import paint
 from synth.textures import SIDE, tile
 
 
@@ -28,7 +27,7 @@ def draw(tools: Tools, words: Words, canvas: tuple[int, int], layout: LayoutConf
     ground, color = pick(tools.colors, rng)
     layer = TextLayer(block, tools.style(block, color, ground.colors, rng), matrix, one_word=words.one)
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), layer))
-    return Made(words.text, (words.font,), drawing, paint(drawing), ground)
+    return Made(words.text, (words.font,), drawing, ground=ground)
 
 
 def ground_layers(ground: Ground, canvas: tuple[int, int], rng: np.random.Generator) -> tuple[Layer, ...]:

@@ -143,21 +143,31 @@ class Recipe:
 
     def render(self, index: int) -> Sample:
         """Sample ``index`` (from 0). Raises UserError when ``attempts`` texts in a row could not be shown whole."""
+        return self._finish(self._turn(index), index)
+
+    def text(self, index: int) -> tuple[str, Counter[str]]:
+        """What ``render`` would show, without painting where the strategy allows it, and the characters no font had."""
+        turn = self._turn(index)
+        return _shown(turn.made), turn.lacked
+
+    def _turn(self, index: int) -> _Turn:
         if index < 0:
             raise UserError(f"recipe {self.name}: index must be at least 0, found {index}")
         number, ordinal = self._schedule.at(index)
-        return self._finish(self._first_drawable(number, ordinal, [index, int(self.digest[:16], 16)]), index)
+        return self._first_drawable(number, ordinal, [index, int(self.digest[:16], 16)])
 
     def _first_drawable(self, number: int, ordinal: int, entropy: list[int]) -> _Turn:
         reasons: Counter[str] = Counter()
+        lacked: Counter[str] = Counter()
         for attempt in range(self.config.attempts):
             rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([*entropy, attempt])))
             # A closed set keeps its turn for some attempts (another font may have the glyph), then gives it up.
             turn = ordinal if attempt < self.config.attempts // 2 else int(rng.integers(2**31))
             try:
-                return _Turn(self._draw(number, turn, rng), rng, attempt)
+                return _Turn(self._draw(number, turn, rng), rng, attempt, lacked)
             except Undrawable as reason:
                 reasons[str(reason)] += 1
+                lacked.update(reason.lacked)
         ((reason_, _),) = reasons.most_common(1)
         where = f"contents.{number} ({self.config.contents[number].kind})" if self.config.contents else "strategy"
         raise UserError(f"{where}: none of {self.config.attempts} texts could be shown whole; most often: {reason_}")
@@ -197,7 +207,7 @@ class Recipe:
     def _finish(self, turn: _Turn, index: int) -> Sample:
         made = turn.made
         layers = made.drawing.texts
-        text, language = "\n".join(layer.block.text for layer in layers), made.text.language
+        text, language = _shown(made), made.text.language
         corpus, license_ = self.corpora.identity(made.text.corpus)
         parents, licenses = [*dict.fromkeys(font.id for font in made.fonts), corpus], [license_]
         if made.backdrop:
@@ -222,6 +232,7 @@ class Recipe:
             effects=sorted({effect for layer in layers for effect in layer.effects}),
             photographic=made.backdrop is not None,
             discarded=turn.attempt,
+            lacked=dict(turn.lacked),
             **self._pair(made),
         )
 
@@ -244,11 +255,17 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class _Turn:
-    """A picture, its stream where the drawing left it, and how many texts were thrown away before."""
+    """A picture, its stream where the drawing left it, how many texts were thrown away before, and which characters
+    no font drew in how many of those."""
 
     made: Made
     rng: np.random.Generator
     attempt: int
+    lacked: Counter[str]
+
+
+def _shown(made: Made) -> str:
+    return "\n".join(layer.block.text for layer in made.drawing.texts)
 
 
 def _level_of_many(layers: Sequence[TextLayer]) -> int:

@@ -72,6 +72,7 @@ class Sample:
     effects: list[str] = field(default_factory=list)  # stroke, hollow, shadow, glow, gradient, vertical, curved
     photographic: bool = False  # whether a photograph is behind the text
     discarded: int = 0  # texts drawn and thrown away before this one, because they could not be shown whole
+    lacked: dict[str, int] = field(default_factory=dict)  # character no font drew -> how many of those texts had it
     domain: str = field(default="synthetic", init=False)
 
     def encode(self) -> tuple[bytes, str]:

@@ -14,7 +14,11 @@ from synth.vertical import shape_column
 
 
 class Undrawable(Exception):
-    """This text cannot be shown whole with this font on this canvas."""
+    """This text cannot be shown whole with this font on this canvas. ``lacked``: characters that no font draws."""
+
+    def __init__(self, reason: str, lacked: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.lacked = lacked
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ from synth.fonts import FontFile
 from synth.layout import SLACK, Measure, compose
 from synth.made import Made, Tools
 from synth.matrix import translation
-from synth.paint import paint
 from synth.sample import Spoken
 from synth.shaped import Shaped, Span, Undrawable
 from synth.slots import Filler, known
@@ -230,9 +229,8 @@ def draw(
         Text(said, language, "line", f"slots-{language}"),
         fonts,
         drawing,
-        paint(drawing),
-        Ground((sheet.color("ground"),)),
-        family,
+        ground=Ground((sheet.color("ground"),)),
+        medium=family,
         family=template.names,
     )
 

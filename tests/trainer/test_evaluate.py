@@ -97,4 +97,4 @@ def test_line_suite_is_drawn_by_another_seed():
     trained = Recipe.load(RECIPE)
     seen = {trained.render(i).text for i in range(400)}
     assert 10 <= len(items) <= 20
-    assert sum(item.text in seen for item in items) <= len(items) // 4
+    assert not [item.text for item in items if item.text in seen]

@@ -5,7 +5,7 @@
     glyphs   every character of the recipe's charsets
     numbers  numbers that the recipe never renders (held out), equally many of each length
     words    words of the recipe (those it never renders, where it holds some out)
-    lines    phrases and rows of characters that another seed of the recipe draws: chance seldom repeats one
+    lines    phrases and rows of characters that another seed of the recipe draws, less those of its first samples
 
 The clean rendering of the same text by the same recipe gives the reader's ceiling.
 """
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SUITES = ("glyphs", "numbers", "words", "lines")
 OTHER_SEED = 1_000_003  # added to the recipe's seed where texts must differ from training's
+TRAINED = 4_000  # the recipe's first samples, whose texts count as seen in training
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def make_suite(suite: str, recipe: str, limit: int) -> list[Item]:
     config = configs.load(recipe, RecipeConfig)
     contents = [content for content in config.contents if suite_of(content) == suite]
     share = -(-limit // len(contents)) if contents else 0
-    per_content = [_items(config, content, suite, share) for content in contents]
+    seen = _trained(config) if suite == "lines" else set()
+    per_content = [_items(config, content, suite, share, seen) for content in contents]
     mixed = [item for group in zip_longest(*per_content) for item in group if item is not None]
     return mixed if suite == "glyphs" else mixed[:limit]
 
@@ -64,7 +66,7 @@ def suite_of(content: AnyContent) -> str | None:
     return {"number": "numbers", "word": "words", "line": "lines"}.get(content.kind)
 
 
-def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int) -> list[Item]:
+def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int, seen: set[str]) -> list[Item]:
     from synth.contents import Charset
     from synth.corpus import Corpora
 
@@ -76,10 +78,18 @@ def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int) ->
         return _render(config, _exactly(content, chosen), len(chosen), held_out=True)
     if suite == "numbers":
         raise UserError(f"recipe {config.name}: its numbers hold none out; set held_out_part")
-    unseen = suite == "lines"
-    if unseen:
-        config = replace(config, seed=config.seed + OTHER_SEED)
-    return _render(config, content, limit, held_out=unseen)
+    if suite != "lines":
+        return _render(config, content, limit, held_out=False)
+    other = _render(replace(config, seed=config.seed + OTHER_SEED), content, 2 * limit, held_out=True)
+    return [item for item in other if item.text not in seen][:limit]
+
+
+def _trained(config: RecipeConfig) -> set[str]:
+    """Texts of the recipe's first samples."""
+    from synth import Recipe
+
+    recipe = Recipe(config)
+    return {recipe.text(index)[0] for index in range(TRAINED)}
 
 
 def spread(texts: Sequence[str], limit: int, seed: int) -> list[str]:
