@@ -1,4 +1,4 @@
-"""``python -m synth``: render a dataset, preview a recipe, list its fonts."""
+"""``python -m synth``: render a dataset, preview a recipe, list its fonts, count its characters."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,14 @@ def parser() -> argparse.ArgumentParser:
     fonts.add_argument("config", nargs="?", default=GENERAL, help=f"configs/synth/*.yaml (default {GENERAL})")
     fonts.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     _overridable(fonts, list_fonts)
+
+    cover = commands.add_parser("coverage", help="how often a recipe draws each of the 8,105 characters")
+    cover.add_argument("config", nargs="?", default=GENERAL, help=f"configs/synth/*.yaml (default {GENERAL})")
+    cover.add_argument(
+        "--count", type=_positive, default=10_000, help="samples whose texts are counted (default 10,000)"
+    )
+    cover.add_argument("--plot", type=Path, metavar="OUT", help="write the long tail as a plot, .svg")
+    _overridable(cover, coverage)
     return top
 
 
@@ -103,6 +112,55 @@ def preview(args: argparse.Namespace) -> None:
     discarded = sum(sample.discarded for sample in samples)
     print(f"{args.out}: {len(samples)} samples of recipe {recipe.name}, {sheet.width}x{sheet.height} px")
     print(f"{discarded} texts were discarded because they could not be shown whole")
+    lacked: Counter[str] = Counter()
+    for sample in samples:
+        lacked.update(sample.lacked)
+    _tell(recipe, lacked)
+
+
+def coverage(args: argparse.Namespace) -> None:
+    """Count the characters of the first ``count`` texts by level of the table of 8,105."""
+    from rich.console import Console
+    from rich.progress import track
+    from rich.table import Table
+
+    from pipeline.report.coverage import count_characters, tables
+    from synth.longtail import plot, rows
+
+    if args.plot and args.plot.suffix.lower() != ".svg":
+        raise UserError(f"--plot: expected a name ending in .svg, found '{args.plot}'")
+    if args.plot and not args.plot.parent.is_dir():
+        raise UserError(f"--plot: the folder {args.plot.parent} does not exist")
+    recipe = _recipe(args)
+    texts, lacked = [], Counter[str]()
+    for index in track(range(args.count), "drawing texts", console=Console(stderr=True), transient=True):
+        text, without = recipe.text(index)
+        texts.append(text)
+        lacked.update(without)
+    counts = count_characters(texts)
+    table = Table("level", "characters", "drawn", "part", "rarest", "median", "commonest", box=None)
+    levels = rows(counts, tables())
+    for row in levels:
+        numbers = (row.characters, row.seen, f"{row.seen / row.characters:.1%}", row.least, row.median, row.most)
+        table.add_row(str(row.level), *(n if isinstance(n, str) else f"{n:,}" for n in numbers))
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
+    seen, all_ = sum(row.seen for row in levels), sum(row.characters for row in levels)
+    print(
+        f"{args.count:,} texts of recipe {recipe.name}: {seen:,} of {all_:,} characters; {counts.total():,} occurrences"
+    )
+    _tell(recipe, lacked)
+    if args.plot:
+        args.plot.write_text(plot(counts, tables(), f"recipe {recipe.name}, {args.count:,} texts"), "utf-8")
+        print(f"{args.plot}: the long tail")
+
+
+def _tell(recipe: Recipe, lacked: Counter[str]) -> None:
+    """Which characters no font had, and what was wrong with the user's corpora."""
+    if lacked:
+        shown = " ".join(f"{character} (U+{ord(character):04X}) {n}" for character, n in lacked.most_common(20))
+        print(f"{lacked.total()} of the discarded had a character that no font draws: {shown}")
+    for line in filter(None, (corpus.told() for corpus in recipe.corpora.values())):
+        print(line)
 
 
 def list_fonts(args: argparse.Namespace) -> None:

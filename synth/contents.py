@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from synth.chance import check_shares, choose_key
 from synth.corpus import Corpora, levels_characters, wordlist
 from synth.layout import LayoutConfig
 from synth.sample import Language, Spoken
+
+if TYPE_CHECKING:
+    from opencc import OpenCC
 
 Unit = Literal["item", "line", "sentence", "paragraph"]
 
@@ -75,20 +78,37 @@ class Content:
     share: float = 1.0
     canvases: tuple[Canvas, ...] = ()
     layout: LayoutConfig | None = None
+    traditional: float = 0.0  # of the Chinese texts are written in traditional characters (OpenCC)
 
     def __post_init__(self) -> None:
         if self.share <= 0:
             raise ValueError(f"share must be above 0, found {self.share:g}")
+        if not 0 <= self.traditional <= 1:
+            raise ValueError(f"traditional must be within 0..1, found {self.traditional:g}")
         for name in ("languages", "forms", "cases"):
             if hasattr(self, name):
                 check_shares(name, getattr(self, name))
-        for name in ("length", "count", "sentences"):
+        for name in ("length", "count", "sentences", "words"):
+            if name == "words" and isinstance(self, Word):  # a list of them
+                continue
             low, high = getattr(self, name, (1, 1))
             if not 1 <= low <= high:
                 raise ValueError(f"{name} must be [least, most] from 1 on, found [{low}, {high}]")
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Python packages whose version decides what is drawn."""
+        return ("OpenCC",) if self.traditional else ()
+
+    def text(self, draw: Draw) -> Text:
+        """The text of one sample: what ``draw`` gives, in the characters that ``traditional`` asks for."""
+        text = self.draw(draw)
+        if self.traditional and text.language == "zh" and draw.rng.random() < self.traditional:
+            return replace(text, text=to_traditional(text.text))
+        return text
+
     def draw(self, draw: Draw) -> Text:
-        """The text of one sample."""
+        """The words of one sample."""
         raise TypeError(f"{type(self).__name__} is not a kind of content")
 
     def held_out(self, corpora: Corpora) -> list[str]:
@@ -252,7 +272,17 @@ class Paragraph(Content):
         return _prose(self.corpus, self.languages, draw, "paragraph", self.length, several)
 
 
-KINDS = (Charset, Number, Word, Line, Sentence, Paragraph)
+@dataclass(frozen=True, kw_only=True)
+class Mixed(Content):
+    """A line in which both languages meet: Chinese with English names and units, English with Chinese words."""
+
+    kind: Literal["mixed"]
+    languages: dict[Spoken, float] = field(default_factory=both)  # of the sentence around the foreign words
+    length: tuple[int, int] = (4, 60)  # characters
+
+    def draw(self, draw: Draw) -> Text:
+        text = _prose("", self.languages, draw, "line", self.length, grammar.mixed)
+        return replace(text, language=language_of(text.text))
 
 
 def _prose(
@@ -273,6 +303,18 @@ def _prose(
         if length[0] <= len(text) <= length[1]:
             return Text(text, language, unit, f"grammar-{language}")
     raise ValueError(f"length {list(length)}: no {unit} of that many characters came up in 200 tries")
+
+
+def to_traditional(text: str) -> str:
+    """In traditional characters, chosen by phrase as OpenCC's standard conversion does."""
+    return _converter().convert(text)
+
+
+@lru_cache(maxsize=1)
+def _converter() -> OpenCC:
+    from opencc import OpenCC
+
+    return OpenCC("s2t")
 
 
 def is_held_out(text: str, part: float) -> bool:

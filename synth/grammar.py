@@ -50,6 +50,11 @@ def phrase(language: Spoken, rng: np.random.Generator) -> str:
     return _expand("phrase", language, rng, set())
 
 
+def mixed(language: Spoken, rng: np.random.Generator) -> str:
+    """A line of one language with words, names or units of the other in it."""
+    return _expand("mixed", language, rng, set())
+
+
 def number(form: str, rng: np.random.Generator) -> str:
     """A price, percentage, date or time, as shops and calendars print them."""
     n = rng.integers

@@ -8,7 +8,7 @@ on in the next column is two blocks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from synth import grammar
 from synth.block import Block
 from synth.chance import check_shares, choose_key
 from synth.colors import pick, pick_other
-from synth.contents import Content, Draw, Text, both
+from synth.contents import Content, Draw, Text, both, to_traditional
 from synth.drawing import Drawing, TextLayer
 from synth.face import Face
 from synth.layout import Align, LayoutConfig, Measure, compose
@@ -86,7 +86,12 @@ class Page(Content):
 
     def write(self, draw: Draw) -> PageText:
         """The words of one page."""
-        rng = draw.rng
+        page = self._write(draw.rng)
+        if self.traditional and page.language == "zh" and draw.rng.random() < self.traditional:
+            return replace(page, title=to_traditional(page.title), items=tuple(map(to_traditional, page.items)))
+        return page
+
+    def _write(self, rng: np.random.Generator) -> PageText:
         language = choose_key(rng, self.languages)
         body = choose_key(rng, self.bodies)
         count = int(rng.integers(self.items[0], self.items[1] + 1))

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,13 @@ import numpy as np
 import configs
 from configs.errors import UserError
 from synth import contents, edit, page, pure, regions, scene, template
+from synth.balanced import Balanced
 from synth.block import Block
 from synth.caption import CaptionConfig, describe
 from synth.chance import Schedule, choose, choose_key
 from synth.colors import ColorConfig
-from synth.contents import Canvas, Charset, Line, Number, Paragraph, Sentence, Text, Word, language_of
+from synth.contact import Contact
+from synth.contents import Canvas, Charset, Line, Mixed, Number, Paragraph, Sentence, Text, Word, language_of
 from synth.corpus import Corpora, CorpusSource, data_sha256
 from synth.drawing import TextLayer
 from synth.edit import EditStrategy
@@ -48,7 +51,7 @@ from synth.shaped import Undrawable
 from synth.style import EffectConfig
 from synth.template import TemplateStrategy, load_templates
 
-AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page
+AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page | Mixed | Balanced | Contact
 PROSE = 3  # lines from which a template's text is a paragraph (ours)
 VERSION = "3"
 """Raised whenever the same config would draw other pixels or other words."""
@@ -185,7 +188,7 @@ class Recipe:
             canvas = canvases[choose(rng, [c.share for c in canvases])].size
             return page.draw(self.tools, content.write(turn), content, canvas, layout, rng)
         try:
-            text = content.draw(turn)
+            text = content.text(turn)
         except UserError:
             raise
         except ValueError as error:
@@ -202,7 +205,7 @@ class Recipe:
 
     def _write(self, number: int, turn: contents.Draw, rng: np.random.Generator) -> Text:
         """Some text of a content, at a random turn."""
-        return self.config.contents[number].draw(replace(turn, rng=rng, ordinal=int(rng.integers(2**31))))
+        return self.config.contents[number].text(replace(turn, rng=rng, ordinal=int(rng.integers(2**31))))
 
     def _finish(self, turn: _Turn, index: int) -> Sample:
         made = turn.made
@@ -306,6 +309,8 @@ def _digest(
         scenes = plain["strategy"].get("scene", plain["strategy"])
         scenes["photos"] = [photos.digest, photos.shares]  # where they lie does not matter
     plain["templates"] = {family: configs.to_plain(t) for family, (t, _) in templates.items()}
+    packages = sorted({package for content in config.contents for package in content.packages})
+    plain["packages"] = {package: metadata.version(package) for package in packages}
     covered = {"config": plain, "data": data_sha256(), "engines": engines(), "synth": VERSION}
     return hashlib.sha256(json.dumps(covered, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 

@@ -8,11 +8,25 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from uniseg.linebreak import line_break_units
 
-from synth.breaks import NOT_AT_END, NOT_AT_START, is_wide, units
+from synth import grammar
+from synth.breaks import JOINING, NOT_AT_END, NOT_AT_START, is_wide, units
 from synth.layout import Measure
 from synth.shaped import Shaped, Span
 from tests.synth.common import PURE, recipe
+
+PUNCTUATED = """
+a well-known state-of-the-art co-operation
+see https://example.org/garden/map?name=iris&page=2 now
+“quoted” and 'single' (round) [square] {curly} it’s o’clock
+wait... what?! yes…no, 3:45 p.m. e.g. this, i.e. that
+costs $5.00, €6 or 7£, 8%, −5 °C, 50°C, 1,234.56, (555) 123-4567
+10 km/h and 5–10 kg, A—B dash, A – B, foo_bar.baz, C++ and C#, half-open [a, b)
+他说（是的）吧，“世界。”‘单引号’里中文——破折号……省略号
+《书》、〈文〉；「引」第１２号，３．５％价格：￥12.50/斤第3-5页
+日本語のテキスト。ーっゃ々 한국어 텍스트 user@example.org #hashtag
+""".strip().splitlines()
 
 
 def pieces(text: str) -> list[str]:
@@ -31,6 +45,9 @@ def pieces(text: str) -> list[str]:
         ("只要¥12.50元", ["只", "要", "¥12.50", "元"]),
         ("“it’s late,” she said", ["“it’s", "late,”", "she", "said"]),
         ("等等……好", ["等", "等……", "好"]),
+        ("state-of-the-art", ["state-of-the-", "art"]),
+        ("a candle-lit well-known Wi-Fi", ["a", "candle-", "lit", "well-", "known", "Wi-Fi"]),
+        ("see https://example.org/garden/map", ["see", "https://example.org/", "garden/", "map"]),
         ("  spaces   around  ", ["spaces", "around"]),
         ("", []),
     ],
@@ -48,6 +65,29 @@ def test_units_keep_every_character_and_the_prohibition_rules(text: str) -> None
         if before.next == before.end:  # no space between: a break here is the rule's own choice
             assert text[after.start] not in NOT_AT_START
             assert text[before.end - 1] not in NOT_AT_END
+
+
+def breaks(text: str) -> set[int]:
+    return {unit.next for unit in units(text)[:-1]}
+
+
+def uax14(text: str) -> set[int]:
+    return set(itertools.accumulate(map(len, line_break_units(text)))) - {len(text)}
+
+
+def test_breaks_are_those_of_uax_14_less_the_stricter_rules() -> None:
+    rng = np.random.default_rng(0)
+    makers = (grammar.sentence, grammar.phrase, grammar.mixed)
+    texts = [make(language, rng) for language in ("zh", "en") for make in makers for _ in range(150)] + PUNCTUATED
+    allowed = 0
+    for text in texts:
+        ours, full = breaks(text), uax14(text)
+        assert ours <= full, (text, [text[:at] for at in ours - full])
+        for at in full - ours:
+            forbidden = text[at] in NOT_AT_START or text[at - 1] in NOT_AT_END or text[at - 1] in JOINING
+            assert forbidden or text[at - 1] in "+?", (text, text[:at])
+        allowed += len(ours)
+    assert allowed > 5_000
 
 
 @pytest.mark.parametrize("width", [5.0, 6.5, 11.0, 40.0])

@@ -107,7 +107,9 @@ def test_language_of(text: str, language: str) -> None:
 def test_a_text_with_one_missing_character_is_discarded_whole(tmp_path: Path) -> None:
     """DejaVu has no Han characters, Noto no Egyptian ones: only the whole sentences come."""
     corpus = tmp_path / "mixed.txt"
-    corpus.write_text("A plain English sentence.\nOne with a \U00013000 hieroglyph inside.\nאבגד is Hebrew.\n", "utf-8")
+    corpus.write_text(
+        "A plain English sentence.\nOne with a \U00013000 hieroglyph inside.\n\U00013001 is a sign.\n", "utf-8"
+    )
     made = Recipe.load(
         PURE, [only("kind: sentence, corpus: own"), f"corpora=[{{name: own, file: '{corpus}', license: CC0-1.0}}]"]
     )

@@ -34,7 +34,9 @@ def fingerprint(sample: Sample) -> str:
     return hashlib.sha256(sample.encode()[0] + repr(known).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("path", [SHIPPED, GLYPHS, "configs/synth/scene.yaml", "configs/synth/edit.yaml"])
+@pytest.mark.parametrize(
+    "path", [SHIPPED, GLYPHS, "configs/synth/scene.yaml", "configs/synth/edit.yaml", "configs/synth/template.yaml"]
+)
 def test_two_processes_in_opposite_order_give_the_same_bytes(path: str) -> None:
     outputs = []
     for indices in (INDICES, INDICES[::-1]):

@@ -1,0 +1,89 @@
+"""Rare characters in company: words of a dictionary, each around a character whose turn it is.
+
+Characters of the table of 8,105 take turns in whole shuffled rounds, so all come equally often, the 1,605 of level 3
+as often as the 3,500 of level 1; each stands in a word that people write, where the dictionary has one (it has one
+for three in four), else beside another character whose turn it is.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from configs.errors import UserError
+from synth.contents import Content, Draw, Text, Unit, cycled
+from synth.corpus import levels_characters
+
+SEPARATORS = ("", "、", "，", " ")
+KEPT = 48  # words kept per character: the most frequent ones
+LEAST_HAN, MOST_HAN = 2, 4  # characters of a word
+NAMES = ("nr", "nrt", "nrfg")  # parts of speech: people's names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balanced(Content):
+    """One to several Chinese words, each brought in by a character of ``levels`` that comes as often as every other."""
+
+    kind: Literal["balanced"]
+    levels: tuple[Literal[1, 2, 3], ...] = (1, 2, 3)
+    words: tuple[int, int] = (1, 4)  # in a line
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return (*super().packages, "jieba")
+
+    def draw(self, draw: Draw) -> Text:
+        count, most = int(draw.rng.integers(self.words[0], self.words[1] + 1)), self.words[1]
+        characters = levels_characters(self.levels)
+        turns = [replace(draw, ordinal=draw.ordinal * most + k) for k in range(count)]
+        words = [_word(cycled(characters, turn), turn) for turn in turns]
+        text = SEPARATORS[int(draw.rng.integers(len(SEPARATORS)))].join(words)
+        unit: Unit = "item" if count == 1 else "line"
+        return Text(text, "zh", unit, "jieba")
+
+
+def _word(character: str, draw: Draw) -> str:
+    words = dictionary().get(character)
+    if words:
+        return words[int(draw.rng.integers(len(words)))]
+    alone = _alone()
+    other = alone[int(draw.rng.integers(len(alone)))]
+    return character + other if draw.rng.random() < 0.5 else character
+
+
+@lru_cache(maxsize=1)
+def _alone() -> list[str]:
+    """Characters without a word."""
+    return [c for c in levels_characters((1, 2, 3)) if c not in dictionary()]
+
+
+@lru_cache(maxsize=1)
+def dictionary() -> dict[str, Sequence[str]]:
+    """Character -> its most frequent words of two to four characters of the 8,105, people's names left out.
+
+    Raises UserError where jieba, whose dictionary (MIT) it is, is not installed.
+    """
+    spec = find_spec("jieba")
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(
+            "contents of kind balanced take their words from the package jieba; install it: pip install jieba"
+        )
+    lines = (Path(next(iter(spec.submodule_search_locations))) / "dict.txt").read_text("utf-8").splitlines()
+    entries = (line.split(" ") for line in lines)
+    known = frozenset(levels_characters((1, 2, 3)))
+    ranked = sorted(
+        (-int(frequency), word)
+        for word, frequency, kind in entries
+        if LEAST_HAN <= len(word) <= MOST_HAN and kind not in NAMES and known.issuperset(word)
+    )
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for _, word in ranked:
+        for character in dict.fromkeys(word):
+            if len(found[character]) < KEPT:
+                found[character].append(word)
+    return dict(found)

@@ -1,0 +1,56 @@
+"""What stands on cards, parcels and forms: names, companies, addresses, phone numbers, e-mail and web addresses.
+
+All of it is invented by Faker (MIT) from lists of its own; its e-mail addresses lie in reserved domains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from configs.errors import UserError
+from synth.chance import choose_key
+from synth.contents import Content, Draw, Text, both, language_of
+from synth.sample import Spoken
+
+if TYPE_CHECKING:
+    from faker import Faker
+
+Form = Literal["name", "company", "address", "phone_number", "email", "url", "job"]
+LOCALES: dict[Spoken, str] = {"zh": "zh_CN", "en": "en_US"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact(Content):
+    """One line of the kind that cards and forms carry."""
+
+    kind: Literal["contact"]
+    languages: dict[Spoken, float] = field(default_factory=both)
+    forms: dict[Form, float] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("name", "company", "address", "phone_number", "email", "url", "job"), 1.0
+        )
+    )
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return (*super().packages, "Faker")
+
+    def draw(self, draw: Draw) -> Text:
+        fake = _faker(choose_key(draw.rng, self.languages))
+        form = choose_key(draw.rng, self.forms)
+        fake.seed_instance(int(draw.rng.integers(2**63)))
+        text = ", ".join(str(getattr(fake, form)()).split("\n"))
+        return Text(text, language_of(text), "line", "Faker")
+
+
+@lru_cache(maxsize=2)
+def _faker(language: Spoken) -> Faker:
+    try:
+        from faker import Faker
+    except ImportError:
+        raise UserError(
+            "contents of kind contact are invented by the package Faker; install it: pip install Faker"
+        ) from None
+    return Faker(LOCALES[language])
