@@ -18,7 +18,7 @@ from synth.corpus import levels_characters
 from synth.face import Face
 from synth.fonts import FontFile
 
-VERSION = 1
+VERSION = 2
 """Raised when a card says more, or something else."""
 NAME_SUBFAMILY = 2  # id of OpenType's name table
 EMBEDDING = {0: "installable", 2: "restricted", 4: "preview and print", 8: "editable"}

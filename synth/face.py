@@ -7,6 +7,7 @@ what is painted, at any position and size, and the system's font settings play n
 from __future__ import annotations
 
 import struct
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +15,13 @@ from pathlib import Path
 import skia
 import uharfbuzz as hb
 
+from synth.defects import has_filled_counter
+
 Box = tuple[float, float, float, float]
 DEFAULT = 0xFFFF  # OpenType's index of a script's default language
 OUTLINES_KEPT = 2048  # per face and weight, some 3 kB each for Han characters
+LEAST_ADVANCE = 0.3  # of a glyph's ink width: with less, letters lie on each other (ours)
+MOST_ADVANCE = 4.0  # em (ours)
 FEATURES = {"liga": False, "clig": False, "dlig": False}
 """No ligatures: each character keeps a glyph, and a box, of its own."""
 ENGLISH = FEATURES | {"pwid": True}
@@ -53,9 +58,15 @@ class Face:
         self._outlines: dict[int, tuple[skia.Path, Box | None]] = {}
 
     def draws(self, character: str) -> bool:
-        """Whether the font has a glyph with an outline for one character."""
+        """Whether the font has a glyph with a sound outline of its own, not .notdef's, for one character."""
         glyph = self._font.get_nominal_glyph(ord(character))
-        return bool(glyph) and self.ink(glyph) is not None
+        box = self.ink(glyph) if glyph else None
+        if not box or self.outline(glyph) == self.outline(0):
+            return False
+        advance = self._font.get_glyph_h_advance(glyph) / self.upem
+        if not unicodedata.combining(character) and not LEAST_ADVANCE * (box[2] - box[0]) < advance < MOST_ADVANCE:
+            return False
+        return not has_filled_counter(self._contours(glyph))
 
     @property
     def vertical(self) -> bool:
@@ -123,6 +134,23 @@ class Face:
                 self._outlines.pop(next(iter(self._outlines)))
             known = self._outlines[glyph] = (path, box)
         return known
+
+    def _contours(self, glyph: int) -> list[skia.Path]:
+        """The outline, every contour a path of its own."""
+        found: list[skia.Path] = []
+        last, whole = skia.Path(), self.outline(glyph)
+        for verb, points in whole:
+            if verb == skia.Path.kMove_Verb:
+                last = skia.Path()
+                found.append(last)
+                last.moveTo(points[0])
+            elif verb == skia.Path.kLine_Verb:
+                last.lineTo(points[1])
+            elif verb == skia.Path.kQuad_Verb:
+                last.quadTo(points[1], points[2])
+            elif verb == skia.Path.kCubic_Verb:
+                last.cubicTo(points[1], points[2], points[3])
+        return found
 
     def _trace(self, glyph: int) -> skia.Path:
         path, k = skia.Path(), 1 / self.upem

@@ -23,6 +23,7 @@ from synth.chance import check_shares
 from synth.face import Face, blob, open_face
 from synth.families import CAPITALS, LATIN, Style, chinese_files, latin_files
 from synth.licence import license_of, refusal
+from synth.slices import groups, joined
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
@@ -32,7 +33,7 @@ WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth 
 class FontSource:
     """Fonts a recipe may draw with: one file, a folder, or a collection that needs no file of the user's.
 
-    ``file``: a font or a folder of fonts; relative to the Python package ``package`` when that is given,
+    ``file``: a font or a folder of fonts, npm's @fontsource packages among them; relative to the Python package ``package`` when that is given,
     else to the working directory. ``wght``: lowest and highest weight drawn from a variable font.
     ``collection``: "latin", the families that come with the installation in the ``styles``' shares, or
     "debian-chinese", what Debian's font packages brought.
@@ -187,8 +188,10 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     if not path.is_dir():
         return [(path, source)]
     paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    paths += [joined(slices, where) for slices in groups(path)]
     if not paths:
-        raise UserError(f"{where}.file: the folder {path} holds no font; looked for {', '.join(SUFFIXES)}")
+        looked = f"{', '.join(SUFFIXES)}, and packages of @fontsource"
+        raise UserError(f"{where}.file: the folder {path} holds no font; looked for {looked}")
     return [(p, source) for p in paths]
 
 

@@ -7,6 +7,7 @@ from synth.face import Face
 PHRASES = (  # of the name table's licence fields, most telling first
     ("OFL", "OFL-1.1"),
     ("Open Font License", "OFL-1.1"),
+    ("openfontlicense.org", "OFL-1.1"),
     ("Bitstream", "Bitstream-Vera"),
     ("Apache License", "Apache-2.0"),
     ("apache.org/licenses", "Apache-2.0"),

@@ -164,8 +164,9 @@ class Recipe:
         lacked: Counter[str] = Counter()
         for attempt in range(self.config.attempts):
             rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([*entropy, attempt])))
-            # A closed set keeps its turn for some attempts (another font may have the glyph), then gives it up.
-            turn = ordinal if attempt < self.config.attempts // 2 else int(rng.integers(2**31))
+            # A closed set keeps its turn for some attempts (it may fit in another layout) unless no font draws it.
+            kept = attempt < self.config.attempts // 2 and not lacked
+            turn = ordinal if kept else int(rng.integers(2**31))
             try:
                 return _Turn(self._draw(number, turn, rng), rng, attempt, lacked)
             except Undrawable as reason:
