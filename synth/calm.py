@@ -8,6 +8,8 @@ from synth.face import Box
 from synth.shaped import Undrawable
 
 CALM = 9.0  # grey levels: mean gradient between neighbouring cells that still counts as calm (ours)
+EDGE = 30.0  # grey levels between neighbouring cells: the outline of some thing (ours)
+EDGES = 0.02  # of the cells of a calm box may lie on one (ours)
 
 
 def calm_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.random.Generator) -> Box:
@@ -17,8 +19,7 @@ def calm_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.
     drawn, large ones more often.
     """
     rough = np.hypot(np.diff(cells, axis=1, prepend=cells[:, :1]), np.diff(cells, axis=0, prepend=cells[:1]))
-    spread = np.zeros((rough.shape[0] + 1, rough.shape[1] + 1))
-    spread[1:, 1:] = rough.cumsum(axis=0).cumsum(axis=1)
+    spread, edges = _integral(rough), _integral(rough > EDGE)
     found: list[tuple[float, int, int, int, int]] = []
     rows, columns = rough.shape
     for part in (0.9, 0.72, 0.55, 0.4, 0.3):
@@ -26,8 +27,8 @@ def calm_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.
         bw, bh = max(int(width), 3), max(int(width / aspect), 2)
         if bw > columns - 2 or bh > rows - 2:
             continue
-        sums = spread[bh:, bw:] - spread[:-bh, bw:] - spread[bh:, :-bw] + spread[:-bh, :-bw]
-        calm = np.argwhere(sums[1:-1, 1:-1] / (bw * bh) < CALM) + 1
+        is_calm = (_sums(spread, bw, bh) < CALM * bw * bh) & (_sums(edges, bw, bh) <= EDGES * bw * bh)
+        calm = np.argwhere(is_calm[1:-1, 1:-1]) + 1
         if len(calm):
             row, column = calm[int(rng.integers(len(calm)))]
             found.append((bw * bh, int(column), int(row), bw, bh))
@@ -37,3 +38,20 @@ def calm_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.
     _, x, y, bw, bh = found[int(rng.choice(len(found), p=sizes / sizes.sum()))]
     sx, sy = canvas[0] / columns, canvas[1] / rows
     return (x * sx, y * sy, (x + bw) * sx, (y + bh) * sy)
+
+
+def _integral(values: np.ndarray) -> np.ndarray:
+    """Sums over everything above and to the left, with a row and a column of zeros in front."""
+    whole = np.zeros((values.shape[0] + 1, values.shape[1] + 1))
+    whole[1:, 1:] = values.cumsum(axis=0).cumsum(axis=1)
+    return whole
+
+
+def _sums(integral: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Sums over every box of ``width`` x ``height`` cells, by its top left corner."""
+    return (
+        integral[height:, width:]
+        - integral[:-height, width:]
+        - integral[height:, :-width]
+        + integral[:-height, :-width]
+    )

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from synth import grammar
-from synth.chance import check_shares, choose_key
+from synth.chance import check_shares, choose, choose_key
 from synth.corpus import Corpora, levels_characters, wordlist
 from synth.layout import LayoutConfig
 from synth.sample import Language, Spoken
+from trainer.bucket import buckets
 
 if TYPE_CHECKING:
     from opencc import OpenCC
@@ -59,16 +60,35 @@ class Draw:
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture size in px (width, height) and how often it comes."""
+    """A picture size in px (width, height) and how often it comes.
 
-    size: tuple[int, int]
+    ``resolution`` instead: the nine aspect ratios of training at that resolution (px, the root of the area), each as
+    often, in the very sizes that training takes unchanged.
+    """
+
+    size: tuple[int, int] | None = None
+    resolution: int | None = None
     share: float = 1.0
 
     def __post_init__(self) -> None:
-        if not all(16 <= side <= 4096 for side in self.size):
+        if (self.size is None) == (self.resolution is None):
+            raise ValueError("a canvas needs either size or resolution")
+        if self.size and not all(16 <= side <= 4096 for side in self.size):
             raise ValueError(f"size must be [width, height] within 16..4096 px, found {list(self.size)}")
+        if self.resolution and not 64 <= self.resolution <= 2048:
+            raise ValueError(f"resolution must be within 64..2048 px, found {self.resolution}")
         if self.share <= 0:
             raise ValueError(f"share must be above 0, found {self.share:g}")
+
+
+def pick_size(canvases: Sequence[Canvas], rng: np.random.Generator) -> tuple[int, int]:
+    """Width and height of one canvas in px, drawn in the canvases' shares."""
+    canvas = canvases[choose(rng, [c.share for c in canvases])]
+    if canvas.size:
+        return canvas.size
+    assert canvas.resolution
+    sizes = buckets(canvas.resolution)
+    return sizes[int(rng.integers(len(sizes)))]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -166,7 +166,8 @@ def _texts(
             text = Text(said, language_of(said), "line", "pairs")
         else:
             text = write(rng)
-        found.setdefault(text.text, text)
+        if translations().get(text.text) not in found:  # its translation would be there already
+            found.setdefault(text.text, text)
         if len(found) == count:
             return list(found.values())
     raise Undrawable("not enough different texts came up")

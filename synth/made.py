@@ -39,6 +39,7 @@ class Made:
     body: str | None = None  # of a page: paragraphs, bullets, numbers
     family: dict[Spoken, str] | None = None  # names of a template's
     backdrop: Backdrop | None = None
+    pictures: tuple[Backdrop, ...] = ()  # photographs that are part of a template
     source: Drawing | None = None  # of an edit: the picture before it
     instruction: str = ""
     spoken: Spoken = "en"  # language of the instruction
@@ -88,6 +89,10 @@ class Tools:
 
     def font(self, text: Text, rng: np.random.Generator) -> FontFile:
         """A font that covers a text. Raises Undrawable where none does, UserError where none is for its language."""
+        fonts = self._covering(text)
+        return fonts[choose(rng, [f.source.share for f in fonts])]
+
+    def _covering(self, text: Text) -> list[FontFile]:
         fitting = [f for f in self.fonts if text.language in f.source.languages]
         if not fitting:
             raise UserError(f"fonts: none is for language '{text.language}'")
@@ -95,15 +100,27 @@ class Tools:
         if not covering:
             lacked = max(filter(None, (f.missing(text.text) for f in fitting)), key=text.text.index)
             raise Undrawable(f"no font has '{lacked}'", (lacked,))
-        return covering[choose(rng, [f.source.share for f in covering])]
+        return covering
+
+    def by_hand(self, words: Words, rng: np.random.Generator) -> Words:
+        """The same in a handwriting face, unchanged where none covers the text."""
+        text = words.text
+        fonts = [f for f in self.fonts if f.handwriting and text.language in f.source.languages]
+        covering = [f for f in fonts if f.missing(text.text) is None]
+        return self._set(text, covering, words.shaped.vertical, words.curved, rng) if covering else words
 
     def words(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> Words:
         """The text in a direction, a font and a weight. Raises Undrawable where the font lacks a character."""
         direction = direction_for(layout, text.language, text.wrap, rng)
-        font = self.font(text, rng)
+        return self._set(text, self._covering(text), direction == "vertical", direction == "curved", rng)
+
+    def _set(
+        self, text: Text, fonts: Sequence[FontFile], vertical: bool, curved: bool, rng: np.random.Generator
+    ) -> Words:
+        """The text in one of ``fonts``."""
+        font = fonts[choose(rng, [f.source.share for f in fonts])]
         wght = font.wghts[int(rng.integers(len(font.wghts)))]
-        shaped = Shaped(font.face(wght), text.text, text.language, direction == "vertical")
-        return Words(text, font, shaped, direction == "curved")
+        return Words(text, font, Shaped(font.face(wght), text.text, text.language, vertical), curved)
 
     def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
         """A style of one colour; small text stays plain."""

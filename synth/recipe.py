@@ -30,10 +30,10 @@ from synth import contents, edit, page, pure, regions, scene, template
 from synth.balanced import Balanced
 from synth.block import Block
 from synth.caption import CaptionConfig, describe
-from synth.chance import Schedule, choose, choose_key
+from synth.chance import Schedule, choose_key
 from synth.colors import ColorConfig
 from synth.contact import Contact
-from synth.contents import Canvas, Charset, Line, Mixed, Number, Paragraph, Sentence, Text, Word, language_of
+from synth.contents import Canvas, Charset, Line, Mixed, Number, Paragraph, Sentence, Text, Word, language_of, pick_size
 from synth.corpus import Corpora, CorpusSource, data_sha256
 from synth.drawing import TextLayer
 from synth.edit import EditStrategy
@@ -102,7 +102,7 @@ class Recipe:
         self.corpora = Corpora(config.corpora)
         self.photos: Photos | None = None
         scenes = config.strategy.scene if isinstance(config.strategy, EditStrategy) else config.strategy
-        if isinstance(scenes, SceneStrategy):
+        if isinstance(scenes, SceneStrategy) or (isinstance(scenes, TemplateStrategy) and scenes.photos):
             self.photos = Photos(scenes.photos, "strategy.photos")
         self.tools = Tools(self.fonts, config.colors, config.effects)
         self.templates = load_templates(config.strategy) if isinstance(config.strategy, TemplateStrategy) else {}
@@ -179,14 +179,15 @@ class Recipe:
     def _draw(self, number: int, ordinal: int, rng: np.random.Generator) -> Made:
         config = self.config
         if isinstance(config.strategy, TemplateStrategy):
-            canvas = config.canvases[choose(rng, [c.share for c in config.canvases])].size
-            return template.draw(self.tools, self.templates, canvas, choose_key(rng, config.strategy.languages), rng)
+            canvas = pick_size(config.canvases, rng)
+            language = choose_key(rng, config.strategy.languages)
+            return template.draw(self.tools, self.templates, canvas, language, rng, self.photos)
         content = config.contents[number]
         turn = contents.Draw(rng, ordinal, (config.seed, number), self.corpora)
         layout = content.layout or config.layout
         canvases = content.canvases or config.canvases
         if isinstance(content, Page):
-            canvas = canvases[choose(rng, [c.share for c in canvases])].size
+            canvas = pick_size(canvases, rng)
             return page.draw(self.tools, content.write(turn), content, canvas, layout, rng)
         try:
             text = content.text(turn)
@@ -194,7 +195,7 @@ class Recipe:
             raise
         except ValueError as error:
             raise Undrawable(str(error)) from None  # the next attempt may find a text
-        canvas = canvases[choose(rng, [c.share for c in canvases])].size
+        canvas = pick_size(canvases, rng)
         if isinstance(config.strategy, EditStrategy):
             write = partial(self._write, number, turn)
             backdrop = partial(self.photos.choose, canvas, rng) if self.photos else None
@@ -214,9 +215,9 @@ class Recipe:
         text, language = _shown(made), made.text.language
         corpus, license_ = self.corpora.identity(made.text.corpus)
         parents, licenses = [*dict.fromkeys(font.id for font in made.fonts), corpus], [license_]
-        if made.backdrop:
-            parents.append(made.backdrop.id)
-            licenses.append(made.backdrop.license)
+        photos = [*([made.backdrop] if made.backdrop else []), *made.pictures]
+        parents += dict.fromkeys(photo.id for photo in photos)
+        licenses += [photo.license for photo in photos]
         return Sample(
             id=self.sample_id(index),
             recipe=self.name,
@@ -234,7 +235,7 @@ class Recipe:
             fonts=sorted({font.family for font in made.fonts}),
             colors=list(dict.fromkeys(layer.style.color.en for layer in layers)),
             effects=sorted({effect for layer in layers for effect in layer.effects}),
-            photographic=made.backdrop is not None,
+            photographic=bool(photos),
             discarded=turn.attempt,
             lacked=dict(turn.lacked),
             **self._pair(made),

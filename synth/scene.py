@@ -28,6 +28,9 @@ from synth.paint import paint_twice
 from synth.photos import Backdrop, PhotoSource
 from synth.shaped import Undrawable
 
+DARK_TO_LIGHT = 0.04, 0.96  # quantiles of the luminance behind text that it must stand off (ours)
+LEAST_OF_BEST = 0.55  # of the best contrast any colour has to a place: others are not used there (ours)
+BY_HAND = 0.7  # of the texts on what people write on are in a handwriting face, where one covers them (ours)
 VISIBLE = 32.0  # grey levels that ink must differ from the picture without it, on average (ours)
 
 
@@ -87,6 +90,8 @@ def draw(
     place = find_place(strategy, backdrop, words.aspect(rng), rng)
     if place.size[0] > place.size[1]:
         words = words.horizontal()
+    if place.handwritten and rng.random() < BY_HAND:
+        words = tools.by_hand(words, rng)
     block, matrix = arrange(words.shaped, place.size, layout, rng, words.text.wrap, words.curved, tools.effects.reach)
     color = place.colors[int(rng.integers(len(place.colors)))]
     style = tools.style(block, color, place.ground or (opposite(color),), rng)
@@ -146,9 +151,11 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     part = backdrop.pixels[int(y0) : int(y1), int(x0) : int(x1)].reshape(-1, 3)
     order = np.argsort(part @ (0.2126, 0.7152, 0.0722))
-    dark, light = (part[order[int(q * (len(order) - 1))]] for q in (0.1, 0.9))
+    dark, light = (part[order[int(q * (len(order) - 1))]] for q in DARK_TO_LIGHT)
     ends = [(int(c[0]), int(c[1]), int(c[2])) for c in (dark, light)]
-    colors = tuple(c for c in PALETTE.values() if min(contrast(c.rgb, end) for end in ends) >= strategy.contrast)
+    apart = {c: min(contrast(c.rgb, end) for end in ends) for c in PALETTE.values()}
+    least = max(strategy.contrast, LEAST_OF_BEST * max(apart.values()))
+    colors = tuple(c for c, ratio in apart.items() if ratio >= least)
     if not colors:
         raise Undrawable("no colour stands off this part of the photograph")
     return Place(
@@ -214,7 +221,7 @@ def _light(grey: np.ndarray, box: Box) -> Light:
     x0, y0, x1, y1 = (int(v) for v in box)
     part = grey[y0:y1, x0:x1]
     bright = float(np.percentile(part[::2, ::2], 90)) or 1.0
-    scale = np.clip(np.arange(256) / bright, 0.55, 1.0)
+    scale = np.clip(np.arange(256) / bright, 0.7, 1.0)
     return Light(np.rint(255 * scale).astype(np.uint8)[part], (x0, y0))
 
 

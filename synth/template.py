@@ -3,7 +3,8 @@
     family.yaml ──read──> Template ──choose palette, faces──> tree of boxes ──lay out──> shapes, then texts
 
 A file is a tree of rows and columns, as in a style sheet's flexible boxes. Lengths are in hundredths of the canvas's
-shorter side (u). A node takes ``size`` u along its parent's axis, or a share ``flex`` of what is left. Text is set in
+shorter side (u). A node takes ``size`` u along its parent's axis, or a share ``flex`` of what is left; with ``flex``
+0, a group takes as many shares as it has children. Text is set in
 its box at the largest size that fits, and all texts of one node (the items of a list) at one size; so nothing
 overlaps, leaves its panel or is cut.
 """
@@ -11,7 +12,7 @@ overlaps, leaves its panel or is cut.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -24,13 +25,14 @@ from synth.chance import check_shares, choose
 from synth.chart import ChartKind, chart
 from synth.colors import PALETTE, RGB, Color, Ground, contrast
 from synth.contents import Text
-from synth.drawing import Drawing, GroundLayer, Layer, ShapeLayer, TextLayer
+from synth.drawing import Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
 from synth.face import Box
 from synth.families import Style
 from synth.fonts import FontFile
 from synth.layout import SLACK, Measure, compose
 from synth.made import Made, Tools
 from synth.matrix import translation
+from synth.photos import Backdrop, Photos, PhotoSource
 from synth.sample import Spoken
 from synth.shaped import Shaped, Span, Undrawable
 from synth.slots import Filler, known
@@ -122,6 +124,17 @@ class Space(Node):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Picture(Node):
+    """A photograph of the recipe's; the panel ``fill`` where it has none."""
+
+    kind: Literal["picture"]
+
+    def __post_init__(self) -> None:
+        if not self.fill:
+            raise ValueError("picture needs a fill for recipes without photographs")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rule(Node):
     """A line across the box's middle. ``thickness`` in u; ``dash`` u on, u off."""
 
@@ -141,7 +154,7 @@ class ChartNode(Node):
     height: tuple[float, float] = (2.5, 4.0)
 
 
-AnyNode = TextNode | Group | Repeat | Choice | Space | Rule | ChartNode
+AnyNode = TextNode | Group | Repeat | Choice | Space | Picture | Rule | ChartNode
 
 
 @dataclass(frozen=True)
@@ -167,11 +180,15 @@ class Template:
 
 @dataclass(frozen=True)
 class TemplateStrategy:
-    """``families``: shares by the names of files in synth/templates, empty for all alike. ``files``: own ones beside them."""
+    """``families``: shares by the names of files in synth/templates, empty for all alike. ``files``: own ones beside them.
+
+    ``photos``: photographs for the pictures in them.
+    """
 
     kind: Literal["template"]
     families: dict[str, float] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    photos: tuple[PhotoSource, ...] = ()
     languages: dict[Spoken, float] = field(default_factory=lambda: {"zh": 1.0, "en": 1.0})
 
     def __post_init__(self) -> None:
@@ -206,6 +223,7 @@ def draw(
     canvas: tuple[int, int],
     language: Spoken,
     rng: np.random.Generator,
+    photos: Photos | None = None,
 ) -> Made:
     """A picture of a family that suits the canvas. Raises Undrawable."""
     aspect = canvas[0] / canvas[1]
@@ -214,7 +232,7 @@ def draw(
         raise Undrawable(f"no template suits a canvas of {canvas[0]} x {canvas[1]}")
     family = list(fitting)[choose(rng, [share for _, share in fitting.values()])]
     template = fitting[family][0]
-    sheet = _Sheet(tools, template, canvas, language, rng)
+    sheet = _Sheet(tools, template, canvas, language, rng, photos)
     root = template.layouts[int(rng.integers(len(template.layouts)))]
     sheet.lay(root, (0.0, 0.0, float(canvas[0]), float(canvas[1])))
     layers = sheet.layers()
@@ -232,6 +250,7 @@ def draw(
         ground=Ground((sheet.color("ground"),)),
         medium=family,
         family=template.names,
+        pictures=tuple(sheet.pictures),
     )
 
 
@@ -250,9 +269,15 @@ class _Sheet:
     """One picture being laid out."""
 
     def __init__(
-        self, tools: Tools, template: Template, canvas: tuple[int, int], language: Spoken, rng: np.random.Generator
+        self,
+        tools: Tools,
+        template: Template,
+        canvas: tuple[int, int],
+        language: Spoken,
+        rng: np.random.Generator,
+        photos: Photos | None,
     ) -> None:
-        self._tools, self._rng, self._language = tools, rng, language
+        self._tools, self._rng, self._language, self._photos = tools, rng, language, photos
         self._canvas = canvas
         self._u = min(canvas) / 100
         self._palette = template.palettes[int(rng.integers(len(template.palettes)))]
@@ -261,6 +286,7 @@ class _Sheet:
         self._texts: list[_Pending] = []
         self._fonts = {face: self._pick(styles) for face, styles in template.faces.items()}
         self.used: list[FontFile] = []
+        self.pictures: list[Backdrop] = []
 
     def color(self, role: str) -> Color:
         """The palette's colour for a role. Raises UserError for one it lacks."""
@@ -271,6 +297,9 @@ class _Sheet:
 
     def lay(self, node: AnyNode, box: Box) -> None:
         """A node and all below it in ``box`` (px)."""
+        if isinstance(node, Picture) and self._photos:
+            self._lay_picture(box)
+            return
         if node.fill or node.outline:
             self._panel(node, box)
         inner = _inset(box, node.pad * self._u)
@@ -312,6 +341,13 @@ class _Sheet:
             )
         )
 
+    def _lay_picture(self, box: Box) -> None:
+        assert self._photos
+        x0, y0, x1, y1 = (round(v) for v in box)
+        photo = self._photos.choose((max(x1 - x0, 1), max(y1 - y0, 1)), self._rng)
+        self.pictures.append(photo)
+        self._shapes.append(PictureLayer(photo.pixels, translation(x0, y0)))
+
     def _lay_group(self, node: Group, box: Box) -> None:
         children = [child for child in self._expanded(node.of) if self._rng.random() < child.chance]
         if node.kind == "stack":
@@ -344,6 +380,9 @@ class _Sheet:
                     found += self._expanded((node.of,))
             elif isinstance(node, Choice):
                 found += self._expanded((node.of[int(self._rng.integers(len(node.of)))],))
+            elif isinstance(node, Group) and not node.flex:
+                children = tuple(self._expanded(node.of))
+                found.append(replace(node, of=children, flex=float(len(children))))
             else:
                 found.append(node)
         return found

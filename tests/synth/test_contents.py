@@ -12,10 +12,11 @@ import pytest
 from configs.errors import UserError
 from synth import Recipe
 from synth.chance import BLOCK, Schedule
-from synth.contents import is_held_out, language_of
+from synth.contents import Canvas, is_held_out, language_of, pick_size
 from synth.corpus import levels_characters, wordlist
 from synth.grammar import phrase, sentence, sentences
 from tests.synth.common import GLYPHS, PURE, recipe
+from trainer.bucket import buckets
 
 
 def only(text: str) -> str:
@@ -151,3 +152,18 @@ def test_word_lists_hold_no_word_twice_and_the_default_font_draws_them_all(langu
     assert len(words) == len(set(words)) > 300
     face = recipe(PURE).fonts[0].face(400)
     assert all(face.draws(character) for word in words for character in word)
+
+
+@pytest.mark.parametrize("resolution", [256, 640, 1328])
+def test_a_resolution_is_the_nine_sizes_of_training(resolution: int) -> None:
+    rng = np.random.default_rng(0)
+    canvases = [Canvas(resolution=resolution)]
+    assert Counter(pick_size(canvases, rng) for _ in range(900)).keys() == set(buckets(resolution))
+    sample = recipe(PURE, f"canvases=[{{resolution: {resolution}}}]", only("kind: paragraph")).render(1)
+    assert sample.image.size in buckets(resolution)
+
+
+def test_a_canvas_is_a_size_or_a_resolution() -> None:
+    for fields in ({}, {"size": (64, 64), "resolution": 256}):
+        with pytest.raises(ValueError, match="either size or resolution"):
+            Canvas(**fields)

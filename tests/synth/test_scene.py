@@ -87,6 +87,25 @@ def test_a_calm_place_is_found_and_a_rough_one_refused() -> None:
         assert 56 <= y0 < y1 <= 200
 
 
+def test_a_calm_place_lies_beside_an_edge_and_not_across_it() -> None:
+    cells = np.full((32, 64), 200.0)
+    cells[:, 20] = 20.0  # a post: the mean gradient of a box across it is low all the same
+    for seed in range(40):
+        x0, _, x1, _ = calm_box(cells, (512, 256), 3.0, np.random.default_rng(seed))
+        assert x1 <= 20 * 8 + 8 or x0 >= 20 * 8
+
+
+def test_what_people_write_on_mostly_carries_handwriting() -> None:
+    words = "contents=[{kind: line, languages: {en: 1}}]"
+
+    def by_hand(medium: str) -> int:
+        one = recipe(SCENE, f"strategy.media={{{medium}: 1}}", words)
+        return sum(any(f.handwriting for f in drawn(one, index).fonts) for index in range(30))
+
+    assert by_hand("sticky note") >= 18
+    assert by_hand("street sign") <= 14
+
+
 def test_photographs_that_cannot_be_read_are_counted_and_passed_over(tmp_path: Path) -> None:
     Image.new("RGB", (300, 200), (200, 190, 180)).save(tmp_path / "good.png")
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8 not a picture")
