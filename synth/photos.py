@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,8 +73,19 @@ class Backdrop:
     @cached_property
     def cells(self) -> np.ndarray:
         """Grey (h / 8, w / 8) float: enough to see where it is calm, and cheap before anything else is decided."""
+        return np.asarray(self._small.convert("L"), float)
+
+    def colors(self, box: tuple[float, float, float, float]) -> np.ndarray:
+        """(n, 3) uint8: the colours of the cells in a box of px."""
+        small = np.asarray(self._small)
+        sx, sy = self.canvas[0] / small.shape[1], self.canvas[1] / small.shape[0]
+        x0, y0, x1, y1 = int(box[0] / sx), int(box[1] / sy), math.ceil(box[2] / sx), math.ceil(box[3] / sy)
+        return small[y0:y1, x0:x1].reshape(-1, 3)
+
+    @cached_property
+    def _small(self) -> Image.Image:
         w, h = self.canvas
-        return np.asarray(self._resized((max(w // CELL, 4), max(h // CELL, 4))).convert("L"), float)
+        return self._resized((max(w // CELL, 4), max(h // CELL, 4)))
 
     def _resized(self, size: tuple[int, int]) -> Image.Image:
         return self._photo.resize(size, Image.Resampling.BILINEAR, box=self._box, reducing_gap=2.0)

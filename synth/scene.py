@@ -143,13 +143,12 @@ def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.ra
 
 def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
     box = calm_box(backdrop.cells, backdrop.canvas, aspect, rng)
-    grey = np.asarray(Image.fromarray(backdrop.pixels).convert("L"))
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
     corners = _thrown(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)
     corners += np.array((x0, y0))
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
-    part = backdrop.pixels[int(y0) : int(y1), int(x0) : int(x1)].reshape(-1, 3)
+    part = backdrop.colors(box)
     order = np.argsort(part @ (0.2126, 0.7152, 0.0722))
     dark, light = (part[order[int(q * (len(order) - 1))]] for q in DARK_TO_LIGHT)
     ends = [(int(c[0]), int(c[1]), int(c[2])) for c in (dark, light)]
@@ -158,9 +157,8 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     colors = tuple(c for c, ratio in apart.items() if ratio >= least)
     if not colors:
         raise Undrawable("no colour stands off this part of the photograph")
-    return Place(
-        (int(width), int(height)), matrix, (PictureLayer(backdrop.pixels),), colors, (), None, _light(grey, box), False
-    )
+    light = _light(backdrop.pixels, box)
+    return Place((int(width), int(height)), matrix, (PictureLayer(backdrop.pixels),), colors, (), None, light, False)
 
 
 def _thrown(
@@ -216,11 +214,11 @@ def _dimmed(
     return ShapeLayer("rect", (0, 0, width, height), fill=rgb, blend="multiply", radius=radius, matrix=matrix)
 
 
-def _light(grey: np.ndarray, box: Box) -> Light:
+def _light(pixels: np.ndarray, box: Box) -> Light:
     """How bright the photograph is in ``box``, against its bright parts there: shades and grain of the surface."""
     x0, y0, x1, y1 = (int(v) for v in box)
-    part = grey[y0:y1, x0:x1]
-    bright = float(np.percentile(part[::2, ::2], 90)) or 1.0
+    part = np.asarray(Image.fromarray(np.ascontiguousarray(pixels[y0:y1, x0:x1])).convert("L"))
+    bright = float(np.percentile(part[::4, ::4], 90)) or 1.0
     scale = np.clip(np.arange(256) / bright, 0.7, 1.0)
     return Light(np.rint(255 * scale).astype(np.uint8)[part], (x0, y0))
 

@@ -10,6 +10,7 @@ import argparse
 import io
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,13 +23,13 @@ import skia
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pipeline.sources.synth import sample_row
-from synth import Recipe
+from synth import Recipe, grammar
 
 PURE, SCENE = "configs/synth/pure.yaml", "configs/synth/scene.yaml"
 FONT = "fonts=[{package: manimgx_fonts_cjk, file: NotoSansCJK-VF.otf.ttc, face: 2}]"
 PLAIN = ("colors.backgrounds={plain: 1}", "effects.shares={plain: 1}", "layout.directions={horizontal: 1}", FONT)
 TEN = "contents=[{kind: charset, levels: [1], count: [10, 10]}]"
-HUNDRED = "contents=[{kind: paragraph, languages: {zh: 1}, sentences: [7, 7], length: [40, 400]}]"
+HUNDRED = "contents=[{kind: paragraph, corpus: hundred, length: [100, 100]}]"
 MEDIA_ONLY = "strategy.media={sheet of paper: 1, wooden board: 1, shop sign: 1, screen: 1, poster: 1}"
 KINDS = {
     "character": "{kind: charset, levels: [1, 2, 3]}",
@@ -54,8 +55,9 @@ def main() -> None:
         figures[f"line of 10 on photographs, {size[0]} x {size[1]}"] = compared(photo, size, seconds)
     media = Recipe.load(SCENE, [TEN, canvas(512, 512), MEDIA_ONLY, FONT])
     figures["line of 10 on media in photographs, 512 x 512"] = compared(media, (512, 512), seconds)
+    corpus = hundred()
     for side in (512, 1328):
-        recipe = Recipe.load(PURE, [*PLAIN, HUNDRED, canvas(side, side), "layout.max_size=300"])
+        recipe = Recipe.load(PURE, [*PLAIN, corpus, HUNDRED, canvas(side, side), "layout.max_size=300"])
         figures[f"paragraph of 100, {side} px"] = compared(recipe, (side, side), seconds)
         figures[f"whole record of it, {side} px"] = {"per_s": round(rate(lambda i, r=recipe: record(r, i), seconds), 1)}
     for name, kind in KINDS.items():
@@ -68,6 +70,15 @@ def main() -> None:
     for name, row in figures.items():
         print(f"{name:48}" + "  ".join(f"{k} {v}" for k, v in row.items()))
     print(json.dumps({"unit": "samples per second of one process", **figures}))
+
+
+def hundred() -> str:
+    """A corpus of paragraphs of exactly 100 Chinese characters."""
+    rng = np.random.default_rng(0)
+    paragraphs = [grammar.sentences("zh", 14, rng)[:99].rstrip("，：“《") + "。" for _ in range(2000)]
+    path = Path(tempfile.mkdtemp()) / "hundred.txt"
+    path.write_text("\n".join(p for p in paragraphs if len(p) == 100), "utf-8")
+    return f"corpora=[{{name: hundred, file: '{path}'}}]"
 
 
 def canvas(width: int, height: int) -> str:
