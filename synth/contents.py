@@ -21,7 +21,7 @@ from synth.chance import check_shares, choose, choose_key
 from synth.corpus import Corpora, levels_characters, wordlist
 from synth.layout import LayoutConfig
 from synth.sample import Language, Spoken
-from trainer.bucket import buckets
+from synth.sizes import sizes
 
 if TYPE_CHECKING:
     from opencc import OpenCC
@@ -87,8 +87,8 @@ def pick_size(canvases: Sequence[Canvas], rng: np.random.Generator) -> tuple[int
     if canvas.size:
         return canvas.size
     assert canvas.resolution
-    sizes = buckets(canvas.resolution)
-    return sizes[int(rng.integers(len(sizes)))]
+    nine = sizes(canvas.resolution)
+    return nine[int(rng.integers(len(nine)))]
 
 
 @dataclass(frozen=True, kw_only=True)

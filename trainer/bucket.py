@@ -12,20 +12,13 @@ import math
 import numpy as np
 from PIL import Image
 
-MULTIPLE = 16
-"""Pixels per token and side: VAE 8, patches 2."""
-ASPECTS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9), (1, 3), (3, 1))
-"""Width to height, report section 3.1 (S1)."""
+from synth.sizes import ASPECTS, MULTIPLE, size_of
+
 SLACK = 1.05
 """A picture of this much more than the resolution's area still counts as of that resolution (ours)."""
 
 Bucket = tuple[int, int]
 """Width and height in px."""
-
-
-def buckets(resolution: int) -> list[Bucket]:
-    """The nine buckets with an area of about ``resolution`` squared."""
-    return [_rounded(w / h, resolution) for w, h in ASPECTS]
 
 
 def bucket_of(width: int, height: int, resolution: int) -> Bucket:
@@ -34,7 +27,7 @@ def bucket_of(width: int, height: int, resolution: int) -> Bucket:
         return width, height
     aspect = math.log(width / height)
     w, h = min(ASPECTS, key=lambda a: abs(math.log(a[0] / a[1]) - aspect))
-    return _rounded(w / h, resolution)
+    return size_of(w / h, resolution)
 
 
 def growth(size: Bucket, bucket: Bucket) -> float:
@@ -56,9 +49,3 @@ def fit(pixels: np.ndarray, bucket: Bucket) -> np.ndarray:
     left, top = (max(0.0, n - side / scale) / 2 for n, side in ((width, bucket[0]), (height, bucket[1])))
     box = (left, top, width - left, height - top)
     return np.asarray(Image.fromarray(pixels).resize(bucket, Image.Resampling.LANCZOS, box=box))
-
-
-def _rounded(aspect: float, resolution: int) -> Bucket:
-    width = max(1, round(resolution * math.sqrt(aspect) / MULTIPLE)) * MULTIPLE
-    height = max(1, round(resolution / math.sqrt(aspect) / MULTIPLE)) * MULTIPLE
-    return width, height

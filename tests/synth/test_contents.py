@@ -15,8 +15,8 @@ from synth.chance import BLOCK, Schedule
 from synth.contents import Canvas, is_held_out, language_of, pick_size
 from synth.corpus import levels_characters, wordlist
 from synth.grammar import phrase, sentence, sentences
+from synth.sizes import sizes
 from tests.synth.common import GLYPHS, PURE, recipe
-from trainer.bucket import buckets
 
 
 def only(text: str) -> str:
@@ -158,9 +158,9 @@ def test_word_lists_hold_no_word_twice_and_the_default_font_draws_them_all(langu
 def test_a_resolution_is_the_nine_sizes_of_training(resolution: int) -> None:
     rng = np.random.default_rng(0)
     canvases = [Canvas(resolution=resolution)]
-    assert Counter(pick_size(canvases, rng) for _ in range(900)).keys() == set(buckets(resolution))
+    assert Counter(pick_size(canvases, rng) for _ in range(900)).keys() == set(sizes(resolution))
     sample = recipe(PURE, f"canvases=[{{resolution: {resolution}}}]", only("kind: paragraph")).render(1)
-    assert sample.image.size in buckets(resolution)
+    assert sample.image.size in sizes(resolution)
 
 
 def test_a_canvas_is_a_size_or_a_resolution() -> None:

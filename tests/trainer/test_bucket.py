@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.bucket import bucket_of, buckets, fit, tokens
+from synth.sizes import sizes
+from trainer.bucket import bucket_of, fit, tokens
 
 
 @pytest.mark.parametrize("resolution", [256, 640, 1328])
 def test_nine_buckets_of_about_the_area(resolution: int) -> None:
-    found = buckets(resolution)
+    found = sizes(resolution)
     assert len(set(found)) == 9
     for width, height in found:
         assert width % 16 == height % 16 == 0
@@ -21,14 +22,14 @@ def test_nine_buckets_of_about_the_area(resolution: int) -> None:
 
 
 def test_the_report_resolutions_give_the_known_numbers_of_tokens() -> None:
-    assert [tokens(buckets(r)[0]) for r in (256, 640, 1328)] == [256, 1600, 6889]
+    assert [tokens(sizes(r)[0]) for r in (256, 640, 1328)] == [256, 1600, 6889]
 
 
 def test_pictures_drawn_to_size_keep_it_and_others_go_to_the_nearest_ratio() -> None:
     assert bucket_of(128, 64, 96) == (128, 64)
-    assert bucket_of(128, 64, 64) == buckets(64)[6]  # too large at 64: the nearest ratio to 2:1 is 16:9
+    assert bucket_of(128, 64, 64) == sizes(64)[6]  # too large at 64: the nearest ratio to 2:1 is 16:9
     assert bucket_of(1000, 990, 256) == (256, 256)
-    assert bucket_of(300, 1000, 256) == buckets(256)[7]
+    assert bucket_of(300, 1000, 256) == sizes(256)[7]
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([(64, 64), (96, 64), (48, 112)]))
