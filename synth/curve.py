@@ -9,6 +9,7 @@ import numpy as np
 from synth.block import Block, Line, PlacedGlyph, around
 from synth.shaped import Undrawable
 
+HEADS, FEET = 0.85, 0.12  # em that Chinese characters reach above and below the baseline (ours)
 ARCS = (30.0, 150.0)  # ours: degrees that a line bends, from a hint of a curve to nearly half a circle
 
 
@@ -34,12 +35,14 @@ def bent(block: Block, canvas: tuple[int, int], rng: np.random.Generator) -> Blo
 
 
 def _on_arc(glyph: PlacedGlyph, block: Block, line: Line, radius: float, hill: bool) -> PlacedGlyph:
-    """``hill``: the middle stands highest; else lowest. Arc lengths are those of the straight baseline."""
+    """``hill``: the middle stands highest; else lowest. ``radius``: px of the arc whose lengths are the straight line's."""
     baseline = block.face.ascent * block.size
     half = (glyph.bounds[0] + glyph.bounds[2]) / 2 * block.size if glyph.bounds else 0.0
     middle = (line.box[0] + line.box[2]) / 2
     turn = (glyph.x + half - middle) / radius * (1 if hill else -1)
     sign = 1 if hill else -1
+    # Where the letters come together, they get the room that they have on the straight line.
+    radius += (FEET if hill else HEADS) * block.size
     # The foot of the glyph's middle on the arc, then back by half a glyph along the tangent.
     lift = baseline - glyph.y
     x = middle + sign * (radius + sign * lift) * math.sin(turn) - half * math.cos(turn)

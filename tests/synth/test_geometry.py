@@ -232,3 +232,20 @@ def test_lines_do_not_overlap() -> None:
 
 def _within(inner: tuple[float, ...], outer: tuple[float, ...]) -> bool:
     return inner[0] >= outer[0] and inner[1] >= outer[1] and inner[4] <= outer[4] and inner[5] <= outer[5]
+
+
+def test_neighbours_on_an_arc_do_not_lie_on_each_other() -> None:
+    curved = recipe(
+        SHIPPED,
+        "layout.directions={curved: 1}",
+        "contents=[{kind: balanced, words: [1, 2]}]",
+        "effects.shares={plain: 1}",
+    )
+    shared = total = 0
+    for index in range(25):
+        made = drawn(curved, index)
+        (layer,) = made.drawing.texts
+        masks = [ink(made.drawing.canvas, alone(layer, row, column)) for row, column, _ in glyphs_of(layer)]
+        shared += sum(int((a & b).sum()) for a, b in itertools.pairwise(masks))
+        total += sum(int(mask.sum()) for mask in masks)
+    assert shared < 0.01 * total
