@@ -100,6 +100,9 @@ IDENTITY = _columns(
     Column(
         "effects", pa.list_(pa.string()), "synthetic rows: stroke, hollow, shadow, glow, gradient, vertical, curved"
     ),
+    Column(
+        "lacked", pa.string(), "synthetic rows: characters no font had; for each a text was discarded before this one"
+    ),
 )
 
 CAPTION_FLAT = _columns(

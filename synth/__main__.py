@@ -65,6 +65,7 @@ def render(args: argparse.Namespace) -> None:
     """
     from pipeline.annotate import AnnotateConfig
     from pipeline.config import PipelineConfig
+    from pipeline.dataset import Dataset
     from pipeline.engine.resume import check_absolute
     from pipeline.engine.run import run_pipeline
     from pipeline.sources import SynthSource
@@ -81,6 +82,8 @@ def render(args: argparse.Namespace) -> None:
         out.rmdir()  # empty: _is_there refuses anything else
     (run / "dataset").rename(out)
     shutil.rmtree(run)
+    lacked = Dataset.open(out).manifest(["lacked"])["lacked"].to_pylist()
+    _tell(recipe, Counter("".join(filter(None, lacked))))
     print(f"{args.out}: done; look at it with: python -m pipeline inspect {args.out}")
 
 

@@ -22,12 +22,16 @@ def test_render_makes_a_dataset_once_and_refuses_another_in_its_place(
     from pipeline import scan
 
     out = tmp_path / "set"
-    arguments = ["render", GLYPHS, str(out), "--set", "seed=3", "--count"]
+    contents = "contents=[{kind: charset, characters: 天地人和\U00013000}]"  # the last one is no font's
+    arguments = ["render", GLYPHS, str(out), "--set", "seed=3", "--set", contents, "--count"]
     first = [sys.executable, "-m", "synth", *arguments, "12"]  # a process of its own, so that its Ray ends with it
     done = subprocess.run(first, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     table = scan(out).select("id", "text", "recipe", "stage_from", "stage_to", "text_level").collect()
-    made = recipe(GLYPHS, "seed=3")
+    made = recipe(GLYPHS, "seed=3", contents)
+    lacked = sum(sum(made.render(index).lacked.values()) for index in range(12))
+    assert lacked >= 2
+    assert f"{lacked} of the discarded had a character that no font draws: \U00013000 (U+13000) {lacked}" in done.stdout
     assert sorted(table["id"]) == sorted(made.sample_id(index) for index in range(12))
     assert sorted(table["text"]) == sorted(made.render(index).text for index in range(12))
     assert set(table["recipe"]) == {"glyphs"}
