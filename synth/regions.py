@@ -127,7 +127,8 @@ def _words(line: Line, block: Block, reach: float) -> list[_Part]:
         if glyph is not None and glyph.bounds and not is_wide(glyph.text[0]):
             run.append(glyph)
         elif run:
-            found.append(_word(run, line, block, reach))
+            if any(glyph.text[0].isalnum() for glyph in run):  # a bullet or a quotation mark alone is no word
+                found.append(_word(run, line, block, reach))
             run = []
     return found
 
