@@ -22,10 +22,12 @@ from synth.corpus import Corpora, levels_characters, wordlist
 from synth.layout import LayoutConfig
 from synth.sample import Language, Spoken
 from synth.sizes import sizes
+from synth.tidy import Tidied, tidy
 
 if TYPE_CHECKING:
     from opencc import OpenCC
 
+LONGEST = 5_000  # characters of a text, words of a line, sentences of a paragraph: more never fits a canvas (ours)
 Unit = Literal["item", "line", "sentence", "paragraph"]
 
 
@@ -112,8 +114,8 @@ class Content:
             if name == "words" and isinstance(self, Word):  # a list of them
                 continue
             low, high = getattr(self, name, (1, 1))
-            if not 1 <= low <= high:
-                raise ValueError(f"{name} must be [least, most] from 1 on, found [{low}, {high}]")
+            if not 1 <= low <= high <= LONGEST:
+                raise ValueError(f"{name} must be [least, most] within 1..{LONGEST}, found [{low}, {high}]")
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -219,6 +221,9 @@ class Word(Content):
         super().__post_init__()
         if not 0 <= self.held_out_part < 0.9:
             raise ValueError(f"held_out_part must be within 0..0.9, found {self.held_out_part:g}")
+        for word in self.words:
+            if tidy(word) != Tidied(word) or not word:
+                raise ValueError(f"words: {word!r} is empty or holds what cannot be drawn: emoji, marks, right-to-left")
         if self.words and not any(self.length[0] <= len(w) <= self.length[1] for w in self.words):
             raise ValueError(f"words: none has a length within {list(self.length)}")
 

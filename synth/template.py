@@ -58,6 +58,16 @@ class Node:
     radius: float = 0.0
     chance: float = 1.0  # whether it is there
 
+    def __post_init__(self) -> None:
+        for name in ("size", "flex", "pad", "radius", "gap"):
+            value = getattr(self, name, None)
+            if value is not None and value < 0:
+                raise ValueError(f"{name} must be at least 0, found {value:g}")
+        for name in ("height", "count"):
+            low, high = getattr(self, name, (1, 1))
+            if not 0 <= low <= high or high == 0:
+                raise ValueError(f"{name} must be [least, most] from 0 on, found [{low:g}, {high:g}]")
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextNode(Node):
@@ -81,6 +91,7 @@ class TextNode(Node):
     role: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if bool(self.slot) == bool(self.say):
             raise ValueError("text needs either slot or say")
         if self.slot and not known(self.slot):
@@ -130,6 +141,7 @@ class Picture(Node):
     kind: Literal["picture"]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.fill:
             raise ValueError("picture needs a fill for recipes without photographs")
 
@@ -172,6 +184,10 @@ class Template:
     def __post_init__(self) -> None:
         if set(self.names) != {"zh", "en"}:
             raise ValueError("names needs zh and en")
+        if not self.palettes or not self.layouts:
+            raise ValueError("palettes and layouts must hold at least one entry each")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            raise ValueError(f"aspect must be [least, most] above 0, found {list(self.aspect)}")
         for palette in self.palettes:
             for role, name in palette.items():
                 if name not in PALETTE:

@@ -167,3 +167,16 @@ def test_a_canvas_is_a_size_or_a_resolution() -> None:
     for fields in ({}, {"size": (64, 64), "resolution": 256}):
         with pytest.raises(ValueError, match="either size or resolution"):
             Canvas(**fields)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("kind: word, words: [fine, '\U0001f600']", "holds what cannot be drawn"),
+        ("kind: word, words: ['']", "is empty"),
+        ("kind: word, length: [1, 6000]", "length must be .* within 1..5000"),
+    ],
+)
+def test_contents_that_cannot_be_drawn_are_one_line(content: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        recipe(GLYPHS, only(content))

@@ -181,6 +181,20 @@ def test_a_users_own_template_joins(tmp_path: Path) -> None:
             "names: {en: a, zh: b}\npalettes: [{ground: white}]\nlayouts: [{kind: text, slot: title}]\n",
             "the colour 'text' is missing",
         ),
+        (
+            "names: {en: a, zh: b}\npalettes: [{ground: white}]\nlayouts: [{kind: space, flex: -1}]\n",
+            "flex must be at least 0, found -1",
+        ),
+        (
+            "names: {en: a, zh: b}\npalettes: [{ground: white, text: black}]\n"
+            "layouts: [{kind: text, slot: title, height: [20, 8]}]\n",
+            "height must be [least, most] from 0 on, found [20, 8]",
+        ),
+        ("names: {en: a, zh: b}\npalettes: []\nlayouts: [{kind: space}]\n", "at least one entry each"),
+        (
+            "names: {en: a, zh: b}\naspect: [2, 1]\npalettes: [{ground: white}]\nlayouts: [{kind: space}]\n",
+            "aspect must be [least, most] above 0",
+        ),
         ("not: [valid", "not valid YAML"),
     ],
 )
