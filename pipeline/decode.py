@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms
 
-from pipeline.whole import png_chunks, rows_missing
+from pipeline.truncation import png_chunks, rows_missing
 
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, to nobody who could act on it
 

@@ -22,10 +22,10 @@ from pipeline import cluster
 from pipeline.curate import Decisions, decide_run, decisions_key, write_decisions
 from pipeline.dataset import INDEX, Dataset
 from pipeline.engine.layout import RunFolder
-from pipeline.engine.progress import progress
 from pipeline.engine.timing import timed
 from pipeline.manifest import finish, packed_places, write_manifests
 from pipeline.pack import Shard, ShardWriter, plan_shards
+from pipeline.progress import progress
 from pipeline.table import scored_by
 
 if TYPE_CHECKING:

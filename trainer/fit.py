@@ -30,7 +30,7 @@ from model.qwen_image import QwenImage
 from model.vae import ImageVAE
 from pipeline.dataset import Dataset
 from pipeline.engine.lock import RunLock
-from pipeline.engine.progress import progress
+from pipeline.progress import progress
 from trainer import state
 from trainer.config import FitConfig
 from trainer.encode import Encoders

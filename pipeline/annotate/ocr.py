@@ -12,7 +12,7 @@ from pipeline.annotate.ocr_weights import missing
 from pipeline.annotate.reader import Line, Reader
 from pipeline.annotate.text import height_of, is_han, language_of, level_of, unit_of, visible
 from pipeline.decode import Limits, decode
-from pipeline.geometry import text_area
+from pipeline.quads import text_area
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from pipeline.geometry import quad_height
+from pipeline.quads import quad_height
 from pipeline.tokens import language
 
 PADDED = 0.3

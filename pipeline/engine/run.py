@@ -21,8 +21,8 @@ from pipeline.engine.failures import settle
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.ledger import Fragment
 from pipeline.engine.lock import RunLock
-from pipeline.engine.progress import progress
 from pipeline.engine.timing import timed
+from pipeline.progress import progress
 from pipeline.publish import publish
 from pipeline.table import planned_columns
 

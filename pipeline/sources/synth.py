@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import RunFailed, UserError
 from pipeline.engine.ledger import Entry, read_fragment
-from pipeline.geometry import quad_height, text_area
+from pipeline.quads import quad_height, text_area
 from pipeline.sources.base import Reader
 
 if TYPE_CHECKING:
