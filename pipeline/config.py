@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from configs import UserError
 from pipeline import schema
-from pipeline.annotate import AnnotateConfig, Annotator, build
+from pipeline.annotators import AnnotateConfig, Annotator, build
 from pipeline.balance import BalanceConfig
 from pipeline.captions import CaptionConfig
 from pipeline.cluster import ClusterConfig
@@ -76,7 +76,7 @@ def load_plugin(path: str, where: str) -> Annotator:
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise UserError(f"field '{where}': '{path}' cannot be imported as package.module:Class: {error}") from None
     if not isinstance(made, Annotator):
-        raise UserError(f"field '{where}': '{path}' is no annotator (pipeline/annotate/base.py)")
+        raise UserError(f"field '{where}': '{path}' is no annotator (pipeline/annotators/base.py)")
     unknown = sorted(set(made.columns) - set(schema.COLUMNS))
     if unknown:
         raise UserError(f"field '{where}': '{path}' fills columns that pipeline/schema.py lacks: {', '.join(unknown)}")

@@ -127,12 +127,12 @@ TEXT = _columns(
 MEASURES = _columns(
     Column("pixel_sha256", pa.string(), "hex digest of the decoded, oriented RGB pixels and their size"),
     Column("phash", pa.uint64(), "64-bit perceptual hash (DCT) of the decoded picture"),
-    Column("clarity", pa.float32(), "see pipeline/annotate/measure.py"),
-    Column("luma", pa.float32(), "see pipeline/annotate/measure.py"),
-    Column("saturation", pa.float32(), "see pipeline/annotate/measure.py"),
-    Column("entropy", pa.float32(), "see pipeline/annotate/measure.py"),
-    Column("texture", pa.float32(), "see pipeline/annotate/measure.py"),
-    Column("blockiness", pa.float32(), "see pipeline/annotate/measure.py"),
+    Column("clarity", pa.float32(), "see pipeline/annotators/measure.py"),
+    Column("luma", pa.float32(), "see pipeline/annotators/measure.py"),
+    Column("saturation", pa.float32(), "see pipeline/annotators/measure.py"),
+    Column("entropy", pa.float32(), "see pipeline/annotators/measure.py"),
+    Column("texture", pa.float32(), "see pipeline/annotators/measure.py"),
+    Column("blockiness", pa.float32(), "see pipeline/annotators/measure.py"),
 )
 
 MODEL_SCORES = _columns(

@@ -63,7 +63,7 @@ def render(args: argparse.Namespace) -> None:
 
     The run lies beside it as OUT.run until it is done: killed, the same command goes on from there.
     """
-    from pipeline.annotate import AnnotateConfig
+    from pipeline.annotators import AnnotateConfig
     from pipeline.config import PipelineConfig
     from pipeline.dataset import Dataset
     from pipeline.engine.resume import check_absolute

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs import RunFailed
 from pipeline import schema
-from pipeline.annotate.base import Annotator, Picture
+from pipeline.annotators.base import Annotator, Picture
 from pipeline.cluster import Step
 from pipeline.engine.commit import read_failures, to_table, write_table
 from pipeline.engine.failures import Failure

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.annotate.base import Annotator
+from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.dataset import INDEX
 from pipeline.decide import check_rules

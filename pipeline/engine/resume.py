@@ -16,7 +16,7 @@ import yaml
 
 import configs
 from configs import UserError
-from pipeline.annotate.base import Annotator
+from pipeline.annotators.base import Annotator
 from pipeline.cluster import in_job
 from pipeline.config import HEAVY, PipelineConfig
 from pipeline.engine.commit import metadata, replace_text

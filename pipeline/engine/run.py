@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline import accounting, cluster
-from pipeline.annotate.base import Annotator
+from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.decide import check_rules
 from pipeline.engine import annotate, collect, listing, resume

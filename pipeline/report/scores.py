@@ -32,7 +32,7 @@ SHOWN = {
     "width / height": "aspect ratio",
     "bytes_len": "size of the file, bytes",
 }
-"""Quantities with a histogram, in this order, and what they tell; definitions are in pipeline/annotate/measure.py.
+"""Quantities with a histogram, in this order, and what they tell; definitions are in pipeline/annotators/measure.py.
 What else rules compare with a number follows behind."""
 
 

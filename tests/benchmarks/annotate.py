@@ -24,10 +24,10 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, from anywhere
 
-from pipeline.annotate import measure
-from pipeline.annotate.base import Picture
-from pipeline.annotate.nsfw import NsfwAnnotator
-from pipeline.annotate.ocr import OcrAnnotator
+from pipeline.annotators import measure
+from pipeline.annotators.base import Picture
+from pipeline.annotators.nsfw import NsfwAnnotator
+from pipeline.annotators.ocr import OcrAnnotator
 from pipeline.decode import DecodeError, Limits, decode, probe, small
 
 FOLDERS = (("skimage", "data"), ("sklearn", "datasets/images"))

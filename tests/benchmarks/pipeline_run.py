@@ -28,10 +28,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, f
 
 from annotate import load
 
-from pipeline.annotate import measure
-from pipeline.annotate.base import Annotator, Picture
-from pipeline.annotate.nsfw import NsfwAnnotator
-from pipeline.annotate.ocr import OcrAnnotator
+from pipeline.annotators import measure
+from pipeline.annotators.base import Annotator, Picture
+from pipeline.annotators.nsfw import NsfwAnnotator
+from pipeline.annotators.ocr import OcrAnnotator
 from pipeline.decode import Limits, decode, small
 from synth import Recipe
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.annotate.base import Annotator, Picture
+from pipeline.annotators.base import Annotator, Picture
 
 
 def obey(command: str) -> None:

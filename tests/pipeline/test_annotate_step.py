@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from configs import RunFailed
-from pipeline.annotate.base import Annotator, Picture
+from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits
 from pipeline.engine.annotate import HOPELESS, Looker, Scorer
 from pipeline.engine.collect import Collector

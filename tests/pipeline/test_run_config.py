@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from configs import UserError, load
-from pipeline.annotate import AnnotateConfig, Annotator
+from pipeline.annotators import AnnotateConfig, Annotator
 from pipeline.config import PipelineConfig
 from pipeline.engine import resume
 from pipeline.engine.annotate import commit_scores

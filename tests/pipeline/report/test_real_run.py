@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from configs import decode, to_plain
-from pipeline.annotate import MeasureAnnotator
+from pipeline.annotators import MeasureAnnotator
 from pipeline.config import PipelineConfig
 from pipeline.engine import annotate, listing
 from pipeline.engine.collect import Collector

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from PIL import Image
 
-from pipeline.annotate.base import Annotator, Picture
+from pipeline.annotators.base import Annotator, Picture
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 """Weights of red, green and blue in the luma of Rec. 709."""

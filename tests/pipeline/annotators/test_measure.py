@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from pipeline import schema
-from pipeline.annotate.base import Picture
-from pipeline.annotate.measure import (
+from pipeline.annotators.base import Picture
+from pipeline.annotators.measure import (
     LUMA,
     MeasureAnnotator,
     MeasureConfig,

@@ -16,10 +16,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pipeline.annotate.base import Annotator, Picture
 from pipeline.annotate.ocr_weights import missing
 from pipeline.annotate.reader import Reader
 from pipeline.annotate.text import character_accuracy, language_of, normalise
+from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits, decode
 
 

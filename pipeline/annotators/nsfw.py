@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from configs.errors import RunFailed
-from pipeline.annotate.base import Annotator, Picture
+from pipeline.annotators.base import Annotator, Picture
 
 WEIGHTS = "open-nsfw.onnx"
 

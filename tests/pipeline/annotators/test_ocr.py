@@ -12,9 +12,9 @@ import skimage.data
 from PIL import Image
 
 from pipeline import schema
-from pipeline.annotate.base import Picture
-from pipeline.annotate.ocr import OcrAnnotator, OcrConfig, text_columns
 from pipeline.annotate.reader import Line, Reader
+from pipeline.annotators.base import Picture
+from pipeline.annotators.ocr import OcrAnnotator, OcrConfig, text_columns
 from pipeline.decode import DecodeError, Limits
 
 from .drawing import page

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pipeline import schema
-from pipeline.annotate.base import Annotator, Picture
 from pipeline.annotate.ocr_weights import missing
 from pipeline.annotate.reader import Line, Reader
 from pipeline.annotate.text import height_of, is_han, language_of, level_of, unit_of, visible
+from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits, decode
 from pipeline.quads import text_area
 

@@ -10,7 +10,7 @@ import pytest
 
 from configs import UserError, decode
 from pipeline import schema
-from pipeline.annotate import ANNOTATORS, AnnotateConfig, build, ocr
+from pipeline.annotators import ANNOTATORS, AnnotateConfig, build, ocr
 from pipeline.decode import Limits
 
 
