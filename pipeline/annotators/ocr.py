@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pipeline import schema
-from pipeline.annotate.ocr_weights import missing
-from pipeline.annotate.reader import Line, Reader
-from pipeline.annotate.text import height_of, is_han, language_of, level_of, unit_of, visible
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits, decode
+from pipeline.ocr.lines import height_of, is_han, language_of, level_of, unit_of, visible
+from pipeline.ocr.reader import Line, Reader
+from pipeline.ocr.weights import missing
 from pipeline.quads import text_area
 
 

@@ -16,11 +16,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pipeline.annotate.ocr_weights import missing
-from pipeline.annotate.reader import Reader
-from pipeline.annotate.text import character_accuracy, language_of, normalise
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits, decode
+from pipeline.ocr.lines import character_accuracy, language_of, normalise
+from pipeline.ocr.reader import Reader
+from pipeline.ocr.weights import missing
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 
 import configs
 from configs import UserError
-from pipeline.annotate.text import character_accuracy, normalise
+from pipeline.ocr.lines import character_accuracy, normalise
 from synth import Recipe
 from synth.contents import is_held_out
 from synth.recipe import RecipeConfig

@@ -26,7 +26,7 @@ from trainer.evaluate.suites import Item, make_suite
 
 if TYPE_CHECKING:
     from model import QwenImage
-    from pipeline.annotate.reader import Reader
+    from pipeline.ocr.reader import Reader
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Result:
 def evaluate(checkpoint: Path, out: Path, suites: Sequence[str], config: EvaluateConfig) -> dict[str, Any]:
     """Run ``suites`` and return what stands in ``out/evaluation.json``. Raises UserError before any work."""
     from model import QwenImage
-    from pipeline.annotate.reader import Reader
+    from pipeline.ocr.reader import Reader
 
     chosen = {name: make_suite(name, config.recipe, config.limit(name)) for name in suites}
     folder = find_model(checkpoint)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.annotate.text import character_accuracy, normalise
+from pipeline.ocr.lines import character_accuracy, normalise
 
 
 @dataclass(frozen=True)

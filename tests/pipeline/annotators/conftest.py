@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.annotate.reader import Reader
+from pipeline.ocr.reader import Reader
 
 
 @pytest.fixture(scope="package")

@@ -12,10 +12,10 @@ import skimage.data
 from PIL import Image
 
 from pipeline import schema
-from pipeline.annotate.reader import Line, Reader
 from pipeline.annotators.base import Picture
 from pipeline.annotators.ocr import OcrAnnotator, OcrConfig, text_columns
 from pipeline.decode import DecodeError, Limits
+from pipeline.ocr.reader import Line, Reader
 
 from .drawing import page
 

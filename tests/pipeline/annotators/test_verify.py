@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.annotate.reader import Reader
 from pipeline.annotators.base import Picture
 from pipeline.annotators.verify import VerifyAnnotator, VerifyConfig
+from pipeline.ocr.reader import Reader
 from pipeline.sources.synth import sample_row
 from synth import Recipe, Sample
 from synth.clean import clean_line

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.annotate.crop import cut_out
-from pipeline.annotate.ocr_weights import DETECTION, RECOGNITION, cache_folder, model_folders
-from pipeline.annotate.text import is_column, reading_order
+from pipeline.ocr.crop import cut_out
+from pipeline.ocr.lines import is_column, reading_order
+from pipeline.ocr.weights import DETECTION, RECOGNITION, cache_folder, model_folders
 
 LARGEST_EDGE = 4000
 """px; larger pictures are shrunk to this before they are read: the detector counts in 16 bits, and glyphs that

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from configs import RunFailed
-from pipeline.annotate import ocr_weights
-from pipeline.annotate.crop import cut_out
-from pipeline.annotate.reader import Line, Reader
+from pipeline.ocr import weights
+from pipeline.ocr.crop import cut_out
+from pipeline.ocr.reader import Line, Reader
 
 from .drawing import column, glyph, page
 
@@ -119,18 +119,18 @@ print(reader.read_line(glyph("国"))[0], reader.read(glyph("国", 200, 90)) is n
 
 def test_model_folders_appear_whole_and_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda _: ocr_weights.model_folders(tmp_path), range(2)))
+        results = list(pool.map(lambda _: weights.model_folders(tmp_path), range(2)))
     assert all(r == results[0] for r in results)
-    assert [p.name for p in tmp_path.iterdir()] == [results[0][ocr_weights.DETECTION].parent.name]
+    assert [p.name for p in tmp_path.iterdir()] == [results[0][weights.DETECTION].parent.name]
     for folder in results[0].values():
         assert sorted(p.name for p in folder.iterdir()) == ["inference.onnx", "inference.yml"]
-    written = (results[0][ocr_weights.RECOGNITION] / "inference.yml").stat().st_mtime_ns
-    ocr_weights.model_folders(tmp_path)
-    assert (results[0][ocr_weights.RECOGNITION] / "inference.yml").stat().st_mtime_ns == written
+    written = (results[0][weights.RECOGNITION] / "inference.yml").stat().st_mtime_ns
+    weights.model_folders(tmp_path)
+    assert (results[0][weights.RECOGNITION] / "inference.yml").stat().st_mtime_ns == written
 
 
 def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr_weights, "_wheel_models", lambda: tmp_path)
-    assert "PP-OCRv6_det_small.onnx" in (ocr_weights.missing() or "")
+    assert "PP-OCRv6_det_small.onnx" in (weights.missing() or "")
     with pytest.raises(RunFailed, match=r"PP-OCRv6_det_small\.onnx"):
-        ocr_weights.model_folders(tmp_path / "cache")
+        weights.model_folders(tmp_path / "cache")
