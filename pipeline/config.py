@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from configs import UserError
 from pipeline import schema
 from pipeline.annotators import AnnotateConfig, Annotator, build
-from pipeline.balance import BalanceConfig
-from pipeline.captions import CaptionConfig
 from pipeline.cluster import ClusterConfig
-from pipeline.decide import DecideConfig
+from pipeline.decide.balance import BalanceConfig
+from pipeline.decide.captions import CaptionConfig
+from pipeline.decide.dedup import DedupConfig
+from pipeline.decide.rules import DecideConfig
 from pipeline.decode import Limits
-from pipeline.dedup import DedupConfig
 from pipeline.engine.guard import GuardConfig
 from pipeline.engine.ledger import FragmentsConfig
 from pipeline.pack import PackConfig

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import schema
-from pipeline.captions import CaptionConfig, CaptionJudge, flat
+from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
 from pipeline.engine.commit import codecs, created_once
 from pipeline.engine.layout import RunFolder
 from pipeline.table import FRAGMENT, FRAGMENT_ROW, fragment_table, scored_by

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from configs import UserError, digest, to_plain
 from pipeline import cluster
-from pipeline.curate import Decisions, decide_run, decisions_key, write_decisions
 from pipeline.dataset import INDEX, Dataset
+from pipeline.decide.run import Decisions, decide_run, decisions_key, write_decisions
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.timing import timed
 from pipeline.manifest import finish, packed_places, write_manifests

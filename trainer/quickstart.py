@@ -129,8 +129,8 @@ def collect_pictures(folder: Path) -> Path:
 
 def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """The figures of a finished quickstart: counts, seconds per step, losses by phase, OCR accuracy before and after."""
-    from pipeline.accounting import account, total
     from pipeline.dataset import Dataset
+    from pipeline.decide.accounting import account, total
     from pipeline.engine.layout import RunFolder
     from pipeline.engine.timing import seconds_of
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs import UserError, load, to_plain
-from pipeline import accounting, changes, publish
+from pipeline import publish
 from pipeline.config import PipelineConfig
-from pipeline.curate import decide_run
-from pipeline.decide import check_rules
+from pipeline.decide import accounting, changes
+from pipeline.decide.rules import check_rules
+from pipeline.decide.run import decide_run
 from pipeline.engine import resume
 from pipeline.engine.layout import RunFolder
 from pipeline.engine.lock import RunLock

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.dataset import INDEX
-from pipeline.decide import check_rules
+from pipeline.decide.rules import check_rules
 from pipeline.engine import listing, resume
 from pipeline.engine.annotate import steps
 from pipeline.engine.layout import RunFolder

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pipeline import accounting, cluster
+from pipeline import cluster
 from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
-from pipeline.decide import check_rules
+from pipeline.decide import accounting
+from pipeline.decide.rules import check_rules
 from pipeline.engine import annotate, collect, listing, resume
 from pipeline.engine.commit import sweep
 from pipeline.engine.failures import settle

@@ -13,10 +13,11 @@ import pytest
 
 import pipeline
 from configs import RunFailed, UserError, load
-from pipeline import accounting, publish, schema
+from pipeline import publish, schema
 from pipeline.config import PipelineConfig
-from pipeline.curate import decide_run, decisions_key
 from pipeline.dataset import Dataset
+from pipeline.decide import accounting
+from pipeline.decide.run import decide_run, decisions_key
 from pipeline.decode import Limits, decode
 from pipeline.engine.layout import RunFolder
 

@@ -19,8 +19,8 @@ import yaml
 from configs import to_plain
 from pipeline import schema
 from pipeline.config import PipelineConfig
-from pipeline.curate import decide_run, write_decisions
-from pipeline.decide import DecideConfig, Rule
+from pipeline.decide.rules import DecideConfig, Rule
+from pipeline.decide.run import decide_run, write_decisions
 from pipeline.engine.commit import to_table, write_table
 from pipeline.engine.failures import SCHEMA as FAILURES
 from pipeline.engine.layout import RunFolder

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from configs import RunFailed, UserError, decode
-from pipeline.decide import DecideConfig, Rule, decide
+from pipeline.decide.rules import DecideConfig, Rule, decide
 from tests.pipeline.rows import table
 
 NONE = pl.DataFrame(schema={"id": pl.String, "duplicate_of": pl.String})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from configs import UserError, decode
-from pipeline.captions import CaptionConfig, CaptionJudge, flat
+from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
 
 
 @pytest.mark.parametrize(

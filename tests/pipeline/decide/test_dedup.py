@@ -8,7 +8,7 @@ import imagehash
 import numpy as np
 import polars as pl
 
-from pipeline.dedup import DedupConfig, candidates, find_duplicates
+from pipeline.decide.dedup import DedupConfig, candidates, find_duplicates
 from synth import Recipe
 from tests.pipeline.rows import table
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.balance import BalanceConfig, balance, mean_one
+from pipeline.decide.balance import BalanceConfig, balance, mean_one
 from tests.pipeline.rows import table
 
 

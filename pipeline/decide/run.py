@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from configs import digest, to_plain
 from pipeline import schema
-from pipeline.balance import balance
-from pipeline.captions import CaptionJudge, flat
-from pipeline.decide import decide
-from pipeline.dedup import find_duplicates
+from pipeline.decide.balance import balance
+from pipeline.decide.captions import CaptionJudge, flat
+from pipeline.decide.dedup import find_duplicates
+from pipeline.decide.rules import decide
 from pipeline.engine.commit import replace_table
 from pipeline.engine.layout import RunFolder
 from pipeline.parquet import read_metadata

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.changes import compare, lines
+from pipeline.decide.changes import compare, lines
 
 
 def frame(*rows: tuple[str, int, str | None]) -> pl.DataFrame:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LAST_STAGE = 7
 DUPLICATE = "S1.duplicate"
-"""The operator of pipeline/dedup.py."""
+"""The operator of pipeline/decide/dedup.py."""
 
 
 @dataclass(frozen=True)

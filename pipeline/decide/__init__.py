@@ -1,0 +1,1 @@
+"""Scores to decisions: rules, duplicates, captions and balance as Polars expressions. Never touches a pixel."""

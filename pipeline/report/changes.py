@@ -1,0 +1,46 @@
+"""What other thresholds would change, as a page of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.decide.changes import Group
+from pipeline.engine.layout import RunFolder
+from pipeline.table import FRAGMENT, FRAGMENT_ROW, fragment_table
+
+EXAMPLES = 6
+"""Pictures shown of each group (ours)."""
+
+
+SHOWN = ("id", "uri", "image", "width", "height", "captions", "text_regions")
+
+
+def write_gallery(run: RunFolder, groups: Sequence[Group]) -> Path:
+    """RUN/changes.html: some pictures of every group."""
+    from pipeline.report.page import write_page
+    from pipeline.report.pictures import LEVELS
+    from pipeline.report.samples import Sample, sample
+
+    items = []
+    for group in groups:
+        for facts in group.rows.head(EXAMPLES).iter_rows(named=True):
+            made = sample(_stored(run, facts[FRAGMENT], facts[FRAGMENT_ROW]), facts)
+            items.append(Sample(made.picture, made.caption, [group.title, *made.tags]))
+    levels = {level for item in items for level in item.picture.levels}
+    context: dict[str, Any] = {
+        "title": f"What would change in {run.path.name}",
+        "lead": f"{sum(len(g.rows) for g in groups):,} samples would change their stages; up to {EXAMPLES} of each kind.",
+        "items": items,
+        "levels": [level for level in LEVELS if level in levels],
+        "where": None,
+        "digest": "",
+    }
+    write_page(run.path / "changes.html", "gallery.html.j2", context)
+    return run.path / "changes.html"
+
+
+def _stored(run: RunFolder, fragment: str, row: int) -> dict[str, Any]:
+    """A sample with the regions that it knows or that were read."""
+    return fragment_table(run, fragment, SHOWN).slice(row, 1).to_pylist()[0]
