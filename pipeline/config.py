@@ -16,9 +16,9 @@ from pipeline.decide.dedup import DedupConfig
 from pipeline.decide.rules import DecideConfig
 from pipeline.decode import Limits
 from pipeline.engine.guard import GuardConfig
-from pipeline.engine.ledger import FragmentsConfig
 from pipeline.pack import PackConfig
 from pipeline.sources import FolderSource, SynthSource
+from pipeline.store.ledger import FragmentsConfig
 
 HEAVY = ("sources", "limits", "fragments", "annotate", "plugins")
 """Fields that decide what committed fragments hold; they are fixed when a run is started."""

@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.dataset import INDEX
-from pipeline.engine.commit import created_once, replace_text
 from pipeline.parquet import opened
+from pipeline.store.commit import created_once, replace_text
 
 if TYPE_CHECKING:
     import polars as pl

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 
 from pipeline import schema
 from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
-from pipeline.engine.commit import codecs, created_once
-from pipeline.engine.layout import RunFolder
-from pipeline.table import FRAGMENT, FRAGMENT_ROW, fragment_table, scored_by
+from pipeline.store.commit import codecs, created_once
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table, scored_by
 
 if TYPE_CHECKING:
     import polars as pl

@@ -21,12 +21,12 @@ from configs import UserError, digest, to_plain
 from pipeline import cluster
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.run import Decisions, decide_run, decisions_key, write_decisions
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.timing import timed
 from pipeline.manifest import finish, packed_places, write_manifests
 from pipeline.pack import Shard, ShardWriter, plan_shards
 from pipeline.progress import progress
-from pipeline.table import scored_by
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import scored_by
+from pipeline.store.timing import timed
 
 if TYPE_CHECKING:
     from pipeline.config import PipelineConfig

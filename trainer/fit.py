@@ -29,8 +29,8 @@ from model.init import init_folder, vae_file
 from model.qwen_image import QwenImage
 from model.vae import ImageVAE
 from pipeline.dataset import Dataset
-from pipeline.engine.lock import RunLock
 from pipeline.progress import progress
+from pipeline.store.lock import RunLock
 from trainer import state
 from trainer.config import FitConfig
 from trainer.encode import Encoders

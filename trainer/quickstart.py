@@ -131,8 +131,8 @@ def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """The figures of a finished quickstart: counts, seconds per step, losses by phase, OCR accuracy before and after."""
     from pipeline.dataset import Dataset
     from pipeline.decide.accounting import account, total
-    from pipeline.engine.layout import RunFolder
-    from pipeline.engine.timing import seconds_of
+    from pipeline.store.run_folder import RunFolder
+    from pipeline.store.timing import seconds_of
 
     run = RunFolder(out.absolute())
     everything = total(account(run))

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from configs.errors import RunFailed
-from pipeline.engine.layout import RunFolder
 from pipeline.parquet import read_table
-from pipeline.table import fragment_names
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import fragment_names
 
 
 @dataclass

@@ -14,10 +14,10 @@ from pipeline.decide.balance import balance
 from pipeline.decide.captions import CaptionJudge, flat
 from pipeline.decide.dedup import find_duplicates
 from pipeline.decide.rules import decide
-from pipeline.engine.commit import replace_table
-from pipeline.engine.layout import RunFolder
 from pipeline.parquet import read_metadata
-from pipeline.table import FRAGMENT, FRAGMENT_ROW, fragment_names, sample_table, scored_by
+from pipeline.store.commit import replace_table
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_names, sample_table, scored_by
 
 if TYPE_CHECKING:
     import polars as pl

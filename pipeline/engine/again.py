@@ -15,10 +15,10 @@ from pipeline.decide import accounting, changes
 from pipeline.decide.rules import check_rules
 from pipeline.decide.run import decide_run
 from pipeline.engine import resume
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.lock import RunLock
 from pipeline.parquet import read_table
-from pipeline.table import fragment_names, planned_columns
+from pipeline.store.lock import RunLock
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import fragment_names, planned_columns
 
 
 def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wait: bool = False) -> None:

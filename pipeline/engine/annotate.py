@@ -18,12 +18,12 @@ from configs import RunFailed
 from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.cluster import Step
-from pipeline.engine.commit import read_failures, to_table, write_table
-from pipeline.engine.failures import Failure
 from pipeline.engine.guard import Failed, Guard, GuardConfig
-from pipeline.engine.layout import RunFolder
 from pipeline.engine.looking import Look, LookJob, ScoreJob, known
 from pipeline.parquet import read_table
+from pipeline.store.commit import read_failures, to_table, write_table
+from pipeline.store.failures import Failure
+from pipeline.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pipeline.decode import Limits

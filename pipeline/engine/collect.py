@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import schema
-from pipeline.engine.commit import to_table, write_table
 from pipeline.engine.guard import Failed, Guard, GuardConfig
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.ledger import Fragment, read_fragment
 from pipeline.sources import Reader
+from pipeline.store.commit import to_table, write_table
+from pipeline.store.ledger import Fragment, read_fragment
+from pipeline.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from pipeline.decode import Limits

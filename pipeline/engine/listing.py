@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from configs import UserError
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.ledger import Fragment, FragmentsConfig, fragments, write_ledger
 from pipeline.sources import FolderSource, SourceConfig, SynthSource
+from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, write_ledger
+from pipeline.store.run_folder import RunFolder
 
 
 def list_sources(run: RunFolder, sources: Sequence[SourceConfig], config: FragmentsConfig) -> list[Fragment]:

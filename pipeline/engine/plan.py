@@ -12,10 +12,10 @@ from pipeline.dataset import INDEX
 from pipeline.decide.rules import check_rules
 from pipeline.engine import listing, resume
 from pipeline.engine.annotate import steps
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.ledger import Fragment, fragments, slices
 from pipeline.sources import SourceConfig
-from pipeline.table import planned_columns
+from pipeline.store.ledger import Fragment, fragments, slices
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import planned_columns
 
 
 def plan(config: PipelineConfig, path: Path | None) -> str:

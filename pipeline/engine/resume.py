@@ -19,9 +19,9 @@ from configs import UserError
 from pipeline.annotators.base import Annotator
 from pipeline.cluster import in_job
 from pipeline.config import HEAVY, PipelineConfig
-from pipeline.engine.commit import metadata, replace_text
-from pipeline.engine.layout import RunFolder
 from pipeline.sources import FolderSource
+from pipeline.store.commit import metadata, replace_text
+from pipeline.store.run_folder import RunFolder
 
 MISSING = "nothing"
 

@@ -17,15 +17,15 @@ from pipeline.config import PipelineConfig
 from pipeline.decide import accounting
 from pipeline.decide.rules import check_rules
 from pipeline.engine import annotate, collect, listing, resume
-from pipeline.engine.commit import sweep
-from pipeline.engine.failures import settle
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.ledger import Fragment
-from pipeline.engine.lock import RunLock
-from pipeline.engine.timing import timed
 from pipeline.progress import progress
 from pipeline.publish import publish
-from pipeline.table import planned_columns
+from pipeline.store.commit import sweep
+from pipeline.store.failures import settle
+from pipeline.store.ledger import Fragment
+from pipeline.store.lock import RunLock
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import planned_columns
+from pipeline.store.timing import timed
 
 
 def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None:

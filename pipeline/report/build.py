@@ -18,14 +18,14 @@ import polars as pl
 import yaml
 
 from configs import UserError
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.timing import seconds_of
 from pipeline.report import balance, choose, coverage, funnel, reasons, scores, shelf, training
 from pipeline.report.files import list_files, next_commands
 from pipeline.report.page import number, percent, write_page
 from pipeline.report.pictures import levels_of, plain
 from pipeline.report.samples import sample
 from pipeline.report.tables import RunTables, read_run
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.timing import seconds_of
 
 EXAMPLE_EDGE, PAIR_EDGE = 160, 240
 """Longer side in px of the copies inside the page (ours): together they stay at a few MB."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.decide.changes import Group
-from pipeline.engine.layout import RunFolder
-from pipeline.table import FRAGMENT, FRAGMENT_ROW, fragment_table
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table
 
 EXAMPLES = 6
 """Pictures shown of each group (ours)."""

@@ -15,9 +15,9 @@ import yaml
 
 from configs import UserError
 from pipeline import schema
-from pipeline.engine.layout import RunFolder
 from pipeline.parquet import read_table
-from pipeline.table import fragment_names, sample_table, scalar_columns
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import fragment_names, sample_table, scalar_columns
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import UserError
-from pipeline.engine.ledger import Entry
 from pipeline.sources.base import Reader, Refused
 from pipeline.sources.captions import Captions, beside, read_captions
+from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
     from pipeline.decode import Limits

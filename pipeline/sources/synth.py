@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import RunFailed, UserError
-from pipeline.engine.ledger import Entry, read_fragment
 from pipeline.quads import quad_height, text_area
 from pipeline.sources.base import Reader
+from pipeline.store.ledger import Entry, read_fragment
 
 if TYPE_CHECKING:
     from pipeline.decode import Limits

@@ -14,11 +14,11 @@ from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits
 from pipeline.engine.annotate import HOPELESS, Looker, Scorer
 from pipeline.engine.collect import Collector
-from pipeline.engine.failures import settle
 from pipeline.engine.guard import GuardConfig
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.ledger import Fragment, FragmentsConfig, fragments, write_ledger
 from pipeline.sources import FolderSource
+from pipeline.store.failures import settle
+from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, write_ledger
+from pipeline.store.run_folder import RunFolder
 from tests.pipeline.commands import table, write_pictures
 from tests.pipeline.hooks import Eyes, Saboteur, Thumb
 

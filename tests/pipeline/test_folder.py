@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from configs import UserError
 from pipeline.decode import DecodeError, Limits
-from pipeline.engine.ledger import Entry
 from pipeline.sources import FolderSource, Refused
 from pipeline.sources.folder import path_of, uri_of
+from pipeline.store.ledger import Entry
 from tests.pipeline import hostile
 
 

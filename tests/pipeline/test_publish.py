@@ -19,7 +19,7 @@ from pipeline.dataset import Dataset
 from pipeline.decide import accounting
 from pipeline.decide.run import decide_run, decisions_key
 from pipeline.decode import Limits, decode
-from pipeline.engine.layout import RunFolder
+from pipeline.store.run_folder import RunFolder
 
 
 @pytest.fixture

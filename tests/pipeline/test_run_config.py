@@ -15,10 +15,10 @@ from pipeline.annotators import AnnotateConfig, Annotator
 from pipeline.config import PipelineConfig
 from pipeline.engine import resume
 from pipeline.engine.annotate import commit_scores
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.ledger import FragmentsConfig
 from pipeline.engine.listing import check_sources
 from pipeline.engine.run import run_pipeline
+from pipeline.store.ledger import FragmentsConfig
+from pipeline.store.run_folder import RunFolder
 from tests.pipeline.hooks import Eyes
 
 BASE = "sources:\n- {kind: folder, name: photos, path: PATH}\n"

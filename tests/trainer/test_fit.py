@@ -17,7 +17,7 @@ import torch
 from configs import UserError, load
 from model import QwenImage
 from pipeline.dataset import Dataset
-from pipeline.engine.lock import RunLock
+from pipeline.store.lock import RunLock
 from trainer import Order
 from trainer.config import FitConfig
 from trainer.fit import Trainer, fit

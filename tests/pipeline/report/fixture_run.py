@@ -21,14 +21,14 @@ from pipeline import schema
 from pipeline.config import PipelineConfig
 from pipeline.decide.rules import DecideConfig, Rule
 from pipeline.decide.run import decide_run, write_decisions
-from pipeline.engine.commit import to_table, write_table
-from pipeline.engine.failures import SCHEMA as FAILURES
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.ledger import Entry, FragmentsConfig, sample_id, write_ledger
 from pipeline.pack import ShardWriter, plan_shards
 from pipeline.publish import index
 from pipeline.sources import FolderSource, SynthSource
 from pipeline.sources.synth import sample_row
+from pipeline.store.commit import to_table, write_table
+from pipeline.store.failures import SCHEMA as FAILURES
+from pipeline.store.ledger import Entry, FragmentsConfig, sample_id, write_ledger
+from pipeline.store.run_folder import RunFolder
 from tests.pipeline.hostile import encode, picture
 
 EVIL = '"><script>document.title="owned"</script><img src=x onerror="document.title=1"> & \u202egnp.exe\x07'

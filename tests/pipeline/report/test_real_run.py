@@ -12,10 +12,10 @@ from pipeline.annotators import MeasureAnnotator
 from pipeline.config import PipelineConfig
 from pipeline.engine import annotate, listing
 from pipeline.engine.collect import Collector
-from pipeline.engine.failures import settle
-from pipeline.engine.layout import RunFolder
 from pipeline.report import write_report
 from pipeline.report.tables import read_run
+from pipeline.store.failures import settle
+from pipeline.store.run_folder import RunFolder
 from tests.chromium import visit
 from tests.pipeline import hostile
 from tests.pipeline.report.fixture_run import publish_without_ray

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.engine.commit import created_once, sweep
-from pipeline.engine.ledger import Entry, FragmentsConfig, fragments, read_fragment, sample_id, slices, write_ledger
+from pipeline.store.commit import created_once, sweep
+from pipeline.store.ledger import Entry, FragmentsConfig, fragments, read_fragment, sample_id, slices, write_ledger
 
 sizes = st.lists(st.none() | st.integers(0, 3_000_000), max_size=60)
 

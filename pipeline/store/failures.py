@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from pipeline.engine.commit import metadata, read_failures, replace_table, rows
-from pipeline.engine.layout import RunFolder
+from pipeline.store.commit import metadata, read_failures, replace_table, rows
+from pipeline.store.run_folder import RunFolder
 
 Failure = dict[str, str]
 """id, uri, step, error."""

@@ -17,9 +17,9 @@ import pyarrow as pa
 
 from configs.errors import RunFailed
 from pipeline import schema
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.ledger import fragments
 from pipeline.parquet import read_schema, read_table
+from pipeline.store.ledger import fragments
+from pipeline.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import polars as pl

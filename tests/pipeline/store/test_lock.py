@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from configs import UserError
-from pipeline.engine.lock import STALE, RunLock
+from pipeline.store.lock import STALE, RunLock
 
 HOLD = "import sys, time; from pathlib import Path; from pipeline.engine.lock import RunLock\nwith RunLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(float(sys.argv[2]))"
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.engine.layout import RunFolder
+from pipeline.store.run_folder import RunFolder
 
 
 @contextmanager

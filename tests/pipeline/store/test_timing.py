@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine.layout import RunFolder
-from pipeline.engine.timing import seconds_of, timed
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.timing import seconds_of, timed
 
 
 def test_calls_are_added_and_a_broken_one_is_not(tmp_path: Path) -> None:
