@@ -16,8 +16,7 @@ from pipeline.annotators.base import Picture
 from pipeline.annotators.ocr import OcrAnnotator, OcrConfig, text_columns
 from pipeline.decode import DecodeError, Limits
 from pipeline.ocr.reader import Line, Reader
-
-from .drawing import page
+from tests.pipeline.drawing import page
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,7 @@ from configs import RunFailed
 from pipeline.ocr import weights
 from pipeline.ocr.crop import cut_out
 from pipeline.ocr.reader import Line, Reader
-
-from .drawing import column, glyph, page
+from tests.pipeline.drawing import column, glyph, page
 
 ENGLISH, CHINESE = "Annual report 2024", "春天的花园里开满了花"
 TWO_LINES = [(30, 60, 40, ENGLISH), (30, 160, 40, CHINESE)]
@@ -109,7 +108,7 @@ import pickle, socket, sys
 def refuse(*_, **__): raise SystemExit("asked the network")
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
 reader = pickle.loads({pickle.dumps(reader)!r})
-from tests.pipeline.annotate.drawing import glyph
+from tests.pipeline.drawing import glyph
 print(reader.read_line(glyph("国"))[0], reader.read(glyph("国", 200, 90)) is not None, "torch" in sys.modules, "modelscope" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
@@ -130,7 +129,7 @@ def test_model_folders_appear_whole_and_once(tmp_path: Path) -> None:
 
 
 def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocr_weights, "_wheel_models", lambda: tmp_path)
+    monkeypatch.setattr(weights, "_wheel_models", lambda: tmp_path)
     assert "PP-OCRv6_det_small.onnx" in (weights.missing() or "")
     with pytest.raises(RunFailed, match=r"PP-OCRv6_det_small\.onnx"):
         weights.model_folders(tmp_path / "cache")
