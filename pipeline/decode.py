@@ -5,7 +5,7 @@
                                             turned upright
 
 Whatever is wrong with the bytes comes out as ``DecodeError``. A crash of the C libraries underneath
-is the affair of whoever calls (``pipeline/engine/guard.py``).
+is the affair of whoever calls (``pipeline/sandbox/guard.py``).
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ from configs import RunFailed
 from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.cluster import Step
-from pipeline.engine.guard import Failed, Guard, GuardConfig
 from pipeline.engine.looking import Look, LookJob, ScoreJob, known
 from pipeline.parquet import read_table
+from pipeline.sandbox.guard import Failed, Guard, GuardConfig
 from pipeline.store.commit import read_failures, to_table, write_table
 from pipeline.store.failures import Failure
 from pipeline.store.run_folder import RunFolder

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline import schema
-from pipeline.engine.guard import Failed, Guard, GuardConfig
+from pipeline.sandbox.guard import Failed, Guard, GuardConfig
 from pipeline.sources import Reader
 from pipeline.store.commit import to_table, write_table
 from pipeline.store.ledger import Fragment, read_fragment

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
-from pipeline.engine.child import describe
+from pipeline.sandbox.child import describe
 
 if TYPE_CHECKING:
     import numpy as np

@@ -14,7 +14,7 @@ from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits
 from pipeline.engine.annotate import HOPELESS, Looker, Scorer
 from pipeline.engine.collect import Collector
-from pipeline.engine.guard import GuardConfig
+from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import FolderSource
 from pipeline.store.failures import settle
 from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, write_ledger

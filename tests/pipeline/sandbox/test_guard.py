@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from configs import RunFailed
-from pipeline.engine.guard import Failed, Guard, GuardConfig, cut
+from pipeline.sandbox.guard import Failed, Guard, GuardConfig, cut
 from tests.pipeline.hooks import Obedient
 
 

@@ -78,7 +78,7 @@ def _die_with(parent: int) -> None:
 
 
 def _receive(stream: BinaryIO) -> Any:
-    from pipeline.engine.guard import HEADER
+    from pipeline.sandbox.guard import HEADER
 
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
@@ -88,7 +88,7 @@ def _receive(stream: BinaryIO) -> Any:
 
 
 def _send(stream: BinaryIO, reply: tuple[str, Any]) -> None:
-    from pipeline.engine.guard import HEADER
+    from pipeline.sandbox.guard import HEADER
 
     data = pickle.dumps(reply, protocol=5)
     stream.write(HEADER.pack(len(data)))
