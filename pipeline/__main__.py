@@ -31,13 +31,13 @@ def _plan(arguments: argparse.Namespace) -> None:
 
 
 def _decide(arguments: argparse.Namespace) -> None:
-    from pipeline.engine.again import decide_again
+    from pipeline.engine.redecide import decide_again
 
     decide_again(arguments.folder, arguments.set, arguments.dry_run, arguments.wait)
 
 
 def _pack(arguments: argparse.Namespace) -> None:
-    from pipeline.engine.again import pack_again
+    from pipeline.engine.redecide import pack_again
 
     pack_again(arguments.folder, arguments.set, arguments.wait)
 

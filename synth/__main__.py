@@ -66,8 +66,8 @@ def render(args: argparse.Namespace) -> None:
     from pipeline.annotators import AnnotateConfig
     from pipeline.config import PipelineConfig
     from pipeline.dataset import Dataset
-    from pipeline.engine.resume import check_absolute
     from pipeline.engine.run import run_pipeline
+    from pipeline.engine.run_config import check_absolute
     from pipeline.sources import SynthSource
 
     check_absolute(str(args.out), "OUT")

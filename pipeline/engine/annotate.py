@@ -18,7 +18,7 @@ from configs import RunFailed
 from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.cluster import Step
-from pipeline.engine.looking import Look, LookJob, ScoreJob, known
+from pipeline.engine.annotate_jobs import Look, LookJob, ScoreJob, known
 from pipeline.parquet import read_table
 from pipeline.sandbox.guard import Failed, Guard, GuardConfig
 from pipeline.store.commit import read_failures, to_table, write_table

@@ -10,7 +10,7 @@ from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.dataset import INDEX
 from pipeline.decide.rules import check_rules
-from pipeline.engine import listing, resume
+from pipeline.engine import list_sources, run_config
 from pipeline.engine.annotate import steps
 from pipeline.sources import SourceConfig
 from pipeline.store.ledger import Fragment, fragments, slices
@@ -20,13 +20,13 @@ from pipeline.store.table import planned_columns
 
 def plan(config: PipelineConfig, path: Path | None) -> str:
     """The plan as text. ``path``: the run, which need not exist; None plans from nothing. Raises UserError."""
-    config = resume.resolve(config)
-    run = resume.run_folder(path) if path else None
+    config = run_config.resolve(config)
+    run = run_config.run_folder(path) if path else None
     annotators = config.annotators()
     check_rules(config.decide, planned_columns([a.name for a in annotators]))
     if run:
-        resume.check_versions(run, annotators)
-        listing.check_sources(run, config.sources)
+        run_config.check_versions(run, annotators)
+        list_sources.check_sources(run, config.sources)
     else:
         for index, source in enumerate(config.sources):
             source.check(f"sources.{index}")

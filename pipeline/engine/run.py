@@ -16,7 +16,7 @@ from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.decide import accounting
 from pipeline.decide.rules import check_rules
-from pipeline.engine import annotate, collect, listing, resume
+from pipeline.engine import annotate, collect, list_sources, run_config
 from pipeline.progress import progress
 from pipeline.publish import publish
 from pipeline.store.commit import sweep
@@ -30,18 +30,18 @@ from pipeline.store.timing import timed
 
 def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None:
     """Bring the run at ``path`` to its end. Raises UserError before any work, RunFailed in the middle of it."""
-    run = resume.run_folder(path)
-    config = resume.resolve(config)
+    run = run_config.run_folder(path)
+    config = run_config.resolve(config)
     annotators = config.annotators()
-    listing.check_sources(run, config.sources)
-    resume.check_versions(run, annotators)
+    list_sources.check_sources(run, config.sources)
+    run_config.check_versions(run, annotators)
     check_rules(config.decide, planned_columns([a.name for a in annotators]))
     if config.cluster.address != "local":
         cluster.connect(config.cluster)  # a wrong address is told before anything is written
     with RunLock(run.lock, wait):
-        resume.remember(run, config)
+        run_config.remember(run, config)
         sweep(run.path)
-        fragments = listing.list_sources(run, config.sources, config.fragments)
+        fragments = list_sources.list_sources(run, config.sources, config.fragments)
         collect_fragments(run, config, fragments)
         annotate_fragments(run, config, annotators, fragments)
         dataset = publish(run, config)

@@ -10,7 +10,7 @@ import yaml
 from configs import decode, to_plain
 from pipeline.annotators import MeasureAnnotator
 from pipeline.config import PipelineConfig
-from pipeline.engine import annotate, listing
+from pipeline.engine import annotate, list_sources
 from pipeline.engine.collect import Collector
 from pipeline.report import write_report
 from pipeline.report.tables import read_run
@@ -43,7 +43,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[bytes, ho
     pools = [Collector(run, readers, config.limits, config.guard)]
     measure = [MeasureAnnotator()]
     pools += [step.worker(*step.args) for step in annotate.steps(run, measure, config.limits, config.guard)]
-    for fragment in listing.list_sources(run, config.sources, config.fragments):
+    for fragment in list_sources.list_sources(run, config.sources, config.fragments):
         for worker in pools:
             worker({"fragment": fragment})
         settle(run, fragment.name, ["measure"])

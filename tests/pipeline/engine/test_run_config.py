@@ -13,9 +13,9 @@ import pytest
 from configs import UserError, load
 from pipeline.annotators import AnnotateConfig, Annotator
 from pipeline.config import PipelineConfig
-from pipeline.engine import resume
+from pipeline.engine import run_config
 from pipeline.engine.annotate import commit_scores
-from pipeline.engine.listing import check_sources
+from pipeline.engine.list_sources import check_sources
 from pipeline.engine.run import run_pipeline
 from pipeline.store.ledger import FragmentsConfig
 from pipeline.store.run_folder import RunFolder
@@ -33,29 +33,29 @@ def config(tmp_path: Path) -> PipelineConfig:
 
 def test_heavy_fields_are_fixed_by_the_first_command(tmp_path: Path, config: PipelineConfig) -> None:
     run = RunFolder(tmp_path / "run")
-    resume.remember(run, config)
+    run_config.remember(run, config)
     moved = dataclasses.replace(config.sources[0], path="/elsewhere")
     with pytest.raises(UserError, match=r"field 'sources.0.path': .* was started with '.*photos', found '/elsewhere'"):
-        resume.remember(run, dataclasses.replace(config, sources=(moved,)))
+        run_config.remember(run, dataclasses.replace(config, sources=(moved,)))
     with pytest.raises(UserError, match=r"field 'fragments.inputs': .* started with 256, found 3.* new RUN folder"):
-        resume.remember(run, dataclasses.replace(config, fragments=FragmentsConfig(inputs=3)))
+        run_config.remember(run, dataclasses.replace(config, fragments=FragmentsConfig(inputs=3)))
     assert load(run.config, PipelineConfig) == config
 
 
 def test_annotators_may_be_added_but_not_taken_away(tmp_path: Path, config: PipelineConfig) -> None:
     run = RunFolder(tmp_path / "run")
     fewer = dataclasses.replace(config, annotate=AnnotateConfig(run=("measure",)))
-    resume.remember(run, fewer)
-    resume.remember(run, dataclasses.replace(config, annotate=AnnotateConfig(run=("measure", "nsfw"))))
+    run_config.remember(run, fewer)
+    run_config.remember(run, dataclasses.replace(config, annotate=AnnotateConfig(run=("measure", "nsfw"))))
     with pytest.raises(UserError, match=r"field 'annotate.run.*started with 'nsfw'"):
-        resume.remember(run, fewer)
+        run_config.remember(run, fewer)
 
 
 def test_the_rest_may_change(tmp_path: Path, config: PipelineConfig) -> None:
     run = RunFolder(tmp_path / "run")
-    resume.remember(run, config)
+    run_config.remember(run, config)
     changed = dataclasses.replace(config, seed=7)
-    resume.remember(run, changed)
+    run_config.remember(run, changed)
     assert load(run.config, PipelineConfig) == changed
 
 
@@ -65,20 +65,20 @@ def test_scores_of_another_version_are_not_mixed(tmp_path: Path) -> None:
 
     run = RunFolder(tmp_path)
     commit_scores(run, Eyes(), "photos-00000", [], [], [])
-    resume.check_versions(run, [Eyes()])
+    run_config.check_versions(run, [Eyes()])
     newer: Annotator = Newer()
     with pytest.raises(UserError, match=r"annotator eyes: .*version 1, this installation computes version 2"):
-        resume.check_versions(run, [newer])
+        run_config.check_versions(run, [newer])
 
 
 def test_relative_paths_are_refused_inside_a_ray_job(monkeypatch: pytest.MonkeyPatch, config: PipelineConfig) -> None:
     relative = dataclasses.replace(config, sources=(dataclasses.replace(config.sources[0], path="photos"),))
-    assert resume.resolve(relative).sources[0].path == os.path.abspath("photos")  # type: ignore[union-attr]
+    assert run_config.resolve(relative).sources[0].path == os.path.abspath("photos")  # type: ignore[union-attr]
     monkeypatch.setattr(resume, "in_job", lambda: True)
     with pytest.raises(UserError, match=r"field 'sources.0.path' 'photos': inside a Ray job .* absolute path or a URL"):
-        resume.resolve(relative)
+        run_config.resolve(relative)
     with pytest.raises(UserError, match=r"RUN 'runs/x': inside a Ray job .* absolute path or a URL"):
-        resume.run_folder(Path("runs/x"))
+        run_config.run_folder(Path("runs/x"))
 
 
 @pytest.mark.parametrize(

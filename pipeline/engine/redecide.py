@@ -14,7 +14,7 @@ from pipeline.config import PipelineConfig
 from pipeline.decide import accounting, changes
 from pipeline.decide.rules import check_rules
 from pipeline.decide.run import decide_run
-from pipeline.engine import resume
+from pipeline.engine import run_config
 from pipeline.parquet import read_table
 from pipeline.store.lock import RunLock
 from pipeline.store.run_folder import RunFolder
@@ -32,7 +32,7 @@ def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wa
         return
     with RunLock(run.lock, wait):
         publish.redecide(run, config)
-        resume.remember(run, config)
+        run_config.remember(run, config)
         print(*accounting.lines(accounting.account(run)), sep="\n")
 
 
@@ -41,7 +41,7 @@ def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None
     run, config = _open(path, overrides)
     with RunLock(run.lock, wait):
         dataset = publish.publish(run, config)
-        resume.remember(run, config)
+        run_config.remember(run, config)
         print(*accounting.lines(accounting.account(run)), sep="\n")
         print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}")
 
@@ -59,12 +59,12 @@ def _preview(run: RunFolder, config: PipelineConfig) -> None:
 
 def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:
     """The run and its changed config. Raises UserError when there is no finished run, or heavy fields differ."""
-    run = resume.run_folder(path)
+    run = run_config.run_folder(path)
     if not run.config.exists():
         raise UserError(f"RUN '{path}': there is no run (no run.yaml); python -m pipeline run CONFIG {path} makes one")
     before = load(run.config, PipelineConfig)
     config = load(run.config, PipelineConfig, overrides)
-    resume.refuse_changes(run, to_plain(before), to_plain(config))
+    run_config.refuse_changes(run, to_plain(before), to_plain(config))
     check_rules(config.decide, planned_columns([a.name for a in config.annotators()]))
     if not (run.decisions / "decisions.parquet").exists():
         raise UserError(f"RUN '{path}': nothing is decided yet; the command that began it goes on")

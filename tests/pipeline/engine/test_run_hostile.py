@@ -12,8 +12,8 @@ from configs import UserError, load
 from pipeline.config import PipelineConfig
 from pipeline.dataset import Dataset
 from pipeline.decode import Limits, decode
-from pipeline.engine.again import decide_again
 from pipeline.engine.plan import plan
+from pipeline.engine.redecide import decide_again
 from pipeline.sources.folder import path_of
 from tests.pipeline import commands, hostile
 
