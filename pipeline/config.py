@@ -15,7 +15,7 @@ from pipeline.decide.captions import CaptionConfig
 from pipeline.decide.dedup import DedupConfig
 from pipeline.decide.rules import DecideConfig
 from pipeline.decode import Limits
-from pipeline.pack import PackConfig
+from pipeline.pack.shards import PackConfig
 from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import FolderSource, SynthSource
 from pipeline.store.ledger import FragmentsConfig

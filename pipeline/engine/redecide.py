@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from configs import UserError, load, to_plain
-from pipeline import publish
 from pipeline.config import PipelineConfig
 from pipeline.decide import accounting, changes
 from pipeline.decide.rules import check_rules
 from pipeline.decide.run import decide_run
 from pipeline.engine import run_config
+from pipeline.pack import publish
 from pipeline.parquet import read_table
 from pipeline.store.lock import RunLock
 from pipeline.store.run_folder import RunFolder

@@ -17,8 +17,8 @@ from pipeline.config import PipelineConfig
 from pipeline.decide import accounting
 from pipeline.decide.rules import check_rules
 from pipeline.engine import annotate, collect, list_sources, run_config
+from pipeline.pack.publish import publish
 from pipeline.progress import progress
-from pipeline.publish import publish
 from pipeline.store.commit import sweep
 from pipeline.store.failures import settle
 from pipeline.store.ledger import Fragment

@@ -21,8 +21,8 @@ from pipeline import schema
 from pipeline.config import PipelineConfig
 from pipeline.decide.rules import DecideConfig, Rule
 from pipeline.decide.run import decide_run, write_decisions
-from pipeline.pack import ShardWriter, plan_shards
-from pipeline.publish import index
+from pipeline.pack.publish import index
+from pipeline.pack.shards import ShardWriter, plan_shards
 from pipeline.sources import FolderSource, SynthSource
 from pipeline.sources.synth import sample_row
 from pipeline.store.commit import to_table, write_table
@@ -73,7 +73,7 @@ def build_run(path: Path, pictures: list[tuple[str, bytes]], made: int, decided:
 
 
 def publish_without_ray(run: RunFolder, config: PipelineConfig) -> None:
-    """Decisions and dataset as ``pipeline.publish`` makes them, without Ray."""
+    """Decisions and dataset as ``pipeline.pack.shards.publish`` makes them, without Ray."""
     decisions = decide_run(run, config)
     write_decisions(run, decisions, "key")
     shards = run.dataset / "data"

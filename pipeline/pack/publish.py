@@ -21,8 +21,8 @@ from configs import UserError, digest, to_plain
 from pipeline import cluster
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.run import Decisions, decide_run, decisions_key, write_decisions
-from pipeline.manifest import finish, packed_places, write_manifests
-from pipeline.pack import Shard, ShardWriter, plan_shards
+from pipeline.pack.manifest import finish, packed_places, write_manifests
+from pipeline.pack.shards import Shard, ShardWriter, plan_shards
 from pipeline.progress import progress
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import scored_by
