@@ -1,7 +1,7 @@
 """Puts RUN/report.html together: read the tables, compute each part, take the pictures, fill the template.
 
 read_run ──> funnel, reasons, coverage, balance, scores ┐
-         ──> choose ──> shelf.fetch ──> pictures        ├──> templates/report.html.j2
+         ──> choose ──> fetch.fetch ──> pictures        ├──> templates/report.html.j2
 train/   ──> training                                   ┘
 """
 
@@ -18,7 +18,7 @@ import polars as pl
 import yaml
 
 from configs import UserError
-from pipeline.report import balance, choose, coverage, funnel, reasons, scores, shelf, training
+from pipeline.report import balance, coverage, fetch, funnel, reasons, scores, select, training
 from pipeline.report.files import list_files, next_commands
 from pipeline.report.page import number, percent, write_page
 from pipeline.report.pictures import levels_of, plain
@@ -121,16 +121,16 @@ def _times(run: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pictures(tables: RunTables) -> dict[str, Any]:
     """The pictures of the page, taken from their files in one go."""
-    fragments = shelf.visible_fragments(tables.rows["fragment"])
+    fragments = fetch.visible_fragments(tables.rows["fragment"])
     near = tables.rows.filter(pl.col("fragment").is_in(fragments))
     kept = near.filter(pl.col("stage_to") >= pl.col("stage_from"))
-    real = choose.samples(kept, made=False, count=choose.REAL_SAMPLES)
-    made = choose.samples(kept, made=True, count=choose.MADE_SAMPLES)
+    real = select.samples(kept, made=False, count=select.REAL_SAMPLES)
+    made = select.samples(kept, made=True, count=select.MADE_SAMPLES)
     told = {r.name: r.examples for r in reasons.reasons(near, tables.rules) if r.stopped}
-    pairs = choose.twins(near, choose.PAIRS)
+    pairs = select.twins(near, select.PAIRS)
     ids = {*real, *made, *(e.id for es in told.values() for e in es), *(i for pair in pairs for i in pair)}
     chosen = near.filter(pl.col("id").is_in(sorted(ids)))
-    found = shelf.fetch(tables.path, dict(chosen.select("id", "fragment").iter_rows()))
+    found = fetch.fetch(tables.path, dict(chosen.select("id", "fragment").iter_rows()))
     facts = {row["id"]: row for row in chosen.iter_rows(named=True)}
     shown = {"real_samples": [sample(found[i], facts[i]) for i in real]}
     shown["made_samples"] = [sample(found[i], facts[i]) for i in made]

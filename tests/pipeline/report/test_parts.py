@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from configs import UserError
-from pipeline.report import balance, choose, coverage, cuts, funnel, reasons, scores
+from pipeline.report import balance, coverage, cuts, funnel, reasons, scores, select
 
 RULES = [
     {"name": "S2.clarity", "stage": 2, "keep": "clarity >= 40", "applies_to": "not made", "if_null": "pass"},
@@ -201,12 +201,12 @@ def test_samples_come_from_every_cell_in_turn() -> None:
             "recipe": ["pure"] * 20,
         }
     )
-    assert choose.samples(rows, made=True, count=5) == ["16", "17", "18", "00", "01"]
-    assert choose.samples(rows, made=False, count=5) == ["19"]
-    assert choose.samples(rows.head(0), made=True, count=5) == []
+    assert select.samples(rows, made=True, count=5) == ["16", "17", "18", "00", "01"]
+    assert select.samples(rows, made=False, count=5) == ["19"]
+    assert select.samples(rows.head(0), made=True, count=5) == []
 
 
 def test_twins_show_different_kept_pictures_first() -> None:
     twin = {"b": "a", "c": "a", "e": "d", "z": "gone"}
     rows = pl.DataFrame({"id": list("abcdez"), "duplicate_of": [twin.get(i) for i in "abcdez"]})
-    assert choose.twins(rows, 5) == [("a", "b"), ("d", "e"), ("a", "c")]
+    assert select.twins(rows, 5) == [("a", "b"), ("d", "e"), ("a", "c")]
