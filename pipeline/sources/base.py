@@ -6,9 +6,14 @@ in a child:      reader() ─> setup() ─> read(ledger row) ──> sample row,
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.decode import Limits
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.decode import Limits
@@ -27,3 +32,22 @@ class Reader(ABC):
     @abstractmethod
     def read(self, entry: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
         """The columns of schema.COLLECTED for a ledger row. Raises Refused or DecodeError."""
+
+
+def picture_row(data: bytes, limits: Limits) -> dict[str, Any]:
+    """The columns that the bytes of a picture tell by themselves. Raises Refused or DecodeError."""
+    import hashlib
+
+    from pipeline.decode import probe
+
+    header = probe(data, limits)
+    return {
+        "image": {"bytes": data, "path": None},
+        "width": header.width,
+        "height": header.height,
+        "orientation": header.orientation,
+        "format": header.format,
+        "bytes_len": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "task": "t2i",
+    }

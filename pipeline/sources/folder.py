@@ -8,10 +8,8 @@ plain text, so that it does not depend on where the folder lies.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import UserError
-from pipeline.sources.base import Reader, Refused
-from pipeline.sources.captions import Captions, beside, read_captions
+from pipeline.sources.base import Reader, Refused, picture_row
+from pipeline.sources.caption_files import Captions, beside, read_captions
+from pipeline.sources.files import _inside, _is_folder, _kind, _why, path_of, read_file, uri_of
 from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
@@ -108,57 +107,6 @@ class FolderReader(Reader):
         return row
 
 
-def picture_row(data: bytes, limits: Limits) -> dict[str, Any]:
-    """The columns that the bytes of a picture tell by themselves. Raises Refused or DecodeError."""
-    import hashlib
-
-    from pipeline.decode import probe
-
-    header = probe(data, limits)
-    return {
-        "image": {"bytes": data, "path": None},
-        "width": header.width,
-        "height": header.height,
-        "orientation": header.orientation,
-        "format": header.format,
-        "bytes_len": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "task": "t2i",
-    }
-
-
-def uri_of(path: bytes) -> str:
-    """A relative path as text: UTF-8 stays readable; other bytes, control characters and % become %XX."""
-    text = path.decode("utf-8", "surrogateescape")
-    return "".join(c if c.isprintable() and c != "%" else urllib.parse.quote(_bytes(c), safe="") for c in text)
-
-
-def path_of(uri: str) -> bytes:
-    """The inverse of ``uri_of``."""
-    return urllib.parse.unquote_to_bytes(uri)
-
-
-def read_file(path: bytes, max_bytes: int) -> bytes:
-    """The content of a regular file of at most ``max_bytes``; never waits for a pipe. Raises Refused."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise Refused(_why(error)) from None
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            raise Refused(f"not a regular file: {_kind(mode)}")
-        try:
-            data = file.read(max_bytes + 1)  # one more than allowed tells an endless file from a full one
-        except OSError as error:
-            raise Refused(_why(error)) from None
-    if not data:
-        raise Refused("the file is empty")
-    if len(data) > max_bytes:
-        raise Refused(f"larger than limits.max_bytes = {max_bytes}")
-    return data
-
-
 class _Walk:
     """One pass over the folder; counts what it leaves out."""
 
@@ -220,29 +168,3 @@ class _Walk:
         if not stat.S_ISREG(info.st_mode):
             return None, f"not a regular file: {_kind(info.st_mode)}"
         return info.st_size, None
-
-
-def _is_folder(entry: os.DirEntry[bytes]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself
-        return False
-
-
-def _inside(path: bytes, folder: bytes) -> bool:
-    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
-
-
-def _bytes(character: str) -> bytes:
-    return character.encode("utf-8", "surrogateescape")
-
-
-def _why(error: OSError) -> str:
-    if error.errno == errno.ENOENT:
-        return "there is nothing: a dangling link, or the file is gone"
-    return f"cannot be read: {(error.strerror or str(error)).lower()}"
-
-
-def _kind(mode: int) -> str:
-    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-    return kinds.get(stat.S_IFMT(mode), "a folder" if stat.S_ISDIR(mode) else "something else")

@@ -14,7 +14,7 @@ from pipeline.dataset import Dataset
 from pipeline.decode import Limits, decode
 from pipeline.engine.plan import plan
 from pipeline.engine.redecide import decide_again
-from pipeline.sources.folder import path_of
+from pipeline.sources.files import path_of
 from tests.pipeline import commands, hostile
 
 SABOTEURS = {

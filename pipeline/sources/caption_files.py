@@ -62,7 +62,7 @@ def read_captions(path: Path, where: str) -> Captions:
 
 def beside(folder: str, names: Sequence[bytes]) -> Captions:
     """Captions from ``cat.txt`` beside ``cat.png``; a .txt without a picture stays an input of its own."""
-    from pipeline.sources.folder import uri_of
+    from pipeline.sources.files import uri_of
 
     known = set(names)
     texts, files = {}, set()
@@ -76,7 +76,7 @@ def beside(folder: str, names: Sequence[bytes]) -> Captions:
 
 def _lines(path: bytes) -> list[str]:
     from pipeline.sources.base import Refused
-    from pipeline.sources.folder import read_file
+    from pipeline.sources.files import read_file
 
     try:
         text = read_file(path, TEXT_LIMIT).decode("utf-8-sig", "replace")
@@ -86,6 +86,6 @@ def _lines(path: bytes) -> list[str]:
 
 
 def _uri(name: str) -> str:
-    from pipeline.sources.folder import path_of, uri_of
+    from pipeline.sources.files import path_of, uri_of
 
     return uri_of(path_of(name) if "%" in name else name.encode())

@@ -1,0 +1,68 @@
+"""Files as inputs: their canonical uri, and reading them without leaving the folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import urllib.parse
+
+from pipeline.sources.base import Refused
+
+
+def uri_of(path: bytes) -> str:
+    """A relative path as text: UTF-8 stays readable; other bytes, control characters and % become %XX."""
+    text = path.decode("utf-8", "surrogateescape")
+    return "".join(c if c.isprintable() and c != "%" else urllib.parse.quote(_bytes(c), safe="") for c in text)
+
+
+def path_of(uri: str) -> bytes:
+    """The inverse of ``uri_of``."""
+    return urllib.parse.unquote_to_bytes(uri)
+
+
+def read_file(path: bytes, max_bytes: int) -> bytes:
+    """The content of a regular file of at most ``max_bytes``; never waits for a pipe. Raises Refused."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refused(_why(error)) from None
+    with os.fdopen(descriptor, "rb") as file:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise Refused(f"not a regular file: {_kind(mode)}")
+        try:
+            data = file.read(max_bytes + 1)  # one more than allowed tells an endless file from a full one
+        except OSError as error:
+            raise Refused(_why(error)) from None
+    if not data:
+        raise Refused("the file is empty")
+    if len(data) > max_bytes:
+        raise Refused(f"larger than limits.max_bytes = {max_bytes}")
+    return data
+
+
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _inside(path: bytes, folder: bytes) -> bool:
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def _bytes(character: str) -> bytes:
+    return character.encode("utf-8", "surrogateescape")
+
+
+def _why(error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return "there is nothing: a dangling link, or the file is gone"
+    return f"cannot be read: {(error.strerror or str(error)).lower()}"
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    return kinds.get(stat.S_IFMT(mode), "a folder" if stat.S_ISDIR(mode) else "something else")
