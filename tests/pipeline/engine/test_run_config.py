@@ -74,7 +74,7 @@ def test_scores_of_another_version_are_not_mixed(tmp_path: Path) -> None:
 def test_relative_paths_are_refused_inside_a_ray_job(monkeypatch: pytest.MonkeyPatch, config: PipelineConfig) -> None:
     relative = dataclasses.replace(config, sources=(dataclasses.replace(config.sources[0], path="photos"),))
     assert run_config.resolve(relative).sources[0].path == os.path.abspath("photos")  # type: ignore[union-attr]
-    monkeypatch.setattr(resume, "in_job", lambda: True)
+    monkeypatch.setattr(run_config, "in_job", lambda: True)
     with pytest.raises(UserError, match=r"field 'sources.0.path' 'photos': inside a Ray job .* absolute path or a URL"):
         run_config.resolve(relative)
     with pytest.raises(UserError, match=r"RUN 'runs/x': inside a Ray job .* absolute path or a URL"):
