@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from synth.language import language
 
 if TYPE_CHECKING:
     import tiktoken
@@ -40,24 +41,6 @@ def count_tokens(texts: Sequence[str]) -> list[int]:
     """Qwen BPE tokens of each text alone, without template; text is composed (NFC) first, as its tokenizer does."""
     composed = [unicodedata.normalize("NFC", text) for text in texts]
     return [len(tokens) for tokens in qwen_bpe().encode_ordinary_batch(composed, num_threads=1)]
-
-
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_LATIN = re.compile(r"[A-Za-z]")
-_KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u1100-\u11ff]")
-
-
-def language(text: str) -> str:
-    """``zh``, ``en`` or ``other``, by script: one Han character weighs as much as a word of four letters (ours)."""
-    if _KANA_HANGUL.search(text):
-        return "other"
-    han, latin = 4 * len(_HAN.findall(text)), len(_LATIN.findall(text))
-    if not han and not latin:
-        return "other"
-    letters = sum(c.isalpha() for c in text) - len(_HAN.findall(text))
-    if not han and latin < letters / 2:  # Cyrillic, Arabic ...
-        return "other"
-    return "zh" if han >= latin else "en"
 
 
 def finish_captions(captions: Iterable[dict[str, Any]]) -> dict[str, Any]:

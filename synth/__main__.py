@@ -102,7 +102,7 @@ def _is_there(out: Path, recipe: Recipe, count: int) -> bool:
 
 def preview(args: argparse.Namespace) -> None:
     """Write a contact sheet and say what is on it."""
-    from synth.sheet import contact_sheet
+    from synth.preview import contact_sheet
 
     if args.out.suffix.lower() != ".png":
         raise UserError(f"OUT: expected a name ending in .png, found '{args.out}'")
@@ -127,8 +127,7 @@ def coverage(args: argparse.Namespace) -> None:
     from rich.progress import track
     from rich.table import Table
 
-    from pipeline.report.coverage import count_characters, tables
-    from synth.longtail import plot, rows
+    from synth.coverage import count_characters, plot, rows, tables
 
     if args.plot and args.plot.suffix.lower() != ".svg":
         raise UserError(f"--plot: expected a name ending in .svg, found '{args.plot}'")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from synth.face import Box, Face
+from synth.face import Face
+from synth.geometry import Box, around, union
 
 Direction = Literal["ltr", "ttb"]
 
@@ -84,14 +84,3 @@ class Block:
     def text(self) -> str:
         """The text as it stands, a newline where a line ends."""
         return "\n".join(line.text for line in self.lines)
-
-
-def union(boxes: Sequence[Box]) -> Box:
-    """Smallest box around boxes."""
-    return (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
-
-
-def around(points: Sequence[tuple[float, float]]) -> Box:
-    """Smallest box around points."""
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    return min(xs), min(ys), max(xs), max(ys)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.face import Box
-from synth.shaped import Undrawable
+from synth.errors import Undrawable
+from synth.geometry import Box
 
 CALM = 9.0  # grey levels: mean gradient between neighbouring cells that still counts as calm (ours)
 EDGE = 30.0  # grey levels between neighbouring cells: the outline of some thing (ours)

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from synth.chance import check_shares, choose_key
+from synth.choice import check_shares, choose_key
 from synth.colors import Color, Ground
 from synth.facts import Facts
 from synth.sample import Caption, Spoken

@@ -14,7 +14,7 @@ import numpy as np
 
 from synth.colors import RGB, Color
 from synth.drawing import ShapeLayer
-from synth.face import Box
+from synth.geometry import Box
 
 ChartKind = Literal["bars", "line", "pie"]
 TICKS = 4

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from synth.chance import check_shares, choose_key
+from synth.choice import check_shares, choose_key
 
 RGB = tuple[int, int, int]
 Background = Literal["plain", "gradient", "paper"]

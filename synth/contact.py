@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from configs.errors import UserError
-from synth.chance import choose_key
+from synth.choice import choose_key
 from synth.contents import Content, Draw, Text, both, language_of
 from synth.sample import Spoken
 

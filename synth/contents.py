@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from synth import grammar
-from synth.chance import check_shares, choose, choose_key
+from synth.choice import check_shares, choose, choose_key
 from synth.corpus import Corpora, levels_characters, wordlist
 from synth.layout import LayoutConfig
 from synth.sample import Language, Spoken

@@ -16,8 +16,7 @@ import numpy as np
 
 from synth.block import Block
 from synth.colors import RGB, Ground
-from synth.face import Box
-from synth.matrix import Matrix, Point, apply, identity
+from synth.geometry import Box, Matrix, Point, apply, identity
 from synth.style import TextStyle
 
 Blend = Literal["normal", "multiply", "screen", "overlay", "soft_light"]

@@ -14,22 +14,23 @@ from typing import Literal
 
 import numpy as np
 
-from synth.chance import check_shares, choose_key
+from synth.choice import check_shares, choose_key
 from synth.colors import Color, Ground, opposite, pick, readable
 from synth.contents import Text, language_of
 from synth.corpus import DATA
 from synth.drawing import Drawing, Layer, Light, TextLayer
+from synth.errors import Undrawable
+from synth.geometry import Matrix, translation
 from synth.instruct import Change, instruct
 from synth.layout import LayoutConfig, arrange
 from synth.made import Made, Tools, Words
-from synth.matrix import Matrix, translation
 from synth.paint import paint, paint_twice
 from synth.photos import Backdrop
 from synth.pure import ground_layers
 from synth.regions import layer_regions
 from synth.sample import Spoken
 from synth.scene import SceneStrategy, check_visible, find_place
-from synth.shaped import Shaped, Undrawable
+from synth.shaped import Shaped
 from synth.style import EffectConfig, TextStyle, pick_style
 
 Operation = Literal["replace", "add", "remove", "recolor", "restyle", "move", "translate", "background", "reconstruct"]

@@ -16,8 +16,8 @@ import skia
 import uharfbuzz as hb
 
 from synth.defects import has_filled_counter
+from synth.geometry import Box
 
-Box = tuple[float, float, float, float]
 DEFAULT = 0xFFFF  # OpenType's index of a script's default language
 OUTLINES_KEPT = 4096  # per face and weight, some 3 kB each for Han characters
 LEAST_ADVANCE = 0.3  # of a glyph's ink width: with less, letters lie on each other (ours)

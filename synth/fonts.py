@@ -19,7 +19,7 @@ from typing import Literal
 import uharfbuzz as hb
 
 from configs.errors import UserError
-from synth.chance import check_shares
+from synth.choice import check_shares
 from synth.face import Face, blob, open_face
 from synth.families import CAPITALS, LATIN, Style, chinese_files, latin_files
 from synth.licence import license_of, refusal

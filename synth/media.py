@@ -14,8 +14,7 @@ import numpy as np
 
 from synth.colors import PALETTE, RGB, Color
 from synth.drawing import PictureLayer, ShapeLayer
-from synth.face import Box
-from synth.matrix import Matrix
+from synth.geometry import Box, Matrix
 from synth.textures import SIDE, Surface, tile
 
 

@@ -15,17 +15,18 @@ import numpy as np
 
 from synth import grammar
 from synth.block import Block
-from synth.chance import check_shares, choose_key
+from synth.choice import check_shares, choose_key
 from synth.colors import pick, pick_other
 from synth.contents import Content, Draw, Text, both, to_traditional
 from synth.drawing import Drawing, TextLayer
+from synth.errors import Undrawable
 from synth.face import Face
+from synth.geometry import Matrix, translation
 from synth.layout import Align, LayoutConfig, Measure, compose
 from synth.made import Made, Tools
-from synth.matrix import Matrix, translation
 from synth.pure import ground_layers
 from synth.sample import Spoken
-from synth.shaped import Shaped, Undrawable
+from synth.shaped import Shaped
 from synth.style import TextStyle
 
 Body = Literal["paragraphs", "bullets", "numbers"]

@@ -12,7 +12,7 @@ from PIL import Image
 from synth.block import Block, PlacedGlyph
 from synth.colors import RGB, Ground
 from synth.drawing import Blend, Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
-from synth.matrix import Matrix
+from synth.geometry import Matrix
 from synth.style import Shadow, TextStyle
 
 BLENDS: dict[Blend, skia.BlendMode] = {

@@ -24,8 +24,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from configs.errors import UserError
-from synth.chance import choose
-from synth.shaped import Undrawable
+from synth.choice import choose
+from synth.errors import Undrawable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 LONGEST = 1600  # px that a decoded photograph keeps on its longer side

@@ -30,13 +30,14 @@ from synth import contents, edit, page, pure, regions, scene, template
 from synth.balanced import Balanced
 from synth.block import Block
 from synth.caption import CaptionConfig, describe
-from synth.chance import Schedule, choose_key
+from synth.choice import choose_key
 from synth.colors import ColorConfig
 from synth.contact import Contact
 from synth.contents import Canvas, Charset, Line, Mixed, Number, Paragraph, Sentence, Text, Word, language_of, pick_size
 from synth.corpus import Corpora, CorpusSource, data_sha256
 from synth.drawing import TextLayer
 from synth.edit import EditStrategy
+from synth.errors import Undrawable
 from synth.facts import facts_of
 from synth.fonts import FontFile, FontSource, find
 from synth.layout import LayoutConfig
@@ -47,7 +48,7 @@ from synth.photos import Photos
 from synth.pure import PureStrategy
 from synth.sample import Caption, Sample
 from synth.scene import SceneStrategy
-from synth.shaped import Undrawable
+from synth.schedule import Schedule
 from synth.style import EffectConfig
 from synth.template import TemplateStrategy, load_templates
 

@@ -11,11 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synth.block import Block, Line, PlacedGlyph, around, union
+from synth.block import Block, Line, PlacedGlyph
 from synth.breaks import is_wide
 from synth.drawing import Drawing, TextLayer
-from synth.face import Box
-from synth.matrix import apply, area, is_shift
+from synth.geometry import Box, apply, area, around, is_shift, union
 from synth.sample import Level, Region
 
 SOFT = 1.0  # px that anti-aliasing may spread ink beyond a slanted edge

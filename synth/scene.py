@@ -16,17 +16,16 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from synth.calm import calm_box
-from synth.chance import check_shares, choose_key
+from synth.choice import check_shares, choose_key
 from synth.colors import PALETTE, Color, Ground, contrast, opposite
 from synth.drawing import Drawing, Layer, Light, PictureLayer, ShapeLayer, TextLayer
-from synth.face import Box
+from synth.errors import Undrawable
+from synth.geometry import Box, Matrix, apply, from_box, rotation
 from synth.layout import LayoutConfig, arrange
 from synth.made import Made, Tools, Words
-from synth.matrix import Matrix, apply, from_box, rotation
 from synth.media import MEDIA, Carrier, placed
 from synth.paint import paint_twice
 from synth.photos import Backdrop, PhotoSource
-from synth.shaped import Undrawable
 
 DARK_TO_LIGHT = 0.04, 0.96  # quantiles of the luminance behind text that it must stand off (ours)
 LEAST_OF_BEST = 0.55  # of the best contrast any colour has to a place: others are not used there (ours)

@@ -9,16 +9,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from synth.breaks import Unit, is_wide, units
+from synth.errors import Undrawable
 from synth.face import Face, Glyph
 from synth.vertical import shape_column
-
-
-class Undrawable(Exception):
-    """This text cannot be shown whole with this font on this canvas. ``lacked``: characters that no font draws."""
-
-    def __init__(self, reason: str, lacked: tuple[str, ...] = ()) -> None:
-        super().__init__(reason)
-        self.lacked = lacked
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 
 from synth import grammar
 from synth.corpus import DATA
+from synth.errors import Undrawable
 from synth.sample import Spoken
-from synth.shaped import Undrawable
 
 ONCE = frozenset({"company", "person", "city", "title", "brand", "event", "month", "address"})
 """Slots that say the same everywhere in a picture."""

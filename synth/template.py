@@ -21,20 +21,20 @@ import numpy as np
 
 import configs
 from configs.errors import UserError
-from synth.chance import check_shares, choose
 from synth.chart import ChartKind, chart
+from synth.choice import check_shares, choose
 from synth.colors import PALETTE, RGB, Color, Ground, contrast
 from synth.contents import Text
 from synth.drawing import Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
-from synth.face import Box
+from synth.errors import Undrawable
 from synth.families import Style
 from synth.fonts import FontFile
+from synth.geometry import Box, translation
 from synth.layout import SLACK, Measure, compose
 from synth.made import Made, Tools
-from synth.matrix import translation
 from synth.photos import Backdrop, Photos, PhotoSource
 from synth.sample import Spoken
-from synth.shaped import Shaped, Span, Undrawable
+from synth.shaped import Shaped, Span
 from synth.slots import Filler, known
 from synth.style import TextStyle
 

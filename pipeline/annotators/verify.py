@@ -89,8 +89,8 @@ class VerifyAnnotator(Annotator):
 
 @lru_cache(maxsize=4096)
 def _read_clean(reader: Reader, text: str) -> float:
-    from synth.clean import clean_line
-    from synth.shaped import Undrawable
+    from synth.errors import Undrawable
+    from synth.plain_line import clean_line
 
     try:
         image = clean_line(text, language_of(text))

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from pipeline.quads import quad_height
-from pipeline.tokens import language
+from synth.language import is_han, language, visible
 
 PADDED = 0.3
 """Share of a line's height by which its box is larger than its glyphs: detectors pad, so boxes of a tight
@@ -65,16 +65,6 @@ def character_accuracy(wanted: str, read: str) -> float:
     from rapidfuzz.distance import Levenshtein
 
     return Levenshtein.normalized_similarity(normalise(wanted), normalise(read))
-
-
-def visible(text: str) -> int:
-    """Characters that are not white space."""
-    return sum(not c.isspace() for c in text)
-
-
-def is_han(character: str) -> bool:
-    """Whether it is a Chinese character (Unified Ideographs, their extensions and compatibility forms)."""
-    return "\u3400" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or ord(character) >= 0x20000
 
 
 def is_column(text: str) -> bool:

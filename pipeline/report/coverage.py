@@ -7,7 +7,7 @@ Han characters are told by the three levels of the Table of General Standard Chi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -50,16 +50,6 @@ class Coverage:
     @property
     def seen(self) -> int:
         return sum(level.seen for level in self.levels)
-
-
-def count_characters(texts: Iterable[str | None]) -> Counter[str]:
-    """Occurrences of every visible character (no white space) over all texts."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(text or "")
-    for blank in [c for c in counts if c.isspace()]:
-        del counts[blank]
-    return counts
 
 
 def coverage(counts: Counter[str], tables: dict[int, Sequence[str]], examples: int = 24) -> Coverage:
@@ -122,10 +112,3 @@ def shade_labels() -> list[str]:
     for low, above in zip(SHADES[1:], [*SHADES[2:], None], strict=True):
         labels.append(f"{low} and more" if above is None else str(low) if above == low + 1 else f"{low} to {above - 1}")
     return labels
-
-
-def tables() -> dict[int, Sequence[str]]:
-    """Level -> its characters, in the table's order."""
-    from synth.corpus import levels_characters
-
-    return {level: levels_characters((level,)) for level in (1, 2, 3)}

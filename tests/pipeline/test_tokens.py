@@ -8,7 +8,8 @@ import pytest
 from transformers import AutoTokenizer
 
 from model.tokenizer import write_tokenizer
-from pipeline.tokens import count_tokens, finish_captions, language
+from pipeline.tokens import count_tokens, finish_captions
+from synth.language import language
 
 TEXTS = [
     "A smiling astronaut's space suit, in 1969!",

@@ -11,10 +11,10 @@ import pytest
 
 from configs.errors import UserError
 from synth import Recipe
-from synth.chance import BLOCK, Schedule
 from synth.contents import Canvas, is_held_out, language_of, pick_size
 from synth.corpus import levels_characters, wordlist
 from synth.grammar import phrase, sentence, sentences
+from synth.schedule import BLOCK, Schedule
 from synth.sizes import sizes
 from tests.synth.common import GLYPHS, PURE, recipe
 

@@ -15,7 +15,7 @@ from synth import Recipe
 from synth.__main__ import main
 from synth.balanced import dictionary
 from synth.corpus import Corpus, CorpusSource, levels_characters
-from synth.longtail import plot, rows
+from synth.coverage import plot, rows
 from tests.synth.common import PURE, SHIPPED, recipe
 from tests.synth.test_contents import only
 

@@ -12,9 +12,9 @@ from configs.errors import UserError
 from synth.catalogue import catalogue
 from synth.colors import ColorConfig
 from synth.contents import Text
+from synth.errors import Undrawable
 from synth.fonts import FontSource, find, find_all
 from synth.made import Tools
-from synth.shaped import Undrawable
 from synth.style import EffectConfig
 from tests.synth.common import PURE, recipe
 

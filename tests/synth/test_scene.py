@@ -11,9 +11,9 @@ from PIL import Image
 from configs import UserError
 from synth import Recipe, regions
 from synth.calm import calm_box
+from synth.errors import Undrawable
 from synth.media import MEDIA
 from synth.scene import VISIBLE
-from synth.shaped import Undrawable
 from tests.synth.common import recipe
 from tests.synth.test_geometry import alone, drawn, glyphs_of, ink, outside
 

@@ -15,7 +15,7 @@ from pipeline.annotators.verify import VerifyAnnotator, VerifyConfig
 from pipeline.ocr.reader import Reader
 from pipeline.sources.synth import sample_row
 from synth import Recipe, Sample
-from synth.clean import clean_line
+from synth.plain_line import clean_line
 
 LINE = "contents=[{kind: line, length: [6, 20]}]"
 

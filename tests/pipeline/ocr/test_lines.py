@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.ocr.lines import blocks, is_column, language_of, level_of, reading_order, unit_of, visible
+from pipeline.ocr.lines import blocks, is_column, language_of, level_of, reading_order, unit_of
 from pipeline.ocr.reader import Line
+from synth.language import visible
 
 
 def line(text: str, x: float, y: float, width: float = 200, height: float = 20, direction: str = "ltr") -> Line:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 960, 540, 70, 30, 30, 60  # px
@@ -85,3 +85,20 @@ def _line(x1: float, y1: float, x2: float, y2: float) -> str:
 def _text(x: float, y: float, text: str, anchor: str = "middle", color: str = "#222") -> str:
     safe = text.replace("&", "&amp;").replace("<", "&lt;")
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{color}">{safe}</text>'
+
+
+def count_characters(texts: Iterable[str | None]) -> Counter[str]:
+    """Occurrences of every visible character (no white space) over all texts."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text or "")
+    for blank in [c for c in counts if c.isspace()]:
+        del counts[blank]
+    return counts
+
+
+def tables() -> dict[int, Sequence[str]]:
+    """Level -> its characters, in the table's order."""
+    from synth.corpus import levels_characters
+
+    return {level: levels_characters((level,)) for level in (1, 2, 3)}

@@ -10,8 +10,8 @@ from PIL import Image
 from synth.colors import PALETTE, Ground
 from synth.drawing import Drawing, GroundLayer, TextLayer
 from synth.fonts import FontFile, FontSource, find
+from synth.geometry import translation
 from synth.layout import Measure, compose
-from synth.matrix import translation
 from synth.paint import paint
 from synth.shaped import Shaped
 from synth.style import TextStyle

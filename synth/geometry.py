@@ -68,3 +68,17 @@ def area(quad: np.ndarray) -> float:
     """Signed area of a polygon (N, 2), positive when its corners run clockwise on screen."""
     x, y = quad[:, 0], quad[:, 1]
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
+
+
+def union(boxes: Sequence[Box]) -> Box:
+    """Smallest box around boxes."""
+    return (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
+
+
+def around(points: Sequence[tuple[float, float]]) -> Box:
+    """Smallest box around points."""
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+Box = tuple[float, float, float, float]
