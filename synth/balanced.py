@@ -17,7 +17,7 @@ from typing import Literal
 
 from configs.errors import UserError
 from synth.contents import Content, Draw, Text, Unit, cycled
-from synth.corpus import levels_characters
+from synth.corpus.builtin import levels_characters
 
 SEPARATORS = ("", "、", "，", " ")
 KEPT = 48  # words kept per character: the most frequent ones

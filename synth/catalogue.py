@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from synth.corpus import levels_characters
+from synth.corpus.builtin import levels_characters
 from synth.face import Face
 from synth.fonts import FontFile
 

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from synth import grammar
 from synth.choice import check_shares, choose, choose_key
-from synth.corpus import Corpora, levels_characters, wordlist
+from synth.corpus import grammar
+from synth.corpus.builtin import levels_characters, wordlist
+from synth.corpus.corpus import Corpora
+from synth.corpus.sanitize import Tidied, tidy
 from synth.layout import LayoutConfig
 from synth.sample import Language, Spoken
 from synth.sizes import sizes
-from synth.tidy import Tidied, tidy
 
 if TYPE_CHECKING:
     from opencc import OpenCC

@@ -99,6 +99,6 @@ def count_characters(texts: Iterable[str | None]) -> Counter[str]:
 
 def tables() -> dict[int, Sequence[str]]:
     """Level -> its characters, in the table's order."""
-    from synth.corpus import levels_characters
+    from synth.corpus.builtin import levels_characters
 
     return {level: levels_characters((level,)) for level in (1, 2, 3)}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from synth.choice import check_shares, choose_key
 from synth.colors import Color, Ground, opposite, pick, readable
 from synth.contents import Text, language_of
-from synth.corpus import DATA
+from synth.corpus.builtin import pairs, translations
 from synth.drawing import Drawing, Layer, Light, TextLayer
 from synth.errors import Undrawable
 from synth.geometry import Matrix, translation
@@ -384,17 +383,3 @@ PLACES = {
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
     return min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
-
-
-@lru_cache(maxsize=1)
-def pairs() -> tuple[tuple[str, str], ...]:
-    """(English, Chinese) texts of one meaning."""
-    lines = (DATA / "pairs.txt").read_text("utf-8").splitlines()
-    split = (line.split(" | ") for line in lines if line and not line.startswith("#"))
-    return tuple((english.strip(), chinese.strip()) for english, chinese in split)
-
-
-@lru_cache(maxsize=1)
-def translations() -> dict[str, str]:
-    """Each text of ``pairs`` to its other language."""
-    return {a: b for english, chinese in pairs() for a, b in ((english, chinese), (chinese, english))}

@@ -13,11 +13,11 @@ from typing import Literal
 
 import numpy as np
 
-from synth import grammar
 from synth.block import Block
 from synth.choice import check_shares, choose_key
 from synth.colors import pick, pick_other
 from synth.contents import Content, Draw, Text, both, to_traditional
+from synth.corpus import grammar
 from synth.drawing import Drawing, TextLayer
 from synth.errors import Undrawable
 from synth.face import Face

@@ -34,7 +34,8 @@ from synth.choice import choose_key
 from synth.colors import ColorConfig
 from synth.contact import Contact
 from synth.contents import Canvas, Charset, Line, Mixed, Number, Paragraph, Sentence, Text, Word, language_of, pick_size
-from synth.corpus import Corpora, CorpusSource, data_sha256
+from synth.corpus.builtin import data_sha256
+from synth.corpus.corpus import Corpora, CorpusSource
 from synth.drawing import TextLayer
 from synth.edit import EditStrategy
 from synth.errors import Undrawable

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from synth.corpus import DATA
+from synth.corpus.builtin import DATA
 from synth.facts import Facts
 from synth.instruct import quoted
 from synth.media import MEDIA

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from synth import grammar
-from synth.corpus import DATA
+from synth.corpus import grammar
+from synth.corpus.builtin import DATA
 from synth.errors import Undrawable
 from synth.sample import Spoken
 

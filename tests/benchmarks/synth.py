@@ -23,7 +23,8 @@ import skia
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pipeline.sources.synth import sample_row
-from synth import Recipe, grammar
+from synth import Recipe
+from synth.corpus import grammar
 
 PURE, SCENE = "configs/synth/pure.yaml", "configs/synth/scene.yaml"
 FONT = "fonts=[{package: manimgx_fonts_cjk, file: NotoSansCJK-VF.otf.ttc, face: 2}]"

@@ -10,7 +10,8 @@ import pytest
 
 from configs import UserError
 from synth import Recipe, Sample
-from synth.edit import ALL, pairs, translations
+from synth.corpus.builtin import pairs, translations
+from synth.edit import ALL
 from synth.instruct import SHAPES
 from tests.synth.common import recipe
 from tests.synth.test_geometry import drawn

@@ -68,7 +68,7 @@ def suite_of(content: AnyContent) -> str | None:
 
 def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int, seen: set[str]) -> list[Item]:
     from synth.contents import Charset
-    from synth.corpus import Corpora
+    from synth.corpus.corpus import Corpora
 
     if isinstance(content, Charset) and suite == "glyphs":
         return _render(config, content, len(content.items()), held_out=False)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from synth.corpus import DATA
+from synth.corpus.builtin import DATA
 from synth.sample import Spoken
 
 SPOKEN_NUMBERS = ("price", "percent", "date", "time")

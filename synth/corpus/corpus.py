@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from importlib import metadata
 from itertools import accumulate
 from pathlib import Path
@@ -21,10 +21,9 @@ from typing import Literal
 import numpy as np
 
 from configs.errors import UserError
-from synth.tidy import Refused, tidy
+from synth.corpus.builtin import LICENSE, data_sha256
+from synth.corpus.sanitize import Refused, tidy
 
-DATA = Path(__file__).parent / "data"
-LICENSE = "Apache-2.0"  # of the texts made from synth/data, as of the rest of this repository
 PACKAGES = {"jieba": "MIT", "Faker": "MIT"}  # Python packages that texts are drawn from, and their licences
 _SENTENCE_END = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+")
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[\u3400-\u9fff]{1,4}")
@@ -189,27 +188,3 @@ class Corpora(dict[str, Corpus]):
         if name in PACKAGES:
             return f"corpus:{name}@{metadata.version(name)}", PACKAGES[name]
         return f"corpus:{name}@{data_sha256()[:12]}", LICENSE
-
-
-@lru_cache(maxsize=1)
-def data_sha256() -> str:
-    """sha256 over the names and contents of the files in ``synth/data``."""
-    total = hashlib.sha256()
-    for path in sorted(DATA.iterdir()):
-        if path.suffix in (".txt", ".tsv"):
-            total.update(path.name.encode() + b"\0" + path.read_bytes())
-    return total.hexdigest()
-
-
-@lru_cache(maxsize=8)
-def levels_characters(levels: tuple[int, ...]) -> tuple[str, ...]:
-    """Characters of these levels (1: 3,500, 2: 3,000, 3: 1,605) of the Table of General Standard Chinese Characters."""
-    rows = (line.split("\t") for line in (DATA / "tongyong_8105.tsv").read_text("utf-8").splitlines()[1:])
-    return tuple(character for _, level, character, *_ in rows if int(level) in levels)
-
-
-@lru_cache(maxsize=2)
-def wordlist(language: str) -> tuple[str, ...]:
-    """Our words of one language."""
-    lines = (DATA / f"words-{language}.txt").read_text("utf-8").splitlines()
-    return tuple(w for line in lines if not line.startswith("#") for w in line.split())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.tidy import Refused, Tidied, tidy
+from synth.corpus.sanitize import Refused, Tidied, tidy
 
 
 @pytest.mark.parametrize(

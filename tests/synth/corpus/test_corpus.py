@@ -14,7 +14,8 @@ from configs.errors import UserError
 from synth import Recipe
 from synth.__main__ import main
 from synth.balanced import dictionary
-from synth.corpus import Corpus, CorpusSource, levels_characters
+from synth.corpus.builtin import levels_characters
+from synth.corpus.corpus import Corpus, CorpusSource
 from synth.coverage import plot, rows
 from tests.synth.common import PURE, SHIPPED, recipe
 from tests.synth.test_contents import only

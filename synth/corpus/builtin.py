@@ -1,0 +1,48 @@
+"""The lists that ship in synth/data: words, character levels, pairs."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+DATA = Path(__file__).parent / "data"
+LICENSE = "Apache-2.0"  # of the texts made from synth/data, as of the rest of this repository
+
+
+@lru_cache(maxsize=1)
+def data_sha256() -> str:
+    """sha256 over the names and contents of the files in ``synth/data``."""
+    total = hashlib.sha256()
+    for path in sorted(DATA.iterdir()):
+        if path.suffix in (".txt", ".tsv"):
+            total.update(path.name.encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+@lru_cache(maxsize=8)
+def levels_characters(levels: tuple[int, ...]) -> tuple[str, ...]:
+    """Characters of these levels (1: 3,500, 2: 3,000, 3: 1,605) of the Table of General Standard Chinese Characters."""
+    rows = (line.split("\t") for line in (DATA / "tongyong_8105.tsv").read_text("utf-8").splitlines()[1:])
+    return tuple(character for _, level, character, *_ in rows if int(level) in levels)
+
+
+@lru_cache(maxsize=2)
+def wordlist(language: str) -> tuple[str, ...]:
+    """Our words of one language."""
+    lines = (DATA / f"words-{language}.txt").read_text("utf-8").splitlines()
+    return tuple(w for line in lines if not line.startswith("#") for w in line.split())
+
+
+@lru_cache(maxsize=1)
+def pairs() -> tuple[tuple[str, str], ...]:
+    """(English, Chinese) texts of one meaning."""
+    lines = (DATA / "pairs.txt").read_text("utf-8").splitlines()
+    split = (line.split(" | ") for line in lines if line and not line.startswith("#"))
+    return tuple((english.strip(), chinese.strip()) for english, chinese in split)
+
+
+@lru_cache(maxsize=1)
+def translations() -> dict[str, str]:
+    """Each text of ``pairs`` to its other language."""
+    return {a: b for english, chinese in pairs() for a, b in ((english, chinese), (chinese, english))}
