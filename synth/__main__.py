@@ -173,8 +173,8 @@ def list_fonts(args: argparse.Namespace) -> None:
     from rich.table import Table
 
     import configs
-    from synth.catalogue import catalogue, charsets, default_cache
-    from synth.fonts import find_all
+    from synth.fonts.catalog import catalogue, charsets, default_cache
+    from synth.fonts.source import find_all
     from synth.recipe import RecipeConfig
 
     config = configs.load(args.config, RecipeConfig, args.set)

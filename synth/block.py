@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from synth.face import Face
+from synth.fonts.face import Face
 from synth.geometry import Box, around, union
 
 Direction = Literal["ltr", "ttb"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from synth.colors import Color, Ground
-from synth.families import Style
+from synth.fonts.families import Style
 from synth.made import Made
 from synth.regions import layer_regions
 from synth.sample import Language, Spoken

@@ -16,7 +16,7 @@ from synth.colors import Color, ColorConfig, Ground
 from synth.contents import Text
 from synth.drawing import Drawing
 from synth.errors import Undrawable
-from synth.fonts import FontFile
+from synth.fonts.source import FontFile
 from synth.layout import LayoutConfig, direction_for
 from synth.paint import paint
 from synth.photos import Backdrop

@@ -20,7 +20,7 @@ from synth.contents import Content, Draw, Text, both, to_traditional
 from synth.corpus import grammar
 from synth.drawing import Drawing, TextLayer
 from synth.errors import Undrawable
-from synth.face import Face
+from synth.fonts.face import Face
 from synth.geometry import Matrix, translation
 from synth.layout import Align, LayoutConfig, Measure, compose
 from synth.made import Made, Tools

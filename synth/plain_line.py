@@ -9,7 +9,7 @@ from PIL import Image
 
 from synth.colors import PALETTE, Ground
 from synth.drawing import Drawing, GroundLayer, TextLayer
-from synth.fonts import FontFile, FontSource, find
+from synth.fonts.source import FontFile, FontSource, find
 from synth.geometry import translation
 from synth.layout import Measure, compose
 from synth.paint import paint

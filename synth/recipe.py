@@ -40,7 +40,7 @@ from synth.drawing import TextLayer
 from synth.edit import EditStrategy
 from synth.errors import Undrawable
 from synth.facts import facts_of
-from synth.fonts import FontFile, FontSource, find
+from synth.fonts.source import FontFile, FontSource, find
 from synth.layout import LayoutConfig
 from synth.made import Made, Tools
 from synth.page import Page

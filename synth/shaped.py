@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 
 from synth.breaks import Unit, is_wide, units
 from synth.errors import Undrawable
-from synth.face import Face, Glyph
+from synth.fonts.face import Face, Glyph
 from synth.vertical import shape_column
 
 

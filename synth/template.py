@@ -27,8 +27,8 @@ from synth.colors import PALETTE, RGB, Color, Ground, contrast
 from synth.contents import Text
 from synth.drawing import Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
 from synth.errors import Undrawable
-from synth.families import Style
-from synth.fonts import FontFile
+from synth.fonts.families import Style
+from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
 from synth.layout import SLACK, Measure, compose
 from synth.made import Made, Tools

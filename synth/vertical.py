@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from synth.face import Face, Glyph
+from synth.fonts.face import Face, Glyph
 
 _RUN = re.compile(
     r"(?P<cell>(?<![0-9A-Za-z.,%¥$:/-])[0-9]{1,2}(?![0-9A-Za-z.,%:/-]))|(?P<turned>[\u0020-\u024f]+)|(?P<upright>[^\u0020-\u024f]+)"

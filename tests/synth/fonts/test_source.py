@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from synth.catalogue import catalogue
 from synth.colors import ColorConfig
 from synth.contents import Text
 from synth.errors import Undrawable
-from synth.fonts import FontSource, find, find_all
+from synth.fonts.catalog import catalogue
+from synth.fonts.source import FontSource, find, find_all
 from synth.made import Tools
 from synth.style import EffectConfig
 from tests.synth.common import PURE, recipe
@@ -173,7 +173,7 @@ def test_cards_are_kept_and_a_damaged_cache_is_scanned_again(tmp_path: Path, mon
     fonts = find([FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")])
     kept = tmp_path / "cache" / "fonts.json"
     first = catalogue(fonts, kept)
-    monkeypatch.setattr("synth.catalogue.card", lambda font: pytest.fail("scanned again"))
+    monkeypatch.setattr("synth.fonts.source.catalog.card", lambda font: pytest.fail("scanned again"))
     assert catalogue(fonts, kept) == first
     monkeypatch.undo()
     kept.write_text("{")

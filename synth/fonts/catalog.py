@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from synth.corpus.builtin import levels_characters
-from synth.face import Face
-from synth.fonts import FontFile
+from synth.fonts.face import Face
+from synth.fonts.source import FontFile
 
 VERSION = 2
 """Raised when a card says more, or something else."""

@@ -20,10 +20,10 @@ import uharfbuzz as hb
 
 from configs.errors import UserError
 from synth.choice import check_shares
-from synth.face import Face, blob, open_face
-from synth.families import CAPITALS, LATIN, Style, chinese_files, latin_files
-from synth.licence import license_of, refusal
-from synth.slices import groups, joined
+from synth.fonts.face import Face, blob, open_face
+from synth.fonts.families import CAPITALS, LATIN, Style, chinese_files, latin_files
+from synth.fonts.license import license_of, refusal
+from synth.fonts.webfonts import groups, joined
 
 SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping

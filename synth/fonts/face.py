@@ -15,7 +15,7 @@ from pathlib import Path
 import skia
 import uharfbuzz as hb
 
-from synth.defects import has_filled_counter
+from synth.fonts.defects import has_filled_counter
 from synth.geometry import Box
 
 DEFAULT = 0xFFFF  # OpenType's index of a script's default language

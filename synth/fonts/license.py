@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synth.face import Face
+from synth.fonts.face import Face
 
 PHRASES = (  # of the name table's licence fields, most telling first
     ("OFL", "OFL-1.1"),

@@ -13,8 +13,8 @@ from fontTools.ttLib import TTFont
 
 from configs.errors import UserError
 from synth import Recipe
-from synth.fonts import FontSource, find, find_all
-from synth.slices import groups, joined
+from synth.fonts.source import FontSource, find, find_all
+from synth.fonts.webfonts import groups, joined
 from tests.synth.common import PURE
 from tests.synth.test_contents import only
 

@@ -1,0 +1,1 @@
+"""Which faces there are, what they cover, and whether they may be used."""
