@@ -21,9 +21,9 @@ from synth.corpus import grammar
 from synth.corpus.builtin import levels_characters, wordlist
 from synth.corpus.corpus import Corpora
 from synth.corpus.sanitize import Tidied, tidy
-from synth.layout import LayoutConfig
 from synth.sample import Language, Spoken
 from synth.sizes import sizes
+from synth.typeset.layout import LayoutConfig
 
 if TYPE_CHECKING:
     from opencc import OpenCC

@@ -14,10 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from synth.block import Block
 from synth.colors import RGB, Ground
 from synth.geometry import Box, Matrix, Point, apply, identity
 from synth.style import TextStyle
+from synth.typeset.block import Block
 
 Blend = Literal["normal", "multiply", "screen", "overlay", "soft_light"]
 

@@ -21,7 +21,6 @@ from synth.drawing import Drawing, Layer, Light, TextLayer
 from synth.errors import Undrawable
 from synth.geometry import Matrix, translation
 from synth.instruct import Change, instruct
-from synth.layout import LayoutConfig, arrange
 from synth.made import Made, Tools, Words
 from synth.paint import paint, paint_twice
 from synth.photos import Backdrop
@@ -29,8 +28,9 @@ from synth.pure import ground_layers
 from synth.regions import layer_regions
 from synth.sample import Spoken
 from synth.scene import SceneStrategy, check_visible, find_place
-from synth.shaped import Shaped
 from synth.style import EffectConfig, TextStyle, pick_style
+from synth.typeset.layout import LayoutConfig, arrange
+from synth.typeset.shaped import Shaped
 
 Operation = Literal["replace", "add", "remove", "recolor", "restyle", "move", "translate", "background", "reconstruct"]
 ALL: tuple[Operation, ...] = (

@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 
-from synth.block import Block
 from synth.choice import check_shares, choose_key
 from synth.colors import pick, pick_other
 from synth.contents import Content, Draw, Text, both, to_traditional
@@ -22,12 +21,13 @@ from synth.drawing import Drawing, TextLayer
 from synth.errors import Undrawable
 from synth.fonts.face import Face
 from synth.geometry import Matrix, translation
-from synth.layout import Align, LayoutConfig, Measure, compose
 from synth.made import Made, Tools
 from synth.pure import ground_layers
 from synth.sample import Spoken
-from synth.shaped import Shaped
 from synth.style import TextStyle
+from synth.typeset.block import Block
+from synth.typeset.layout import Align, LayoutConfig, Measure, compose
+from synth.typeset.shaped import Shaped
 
 Body = Literal["paragraphs", "bullets", "numbers"]
 BULLETS = "•–"

@@ -9,11 +9,11 @@ import numpy as np
 import skia
 from PIL import Image
 
-from synth.block import Block, PlacedGlyph
 from synth.colors import RGB, Ground
 from synth.drawing import Blend, Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
 from synth.geometry import Matrix
 from synth.style import Shadow, TextStyle
+from synth.typeset.block import Block, PlacedGlyph
 
 BLENDS: dict[Blend, skia.BlendMode] = {
     "normal": skia.BlendMode.kSrcOver,

@@ -11,10 +11,10 @@ from synth.colors import PALETTE, Ground
 from synth.drawing import Drawing, GroundLayer, TextLayer
 from synth.fonts.source import FontFile, FontSource, find
 from synth.geometry import translation
-from synth.layout import Measure, compose
 from synth.paint import paint
-from synth.shaped import Shaped
 from synth.style import TextStyle
+from synth.typeset.layout import Measure, compose
+from synth.typeset.shaped import Shaped
 
 SIZE = 48  # px: what recognisers are trained on
 MARGIN = 12  # px

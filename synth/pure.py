@@ -9,9 +9,9 @@ import numpy as np
 
 from synth.colors import Ground, pick
 from synth.drawing import Drawing, GroundLayer, Layer, PictureLayer, TextLayer
-from synth.layout import LayoutConfig, arrange
 from synth.made import Made, Tools, Words
 from synth.textures import SIDE, tile
+from synth.typeset.layout import LayoutConfig, arrange
 
 
 @dataclass(frozen=True)

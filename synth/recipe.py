@@ -28,7 +28,6 @@ import configs
 from configs.errors import UserError
 from synth import contents, edit, page, pure, regions, scene, template
 from synth.balanced import Balanced
-from synth.block import Block
 from synth.caption import CaptionConfig, describe
 from synth.choice import choose_key
 from synth.colors import ColorConfig
@@ -41,7 +40,6 @@ from synth.edit import EditStrategy
 from synth.errors import Undrawable
 from synth.facts import facts_of
 from synth.fonts.source import FontFile, FontSource, find
-from synth.layout import LayoutConfig
 from synth.made import Made, Tools
 from synth.page import Page
 from synth.paint import paint
@@ -52,6 +50,8 @@ from synth.scene import SceneStrategy
 from synth.schedule import Schedule
 from synth.style import EffectConfig
 from synth.template import TemplateStrategy, load_templates
+from synth.typeset.block import Block
+from synth.typeset.layout import LayoutConfig
 
 AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page | Mixed | Balanced | Contact
 PROSE = 3  # lines from which a template's text is a paragraph (ours)

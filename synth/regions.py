@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synth.block import Block, Line, PlacedGlyph
-from synth.breaks import is_wide
 from synth.drawing import Drawing, TextLayer
 from synth.geometry import Box, apply, area, around, is_shift, union
 from synth.sample import Level, Region
+from synth.typeset.block import Block, Line, PlacedGlyph
+from synth.typeset.line_breaks import is_wide
 
 SOFT = 1.0  # px that anti-aliasing may spread ink beyond a slanted edge
 STROKED = 0.2  # px: strokes of curves are drawn a little wider than asked for

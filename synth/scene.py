@@ -21,11 +21,11 @@ from synth.colors import PALETTE, Color, Ground, contrast, opposite
 from synth.drawing import Drawing, Layer, Light, PictureLayer, ShapeLayer, TextLayer
 from synth.errors import Undrawable
 from synth.geometry import Box, Matrix, apply, from_box, rotation
-from synth.layout import LayoutConfig, arrange
 from synth.made import Made, Tools, Words
 from synth.media import MEDIA, Carrier, placed
 from synth.paint import paint_twice
 from synth.photos import Backdrop, PhotoSource
+from synth.typeset.layout import LayoutConfig, arrange
 
 DARK_TO_LIGHT = 0.04, 0.96  # quantiles of the luminance behind text that it must stand off (ours)
 LEAST_OF_BEST = 0.55  # of the best contrast any colour has to a place: others are not used there (ours)

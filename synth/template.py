@@ -30,13 +30,13 @@ from synth.errors import Undrawable
 from synth.fonts.families import Style
 from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
-from synth.layout import SLACK, Measure, compose
 from synth.made import Made, Tools
 from synth.photos import Backdrop, Photos, PhotoSource
 from synth.sample import Spoken
-from synth.shaped import Shaped, Span
 from synth.slots import Filler, known
 from synth.style import TextStyle
+from synth.typeset.layout import SLACK, Measure, compose
+from synth.typeset.shaped import Shaped, Span
 
 FOLDER = Path(__file__).parent / "templates"
 READABLE = 4.5  # least WCAG contrast of a text to what is behind it

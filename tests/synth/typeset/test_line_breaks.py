@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uniseg.linebreak import line_break_units
 
-from synth.breaks import JOINING, NOT_AT_END, NOT_AT_START, is_wide, units
 from synth.corpus import grammar
-from synth.layout import Measure
-from synth.shaped import Shaped, Span
+from synth.typeset.layout import Measure
+from synth.typeset.line_breaks import JOINING, NOT_AT_END, NOT_AT_START, is_wide, units
+from synth.typeset.shaped import Shaped, Span
 from tests.synth.common import PURE, recipe
 
 PUNCTUATED = """

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from synth.block import Block, Line, PlacedGlyph
 from synth.errors import Undrawable
 from synth.geometry import around
+from synth.typeset.block import Block, Line, PlacedGlyph
 
 HEADS, FEET = 0.85, 0.12  # em that Chinese characters reach above and below the baseline (ours)
 ARCS = (30.0, 150.0)  # ours: degrees that a line bends, from a hint of a curve to nearly half a circle

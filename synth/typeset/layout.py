@@ -15,12 +15,12 @@ from typing import Literal
 
 import numpy as np
 
-from synth.block import Block, Line, PlacedGlyph
 from synth.choice import check_shares, choose_key
-from synth.curve import bent
 from synth.errors import Undrawable
 from synth.geometry import Matrix, apply, rotation, translation, union
-from synth.shaped import Shaped, Span
+from synth.typeset.arc import bent
+from synth.typeset.block import Block, Line, PlacedGlyph
+from synth.typeset.shaped import Shaped, Span
 
 Direction = Literal["horizontal", "vertical", "curved"]
 Align = Literal["left", "center", "right", "justify"]

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from synth.breaks import Unit, is_wide, units
 from synth.errors import Undrawable
 from synth.fonts.face import Face, Glyph
-from synth.vertical import shape_column
+from synth.typeset.line_breaks import Unit, is_wide, units
+from synth.typeset.vertical import shape_column
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Text to glyphs at positions: shaping, line breaks, columns, arcs, layout."""
