@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from synth.choice import check_shares, choose_key
-from synth.colors import Color, Ground
+from synth.drawing.colors import Color, Ground
 from synth.facts import Facts
 from synth.sample import Caption, Spoken
 from synth.say import say

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from synth.colors import RGB, Color
-from synth.drawing import ShapeLayer
+from synth.drawing.colors import RGB, Color
+from synth.drawing.layers import ShapeLayer
 from synth.geometry import Box
 
 ChartKind = Literal["bars", "line", "pie"]

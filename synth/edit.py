@@ -14,21 +14,21 @@ from typing import Literal
 import numpy as np
 
 from synth.choice import check_shares, choose_key
-from synth.colors import Color, Ground, opposite, pick, readable
 from synth.contents import Text, language_of
 from synth.corpus.builtin import pairs, translations
-from synth.drawing import Drawing, Layer, Light, TextLayer
+from synth.drawing.colors import Color, Ground, opposite, pick, readable
+from synth.drawing.layers import Drawing, Layer, Light, TextLayer
+from synth.drawing.paint import paint, paint_twice
+from synth.drawing.regions import layer_regions
+from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.geometry import Matrix, translation
 from synth.instruct import Change, instruct
 from synth.made import Made, Tools, Words
-from synth.paint import paint, paint_twice
 from synth.photos import Backdrop
 from synth.pure import ground_layers
-from synth.regions import layer_regions
 from synth.sample import Spoken
 from synth.scene import SceneStrategy, check_visible, find_place
-from synth.style import EffectConfig, TextStyle, pick_style
 from synth.typeset.layout import LayoutConfig, arrange
 from synth.typeset.shaped import Shaped
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from synth.colors import Color, Ground
+from synth.drawing.colors import Color, Ground
+from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
 from synth.made import Made
-from synth.regions import layer_regions
 from synth.sample import Language, Spoken
 
 LARGE, SMALL = 0.22, 0.06  # of the canvas's shorter side: type sizes that a person calls large, or small (ours)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synth.colors import Color, Ground
+from synth.drawing.colors import Color, Ground
 from synth.sample import Spoken
 
 

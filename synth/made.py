@@ -11,15 +11,15 @@ from PIL.Image import Image
 
 from configs.errors import UserError
 from synth.choice import choose
-from synth.colors import Color, ColorConfig, Ground
 from synth.contents import Text
-from synth.drawing import Drawing
+from synth.drawing.colors import Color, ColorConfig, Ground
+from synth.drawing.layers import Drawing
+from synth.drawing.paint import paint
+from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
-from synth.paint import paint
 from synth.photos import Backdrop
 from synth.sample import Spoken
-from synth.style import EffectConfig, TextStyle, pick_style
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig, direction_for
 from synth.typeset.shaped import Shaped

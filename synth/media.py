@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from synth.colors import PALETTE, RGB, Color
-from synth.drawing import PictureLayer, ShapeLayer
+from synth.drawing.colors import PALETTE, RGB, Color
+from synth.drawing.layers import PictureLayer, ShapeLayer
+from synth.drawing.textures import SIDE, Surface, tile
 from synth.geometry import Box, Matrix
-from synth.textures import SIDE, Surface, tile
 
 
 @dataclass(frozen=True, eq=False)

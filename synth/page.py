@@ -14,17 +14,17 @@ from typing import Literal
 import numpy as np
 
 from synth.choice import check_shares, choose_key
-from synth.colors import pick, pick_other
 from synth.contents import Content, Draw, Text, both, to_traditional
 from synth.corpus import grammar
-from synth.drawing import Drawing, TextLayer
+from synth.drawing.colors import pick, pick_other
+from synth.drawing.layers import Drawing, TextLayer
+from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
 from synth.fonts.face import Face
 from synth.geometry import Matrix, translation
 from synth.made import Made, Tools
 from synth.pure import ground_layers
 from synth.sample import Spoken
-from synth.style import TextStyle
 from synth.typeset.block import Block
 from synth.typeset.layout import Align, LayoutConfig, Measure, compose
 from synth.typeset.shaped import Shaped

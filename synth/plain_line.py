@@ -7,12 +7,12 @@ from functools import lru_cache
 
 from PIL import Image
 
-from synth.colors import PALETTE, Ground
-from synth.drawing import Drawing, GroundLayer, TextLayer
+from synth.drawing.colors import PALETTE, Ground
+from synth.drawing.layers import Drawing, GroundLayer, TextLayer
+from synth.drawing.paint import paint
+from synth.drawing.style import TextStyle
 from synth.fonts.source import FontFile, FontSource, find
 from synth.geometry import translation
-from synth.paint import paint
-from synth.style import TextStyle
 from synth.typeset.layout import Measure, compose
 from synth.typeset.shaped import Shaped
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from synth.colors import Ground, pick
-from synth.drawing import Drawing, GroundLayer, Layer, PictureLayer, TextLayer
+from synth.drawing.colors import Ground, pick
+from synth.drawing.layers import Drawing, GroundLayer, Layer, PictureLayer, TextLayer
+from synth.drawing.textures import SIDE, tile
 from synth.made import Made, Tools, Words
-from synth.textures import SIDE, tile
 from synth.typeset.layout import LayoutConfig, arrange
 
 

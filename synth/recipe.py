@@ -26,29 +26,30 @@ import numpy as np
 
 import configs
 from configs.errors import UserError
-from synth import contents, edit, page, pure, regions, scene, template
+from synth import contents, edit, page, pure, scene, template
 from synth.balanced import Balanced
 from synth.caption import CaptionConfig, describe
 from synth.choice import choose_key
-from synth.colors import ColorConfig
 from synth.contact import Contact
 from synth.contents import Canvas, Charset, Line, Mixed, Number, Paragraph, Sentence, Text, Word, language_of, pick_size
 from synth.corpus.builtin import data_sha256
 from synth.corpus.corpus import Corpora, CorpusSource
-from synth.drawing import TextLayer
+from synth.drawing import regions
+from synth.drawing.colors import ColorConfig
+from synth.drawing.layers import TextLayer
+from synth.drawing.paint import paint
+from synth.drawing.style import EffectConfig
 from synth.edit import EditStrategy
 from synth.errors import Undrawable
 from synth.facts import facts_of
 from synth.fonts.source import FontFile, FontSource, find
 from synth.made import Made, Tools
 from synth.page import Page
-from synth.paint import paint
 from synth.photos import Photos
 from synth.pure import PureStrategy
 from synth.sample import Caption, Sample
 from synth.scene import SceneStrategy
 from synth.schedule import Schedule
-from synth.style import EffectConfig
 from synth.template import TemplateStrategy, load_templates
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig

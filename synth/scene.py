@@ -17,13 +17,13 @@ from PIL import Image, ImageFilter
 
 from synth.calm import calm_box
 from synth.choice import check_shares, choose_key
-from synth.colors import PALETTE, Color, Ground, contrast, opposite
-from synth.drawing import Drawing, Layer, Light, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.colors import PALETTE, Color, Ground, contrast, opposite
+from synth.drawing.layers import Drawing, Layer, Light, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.paint import paint_twice
 from synth.errors import Undrawable
 from synth.geometry import Box, Matrix, apply, from_box, rotation
 from synth.made import Made, Tools, Words
 from synth.media import MEDIA, Carrier, placed
-from synth.paint import paint_twice
 from synth.photos import Backdrop, PhotoSource
 from synth.typeset.layout import LayoutConfig, arrange
 

@@ -23,9 +23,10 @@ import configs
 from configs.errors import UserError
 from synth.chart import ChartKind, chart
 from synth.choice import check_shares, choose
-from synth.colors import PALETTE, RGB, Color, Ground, contrast
 from synth.contents import Text
-from synth.drawing import Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.colors import PALETTE, RGB, Color, Ground, contrast
+from synth.drawing.layers import Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
 from synth.fonts.families import Style
 from synth.fonts.source import FontFile
@@ -34,7 +35,6 @@ from synth.made import Made, Tools
 from synth.photos import Backdrop, Photos, PhotoSource
 from synth.sample import Spoken
 from synth.slots import Filler, known
-from synth.style import TextStyle
 from synth.typeset.layout import SLACK, Measure, compose
 from synth.typeset.shaped import Shaped, Span
 

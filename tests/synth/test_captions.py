@@ -12,7 +12,7 @@ import pytest
 
 from synth import Recipe
 from synth.caption import TEMPLATES, fill
-from synth.colors import PALETTE, Ground
+from synth.drawing.colors import PALETTE, Ground
 from synth.facts import Facts, facts_of
 from synth.media import MEDIA
 from synth.sample import Spoken

@@ -34,7 +34,7 @@ def around(made: Any) -> np.ndarray:
     w, h = made.drawing.canvas
     mask = np.zeros((h, w), bool)
     before, after = made.source.texts, made.drawing.texts
-    from synth.regions import layer_regions
+    from synth.drawing.regions import layer_regions
 
     for layer in [t for t in before if t not in after] + [t for t in after if t not in before]:
         reach = int(np.ceil(0.6 * layer.block.size if layer.style.shadows else 0)) + 1

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from synth import regions
-from synth.colors import PALETTE, Ground
-from synth.drawing import Drawing, GroundLayer, TextLayer
-from synth.paint import paint
+from synth.drawing import regions
+from synth.drawing.colors import PALETTE, Ground
+from synth.drawing.layers import Drawing, GroundLayer, TextLayer
+from synth.drawing.paint import paint
 from synth.recipe import Recipe
 from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from synth import regions
+from synth.drawing import regions
 from tests.synth.common import PURE, recipe
 from tests.synth.test_geometry import drawn, ink
 

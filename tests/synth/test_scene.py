@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from configs import UserError
-from synth import Recipe, regions
+from synth import Recipe
 from synth.calm import calm_box
+from synth.drawing import regions
 from synth.errors import Undrawable
 from synth.media import MEDIA
 from synth.scene import VISIBLE

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from configs import UserError
-from synth import Recipe, regions
-from synth.colors import contrast
+from synth import Recipe
+from synth.drawing import regions
+from synth.drawing.colors import contrast
 from synth.slots import Filler, known, slots
 from synth.template import FOLDER
 from tests.synth.common import recipe

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from synth.colors import ColorConfig
 from synth.contents import Text
+from synth.drawing.colors import ColorConfig
+from synth.drawing.style import EffectConfig
 from synth.errors import Undrawable
 from synth.fonts.catalog import catalogue
 from synth.fonts.source import FontSource, find, find_all
 from synth.made import Tools
-from synth.style import EffectConfig
 from tests.synth.common import PURE, recipe
 
 NOTO = FontSource("NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(300, 900))

@@ -7,7 +7,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from synth.colors import PALETTE, ColorConfig, contrast, luminance, pick
+from synth.drawing.colors import PALETTE, ColorConfig, contrast, luminance, pick
 from tests.synth.common import GLYPHS, PURE, recipe
 
 

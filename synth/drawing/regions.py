@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from synth.drawing import Drawing, TextLayer
+from synth.drawing.layers import Drawing, TextLayer
 from synth.geometry import Box, apply, area, around, is_shift, union
 from synth.sample import Level, Region
 from synth.typeset.block import Block, Line, PlacedGlyph

@@ -14,9 +14,9 @@ from typing import Literal
 
 import numpy as np
 
-from synth.colors import RGB, Ground
+from synth.drawing.colors import RGB, Ground
+from synth.drawing.style import TextStyle
 from synth.geometry import Box, Matrix, Point, apply, identity
-from synth.style import TextStyle
 from synth.typeset.block import Block
 
 Blend = Literal["normal", "multiply", "screen", "overlay", "soft_light"]

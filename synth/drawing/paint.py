@@ -9,10 +9,10 @@ import numpy as np
 import skia
 from PIL import Image
 
-from synth.colors import RGB, Ground
-from synth.drawing import Blend, Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.colors import RGB, Ground
+from synth.drawing.layers import Blend, Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.style import Shadow, TextStyle
 from synth.geometry import Matrix
-from synth.style import Shadow, TextStyle
 from synth.typeset.block import Block, PlacedGlyph
 
 BLENDS: dict[Blend, skia.BlendMode] = {

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from synth.choice import check_shares, choose_key
-from synth.colors import PALETTE, RGB, Color, contrast
+from synth.drawing.colors import PALETTE, RGB, Color, contrast
 
 Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow"]
 

@@ -1,0 +1,1 @@
+"""Layers to pixels and exact regions: colors, styles, textures."""
