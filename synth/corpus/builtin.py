@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 LICENSE = "Apache-2.0"  # of the texts made from synth/data, as of the rest of this repository
 
 
