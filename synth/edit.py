@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from synth.choice import check_shares, choose_key
-from synth.contents import Text, language_of
+from synth.content.base import Text
 from synth.corpus.builtin import pairs, translations
 from synth.drawing.colors import Color, Ground, opposite, pick, readable
 from synth.drawing.layers import Drawing, Layer, Light, TextLayer
@@ -24,6 +24,7 @@ from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.geometry import Matrix, translation
 from synth.instruct import Change, instruct
+from synth.language import language_of
 from synth.made import Made, Tools, Words
 from synth.photos import Backdrop
 from synth.pure import ground_layers

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from synth.sample import Language
+
 
 def visible(text: str) -> int:
     """Characters that are not white space."""
@@ -31,3 +33,10 @@ def language(text: str) -> str:
     if not han and latin < letters / 2:  # Cyrillic, Arabic ...
         return "other"
     return "zh" if han >= latin else "en"
+
+
+def language_of(text: str) -> Language:
+    """zh when any Han character is in it, en when any Latin letter is, else other (numbers, signs)."""
+    if any("\u3400" <= c <= "\u9fff" or ord(c) >= 0x20000 for c in text):
+        return "zh"
+    return "en" if any(c.isascii() and c.isalpha() for c in text) else "other"

@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from configs.errors import UserError
 from synth.choice import choose
-from synth.contents import Text
+from synth.content.base import Text
 from synth.drawing.colors import Color, ColorConfig, Ground
 from synth.drawing.layers import Drawing
 from synth.drawing.paint import paint

@@ -26,12 +26,16 @@ import numpy as np
 
 import configs
 from configs.errors import UserError
-from synth import contents, edit, page, pure, scene, template
-from synth.balanced import Balanced
+from synth import edit, page, pure, scene, template
 from synth.caption import CaptionConfig, describe
 from synth.choice import choose_key
-from synth.contact import Contact
-from synth.contents import Canvas, Charset, Line, Mixed, Number, Paragraph, Sentence, Text, Word, language_of, pick_size
+from synth.content import kinds
+from synth.content.base import Text
+from synth.content.canvas import Canvas, pick_size
+from synth.content.contact import Contact
+from synth.content.kinds import Charset, Line, Mixed, Number, Paragraph, Sentence, Word
+from synth.content.page import Page
+from synth.content.rare import Balanced
 from synth.corpus.builtin import data_sha256
 from synth.corpus.corpus import Corpora, CorpusSource
 from synth.drawing import regions
@@ -43,8 +47,8 @@ from synth.edit import EditStrategy
 from synth.errors import Undrawable
 from synth.facts import facts_of
 from synth.fonts.source import FontFile, FontSource, find
+from synth.language import language_of
 from synth.made import Made, Tools
-from synth.page import Page
 from synth.photos import Photos
 from synth.pure import PureStrategy
 from synth.sample import Caption, Sample
@@ -139,7 +143,7 @@ class Recipe:
         return hashlib.sha256(f"{self.digest}:{self.seed}:{index}".encode()).hexdigest()[:32]
 
     def held_out(self) -> list[str]:
-        """Texts that the contents with a held-out part never render (see ``contents.is_held_out``)."""
+        """Texts that the contents with a held-out part never render (see ``kinds.is_held_out``)."""
         return sorted({text for content in self.config.contents for text in content.held_out(self.corpora)})
 
     def check(self) -> None:
@@ -186,7 +190,7 @@ class Recipe:
             language = choose_key(rng, config.strategy.languages)
             return template.draw(self.tools, self.templates, canvas, language, rng, self.photos)
         content = config.contents[number]
-        turn = contents.Draw(rng, ordinal, (config.seed, number), self.corpora)
+        turn = kinds.Draw(rng, ordinal, (config.seed, number), self.corpora)
         layout = content.layout or config.layout
         canvases = content.canvases or config.canvases
         if isinstance(content, Page):
@@ -208,7 +212,7 @@ class Recipe:
             return scene.draw(self.tools, words, config.strategy, self.photos.choose(canvas, rng), layout, rng)
         return pure.draw(self.tools, words, canvas, layout, rng)
 
-    def _write(self, number: int, turn: contents.Draw, rng: np.random.Generator) -> Text:
+    def _write(self, number: int, turn: kinds.Draw, rng: np.random.Generator) -> Text:
         """Some text of a content, at a random turn."""
         return self.config.contents[number].text(replace(turn, rng=rng, ordinal=int(rng.integers(2**31))))
 

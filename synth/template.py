@@ -23,7 +23,7 @@ import configs
 from configs.errors import UserError
 from synth.chart import ChartKind, chart
 from synth.choice import check_shares, choose
-from synth.contents import Text
+from synth.content.base import Text
 from synth.drawing.colors import PALETTE, RGB, Color, Ground, contrast
 from synth.drawing.layers import Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
 from synth.drawing.style import TextStyle

@@ -7,7 +7,7 @@ import configs
 from configs import UserError
 from pipeline.ocr.lines import character_accuracy, normalise
 from synth import Recipe
-from synth.contents import is_held_out
+from synth.content.base import is_held_out
 from synth.recipe import RecipeConfig
 from trainer.evaluate.score import is_exact, score
 from trainer.evaluate.sheet import draw_sheet

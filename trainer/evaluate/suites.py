@@ -59,7 +59,7 @@ def make_suite(suite: str, recipe: str, limit: int) -> list[Item]:
 
 def suite_of(content: AnyContent) -> str | None:
     """The suite that asks for this content; sentences and paragraphs belong to none."""
-    from synth.contents import Charset
+    from synth.content.kinds import Charset
 
     if isinstance(content, Charset):
         return "glyphs" if content.count == (1, 1) else "lines"
@@ -67,7 +67,7 @@ def suite_of(content: AnyContent) -> str | None:
 
 
 def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int, seen: set[str]) -> list[Item]:
-    from synth.contents import Charset
+    from synth.content.kinds import Charset
     from synth.corpus.corpus import Corpora
 
     if isinstance(content, Charset) and suite == "glyphs":
@@ -103,7 +103,7 @@ def spread(texts: Sequence[str], limit: int, seed: int) -> list[str]:
 
 def _exactly(content: AnyContent, texts: Sequence[str]) -> AnyContent:
     """A content on the same canvases that draws each of ``texts`` once per round."""
-    from synth.contents import Word
+    from synth.content.kinds import Word
 
     longest = max(len(text) for text in texts)
     return Word(kind="word", words=tuple(texts), length=(1, longest), canvases=content.canvases, layout=content.layout)

@@ -13,12 +13,12 @@ import pytest
 from configs.errors import UserError
 from synth import Recipe
 from synth.__main__ import main
-from synth.balanced import dictionary
+from synth.content.rare import dictionary
 from synth.corpus.builtin import levels_characters
 from synth.corpus.corpus import Corpus, CorpusSource
 from synth.coverage import plot, rows
 from tests.synth.common import PURE, SHIPPED, recipe
-from tests.synth.test_contents import only
+from tests.synth.content.test_kinds import only
 
 
 def corpus(path: Path, **settings: object) -> Corpus:

@@ -16,7 +16,7 @@ from synth import Recipe
 from synth.fonts.source import FontSource, find, find_all
 from synth.fonts.webfonts import groups, joined
 from tests.synth.common import PURE
-from tests.synth.test_contents import only
+from tests.synth.content.test_kinds import only
 
 Square = tuple[int, int, int, bool]  # left and bottom, side, clockwise
 BOX: list[Square] = [(100, 0, 700, True)]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from configs.errors import UserError
-from synth.contents import Text
+from synth.content.base import Text
 from synth.drawing.colors import ColorConfig
 from synth.drawing.style import EffectConfig
 from synth.errors import Undrawable

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from configs.errors import UserError
-from synth.contents import Content, Draw, Text, Unit, cycled
+from synth.content.base import Content, Draw, Text, Unit, cycled
 from synth.corpus.builtin import levels_characters
 
 SEPARATORS = ("", "、", "，", " ")

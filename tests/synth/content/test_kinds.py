@@ -11,9 +11,11 @@ import pytest
 
 from configs.errors import UserError
 from synth import Recipe
-from synth.contents import Canvas, is_held_out, language_of, pick_size
+from synth.content.base import is_held_out
+from synth.content.canvas import Canvas, pick_size
 from synth.corpus.builtin import levels_characters, wordlist
 from synth.corpus.grammar import phrase, sentence, sentences
+from synth.language import language_of
 from synth.schedule import BLOCK, Schedule
 from synth.sizes import sizes
 from tests.synth.common import GLYPHS, PURE, recipe

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from configs.errors import UserError
 from synth.choice import choose_key
-from synth.contents import Content, Draw, Text, both, language_of
+from synth.content.base import Content, Draw, Text, both
+from synth.language import language_of
 from synth.sample import Spoken
 
 if TYPE_CHECKING:

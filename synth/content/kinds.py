@@ -8,135 +8,25 @@ with a closed set (characters, words) walk whole shuffled rounds, so that every 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from synth.choice import check_shares, choose, choose_key
+from synth.choice import choose_key
+from synth.content.base import Content, Draw, Text, Unit, both, cycled, is_held_out
 from synth.corpus import grammar
 from synth.corpus.builtin import levels_characters, wordlist
 from synth.corpus.corpus import Corpora
 from synth.corpus.sanitize import Tidied, tidy
-from synth.sample import Language, Spoken
-from synth.sizes import sizes
-from synth.typeset.layout import LayoutConfig
+from synth.language import language_of
+from synth.sample import Spoken
 
 if TYPE_CHECKING:
-    from opencc import OpenCC
+    pass
 
 LONGEST = 5_000  # characters of a text, words of a line, sentences of a paragraph: more never fits a canvas (ours)
-Unit = Literal["item", "line", "sentence", "paragraph"]
-
-
-def both() -> dict[Spoken, float]:
-    """Chinese and English in equal shares."""
-    return {"zh": 1.0, "en": 1.0}
-
-
-@dataclass(frozen=True)
-class Text:
-    """Text to show. ``unit``: how big a thing it is; ``wrap``: whether lines may be broken."""
-
-    text: str
-    language: Language
-    unit: Unit
-    corpus: str
-
-    @property
-    def wrap(self) -> bool:
-        return self.unit in ("sentence", "paragraph")
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What a content draws from: its random stream, its ordinal, the key of its shuffles, the recipe's corpora."""
-
-    rng: np.random.Generator
-    ordinal: int
-    key: tuple[int, int]  # (the recipe's seed, the content's number): two contents walk one set differently
-    corpora: Corpora
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """A picture size in px (width, height) and how often it comes.
-
-    ``resolution`` instead: the nine aspect ratios of training at that resolution (px, the root of the area), each as
-    often, in the very sizes that training takes unchanged.
-    """
-
-    size: tuple[int, int] | None = None
-    resolution: int | None = None
-    share: float = 1.0
-
-    def __post_init__(self) -> None:
-        if (self.size is None) == (self.resolution is None):
-            raise ValueError("a canvas needs either size or resolution")
-        if self.size and not all(16 <= side <= 4096 for side in self.size):
-            raise ValueError(f"size must be [width, height] within 16..4096 px, found {list(self.size)}")
-        if self.resolution and not 64 <= self.resolution <= 2048:
-            raise ValueError(f"resolution must be within 64..2048 px, found {self.resolution}")
-        if self.share <= 0:
-            raise ValueError(f"share must be above 0, found {self.share:g}")
-
-
-def pick_size(canvases: Sequence[Canvas], rng: np.random.Generator) -> tuple[int, int]:
-    """Width and height of one canvas in px, drawn in the canvases' shares."""
-    canvas = canvases[choose(rng, [c.share for c in canvases])]
-    if canvas.size:
-        return canvas.size
-    assert canvas.resolution
-    nine = sizes(canvas.resolution)
-    return nine[int(rng.integers(len(nine)))]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Content:
-    """Settings every kind has. ``canvases`` and ``layout``, where given, replace the recipe's whole."""
-
-    share: float = 1.0
-    canvases: tuple[Canvas, ...] = ()
-    layout: LayoutConfig | None = None
-    traditional: float = 0.0  # of the Chinese texts are written in traditional characters (OpenCC)
-
-    def __post_init__(self) -> None:
-        if self.share <= 0:
-            raise ValueError(f"share must be above 0, found {self.share:g}")
-        if not 0 <= self.traditional <= 1:
-            raise ValueError(f"traditional must be within 0..1, found {self.traditional:g}")
-        for name in ("languages", "forms", "cases"):
-            if hasattr(self, name):
-                check_shares(name, getattr(self, name))
-        for name in ("length", "count", "sentences", "words"):
-            if name == "words" and isinstance(self, Word):  # a list of them
-                continue
-            low, high = getattr(self, name, (1, 1))
-            if not 1 <= low <= high <= LONGEST:
-                raise ValueError(f"{name} must be [least, most] within 1..{LONGEST}, found [{low}, {high}]")
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """Python packages whose version decides what is drawn."""
-        return ("OpenCC",) if self.traditional else ()
-
-    def text(self, draw: Draw) -> Text:
-        """The text of one sample: what ``draw`` gives, in the characters that ``traditional`` asks for."""
-        text = self.draw(draw)
-        if self.traditional and text.language == "zh" and draw.rng.random() < self.traditional:
-            return replace(text, text=to_traditional(text.text))
-        return text
-
-    def draw(self, draw: Draw) -> Text:
-        """The words of one sample."""
-        raise TypeError(f"{type(self).__name__} is not a kind of content")
-
-    def held_out(self, corpora: Corpora) -> list[str]:
-        """The texts this content never renders, kept for evaluation; empty unless it has such a set."""
-        return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,40 +219,3 @@ def _prose(
         if length[0] <= len(text) <= length[1]:
             return Text(text, language, unit, f"grammar-{language}")
     raise ValueError(f"length {list(length)}: no {unit} of that many characters came up in 200 tries")
-
-
-def to_traditional(text: str) -> str:
-    """In traditional characters, chosen by phrase as OpenCC's standard conversion does."""
-    return _converter().convert(text)
-
-
-@lru_cache(maxsize=1)
-def _converter() -> OpenCC:
-    from opencc import OpenCC
-
-    return OpenCC("s2t")
-
-
-def is_held_out(text: str, part: float) -> bool:
-    """Whether ``text`` belongs to the held-out ``part`` (0..1): by a hash of the text alone, the same in every recipe."""
-    return int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < part * 2**64
-
-
-def cycled(items: Sequence[str], draw: Draw) -> str:
-    """The ordinal's item of endless shuffled rounds through ``items``: after each round all came equally often."""
-    if not items:
-        raise ValueError("no item is left to draw; widen length or lower held_out_part")
-    round_, place = divmod(draw.ordinal, len(items))
-    return items[int(_order(draw.key, round_, len(items))[place])]
-
-
-@lru_cache(maxsize=64)
-def _order(key: tuple[int, int], round_: int, count: int) -> np.ndarray:
-    return np.random.Generator(np.random.PCG64([*key, round_, count])).permutation(count)
-
-
-def language_of(text: str) -> Language:
-    """zh when any Han character is in it, en when any Latin letter is, else other (numbers, signs)."""
-    if any("\u3400" <= c <= "\u9fff" or ord(c) >= 0x20000 for c in text):
-        return "zh"
-    return "en" if any(c.isascii() and c.isalpha() for c in text) else "other"

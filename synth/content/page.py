@@ -1,0 +1,98 @@
+"""Pages of text: headings, paragraphs and lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from synth.choice import check_shares, choose_key
+from synth.content.base import Content, Draw, both, to_traditional
+from synth.corpus import grammar
+from synth.sample import Spoken
+
+Body = Literal["paragraphs", "bullets", "numbers"]
+BULLETS = "•–"
+NUMERALS = "一二三四五六七八九十"
+
+
+@dataclass(frozen=True)
+class PageText:
+    """What a page says. ``items``: paragraphs, or list items with ``markers`` in front of them."""
+
+    title: str
+    items: tuple[str, ...]
+    markers: tuple[str, ...]
+    language: Spoken
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Every item as it is written, behind its marker."""
+        if not self.markers:
+            return self.items
+        return tuple(f"{m}{self.glue}{t}" for m, t in zip(self.markers, self.items, strict=True))
+
+    @property
+    def body(self) -> Body:
+        """What stands under the title."""
+        if not self.markers:
+            return "paragraphs"
+        return "bullets" if self.markers[0] in BULLETS else "numbers"
+
+    @property
+    def glue(self) -> str:
+        """What stands between marker and item."""
+        return "" if self.markers and self.markers[0].endswith("、") else " "
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Content):
+    """A heading with paragraphs or a list."""
+
+    kind: Literal["page"]
+    languages: dict[Spoken, float] = field(default_factory=both)
+    bodies: dict[Body, float] = field(default_factory=lambda: {"paragraphs": 2.0, "bullets": 1.0, "numbers": 1.0})
+    items: tuple[int, int] = (2, 5)
+    sentences: tuple[int, int] = (1, 3)  # of a paragraph
+    columns: tuple[int, int] = (1, 2)  # of paragraphs on a canvas that is wide enough; lists stand in one
+    titled: float = 0.85  # of the pages
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_shares("bodies", self.bodies)
+        if not 1 <= self.columns[0] <= self.columns[1] <= 3:
+            raise ValueError(f"columns must be [least, most] within 1..3, found {list(self.columns)}")
+        if not 1 <= self.items[0] <= self.items[1] <= 10:
+            raise ValueError(f"items must be [least, most] within 1..10, found {list(self.items)}")
+
+    def write(self, draw: Draw) -> PageText:
+        """The words of one page."""
+        page = self._write(draw.rng)
+        if self.traditional and page.language == "zh" and draw.rng.random() < self.traditional:
+            return replace(page, title=to_traditional(page.title), items=tuple(map(to_traditional, page.items)))
+        return page
+
+    def _write(self, rng: np.random.Generator) -> PageText:
+        language = choose_key(rng, self.languages)
+        body = choose_key(rng, self.bodies)
+        count = int(rng.integers(self.items[0], self.items[1] + 1))
+        title = capitalised(grammar.phrase(language, rng)) if rng.random() < self.titled else ""
+        if body == "paragraphs":
+            lengths = [int(rng.integers(self.sentences[0], self.sentences[1] + 1)) for _ in range(count)]
+            return PageText(title, tuple(grammar.sentences(language, n, rng) for n in lengths), (), language)
+        items = tuple(capitalised(grammar.phrase(language, rng)) for _ in range(count))
+        return PageText(title, items, _markers(body, count, language, rng), language)
+
+
+def capitalised(text: str) -> str:
+    """With a capital at the start, where the script has any."""
+    return text[:1].upper() + text[1:]
+
+
+def _markers(body: Body, count: int, language: Spoken, rng: np.random.Generator) -> tuple[str, ...]:
+    if body == "bullets":
+        return (BULLETS[0 if rng.random() < 0.7 else 1],) * count
+    if language == "zh" and rng.random() < 0.5:
+        return tuple(f"{NUMERALS[k]}、" for k in range(count))
+    return tuple(f"{k + 1}." for k in range(count))
