@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from synth.caption.instructions import Change, instruct
 from synth.choice import check_shares, choose_key
 from synth.content.base import Text
 from synth.corpus.builtin import pairs, translations
@@ -23,7 +24,6 @@ from synth.drawing.regions import layer_regions
 from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.geometry import Matrix, translation
-from synth.instruct import Change, instruct
 from synth.language import language_of
 from synth.made import Made, Tools, Words
 from synth.photos import Backdrop

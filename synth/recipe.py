@@ -27,7 +27,8 @@ import numpy as np
 import configs
 from configs.errors import UserError
 from synth import edit, page, pure, scene, template
-from synth.caption import CaptionConfig, describe
+from synth.caption.describe import CaptionConfig, describe
+from synth.caption.facts import facts_of
 from synth.choice import choose_key
 from synth.content import kinds
 from synth.content.base import Text
@@ -45,7 +46,6 @@ from synth.drawing.paint import paint
 from synth.drawing.style import EffectConfig
 from synth.edit import EditStrategy
 from synth.errors import Undrawable
-from synth.facts import facts_of
 from synth.fonts.source import FontFile, FontSource, find
 from synth.language import language_of
 from synth.made import Made, Tools

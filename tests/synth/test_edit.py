@@ -10,9 +10,9 @@ import pytest
 
 from configs import UserError
 from synth import Recipe, Sample
+from synth.caption.instructions import SHAPES
 from synth.corpus.builtin import pairs, translations
 from synth.edit import ALL
-from synth.instruct import SHAPES
 from tests.synth.common import recipe
 from tests.synth.test_geometry import drawn
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synth.caption.phrases import EFFECTS, PLACES_ZH, quoted
 from synth.drawing.colors import Color, Ground
 from synth.sample import Spoken
 
@@ -225,23 +226,6 @@ SHAPES: dict[str, dict[Spoken, tuple[str, ...]]] = {
         ),
     },
 }
-EFFECTS: dict[str, tuple[str, str]] = {
-    "stroke": ("an outline", "描边"),
-    "hollow": ("hollow letters", "空心"),
-    "shadow": ("a drop shadow", "阴影"),
-    "glow": ("a glow", "发光"),
-}
-PLACES_ZH = {
-    "top left": "左上角",
-    "top": "顶部",
-    "top right": "右上角",
-    "left": "左侧",
-    "center": "中央",
-    "right": "右侧",
-    "bottom left": "左下角",
-    "bottom": "底部",
-    "bottom right": "右下角",
-}
 
 
 def instruct(change: Change, language: Spoken, rng: np.random.Generator) -> str:
@@ -269,15 +253,6 @@ def _words(change: Change, language: Spoken) -> dict[str, str]:
         "at": _at(change.place, chinese),
         "ground": _ground(change.ground, chinese),
     }
-
-
-def quoted(text: str | None, language: Spoken) -> str:
-    """The text between quotation marks that it does not hold itself."""
-    if text is None:
-        return ""
-    marks = ("“”", "「」", "《》") if language == "zh" else ('""', "“”", "«»")
-    free = next((m for m in marks if not set(m) & set(text)), marks[0])
-    return f"{free[0]}{text}{free[-1]}"
 
 
 def _place(place: str | None, chinese: bool) -> str:

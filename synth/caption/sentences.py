@@ -13,66 +13,33 @@ from functools import lru_cache
 
 import numpy as np
 
+from synth.caption.facts import Facts
+from synth.caption.phrases import (
+    BODIES,
+    CLASSIFIERS,
+    FACES,
+    NUMBERS,
+    NUMBERS_ZH,
+    PLACES,
+    SIZES,
+    TONGUES,
+    VERBS,
+    WAYS,
+    quoted,
+)
 from synth.corpus.builtin import DATA
-from synth.facts import Facts
-from synth.instruct import quoted
 from synth.media import MEDIA
 from synth.sample import Spoken
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
-PLACES: dict[str, tuple[str, str, str]] = {
-    "top left": ("in the upper left corner", "左上角", "图片左上角"),
-    "top": ("at the top", "上方", "图片上方"),
-    "top right": ("in the upper right corner", "右上角", "图片右上角"),
-    "left": ("on the left", "左侧", "图片左侧"),
-    "center": ("in the middle", "中央", "图片中央"),
-    "right": ("on the right", "右侧", "图片右侧"),
-    "bottom left": ("in the lower left corner", "左下角", "图片左下角"),
-    "bottom": ("at the bottom", "下方", "图片下方"),
-    "bottom right": ("in the lower right corner", "右下角", "图片右下角"),
-}
 EFFECTS: dict[str, tuple[str, str]] = {
     "stroke": ("with an outline", "带有描边"),
     "hollow": ("drawn in outline only", "只有轮廓"),
     "shadow": ("with a drop shadow", "带有阴影"),
     "glow": ("with a glow", "带有光晕"),
     "gradient": ("with a colour gradient", "带有渐变"),
-}
-WAYS = {"vertical": ("from top to bottom", "竖着"), "curved": ("along a curve", "沿弧线")}
-FACES = {
-    "handwriting": ("handwritten", "手写"),
-    "serif": ("serif", "衬线"),
-    "sans": ("sans-serif", "无衬线"),
-    "mono": ("monospaced", "等宽"),
-    "display": ("decorative", "装饰"),
-}
-SIZES = {"large": ("large", "大号"), "small": ("small", "小号")}
-TONGUES = {"zh": ("Chinese", "中文"), "en": ("English", "英文")}
-BODIES = {
-    "paragraphs": ("column of paragraphs", "若干段落"),
-    "bullets": ("bulleted list", "项目符号列表"),
-    "numbers": ("numbered list", "编号列表"),
-}
-VERBS: dict[str, tuple[str, str]] = {
-    "sheet of paper": ("written", "写着"),
-    "sticky note": ("written", "写着"),
-    "wooden board": ("painted", "漆着"),
-    "chalkboard": ("chalked", "用粉笔写着"),
-    "shop sign": ("painted", "写着"),
-    "street sign": ("lettered", "标着"),
-    "screen": ("displayed", "显示着"),
-    "poster": ("printed", "印着"),
-    "banner": ("printed", "印着"),
-    "cardboard sign": ("written", "写着"),
-}
-CLASSIFIERS = {
-    "screen": "一块",
-    "shop sign": "一块",
-    "street sign": "一块",
-    "wooden board": "一块",
-    "chalkboard": "一块",
 }
 CLASSIFIERS |= {
     "cardboard sign": "一块",
@@ -81,8 +48,6 @@ CLASSIFIERS |= {
     "banner": "一条",
     "sheet of paper": "",
 }
-NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-NUMBERS_ZH = ("", "一", "两", "三", "四", "五", "六", "七", "八", "九", "十")
 
 
 def say(facts: Facts, language: Spoken, rng: np.random.Generator) -> str:

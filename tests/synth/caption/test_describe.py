@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from synth import Recipe
-from synth.caption import TEMPLATES, fill
+from synth.caption.describe import TEMPLATES, fill
+from synth.caption.facts import Facts, facts_of
+from synth.caption.phrases import BODIES, FACES, PLACES, SIZES, TONGUES, VERBS, WAYS
+from synth.caption.sentences import EFFECTS, say, shapes
 from synth.drawing.colors import PALETTE, Ground
-from synth.facts import Facts, facts_of
 from synth.media import MEDIA
 from synth.sample import Spoken
-from synth.say import BODIES, EFFECTS, FACES, PLACES, SIZES, TONGUES, VERBS, WAYS, say, shapes
 from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 
 PLAIN = Ground((PALETTE["white"],))

@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from synth.caption.facts import Facts
+from synth.caption.sentences import say
 from synth.choice import check_shares, choose_key
 from synth.drawing.colors import Color, Ground
-from synth.facts import Facts
 from synth.sample import Caption, Spoken
-from synth.say import say
 
 Style = Literal["displaying", "background_is", "reads", "short", "grammar"]
 
