@@ -26,7 +26,7 @@ import numpy as np
 
 import configs
 from configs.errors import UserError
-from synth import edit, page, pure, scene, template
+from synth import scene, template
 from synth.caption.describe import CaptionConfig, describe
 from synth.caption.facts import facts_of
 from synth.choice import choose_key
@@ -44,16 +44,17 @@ from synth.drawing.colors import ColorConfig
 from synth.drawing.layers import TextLayer
 from synth.drawing.paint import paint
 from synth.drawing.style import EffectConfig
-from synth.edit import EditStrategy
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile, FontSource, find
 from synth.language import language_of
-from synth.made import Made, Tools
 from synth.photos import Photos
-from synth.pure import PureStrategy
 from synth.sample import Caption, Sample
 from synth.scene import SceneStrategy
 from synth.schedule import Schedule
+from synth.strategies import edit, page, pure
+from synth.strategies.base import Made, Tools
+from synth.strategies.edit import EditStrategy
+from synth.strategies.pure import PureStrategy
 from synth.template import TemplateStrategy, load_templates
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig

@@ -22,9 +22,9 @@ from synth.drawing.layers import Drawing, Layer, Light, PictureLayer, ShapeLayer
 from synth.drawing.paint import paint_twice
 from synth.errors import Undrawable
 from synth.geometry import Box, Matrix, apply, from_box, rotation
-from synth.made import Made, Tools, Words
 from synth.media import MEDIA, Carrier, placed
 from synth.photos import Backdrop, PhotoSource
+from synth.strategies.base import Made, Tools, Words
 from synth.typeset.layout import LayoutConfig, arrange
 
 DARK_TO_LIGHT = 0.04, 0.96  # quantiles of the luminance behind text that it must stand off (ours)

@@ -31,10 +31,10 @@ from synth.errors import Undrawable
 from synth.fonts.families import Style
 from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
-from synth.made import Made, Tools
 from synth.photos import Backdrop, Photos, PhotoSource
 from synth.sample import Spoken
 from synth.slots import Filler, known
+from synth.strategies.base import Made, Tools
 from synth.typeset.layout import SLACK, Measure, compose
 from synth.typeset.shaped import Shaped, Span
 

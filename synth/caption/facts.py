@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from synth.drawing.colors import Color, Ground
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
-from synth.made import Made
 from synth.sample import Language, Spoken
+from synth.strategies.base import Made
 
 LARGE, SMALL = 0.22, 0.06  # of the canvas's shorter side: type sizes that a person calls large, or small (ours)
 SPREAD = 0.6  # of the canvas: text that takes more of its width and height stands nowhere in particular (ours)

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from synth.caption.phrases import EFFECTS, PLACES_ZH, quoted
-from synth.drawing.colors import Color, Ground
+from synth.drawing.colors import Ground
 from synth.sample import Spoken
-
-
-@dataclass(frozen=True)
-class Change:
-    """What an edit does. ``before``, ``after``: texts; ``place``: where to, in English words; ``several``: other texts stay."""
-
-    operation: str
-    before: str | None = None
-    after: str | None = None
-    color_before: Color | None = None
-    color_after: Color | None = None
-    ground: Ground | None = None
-    effect: str | None = None
-    place: str | None = None
-    several: bool = False
-
+from synth.strategies.base import Change
 
 SHAPES: dict[str, dict[Spoken, tuple[str, ...]]] = {
     "replace": {

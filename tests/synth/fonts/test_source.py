@@ -15,7 +15,7 @@ from synth.drawing.style import EffectConfig
 from synth.errors import Undrawable
 from synth.fonts.catalog import catalogue
 from synth.fonts.source import FontSource, find, find_all
-from synth.made import Tools
+from synth.strategies.base import Tools
 from tests.synth.common import PURE, recipe
 
 NOTO = FontSource("NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(300, 900))

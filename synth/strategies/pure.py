@@ -10,7 +10,7 @@ import numpy as np
 from synth.drawing.colors import Ground, pick
 from synth.drawing.layers import Drawing, GroundLayer, Layer, PictureLayer, TextLayer
 from synth.drawing.textures import SIDE, tile
-from synth.made import Made, Tools, Words
+from synth.strategies.base import Made, Tools, Words
 from synth.typeset.layout import LayoutConfig, arrange
 
 

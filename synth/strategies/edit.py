@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from synth.caption.instructions import Change, instruct
+from synth.caption.instructions import instruct
 from synth.choice import check_shares, choose_key
 from synth.content.base import Text
 from synth.corpus.builtin import pairs, translations
@@ -25,11 +25,11 @@ from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.geometry import Matrix, translation
 from synth.language import language_of
-from synth.made import Made, Tools, Words
 from synth.photos import Backdrop
-from synth.pure import ground_layers
 from synth.sample import Spoken
 from synth.scene import SceneStrategy, check_visible, find_place
+from synth.strategies.base import Change, Made, Tools, Words
+from synth.strategies.pure import ground_layers
 from synth.typeset.layout import LayoutConfig, arrange
 from synth.typeset.shaped import Shaped
 

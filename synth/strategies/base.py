@@ -127,3 +127,18 @@ class Tools:
         """A style of one colour; small text stays plain."""
         effects = self.effects if block.size >= self.effects.least else PLAIN
         return pick_style(effects, color, grounds, rng)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an edit does. ``before``, ``after``: texts; ``place``: where to, in English words; ``several``: other texts stay."""
+
+    operation: str
+    before: str | None = None
+    after: str | None = None
+    color_before: Color | None = None
+    color_after: Color | None = None
+    ground: Ground | None = None
+    effect: str | None = None
+    place: str | None = None
+    several: bool = False

@@ -20,8 +20,8 @@ from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
 from synth.fonts.face import Face
 from synth.geometry import Matrix, translation
-from synth.made import Made, Tools
-from synth.pure import ground_layers
+from synth.strategies.base import Made, Tools
+from synth.strategies.pure import ground_layers
 from synth.typeset.block import Block
 from synth.typeset.layout import Align, LayoutConfig, Measure, compose
 from synth.typeset.shaped import Shaped

@@ -12,7 +12,7 @@ from configs import UserError
 from synth import Recipe, Sample
 from synth.caption.instructions import SHAPES
 from synth.corpus.builtin import pairs, translations
-from synth.edit import ALL
+from synth.strategies.edit import ALL
 from tests.synth.common import recipe
 from tests.synth.test_geometry import drawn
 
