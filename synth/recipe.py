@@ -26,7 +26,7 @@ import numpy as np
 
 import configs
 from configs.errors import UserError
-from synth import scene, template
+from synth import template
 from synth.caption.describe import CaptionConfig, describe
 from synth.caption.facts import facts_of
 from synth.choice import choose_key
@@ -49,12 +49,13 @@ from synth.fonts.source import FontFile, FontSource, find
 from synth.language import language_of
 from synth.photos import Photos
 from synth.sample import Caption, Sample
-from synth.scene import SceneStrategy
 from synth.schedule import Schedule
 from synth.strategies import edit, page, pure
 from synth.strategies.base import Made, Tools
 from synth.strategies.edit import EditStrategy
 from synth.strategies.pure import PureStrategy
+from synth.strategies.scene import scene
+from synth.strategies.scene.scene import SceneStrategy
 from synth.template import TemplateStrategy, load_templates
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig

@@ -28,8 +28,8 @@ from synth.caption.phrases import (
     quoted,
 )
 from synth.corpus.builtin import DATA
-from synth.media import MEDIA
 from synth.sample import Spoken
+from synth.strategies.scene.media import MEDIA
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")

@@ -27,9 +27,9 @@ from synth.geometry import Matrix, translation
 from synth.language import language_of
 from synth.photos import Backdrop
 from synth.sample import Spoken
-from synth.scene import SceneStrategy, check_visible, find_place
 from synth.strategies.base import Change, Made, Tools, Words
 from synth.strategies.pure import ground_layers
+from synth.strategies.scene.scene import SceneStrategy, check_visible, find_place
 from synth.typeset.layout import LayoutConfig, arrange
 from synth.typeset.shaped import Shaped
 

@@ -16,8 +16,8 @@ from synth.caption.facts import Facts, facts_of
 from synth.caption.phrases import BODIES, FACES, PLACES, SIZES, TONGUES, VERBS, WAYS
 from synth.caption.sentences import EFFECTS, say, shapes
 from synth.drawing.colors import PALETTE, Ground
-from synth.media import MEDIA
 from synth.sample import Spoken
+from synth.strategies.scene.media import MEDIA
 from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 
 PLAIN = Ground((PALETTE["white"],))

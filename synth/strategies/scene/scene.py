@@ -15,16 +15,16 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-from synth.calm import calm_box
 from synth.choice import check_shares, choose_key
 from synth.drawing.colors import PALETTE, Color, Ground, contrast, opposite
 from synth.drawing.layers import Drawing, Layer, Light, PictureLayer, ShapeLayer, TextLayer
 from synth.drawing.paint import paint_twice
 from synth.errors import Undrawable
 from synth.geometry import Box, Matrix, apply, from_box, rotation
-from synth.media import MEDIA, Carrier, placed
 from synth.photos import Backdrop, PhotoSource
 from synth.strategies.base import Made, Tools, Words
+from synth.strategies.scene.flat_areas import calm_box
+from synth.strategies.scene.media import MEDIA, Carrier, placed
 from synth.typeset.layout import LayoutConfig, arrange
 
 DARK_TO_LIGHT = 0.04, 0.96  # quantiles of the luminance behind text that it must stand off (ours)
@@ -35,7 +35,7 @@ VISIBLE = 32.0  # grey levels that ink must differ from the picture without it, 
 
 @dataclass(frozen=True)
 class SceneStrategy:
-    """``media``: shares of the carriers of ``synth.media``; "none" writes straight on the photograph.
+    """``media``: shares of the carriers of ``synth.strategies.scene.media``; "none" writes straight on the photograph.
 
     ``perspective``: how far corners move, of the shorter side. ``turn``: degrees. ``size``: of a medium, of the canvas.
     """

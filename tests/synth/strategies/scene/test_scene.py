@@ -10,11 +10,11 @@ from PIL import Image
 
 from configs import UserError
 from synth import Recipe
-from synth.calm import calm_box
 from synth.drawing import regions
 from synth.errors import Undrawable
-from synth.media import MEDIA
-from synth.scene import VISIBLE
+from synth.strategies.scene.flat_areas import calm_box
+from synth.strategies.scene.media import MEDIA
+from synth.strategies.scene.scene import VISIBLE
 from tests.synth.common import recipe
 from tests.synth.test_geometry import alone, drawn, glyphs_of, ink, outside
 

@@ -1,0 +1,1 @@
+"""Text on photographs, and on media such as paper and signs that are set into them."""
