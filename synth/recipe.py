@@ -26,7 +26,6 @@ import numpy as np
 
 import configs
 from configs.errors import UserError
-from synth import template
 from synth.caption.describe import CaptionConfig, describe
 from synth.caption.facts import facts_of
 from synth.choice import choose_key
@@ -56,7 +55,8 @@ from synth.strategies.edit import EditStrategy
 from synth.strategies.pure import PureStrategy
 from synth.strategies.scene import scene
 from synth.strategies.scene.scene import SceneStrategy
-from synth.template import TemplateStrategy, load_templates
+from synth.strategies.template import render
+from synth.strategies.template.nodes import TemplateStrategy, load_templates
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig
 
@@ -190,7 +190,7 @@ class Recipe:
         if isinstance(config.strategy, TemplateStrategy):
             canvas = pick_size(config.canvases, rng)
             language = choose_key(rng, config.strategy.languages)
-            return template.draw(self.tools, self.templates, canvas, language, rng, self.photos)
+            return render.draw(self.tools, self.templates, canvas, language, rng, self.photos)
         content = config.contents[number]
         turn = kinds.Draw(rng, ordinal, (config.seed, number), self.corpora)
         layout = content.layout or config.layout

@@ -12,17 +12,13 @@ overlaps, leaves its panel or is cut.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-import configs
 from configs.errors import UserError
-from synth.chart import ChartKind, chart
-from synth.choice import check_shares, choose
+from synth.choice import choose
 from synth.content.base import Text
 from synth.drawing.colors import PALETTE, RGB, Color, Ground, contrast
 from synth.drawing.layers import Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
@@ -31,206 +27,31 @@ from synth.errors import Undrawable
 from synth.fonts.families import Style
 from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
-from synth.photos import Backdrop, Photos, PhotoSource
+from synth.photos import Backdrop, Photos
 from synth.sample import Spoken
-from synth.slots import Filler, known
 from synth.strategies.base import Made, Tools
+from synth.strategies.template.chart import chart
+from synth.strategies.template.nodes import (
+    AnyNode,
+    ChartNode,
+    Choice,
+    Group,
+    Picture,
+    Repeat,
+    Rule,
+    Space,
+    Template,
+    TextNode,
+)
+from synth.strategies.template.slots import Filler
 from synth.typeset.layout import SLACK, Measure, compose
 from synth.typeset.shaped import Shaped, Span
 
-FOLDER = Path(__file__).parent / "templates"
 READABLE = 4.5  # least WCAG contrast of a text to what is behind it
 LEAST = 8.0  # px: no text is set smaller
 TRIES = 8  # texts drawn for a slot before the picture is given up
 BALANCED = 4  # lines: up to so many are made alike in length, so that no word is left alone
 SQUEEZE = 0.75  # fixed sizes may shrink to this where a canvas is too small for them
-
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """What all nodes share. ``fill``, ``outline``: colour roles of the palette. ``pad``, ``radius``: u."""
-
-    size: float | None = None
-    flex: float = 1.0
-    fill: str | None = None
-    outline: str | None = None
-    pad: float = 0.0
-    radius: float = 0.0
-    chance: float = 1.0  # whether it is there
-
-    def __post_init__(self) -> None:
-        for name in ("size", "flex", "pad", "radius", "gap"):
-            value = getattr(self, name, None)
-            if value is not None and value < 0:
-                raise ValueError(f"{name} must be at least 0, found {value:g}")
-        for name in ("height", "count"):
-            low, high = getattr(self, name, (1, 1))
-            if not 0 <= low <= high or high == 0:
-                raise ValueError(f"{name} must be [least, most] from 0 on, found [{low:g}, {high:g}]")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextNode(Node):
-    """A slot's text. ``height``: type size [least, most] in u. ``before``, ``after``: fixed text around it.
-
-    ``say``: fixed text in both languages instead of a slot. ``face``: which of the picture's two faces.
-    """
-
-    kind: Literal["text"]
-    slot: str = ""
-    say: dict[Spoken, str] = field(default_factory=dict)
-    before: str = ""
-    after: str = ""
-    color: str = "text"
-    height: tuple[float, float] = (3.0, 6.0)
-    face: Literal["title", "body"] = "body"
-    bold: bool = False
-    align: Literal["left", "center", "right"] = "left"
-    valign: Literal["top", "middle", "bottom"] = "middle"
-    lines: int = 1
-    role: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if bool(self.slot) == bool(self.say):
-            raise ValueError("text needs either slot or say")
-        if self.slot and not known(self.slot):
-            raise ValueError(f"slot '{self.slot}' is none that synth/slots.py fills")
-        if self.say and set(self.say) != {"zh", "en"}:
-            raise ValueError("say needs zh and en")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group(Node):
-    """Children one after the other, along (row) or down (column) the box; or all in the same box (stack)."""
-
-    kind: Literal["row", "column", "stack"]
-    of: tuple[AnyNode, ...]
-    gap: float = 0.0  # u
-
-
-@dataclass(frozen=True, kw_only=True)
-class Repeat(Node):
-    """``of`` as often as ``count`` [least, most] says, as children of the group around it."""
-
-    kind: Literal["repeat"]
-    of: AnyNode
-    count: tuple[int, int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice(Node):
-    """One of several."""
-
-    kind: Literal["choice"]
-    of: tuple[AnyNode, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Space(Node):
-    """Nothing, or a filled box."""
-
-    kind: Literal["space"]
-    shape: Literal["rect", "ellipse", "triangle"] = "rect"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture(Node):
-    """A photograph of the recipe's; the panel ``fill`` where it has none."""
-
-    kind: Literal["picture"]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.fill:
-            raise ValueError("picture needs a fill for recipes without photographs")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule(Node):
-    """A line across the box's middle. ``thickness`` in u; ``dash`` u on, u off."""
-
-    kind: Literal["rule"]
-    color: str = "muted"
-    thickness: float = 0.3
-    dash: tuple[float, ...] = ()
-    size: float | None = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChartNode(Node):
-    """Bars, a line or a pie from random numbers, with labels."""
-
-    kind: Literal["chart"]
-    charts: tuple[ChartKind, ...] = ("bars", "line", "pie")
-    height: tuple[float, float] = (2.5, 4.0)
-
-
-AnyNode = TextNode | Group | Repeat | Choice | Space | Picture | Rule | ChartNode
-
-
-@dataclass(frozen=True)
-class Template:
-    """One family. ``names``: for captions. ``aspect``: width to height of canvases that suit it, [least, most]."""
-
-    names: dict[Spoken, str]
-    palettes: tuple[dict[str, str], ...]
-    layouts: tuple[AnyNode, ...]
-    aspect: tuple[float, float] = (0.4, 2.5)
-    faces: dict[Literal["title", "body"], tuple[Style, ...]] = field(
-        default_factory=lambda: {"title": ("sans", "serif"), "body": ("sans",)}
-    )
-
-    def __post_init__(self) -> None:
-        if set(self.names) != {"zh", "en"}:
-            raise ValueError("names needs zh and en")
-        if not self.palettes or not self.layouts:
-            raise ValueError("palettes and layouts must hold at least one entry each")
-        if not 0 < self.aspect[0] <= self.aspect[1]:
-            raise ValueError(f"aspect must be [least, most] above 0, found {list(self.aspect)}")
-        for palette in self.palettes:
-            for role, name in palette.items():
-                if name not in PALETTE:
-                    raise ValueError(f"palettes: '{role}' is '{name}', no colour of the palette: {', '.join(PALETTE)}")
-
-
-@dataclass(frozen=True)
-class TemplateStrategy:
-    """``families``: shares by the names of files in synth/templates, empty for all alike. ``files``: own ones beside them.
-
-    ``photos``: photographs for the pictures in them.
-    """
-
-    kind: Literal["template"]
-    families: dict[str, float] = field(default_factory=dict)
-    files: tuple[str, ...] = ()
-    photos: tuple[PhotoSource, ...] = ()
-    languages: dict[Spoken, float] = field(default_factory=lambda: {"zh": 1.0, "en": 1.0})
-
-    def __post_init__(self) -> None:
-        check_shares("languages", self.languages)
-        if self.families:
-            check_shares("families", self.families)
-
-
-def load_templates(strategy: TemplateStrategy) -> dict[str, tuple[Template, float]]:
-    """Templates with their shares, by family. Raises UserError for an unknown family or a wrong file."""
-    paths = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
-    for name in strategy.files:
-        path = Path(name).expanduser()
-        if not path.exists():
-            raise UserError(f"strategy.files: {path} does not exist")
-        paths |= {p.stem: p for p in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])}
-    for family in strategy.families:
-        if family not in paths:
-            raise UserError(f"strategy.families: no template '{family}'; there are {', '.join(paths)}")
-    wanted = strategy.families or dict.fromkeys(paths, 1.0)
-    return {family: (_read(paths[family]), share) for family, share in wanted.items()}
-
-
-@lru_cache(maxsize=256)
-def _read(path: Path) -> Template:
-    return configs.load(path, Template)
 
 
 def draw(

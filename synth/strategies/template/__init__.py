@@ -1,0 +1,1 @@
+"""Designed pictures out of declarative files: nodes, slots, charts."""
