@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from synth.choice import check_shares
 from synth.content.canvas import Canvas
-from synth.content.kinds import LONGEST, Word
 from synth.corpus.corpus import Corpora
 from synth.sample import Language, Spoken
 from synth.typeset.layout import LayoutConfig
@@ -20,7 +19,7 @@ from synth.typeset.layout import LayoutConfig
 if TYPE_CHECKING:
     from opencc import OpenCC
 
-
+LONGEST = 5_000  # characters of a text, words of a line, sentences of a paragraph: more never fits a canvas (ours)
 Unit = Literal["item", "line", "sentence", "paragraph"]
 
 
@@ -57,6 +56,8 @@ class Draw:
 class Content:
     """Settings every kind has. ``canvases`` and ``layout``, where given, replace the recipe's whole."""
 
+    ranges: ClassVar[tuple[str, ...]] = ()  # the fields that are [least, most]
+
     share: float = 1.0
     canvases: tuple[Canvas, ...] = ()
     layout: LayoutConfig | None = None
@@ -70,10 +71,8 @@ class Content:
         for name in ("languages", "forms", "cases"):
             if hasattr(self, name):
                 check_shares(name, getattr(self, name))
-        for name in ("length", "count", "sentences", "words"):
-            if name == "words" and isinstance(self, Word):  # a list of them
-                continue
-            low, high = getattr(self, name, (1, 1))
+        for name in self.ranges:
+            low, high = getattr(self, name)
             if not 1 <= low <= high <= LONGEST:
                 raise ValueError(f"{name} must be [least, most] within 1..{LONGEST}, found [{low}, {high}]")
 

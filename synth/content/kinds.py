@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -23,11 +23,6 @@ from synth.corpus.sanitize import Tidied, tidy
 from synth.language import language_of
 from synth.sample import Spoken
 
-if TYPE_CHECKING:
-    pass
-
-LONGEST = 5_000  # characters of a text, words of a line, sentences of a paragraph: more never fits a canvas (ours)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Charset(Content):
@@ -35,6 +30,8 @@ class Charset(Content):
 
     One a picture, or ``count`` [least, most] in a row, which brings rare characters into lines.
     """
+
+    ranges: ClassVar[tuple[str, ...]] = ("count",)
 
     kind: Literal["charset"]
     characters: str = ""
@@ -100,6 +97,8 @@ class Number(Content):
 class Word(Content):
     """Single words: those given, or the word lists of ``languages``."""
 
+    ranges: ClassVar[tuple[str, ...]] = ("length",)
+
     kind: Literal["word"]
     languages: dict[Spoken, float] = field(default_factory=both)
     words: tuple[str, ...] = ()  # instead of the lists
@@ -147,6 +146,8 @@ class Word(Content):
 class Line(Content):
     """A phrase on one line."""
 
+    ranges: ClassVar[tuple[str, ...]] = ("length",)
+
     kind: Literal["line"]
     languages: dict[Spoken, float] = field(default_factory=both)
     corpus: str = ""  # a corpus of the recipe instead of the grammar
@@ -160,6 +161,8 @@ class Line(Content):
 class Sentence(Content):
     """One sentence, broken into lines where the canvas asks for it."""
 
+    ranges: ClassVar[tuple[str, ...]] = ("length",)
+
     kind: Literal["sentence"]
     languages: dict[Spoken, float] = field(default_factory=both)
     corpus: str = ""
@@ -172,6 +175,8 @@ class Sentence(Content):
 @dataclass(frozen=True, kw_only=True)
 class Paragraph(Content):
     """Several sentences as one paragraph."""
+
+    ranges: ClassVar[tuple[str, ...]] = ("sentences", "length")
 
     kind: Literal["paragraph"]
     languages: dict[Spoken, float] = field(default_factory=both)
@@ -191,6 +196,8 @@ class Paragraph(Content):
 @dataclass(frozen=True, kw_only=True)
 class Mixed(Content):
     """A line in which both languages meet: Chinese with English names and units, English with Chinese words."""
+
+    ranges: ClassVar[tuple[str, ...]] = ("length",)
 
     kind: Literal["mixed"]
     languages: dict[Spoken, float] = field(default_factory=both)  # of the sentence around the foreign words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -49,6 +49,8 @@ class PageText:
 @dataclass(frozen=True, kw_only=True)
 class Page(Content):
     """A heading with paragraphs or a list."""
+
+    ranges: ClassVar[tuple[str, ...]] = ("sentences",)
 
     kind: Literal["page"]
     languages: dict[Spoken, float] = field(default_factory=both)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from configs.errors import UserError
 from synth.content.base import Content, Draw, Text, Unit, cycled
@@ -28,6 +28,8 @@ NAMES = ("nr", "nrt", "nrfg")  # parts of speech: people's names
 @dataclass(frozen=True, kw_only=True)
 class Balanced(Content):
     """One to several Chinese words, each brought in by a character of ``levels`` that comes as often as every other."""
+
+    ranges: ClassVar[tuple[str, ...]] = ("words",)
 
     kind: Literal["balanced"]
     levels: tuple[Literal[1, 2, 3], ...] = (1, 2, 3)

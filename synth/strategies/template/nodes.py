@@ -17,7 +17,7 @@ from synth.sample import Spoken
 from synth.strategies.template.chart import ChartKind
 from synth.strategies.template.slots import known
 
-FOLDER = Path(__file__).parent / "templates"
+FOLDER = Path(__file__).parents[2] / "templates"
 
 
 @dataclass(frozen=True, kw_only=True)
