@@ -22,8 +22,8 @@ def _fit(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         from pipeline.dataset import Dataset
         from trainer.dry_run import describe
-        from trainer.fit import check_start
         from trainer.order import Order, read_index
+        from trainer.setup import check_start
 
         dataset = Dataset.open(arguments.data)
         order = Order(read_index(dataset, config.phases), config.phases, config.seed)

@@ -16,29 +16,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 
-import configs
-from configs import UserError
-from model.checkpoint import check_folder, load_schedule, load_transformer
+from model.checkpoint import load_schedule, load_transformer
 from model.condition import Conditioner
-from model.config import ModelConfig
 from model.export import export
 from model.flops import forward_flops
-from model.init import init_folder, vae_file
 from model.qwen_image import QwenImage
 from model.vae import ImageVAE
 from pipeline.dataset import Dataset
 from pipeline.progress import progress
 from pipeline.store.lock import RunLock
-from trainer import state
+from trainer import checkpoint
 from trainer.config import FitConfig
 from trainer.encode import Encoders
 from trainer.loader import Loader, Prepared
-from trainer.objective import loss_of, micro_batch
+from trainer.loss import loss_of, micro_batch
 from trainer.optim import Average, make_optimizer, rate
 from trainer.order import Order, read_index
 from trainer.samples import draw_samples
+from trainer.setup import base_folder, check_start, pick_device, remember
 from trainer.split import split
 
 
@@ -79,12 +75,12 @@ class Trainer:
         self.parts = QwenImage(self.model, vae, conditioner, self.schedule)
         limit = config.loading.cache_megabytes * 10**6
         self.loader = Loader(config, dataset, order, Encoders(vae, conditioner, limit, self.device))
-        saved = state.checkpoints(out)
-        self.done = state.restore(saved[-1], self.model, self.average, self.optimizer) if saved else 0
+        saved = checkpoint.checkpoints(out)
+        self.done = checkpoint.restore(saved[-1], self.model, self.average, self.optimizer) if saved else 0
 
     def run(self) -> None:
         """Train the steps that are left."""
-        metrics = state.Metrics(self.out, self.done)
+        metrics = checkpoint.Metrics(self.out, self.done)
         if self.done == 0:
             self._sample()
         with progress("train", self.order.steps - self.done, "steps") as counter:
@@ -142,7 +138,7 @@ class Trainer:
 
     def save(self) -> Path:
         keep = self.config.checkpoint.keep
-        return state.save(self.out, self.done, self.base, self.model, self.average, self.optimizer, keep)
+        return checkpoint.save(self.out, self.done, self.base, self.model, self.average, self.optimizer, keep)
 
     def _sample(self) -> None:
         if self.config.samples:
@@ -153,11 +149,11 @@ class Trainer:
 def finish(trainer: Trainer) -> None:
     """export/ and phases.json: what a finished training is known by."""
     out = trainer.out
-    newest = state.checkpoints(out)[-1]
+    newest = checkpoint.checkpoints(out)[-1]
     shutil.rmtree(out / "export", ignore_errors=True)
     export(newest, out / "export")
     names = [p.phase.name for p in trainer.order.phases]
-    told = state.phase_losses(state.read_metrics(out), names)
+    told = checkpoint.phase_losses(checkpoint.read_metrics(out), names)
     (out / "phases.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for line in told:
         print(
@@ -166,62 +162,3 @@ def finish(trainer: Trainer) -> None:
     print(
         f"{out / 'export'}: the model, averaged weights, for diffusers.QwenImagePipeline and `python -m model sample`"
     )
-
-
-def remember(config: FitConfig, dataset: Dataset, out: Path) -> None:
-    """Write config.yaml, or check that ``out`` was started with the same. Raises UserError naming what differs."""
-    path = out / "config.yaml"
-    now = {**configs.to_plain(config), "dataset": dataset.digest}
-    if path.exists():
-        before = yaml.safe_load(path.read_text(encoding="utf-8"))
-        changed = [name for name in now if before.get(name) != now[name]]
-        if changed:
-            raise UserError(
-                f"OUT {out}: was started with another '{changed[0]}'; a resumed training would not be the one that was "
-                "started: take a new OUT folder, or put the field back"
-            )
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(now, sort_keys=False, allow_unicode=True), encoding="utf-8")
-
-
-def check_start(config: FitConfig, out: Path) -> None:
-    """Raise UserError for a model, a device or an OUT with which training cannot begin."""
-    if out.exists() and not out.is_dir():
-        raise UserError(f"OUT '{out}': a folder is wanted, found a file")
-    pick_device(config.device)
-    start = start_of(config)
-    if isinstance(start, ModelConfig):
-        vae_file(start)
-
-
-def start_of(config: FitConfig) -> Path | ModelConfig:
-    """What training starts from: a pipeline folder, or a model to be made with fresh weights."""
-    path = Path(config.model)
-    if path.is_dir():
-        return check_folder(path)
-    if path.suffix not in (".yaml", ".yml"):
-        raise UserError(f"field 'model': expected a YAML under configs/model or a diffusers folder, found '{path}'")
-    return configs.load(path, ModelConfig)
-
-
-def base_folder(config: FitConfig, out: Path) -> Path:
-    """The pipeline folder to start from: the named one, or OUT/base with fresh weights."""
-    start = start_of(config)
-    if isinstance(start, Path):
-        return start
-    base = out / "base"
-    if not (base / "model_index.json").exists():
-        shutil.rmtree(base, ignore_errors=True)  # half written by a killed process
-        init_folder(start, base, config.seed)
-    return base
-
-
-def pick_device(name: str) -> torch.device:
-    """Raises UserError when CUDA is asked for and is not there."""
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise UserError(
-            "field 'device': found 'cuda', but this machine offers none to torch; 'auto' takes what is there"
-        )
-    return torch.device("cuda" if there and name != "cpu" else "cpu")

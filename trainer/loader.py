@@ -22,10 +22,10 @@ from configs import RunFailed
 from pipeline.dataset import Dataset
 from pipeline.decode import DecodeError, Limits, decode
 from trainer.bucket import fit
-from trainer.chance import CAPTION, DROPOUT, Chance
 from trainer.config import FitConfig
 from trainer.encode import Encoders
 from trainer.order import Batch, Order
+from trainer.rng import CAPTION, DROPOUT, Chance
 
 TEXTS_KEPT = 1_000_000
 """Rows whose captions are remembered: they are short, and re-reading a row group for them is not (ours)."""

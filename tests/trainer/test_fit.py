@@ -21,7 +21,7 @@ from pipeline.store.lock import RunLock
 from trainer import Order
 from trainer.config import FitConfig
 from trainer.fit import Trainer, fit
-from trainer.objective import loss_of, micro_batch
+from trainer.loss import loss_of, micro_batch
 from trainer.order import read_index
 from trainer.split import split
 

@@ -1,0 +1,76 @@
+"""What is checked and prepared before the first step."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+import yaml
+
+import configs
+from configs import UserError
+from model.checkpoint import check_folder
+from model.config import ModelConfig
+from model.init import init_folder, vae_file
+from pipeline.dataset import Dataset
+from trainer.config import FitConfig
+
+
+def remember(config: FitConfig, dataset: Dataset, out: Path) -> None:
+    """Write config.yaml, or check that ``out`` was started with the same. Raises UserError naming what differs."""
+    path = out / "config.yaml"
+    now = {**configs.to_plain(config), "dataset": dataset.digest}
+    if path.exists():
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        changed = [name for name in now if before.get(name) != now[name]]
+        if changed:
+            raise UserError(
+                f"OUT {out}: was started with another '{changed[0]}'; a resumed training would not be the one that was "
+                "started: take a new OUT folder, or put the field back"
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(now, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def check_start(config: FitConfig, out: Path) -> None:
+    """Raise UserError for a model, a device or an OUT with which training cannot begin."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"OUT '{out}': a folder is wanted, found a file")
+    pick_device(config.device)
+    start = start_of(config)
+    if isinstance(start, ModelConfig):
+        vae_file(start)
+
+
+def start_of(config: FitConfig) -> Path | ModelConfig:
+    """What training starts from: a pipeline folder, or a model to be made with fresh weights."""
+    path = Path(config.model)
+    if path.is_dir():
+        return check_folder(path)
+    if path.suffix not in (".yaml", ".yml"):
+        raise UserError(f"field 'model': expected a YAML under configs/model or a diffusers folder, found '{path}'")
+    return configs.load(path, ModelConfig)
+
+
+def base_folder(config: FitConfig, out: Path) -> Path:
+    """The pipeline folder to start from: the named one, or OUT/base with fresh weights."""
+    start = start_of(config)
+    if isinstance(start, Path):
+        return start
+    base = out / "base"
+    if not (base / "model_index.json").exists():
+        shutil.rmtree(base, ignore_errors=True)  # half written by a killed process
+        init_folder(start, base, config.seed)
+    return base
+
+
+def pick_device(name: str) -> torch.device:
+    """Raises UserError when CUDA is asked for and is not there."""
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise UserError(
+            "field 'device': found 'cuda', but this machine offers none to torch; 'auto' takes what is there"
+        )
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
