@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-from PIL import Image
-
 from synth.sizes import ASPECTS, MULTIPLE, size_of
 
 SLACK = 1.05
@@ -38,14 +35,3 @@ def growth(size: Bucket, bucket: Bucket) -> float:
 def tokens(bucket: Bucket) -> int:
     """Image tokens of a picture of this size."""
     return (bucket[0] // MULTIPLE) * (bucket[1] // MULTIPLE)
-
-
-def fit(pixels: np.ndarray, bucket: Bucket) -> np.ndarray:
-    """Resize (H, W, 3) uint8 to cover the bucket and cut its centre: (bucket height, bucket width, 3)."""
-    height, width = pixels.shape[:2]
-    if (width, height) == bucket:
-        return pixels
-    scale = growth((width, height), bucket)
-    left, top = (max(0.0, n - side / scale) / 2 for n, side in ((width, bucket[0]), (height, bucket[1])))
-    box = (left, top, width - left, height - top)
-    return np.asarray(Image.fromarray(pixels).resize(bucket, Image.Resampling.LANCZOS, box=box))

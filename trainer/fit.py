@@ -28,8 +28,8 @@ from pipeline.progress import progress
 from pipeline.store.lock import RunLock
 from trainer import checkpoint
 from trainer.config import FitConfig
-from trainer.encode import Encoders
-from trainer.loader import Loader, Prepared
+from trainer.data.encoders import Encoders
+from trainer.data.loader import Loader, Prepared
 from trainer.loss import loss_of, micro_batch
 from trainer.optim import Average, make_optimizer, rate
 from trainer.order import Order, read_index

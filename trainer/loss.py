@@ -19,7 +19,7 @@ from model.layout import Layout, make_layout, to_device
 from model.mmdit import MMDiT
 from model.schedule import ScheduleConfig, mu, shift
 from trainer.config import ObjectiveConfig
-from trainer.loader import Prepared
+from trainer.data.loader import Prepared
 from trainer.rng import SIGMA, Chance
 
 

@@ -21,9 +21,9 @@ from torch import Tensor
 from configs import RunFailed
 from pipeline.dataset import Dataset
 from pipeline.decode import DecodeError, Limits, decode
-from trainer.bucket import fit
 from trainer.config import FitConfig
-from trainer.encode import Encoders
+from trainer.data.encoders import Encoders
+from trainer.data.resize import fit
 from trainer.order import Batch, Order
 from trainer.rng import CAPTION, DROPOUT, Chance
 

@@ -1,0 +1,1 @@
+"""Rows of a dataset to tensors: pictures to their bucket, latents, conditions."""
