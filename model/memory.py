@@ -65,7 +65,7 @@ def optimizer_bytes(model: Module, optimizer: Optimizer) -> int:
 
 
 def _is_muons(name: str, parameter: Tensor) -> bool:
-    """The rule of ``trainer/optim.py``, which this package may not import; a test holds the two together."""
+    """The rule of ``trainer/optim/optimizer.py``, which this package may not import; a test holds the two together."""
     return parameter.ndim == 2 and name.startswith("transformer_blocks.") and "_mod." not in name
 
 

@@ -18,7 +18,8 @@ import torch
 from configs import UserError
 from model.files import load_weights, read_json, save_weights, write_json
 from model.mmdit import MMDiT
-from trainer.optim import Average, Together
+from trainer.optim.ema import Average
+from trainer.optim.optimizer import Together
 
 PREFIX = "step-"
 

@@ -32,7 +32,9 @@ from trainer.data.encoders import Encoders
 from trainer.data.loader import Loader, Prepared
 from trainer.loss import loss_of, micro_batch
 from trainer.monitor.samples import draw_samples
-from trainer.optim import Average, make_optimizer, rate
+from trainer.optim.ema import Average
+from trainer.optim.optimizer import make_optimizer
+from trainer.optim.schedule import rate
 from trainer.order import Order, read_index
 from trainer.setup import base_folder, check_start, pick_device, remember
 from trainer.split import split

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from model.vae import ImageVAE
-    from trainer.optim import Together
+    from trainer.optim.optimizer import Together
 
 FILE = "tiny-vae.safetensors"
 
@@ -259,8 +259,8 @@ def make_optimizer(vae: ImageVAE, lr: float) -> Together:
     """Muon for the kernels that are matrices of some size, AdamW for vectors, the first and the last convolution."""
     import torch
 
-    from trainer.muon import Muon
-    from trainer.optim import Together
+    from trainer.optim.muon import Muon
+    from trainer.optim.optimizer import Together
 
     ends = ("encoder.conv_in.", "decoder.conv_out.")
     matrices: list[Tensor] = []

@@ -10,7 +10,7 @@ import configs
 from configs import UserError
 from model.vae_weights import load_image_vae, save_image_vae
 from synth import Recipe
-from trainer.muon import Muon, orthogonalise
+from trainer.optim.muon import Muon, orthogonalise
 from trainer.vae import (
     Rates,
     Stage,

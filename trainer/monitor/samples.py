@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from model.mmdit import MMDiT
 from model.qwen_image import QwenImage
 from trainer.config import SamplesConfig
-from trainer.optim import Average
+from trainer.optim.ema import Average
 
 GAP, LABEL = 4, 60
 """px between pictures, and for the step's number on the left."""

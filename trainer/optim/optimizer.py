@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trainer.config import OptimizerConfig
-from trainer.muon import Muon
+from trainer.optim.muon import Muon
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Together:
@@ -57,34 +56,3 @@ class Together:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for part, saved in zip(self.parts, state["parts"], strict=True):
             part.load_state_dict(saved)
-
-
-def rate(step: int, steps: int, config: OptimizerConfig, factor: float = 1.0) -> float:
-    """Learning rate of ``step`` (0..steps-1): linear warm-up, then cosine to ``final`` or constant; times ``factor``."""
-    warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
-    if config.schedule == "cosine":
-        progress = (step + 1) / steps
-        warm *= config.final + (1 - config.final) * 0.5 * (1 + math.cos(math.pi * progress))
-    return config.lr * factor * warm
-
-
-class Average:
-    """Exponential moving average of the trained parameters, by name."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.weights: dict[str, Tensor] = {
-            n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad
-        }
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Take in the weights after ``step``. The decay grows from 0.1: an average of the start is of no use."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        mine = list(self.weights.values())
-        theirs: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
-        torch._foreach_lerp_(mine, theirs, 1 - decay)
-
-    def state(self, model: nn.Module) -> dict[str, Tensor]:
-        """A whole state dict: averaged where there is an average, the model's own elsewhere."""
-        return {**model.state_dict(), **self.weights}

@@ -1,0 +1,16 @@
+"""The learning rate over the run."""
+
+from __future__ import annotations
+
+import math
+
+from trainer.config import OptimizerConfig
+
+
+def rate(step: int, steps: int, config: OptimizerConfig, factor: float = 1.0) -> float:
+    """Learning rate of ``step`` (0..steps-1): linear warm-up, then cosine to ``final`` or constant; times ``factor``."""
+    warm = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    if config.schedule == "cosine":
+        progress = (step + 1) / steps
+        warm *= config.final + (1 - config.final) * 0.5 * (1 + math.cos(math.pi * progress))
+    return config.lr * factor * warm
