@@ -10,7 +10,7 @@ __all__ = ["Order"]
 
 def __getattr__(name: str) -> Any:
     if name == "Order":
-        from trainer.order import Order
+        from trainer.order.order import Order
 
         return Order
     raise AttributeError(f"module 'trainer' has no attribute '{name}'")

@@ -22,7 +22,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         from pipeline.dataset import Dataset
         from trainer.dry_run import describe
-        from trainer.order import Order, read_index
+        from trainer.order.order import Order, read_index
         from trainer.setup import check_start
 
         dataset = Dataset.open(arguments.data)

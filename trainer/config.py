@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from trainer.curriculum import Phase, check_phases
+from trainer.order.curriculum import Phase, check_phases
 
 
 @dataclass(frozen=True)

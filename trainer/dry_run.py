@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.dataset import Dataset
 from trainer.config import FitConfig
-from trainer.order import Order, PhaseOrder
+from trainer.order.order import Order, PhaseOrder
 
 SAMPLED_STEPS = 50
 """Steps over which read amplification is measured (ours)."""

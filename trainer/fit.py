@@ -35,9 +35,9 @@ from trainer.monitor.samples import draw_samples
 from trainer.optim.ema import Average
 from trainer.optim.optimizer import make_optimizer
 from trainer.optim.schedule import rate
-from trainer.order import Order, read_index
+from trainer.order.order import Order, read_index
+from trainer.order.split import split
 from trainer.setup import base_folder, check_start, pick_device, remember
-from trainer.split import split
 
 
 def fit(config: FitConfig, out: Path, data: Path, wait: bool = False) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.draw import mix
+from trainer.order.draw import mix
 
 CAPTION, DROPOUT, SIGMA, NOISE = range(4)
 """What a number is for; each purpose has its own stream."""

@@ -22,8 +22,8 @@ from trainer import Order
 from trainer.config import FitConfig
 from trainer.fit import Trainer, fit
 from trainer.loss import loss_of, micro_batch
-from trainer.order import read_index
-from trainer.split import split
+from trainer.order.order import read_index
+from trainer.order.split import split
 
 TINY = """
 model: MODEL

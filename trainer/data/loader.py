@@ -24,7 +24,7 @@ from pipeline.decode import DecodeError, Limits, decode
 from trainer.config import FitConfig
 from trainer.data.encoders import Encoders
 from trainer.data.resize import fit
-from trainer.order import Batch, Order
+from trainer.order.order import Batch, Order
 from trainer.rng import CAPTION, DROPOUT, Chance
 
 TEXTS_KEPT = 1_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from trainer.bucket import Bucket, growth
+from trainer.order.bucket import Bucket, growth
 
 
 def fit(pixels: np.ndarray, bucket: Bucket) -> np.ndarray:

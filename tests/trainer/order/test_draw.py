@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.draw import draw, mix, permute
+from trainer.order.draw import draw, mix, permute
 
 
 @settings(max_examples=60, deadline=None)

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from configs import UserError
-from trainer.curriculum import Phase, Share
-from trainer.order import Order
-from trainer.strata import LeftOut
+from trainer.order.curriculum import Phase, Share
+from trainer.order.order import Order
+from trainer.order.strata import LeftOut
 
 
 def manifest(rows: int = 100, **columns: list) -> pa.Table:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth.sizes import sizes
-from trainer.bucket import bucket_of, tokens
 from trainer.data.resize import fit
+from trainer.order.bucket import bucket_of, tokens
 
 
 @pytest.mark.parametrize("resolution", [256, 640, 1328])

@@ -18,10 +18,10 @@ import numpy as np
 
 from configs.errors import UserError
 from pipeline.predicate import parse
-from trainer.curriculum import Phase
-from trainer.draw import draw, mix
-from trainer.quota import Quota
-from trainer.strata import LeftOut, NothingToDraw, Stratum, stratify
+from trainer.order.curriculum import Phase
+from trainer.order.draw import draw, mix
+from trainer.order.quota import Quota
+from trainer.order.strata import LeftOut, NothingToDraw, Stratum, stratify
 
 if TYPE_CHECKING:
     import pyarrow as pa

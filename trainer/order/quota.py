@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from configs.errors import UserError
-from trainer.curriculum import Phase
-from trainer.strata import Stratum
+from trainer.order.curriculum import Phase
+from trainer.order.strata import Stratum
 
 GOLDEN = 0.6180339887498949
 """Starts of the strata are multiples of it: together, small ones would all give their sample in the same step."""

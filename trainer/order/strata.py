@@ -16,8 +16,8 @@ import numpy as np
 
 from configs.errors import UserError
 from pipeline.predicate import parse
-from trainer.bucket import Bucket, bucket_of, growth, tokens
-from trainer.curriculum import Phase
+from trainer.order.bucket import Bucket, bucket_of, growth, tokens
+from trainer.order.curriculum import Phase
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.split import split
+from trainer.order.split import split
 
 
 @settings(max_examples=150, deadline=None)
