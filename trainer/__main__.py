@@ -36,7 +36,8 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 
 def _vae(arguments: argparse.Namespace) -> None:
-    from trainer.vae import VAETrainConfig, train_vae
+    from trainer.vae.config import VAETrainConfig
+    from trainer.vae.train import train_vae
 
     train_vae(load(arguments.config, VAETrainConfig, arguments.set), arguments.out)
 

@@ -11,19 +11,9 @@ from configs import UserError
 from model.vae_weights import load_image_vae, save_image_vae
 from synth import Recipe
 from trainer.optim.muon import Muon, orthogonalise
-from trainer.vae import (
-    Rates,
-    Stage,
-    VAETrainConfig,
-    draw_batch,
-    new_vae,
-    picture_pool,
-    psnr,
-    random_crop,
-    rate,
-    train_vae,
-    with_statistics,
-)
+from trainer.vae.config import Rates, Stage, VAETrainConfig
+from trainer.vae.pictures import draw_batch, picture_pool, random_crop
+from trainer.vae.train import new_vae, psnr, rate, train_vae, with_statistics
 
 ASSET = "model/assets/tiny-vae.safetensors"
 CONFIG = "configs/train/vae.yaml"

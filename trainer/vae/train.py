@@ -14,100 +14,20 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import configs
-from configs import UserError
+from trainer.vae.config import Rates, Shape, VAETrainConfig
+from trainer.vae.pictures import draw_batch, picture_pool
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
     from model.vae import ImageVAE
     from trainer.optim.optimizer import Together
 
 FILE = "tiny-vae.safetensors"
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The sizes of the network; the rest is as released."""
-
-    base_dim: int
-    dim_mult: tuple[int, int, int, int]
-    num_res_blocks: int
-
-
-@dataclass(frozen=True)
-class PoolConfig:
-    """The pictures: ``glyphs`` renderings of a recipe, ``photographs`` crops; ``size`` px square."""
-
-    recipe: str
-    glyphs: int
-    photographs: int
-    size: int = 64
-
-    def __post_init__(self) -> None:
-        if self.glyphs < 0 or self.photographs < 0 or self.glyphs + self.photographs < 20:
-            raise ValueError(
-                f"glyphs and photographs must be at least 0, together at least 20, found {self.glyphs}, {self.photographs}"
-            )
-        if self.size < 8 or self.size % 8:
-            raise ValueError(f"size must be a multiple of 8, found {self.size}")
-
-
-@dataclass(frozen=True)
-class Stage:
-    """``steps`` of ``batch`` pictures of ``size`` px; above the pool's size they are tiled from several."""
-
-    steps: int
-    size: int
-    batch: int
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1 or self.size < 8 or self.size % 8:
-            found = f"{self.steps}, {self.batch}, {self.size}"
-            raise ValueError(f"steps and batch must be positive and size a multiple of 8, found {found}")
-
-
-@dataclass(frozen=True)
-class Rates:
-    """``peak`` learning rate; linear warm-up over ``warm_up`` steps, linear descent over the last ``decay`` of all."""
-
-    peak: float
-    warm_up: int
-    decay: float
-
-    def __post_init__(self) -> None:
-        if self.peak <= 0 or self.warm_up < 0 or not 0 <= self.decay <= 1:
-            found = f"{self.peak}, {self.warm_up}, {self.decay}"
-            raise ValueError(f"peak must be above 0, warm_up at least 0, decay within 0..1, found {found}")
-
-
-@dataclass(frozen=True)
-class VAETrainConfig:
-    """``configs/train/vae.yaml``."""
-
-    shape: Shape
-    pool: PoolConfig
-    stages: tuple[Stage, ...]
-    lr: Rates
-    seed: int = 0
-    kl: float = 5e-4  # on the mean over latent numbers, beside means over pixels
-    ema: float = 0.998
-    precision: Literal["fp32", "bf16"] = "bf16"
-    threads: int = 1  # of torch; part of what makes the result the same bytes
-    photographs: tuple[tuple[str, str], ...] = field(default=(("skimage", "data"), ("sklearn", "datasets/images")))
-
-    def __post_init__(self) -> None:
-        if not self.stages:
-            raise ValueError("stages must hold at least one entry")
-        if self.kl < 0 or not 0 <= self.ema < 1 or self.threads < 1:
-            found = f"{self.kl}, {self.ema}, {self.threads}"
-            raise ValueError(f"kl must be at least 0, ema within 0..1, threads at least 1, found {found}")
 
 
 def train_vae(config: VAETrainConfig, out: Path) -> Path:
@@ -145,73 +65,6 @@ def new_vae(shape: Shape) -> ImageVAE:
         assert bias is not None
         bias.chunk(2)[1].fill_(-4.0)
     return vae
-
-
-def picture_pool(config: VAETrainConfig) -> np.ndarray:
-    """(N, size, size, 3) uint8, shuffled: renderings and crops of photographs at random scales."""
-    import numpy as np
-
-    from synth import Recipe
-
-    recipe, size = Recipe.load(config.pool.recipe), config.pool.size
-    rng = np.random.Generator(np.random.PCG64([config.seed, 0]))
-    glyphs = [np.asarray(recipe.render(index).image) for index in range(config.pool.glyphs)]
-    if glyphs and glyphs[0].shape != (size, size, 3):
-        raise UserError(f"pool.recipe {config.pool.recipe}: canvases must be {size} x {size}, found {glyphs[0].shape}")
-    photographs = load_photographs(config.photographs, size)
-    crops = [
-        random_crop(photographs[int(rng.integers(len(photographs)))], size, rng) for _ in range(config.pool.photographs)
-    ]
-    return np.stack(glyphs + crops)[rng.permutation(len(glyphs) + len(crops))]
-
-
-def load_photographs(packages: Sequence[tuple[str, str]], size: int) -> list[np.ndarray]:
-    """Every picture of at least ``size`` px that the installed packages carry, decoded; in the order of their names."""
-    import importlib.util
-
-    from pipeline.decode import DecodeError, Limits, decode
-
-    pictures = []
-    for package, folder in packages:
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise UserError(f"photographs: the package '{package}' is not installed")
-        for path in sorted((Path(spec.submodule_search_locations[0]) / folder).glob("*")):
-            try:
-                picture = decode(path.read_bytes(), Limits())
-            except (DecodeError, OSError):
-                continue  # these folders hold other files too
-            if min(picture.shape[:2]) >= size:
-                pictures.append(picture)
-    return pictures
-
-
-def random_crop(picture: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """A square of 1 to 4 times ``size``, reduced to ``size``; half of them mirrored."""
-    import numpy as np
-    from PIL import Image
-
-    side = int(min(size * 4 ** rng.random(), *picture.shape[:2]))
-    y, x = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
-    crop = Image.fromarray(picture[y : y + side, x : x + side]).resize((size, size), Image.Resampling.LANCZOS)
-    return np.asarray(crop)[:, :: 1 if rng.random() < 0.5 else -1]
-
-
-def draw_batch(pool: Tensor, stage: Stage, seed: int, step: int) -> Tensor:
-    """(batch, 3, size, size) uint8 of ``step``: pool pictures, tiled or cropped to the stage's size, colours exchanged."""
-    import torch
-
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-
-    def draw(high: int, *shape: int) -> Tensor:
-        return torch.randint(high, shape, generator=generator)
-
-    n = -(-stage.size // pool.shape[-1])
-    tiles = pool[draw(len(pool), stage.batch * n * n)].unflatten(0, (stage.batch, n, n))
-    images = tiles.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
-    y, x = draw(images.shape[-1] - stage.size + 1, 2).tolist()
-    images = images[:, torch.randperm(3, generator=generator), y : y + stage.size, x : x + stage.size]
-    return torch.where(draw(2, stage.batch, 1, 1, 1).bool(), images, 255 - images)
 
 
 def _optimise(vae: ImageVAE, pool: Tensor, config: VAETrainConfig) -> float:

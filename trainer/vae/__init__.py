@@ -1,0 +1,1 @@
+"""Training of the VAE: its config, its pictures, its loop."""
