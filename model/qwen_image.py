@@ -28,6 +28,7 @@ from model.references import VAE_AREA, fitted, pixels
 from model.sample import Request, draw_noise, sample_tokens
 from model.schedule import QWEN_IMAGE, ScheduleConfig
 from model.vae import ImageVAE
+from model.vae_weights import load_vae_folder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,7 +52,7 @@ class QwenImage:
         """From a diffusers folder; ``dtype`` None keeps what is stored. UserError when something does not fit."""
         folder = check_folder(folder)
         schedule = load_schedule(folder)
-        vae = ImageVAE.load(folder).to(device=device, dtype=dtype).eval()
+        vae = load_vae_folder(folder).to(device=device, dtype=dtype).eval()
         transformer = load_transformer(folder, dtype, device).eval()
         conditioner = Conditioner.load(folder, dtype, device, style=reference_style(folder))
         if conditioner.dim != transformer.config.joint_attention_dim:

@@ -9,8 +9,6 @@ run in windows, with the result of the whole.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
@@ -34,13 +32,6 @@ class ImageVAE(nn.Module):
         self.post_quant_conv = nn.Conv2d(config.z_dim, config.z_dim, 1)
         self.decoder = Decoder(c, config.z_dim, mult, blocks, dropout, channels)
         self.to(memory_format=torch.channels_last)  # up to twice as fast on a CPU at few channels
-
-    @classmethod
-    def load(cls, folder: str | Path) -> ImageVAE:
-        """From a diffusers folder (the VAE's own, or a pipeline's with ``vae/`` inside). UserError if it does not fit."""
-        from model.vae_weights import load_vae_folder
-
-        return load_vae_folder(folder)
 
     @property
     def tile(self) -> int | None:

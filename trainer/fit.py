@@ -22,7 +22,7 @@ from model.condition import Conditioner
 from model.export import export
 from model.flops import forward_flops
 from model.qwen_image import QwenImage
-from model.vae import ImageVAE
+from model.vae_weights import load_vae_folder
 from pipeline.dataset import Dataset
 from pipeline.progress import progress
 from pipeline.store.lock import RunLock
@@ -73,7 +73,7 @@ class Trainer:
         self.model = load_transformer(self.base, torch.float32, self.device).train()
         self.average = Average(self.model, config.optimizer.ema)
         self.optimizer = make_optimizer(self.model, config.optimizer)
-        vae, conditioner = ImageVAE.load(self.base).to(self.device), Conditioner.load(self.base, device=self.device)
+        vae, conditioner = load_vae_folder(self.base).to(self.device), Conditioner.load(self.base, device=self.device)
         self.parts = QwenImage(self.model, vae, conditioner, self.schedule)
         limit = config.loading.cache_megabytes * 10**6
         self.loader = Loader(config, dataset, order, Encoders(vae, conditioner, limit, self.device))

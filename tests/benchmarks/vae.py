@@ -21,6 +21,8 @@ from pathlib import Path
 
 import torch
 
+from model.vae_weights import load_vae_folder
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, from anywhere
 
 from model.vae import ImageVAE, VAEConfig
@@ -53,7 +55,7 @@ def _pairs(side: int) -> dict[str, tuple[Callable[[], object], Callable[[], obje
     theirs = AutoencoderKLQwenImage().eval()
     with tempfile.TemporaryDirectory() as folder:
         theirs.save_pretrained(folder)
-        ours = ImageVAE.load(folder).eval()
+        ours = load_vae_folder(folder).eval()
     images, z = torch.rand(1, 3, side, side) * 2 - 1, torch.randn(1, 16, side // 8, side // 8)
     return {
         "encode": (lambda: ours.posterior(images), lambda: theirs.encode(images[:, :, None])),

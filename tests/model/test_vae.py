@@ -11,7 +11,7 @@ import torch
 
 from configs import UserError
 from model.vae import ImageVAE, VAEConfig
-from model.vae_weights import load_image_vae, save_image_vae, save_vae_folder, to_3d, to_diffusers
+from model.vae_weights import load_image_vae, load_vae_folder, save_image_vae, save_vae_folder, to_3d, to_diffusers
 
 MEAN, STD = [0.1 * i for i in range(16)], [1 + 0.1 * i for i in range(16)]
 
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 @torch.no_grad()
 def test_encode_and_decode_equal_diffusers(folder: Path) -> None:
-    theirs, ours = diffusers_vae(), ImageVAE.load(folder)
+    theirs, ours = diffusers_vae(), load_vae_folder(folder)
     images = torch.rand(2, 3, 48, 80) * 2 - 1
     posterior = theirs.encode(images[:, :, None]).latent_dist
     mean, logvar = ours.posterior(images)
@@ -54,7 +54,7 @@ def test_encode_and_decode_equal_diffusers(folder: Path) -> None:
 
 @torch.no_grad()
 def test_bytes_and_floats_encode_alike_and_a_draw_follows_the_posterior(folder: Path) -> None:
-    vae = ImageVAE.load(folder)
+    vae = load_vae_folder(folder)
     pixels = torch.randint(0, 256, (1, 3, 16, 16), dtype=torch.uint8)
     assert torch.allclose(vae.encode(pixels), vae.encode(pixels.float() / 127.5 - 1), atol=1e-6)
     mean, logvar = vae.posterior(pixels)
@@ -64,7 +64,7 @@ def test_bytes_and_floats_encode_alike_and_a_draw_follows_the_posterior(folder: 
 
 
 def test_the_three_dimensional_form_comes_back_whole(folder: Path, tmp_path: Path) -> None:
-    vae, theirs = ImageVAE.load(folder / "vae"), diffusers_vae()
+    vae, theirs = load_vae_folder(folder / "vae"), diffusers_vae()
     full = to_3d(vae, theirs.state_dict())
     assert list(full) == list(theirs.state_dict())
     assert all(torch.equal(full[name], tensor) for name, tensor in theirs.state_dict().items())
@@ -75,14 +75,14 @@ def test_the_three_dimensional_form_comes_back_whole(folder: Path, tmp_path: Pat
 
 @torch.no_grad()
 def test_without_a_base_the_three_dimensional_form_is_exact_for_images(folder: Path) -> None:
-    vae = ImageVAE.load(folder)
+    vae = load_vae_folder(folder)
     flat = to_diffusers(vae)
     z = torch.randn(1, 16, 4, 4)
     assert (flat.decode(z[:, :, None]).sample[:, :, 0] - vae.decode_raw(z).clamp(-1, 1)).abs().max() < 2e-5
 
 
 def test_small_file_keeps_weights_and_config(folder: Path, tmp_path: Path) -> None:
-    vae = ImageVAE.load(folder)
+    vae = load_vae_folder(folder)
     save_image_vae(vae, tmp_path / "v.safetensors")
     (tmp_path / "any").touch()
     assert (tmp_path / "v.safetensors").stat().st_mode == (tmp_path / "any").stat().st_mode
