@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 import yaml
 
 from configs.errors import UserError
+from configs.kinds import OpenKind
 
 T = TypeVar("T")
 
@@ -168,7 +169,7 @@ def _unknown_field(tree: Any, annotation: Any, path: str) -> str | None:
                 if found:
                     return found
         return None
-    if not isinstance(tree, dict):
+    if not isinstance(tree, dict) or _is_own_kind(tree, annotation):
         return None
     arms = _union_arms(annotation)
     if dict in (typing.get_origin(a) for a in arms):
@@ -192,6 +193,12 @@ def _unknown_field(tree: Any, annotation: Any, path: str) -> str | None:
         if found:
             return found
     return None
+
+
+def _is_own_kind(tree: dict[Any, Any], annotation: Any) -> bool:
+    """Whether a class of the user's own decodes ``tree`` (``kinds.py``): its fields are checked then."""
+    marks = getattr(annotation, "__metadata__", ())
+    return any(isinstance(mark, OpenKind) for mark in marks) and ":" in str(tree.get("kind"))
 
 
 def _union_arms(annotation: Any) -> list[Any]:

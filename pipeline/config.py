@@ -20,7 +20,7 @@ from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import FolderSource, SynthSource
 from pipeline.store.ledger import FragmentsConfig
 
-HEAVY = ("sources", "limits", "fragments", "annotate", "plugins")
+FROZEN_FIELDS = ("sources", "limits", "fragments", "annotate", "plugins")
 """Fields that decide what committed fragments hold; they are fixed when a run is started."""
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms
 
-from pipeline.truncation import png_chunks, rows_missing
+from pipeline.truncation import is_truncated, png_chunks
 
 warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, to nobody who could act on it
 
@@ -88,7 +88,7 @@ def decode(data: bytes, limits: Limits) -> np.ndarray:
     image, header = _open(data, limits)
     try:
         image.load()
-        if rows_missing(data, image):
+        if is_truncated(data, image):
             raise DecodeError("the data end before the last row")
         rgb = _to_rgb(image)
         if header.format != "TIFF":  # Pillow turns TIFFs by itself when it loads them

@@ -151,7 +151,7 @@ DECIDED = _columns(
     Column("stopped_by", pa.string(), "operator that stopped it short of stage 7 (S2.clarity); null when none did"),
     Column("stopped_value", pa.float32(), "the value that operator saw"),
     Column("fails", pa.list_(pa.string()), "every operator that would have stopped it"),
-    Column("duplicate_of", pa.string(), "id of the kept twin"),
+    Column("duplicate_of", pa.string(), "id of the kept copy"),
     Column("leaf_rank", pa.int32(), "rank in its taxonomy leaf, 1 = best"),
     Column("repeats", pa.float32(), "expected draws per epoch; averages 1 within (task, language, level)"),
 )

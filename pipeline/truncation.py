@@ -26,7 +26,7 @@ _FILLING = b"\x55" * 4096
 """Entropy-coded nonsense: a decoder that wants more data makes anything but flat grey of the first of it."""
 
 
-def rows_missing(data: bytes, image: Image.Image) -> bool:
+def is_truncated(data: bytes, image: Image.Image) -> bool:
     """Whether rows of the loaded ``image`` have no data. PNG and JPEG only; False for all others."""
     if image.format == "PNG":
         return _last_row_is(image, 0) and _png_is_short(data)

@@ -52,14 +52,14 @@ def total(accounts: dict[str, Account]) -> Account:
     return everything
 
 
-def lines(accounts: dict[str, Account]) -> list[str]:
-    """What a person is told: a line per source, a line for all, and the reasons."""
+def summary(accounts: dict[str, Account]) -> list[str]:
+    """What a person reads: a line per source, a line for all, and the reasons."""
     everything = total(accounts)
-    told = [
+    rows = [
         f"{name:>16}: {a.inputs:,} inputs = {a.kept:,} kept + {a.stopped:,} stopped + {a.failed:,} failed"
         for name, a in [*accounts.items(), ("all sources", everything)]
     ]
-    return told + [f"{'':>18}{count:,} {reason}" for reason, count in everything.reasons.most_common()]
+    return rows + [f"{'':>18}{count:,} {reason}" for reason, count in everything.reasons.most_common()]
 
 
 def _account(ids: list[str], ends: dict[str, str | None], failed: dict[str, str]) -> Account:

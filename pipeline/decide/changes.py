@@ -41,14 +41,14 @@ def compare(before: pl.DataFrame, after: pl.DataFrame) -> list[Group]:
     return sorted(groups, key=lambda g: (-len(g.rows), g.title))
 
 
-def lines(groups: Sequence[Group], before: pl.DataFrame, after: pl.DataFrame) -> list[str]:
-    """What a person is told."""
+def summary(groups: Sequence[Group], before: pl.DataFrame, after: pl.DataFrame) -> list[str]:
+    """What a person reads."""
     kept = [int((frame["stage_to"] > 0).sum()) for frame in (before, after)]
-    told = [f"kept: {kept[0]:,} now, {kept[1]:,} then; nothing was written to decisions or dataset"]
+    rows = [f"kept: {kept[0]:,} now, {kept[1]:,} then; nothing was written to decisions or dataset"]
     for group in groups:
         examples = ", ".join(group.rows["uri"].head(3).to_list())
-        told.append(f"{len(group.rows):>8,}  {group.title}; for example {examples}")
-    return told if groups else [*told, "no sample would change its stages"]
+        rows.append(f"{len(group.rows):>8,}  {group.title}; for example {examples}")
+    return rows if groups else [*rows, "no sample would change its stages"]
 
 
 def _title(change: dict[str, Any]) -> str:

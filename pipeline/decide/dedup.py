@@ -1,11 +1,11 @@
-"""Duplicates: pictures that are there already, each with the twin that is kept.
+"""Duplicates: pictures that are there already, each with the copy that is kept.
 
-    real rows ──equal pixels──> twins ──────────────────────────────┐
-              ──phash within radius──> candidates ──second check──> twins   groups do not chain
-    made rows ──equal (recipe, text, pixels)──> twins
+    real rows ──equal pixels──> duplicates ──────────────────────────────┐
+              ──phash within radius──> candidates ──second check──> duplicates   groups do not chain
+    synthetic ──equal (recipe, text, pixels)──> duplicates
 
-A hash only proposes: flat pages and plain grounds collide by the thousand. A candidate becomes a twin
-when shape and scores agree too, and it is compared with the kept picture, never with another twin.
+A hash only proposes: flat pages and plain grounds collide by the thousand. A candidate becomes a duplicate
+when shape and scores agree too, and it is compared with the kept picture, never with another duplicate.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class DedupConfig:
 
 
 def find_duplicates(table: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
-    """(id, duplicate_of) of every row that has a kept twin. ``table``: as ``sample_table`` gives it.
+    """(id, duplicate_of) of every row that has a kept copy. ``table``: as ``sample_table`` gives it.
 
     Kept is the largest picture, then the longest file, then the smallest id. Rows without pixels' hash are unique.
     """
@@ -67,7 +67,7 @@ def find_duplicates(table: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
 
 
 def _to_the_kept(found: pl.DataFrame) -> pl.DataFrame:
-    """The kept picture of an exact group may itself be the near twin of another: its copies follow it there."""
+    """The kept picture of an exact group may itself be the near duplicate of another: its copies follow it there."""
     import polars as pl
 
     further = found.rename({"id": "duplicate_of", "duplicate_of": "kept"})
@@ -89,11 +89,11 @@ def _near(ranked: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
     ranked = ranked.filter(pl.col("phash").is_not_null())
     ids = ranked["id"].to_list()
     agree = _Agreement(ranked, config)
-    twins: dict[int, int] = {}
+    duplicates: dict[int, int] = {}
     for kept, candidate in candidates(ranked["phash"].to_numpy(), config.radius):
-        if kept not in twins and candidate not in twins and agree(kept, candidate):
-            twins[candidate] = kept
-    rows = {"id": [ids[c] for c in twins], "duplicate_of": [ids[k] for k in twins.values()]}
+        if kept not in duplicates and candidate not in duplicates and agree(kept, candidate):
+            duplicates[candidate] = kept
+    rows = {"id": [ids[c] for c in duplicates], "duplicate_of": [ids[k] for k in duplicates.values()]}
     return pl.DataFrame(rows, schema={"id": pl.String, "duplicate_of": pl.String})
 
 

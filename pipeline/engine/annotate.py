@@ -1,8 +1,8 @@
 """Annotate: look at the pictures of a fragment and commit scores/<annotator>/F.parquet for each annotator.
 
-    samples/F ─> Looker: decode once ──> every annotator that wants pixels ──> scores/measure/F ...
-                      └ small copies ─> Scorer: an annotator that wants them ──> scores/nsfw/F
-                 Scorer: an annotator that decodes for itself ──> scores/ocr/F
+    samples/F ─> PixelWorker: decode once ──> every annotator that wants pixels ──> scores/measure/F ...
+                      └ small copies ─> ModelWorker: an annotator that wants them ──> scores/nsfw/F
+                 ModelWorker: an annotator that decodes for itself ──> scores/ocr/F
 
 Each box is a pool of workers, all at work at the same time on different fragments; only the small
 copies travel between them. Batches are formed inside a fragment, from its rows alone. What a picture
@@ -18,7 +18,7 @@ from configs import RunFailed
 from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.cluster import Step
-from pipeline.engine.annotate_jobs import Look, LookJob, ScoreJob, known
+from pipeline.engine.annotate_jobs import DecodeResult, LookJob, ScoreJob, known
 from pipeline.parquet import read_table
 from pipeline.sandbox.guard import Failed, Guard, GuardConfig
 from pipeline.store.commit import read_failures, to_table, write_table
@@ -43,13 +43,15 @@ def steps(run: RunFolder, annotators: Sequence[Annotator], limits: Limits, guard
     small = [a for a in annotators if a.wants == "small"]
     rest = [a for a in annotators if a.wants == "bytes"]
     before = tuple(a.name for a in pixel)
-    pools: list[tuple[Any, tuple[Any, ...]]] = [(Looker, (run, pixel, small, limits, guard))] if pixel or small else []
-    pools += [(Scorer, (run, a, before, a is small[-1], guard)) for a in small]
-    pools += [(Scorer, (run, a, before, True, guard)) for a in rest]
+    pools: list[tuple[Any, tuple[Any, ...]]] = (
+        [(PixelWorker, (run, pixel, small, limits, guard))] if pixel or small else []
+    )
+    pools += [(ModelWorker, (run, a, before, a is small[-1], guard)) for a in small]
+    pools += [(ModelWorker, (run, a, before, True, guard)) for a in rest]
     return [Step(worker, args, cpus=round(0.95 / len(pools), 3)) for worker, args in pools]
 
 
-class Looker:
+class PixelWorker:
     """A worker: the shared decode of a fragment."""
 
     def __init__(
@@ -71,11 +73,13 @@ class Looker:
         failures = [f for row, look in zip(seen, looks, strict=True) if (f := _broken(row, look))]
         for annotator in pixel:
             _stop_when_hopeless(annotator, name, len(rows), failures)
-            scores = [look.scores.get(annotator.name) if isinstance(look, Look) else None for look in looks]
+            scores = [look.scores.get(annotator.name) if isinstance(look, DecodeResult) else None for look in looks]
             commit_scores(self._run, annotator, name, rows, scores, failures)
         if not small:
             return item
-        copies = {row["id"]: look.small for row, look in zip(seen, looks, strict=True) if isinstance(look, Look)}
+        copies = {
+            row["id"]: look.small for row, look in zip(seen, looks, strict=True) if isinstance(look, DecodeResult)
+        }
         return {**item, "small": copies, "broken": failures}
 
     def _left(self, annotators: Sequence[Annotator], fragment: str) -> list[Annotator]:
@@ -89,7 +93,7 @@ class Looker:
         return self._guards[key]
 
 
-class Scorer:
+class ModelWorker:
     """A worker: one annotator that wants small copies, or the bytes."""
 
     def __init__(
@@ -168,7 +172,7 @@ def _state(row: Mapping[str, Any], score: dict[str, Any] | None, failed: set[str
     return "not_applicable" if score is None else "ok"
 
 
-def _broken(row: Mapping[str, Any], look: Look | Failed) -> Failure | None:
+def _broken(row: Mapping[str, Any], look: DecodeResult | Failed) -> Failure | None:
     if isinstance(look, Failed):
         return _failure(row, DECODE, look.error)
     return _failure(row, *look.broken) if look.broken else None

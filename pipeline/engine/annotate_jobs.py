@@ -29,7 +29,7 @@ def known(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass
-class Look:
+class DecodeResult:
     """What one decode gave. ``scores``: annotator -> its columns, absent where it does not apply. ``small``: edge ->
     picture. ``broken``: annotator and error, when one of them failed."""
 
@@ -50,23 +50,23 @@ class LookJob:
         for annotator in self.annotators:
             annotator.setup()
 
-    def run(self, items: list[Mapping[str, Any]]) -> list[Look]:
+    def run(self, items: list[Mapping[str, Any]]) -> list[DecodeResult]:
         return [self._look(row) for row in items]
 
-    def _look(self, row: Mapping[str, Any]) -> Look:
+    def _look(self, row: Mapping[str, Any]) -> DecodeResult:
         from pipeline.decode import decode, small
 
         pixels = decode(row["image"]["bytes"], self.limits)
         picture = Picture(known(row), pixels=pixels)
         edges = {a.small_edge for a in self.small if a.applies_to(picture.row)}
-        look = Look({edge: small(pixels, edge) for edge in edges})
+        look = DecodeResult({edge: small(pixels, edge) for edge in edges})
         for annotator in self.annotators:
             if not annotator.applies_to(picture.row):
                 continue
             try:
                 (look.scores[annotator.name],) = annotator.annotate([picture])
             except Exception as error:  # one picture, one row in failures/
-                return Look(broken=(annotator.name, describe(error)))
+                return DecodeResult(broken=(annotator.name, describe(error)))
         return look
 
 

@@ -32,8 +32,8 @@ def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wa
         return
     with RunLock(run.lock, wait):
         publish.redecide(run, config)
-        run_config.remember(run, config)
-        print(*accounting.lines(accounting.account(run)), sep="\n")
+        run_config.save_run_config(run, config)
+        print(*accounting.summary(accounting.account(run)), sep="\n")
 
 
 def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None:
@@ -41,8 +41,8 @@ def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None
     run, config = _open(path, overrides)
     with RunLock(run.lock, wait):
         dataset = publish.publish(run, config)
-        run_config.remember(run, config)
-        print(*accounting.lines(accounting.account(run)), sep="\n")
+        run_config.save_run_config(run, config)
+        print(*accounting.summary(accounting.account(run)), sep="\n")
         print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}")
 
 
@@ -52,7 +52,7 @@ def _preview(run: RunFolder, config: PipelineConfig) -> None:
     before = pl.DataFrame(read_table(run.decisions / "decisions.parquet", ["id", "stage_to", "stopped_by"]))
     after = decide_run(run, config).table
     groups = changes.compare(before, after)
-    print(*changes.lines(groups, before, after), sep="\n")
+    print(*changes.summary(groups, before, after), sep="\n")
     if groups:
         print(f"pictures: {changes.write_gallery(run, groups)}")
 

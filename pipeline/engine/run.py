@@ -1,6 +1,6 @@
 """The main loop of the pipeline: list, collect, annotate, dedup, decide, balance, pack, account.
 
-    run ─> check everything ─> lock ─> [list ─> collect ─> annotate ─> settle failures] ─> [decide ─> pack] ─> account
+    run ─> check everything ─> lock ─> [list ─> collect ─> annotate ─> write_failures] ─> [decide ─> pack] ─> account
            (exit 2 so far)             heavy, once, fragment by fragment on Ray            seconds, from files
 
 Each step does only what no committed file holds yet: the same command again goes on, or ends at once.
@@ -19,8 +19,8 @@ from pipeline.decide.rules import check_rules
 from pipeline.engine import annotate, collect, list_sources, run_config
 from pipeline.pack.publish import publish
 from pipeline.progress import progress
-from pipeline.store.commit import sweep
-from pipeline.store.failures import settle
+from pipeline.store.commit import remove_temporary
+from pipeline.store.failures import write_failures
 from pipeline.store.ledger import Fragment
 from pipeline.store.lock import RunLock
 from pipeline.store.run_folder import RunFolder
@@ -39,13 +39,13 @@ def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None
     if config.cluster.address != "local":
         cluster.connect(config.cluster)  # a wrong address is told before anything is written
     with RunLock(run.lock, wait):
-        run_config.remember(run, config)
-        sweep(run.path)
+        run_config.save_run_config(run, config)
+        remove_temporary(run.path)
         fragments = list_sources.list_sources(run, config.sources, config.fragments)
         collect_fragments(run, config, fragments)
         annotate_fragments(run, config, annotators, fragments)
         dataset = publish(run, config)
-        print(*accounting.lines(accounting.account(run)), sep="\n")
+        print(*accounting.summary(accounting.account(run)), sep="\n")
         print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}", flush=True)
 
 
@@ -75,7 +75,7 @@ def annotate_fragments(
             _follow("annotate", left, cluster.flow(_items(left), steps))
     order = list(annotate.names(able))
     for fragment in fragments:
-        settle(run, fragment.name, order)
+        write_failures(run, fragment.name, order)
 
 
 def able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:

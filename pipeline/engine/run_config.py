@@ -18,7 +18,7 @@ import configs
 from configs import UserError
 from pipeline.annotators.base import Annotator
 from pipeline.cluster import in_job
-from pipeline.config import HEAVY, PipelineConfig
+from pipeline.config import FROZEN_FIELDS, PipelineConfig
 from pipeline.sources import FolderSource
 from pipeline.store.commit import metadata, replace_text
 from pipeline.store.run_folder import RunFolder
@@ -52,7 +52,7 @@ def check_absolute(path: str, what: str) -> None:
         )
 
 
-def remember(run: RunFolder, config: PipelineConfig) -> None:
+def save_run_config(run: RunFolder, config: PipelineConfig) -> None:
     """Write run.yaml, or check that ``config`` agrees with it in everything heavy. Raises UserError."""
     plain = configs.to_plain(config)
     if run.config.exists():
@@ -67,7 +67,7 @@ def remember(run: RunFolder, config: PipelineConfig) -> None:
 def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise UserError naming the first heavy field in which two plain configs differ; annotators may be added."""
     before, now = _but_annotators_added(before, now)
-    for name in HEAVY:
+    for name in FROZEN_FIELDS:
         for path, old, new in differences(before.get(name), now.get(name), name):
             raise UserError(
                 f"field '{path}': {run.path} was started with {_show(old)}, found {_show(new)}; what is collected and "

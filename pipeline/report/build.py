@@ -124,16 +124,16 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
     fragments = fetch.visible_fragments(tables.rows["fragment"])
     near = tables.rows.filter(pl.col("fragment").is_in(fragments))
     kept = near.filter(pl.col("stage_to") >= pl.col("stage_from"))
-    real = select.samples(kept, made=False, count=select.REAL_SAMPLES)
-    made = select.samples(kept, made=True, count=select.MADE_SAMPLES)
+    real = select.samples(kept, synthetic=False, count=select.REAL_SAMPLES)
+    synthetic = select.samples(kept, synthetic=True, count=select.SYNTHETIC_SAMPLES)
     told = {r.name: r.examples for r in reasons.reasons(near, tables.rules) if r.stopped}
     pairs = select.twins(near, select.PAIRS)
-    ids = {*real, *made, *(e.id for es in told.values() for e in es), *(i for pair in pairs for i in pair)}
+    ids = {*real, *synthetic, *(e.id for es in told.values() for e in es), *(i for pair in pairs for i in pair)}
     chosen = near.filter(pl.col("id").is_in(sorted(ids)))
     found = fetch.fetch(tables.path, dict(chosen.select("id", "fragment").iter_rows()))
     facts = {row["id"]: row for row in chosen.iter_rows(named=True)}
     shown = {"real_samples": [sample(found[i], facts[i]) for i in real]}
-    shown["made_samples"] = [sample(found[i], facts[i]) for i in made]
+    shown["synthetic_samples"] = [sample(found[i], facts[i]) for i in synthetic]
     return {
         **shown,
         "levels": levels_of(item.picture for items in shown.values() for item in items),
@@ -151,15 +151,15 @@ def _lead(tables: RunTables) -> str:
 
 def _cards(steps: funnel.Funnel) -> list[Card]:
     last = steps.steps[-1]
-    reach = last.real.count + last.made.count
+    reach = last.real.count + last.synthetic.count
     share = percent(steps.kept / steps.inputs) if steps.inputs else "–"
     return [
-        Card("Inputs", number(steps.inputs), f"{number(steps.steps[0].made.count)} of them rendered"),
+        Card("Inputs", number(steps.inputs), f"{number(steps.steps[0].synthetic.count)} of them rendered"),
         Card("Kept", number(steps.kept), f"{share} of the inputs"),
         Card("Good to S7", number(reach), "pass every stage"),
         Card("Stopped", number(steps.rejected), "before their first stage"),
         Card("Failed", number(steps.failed), "could not be read or judged"),
-        Card("Rendered text", number(steps.made_kept), "kept, with exact boxes"),
+        Card("Rendered text", number(steps.synthetic_kept), "kept, with exact boxes"),
     ]
 
 

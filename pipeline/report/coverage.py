@@ -74,18 +74,18 @@ def _level_map(level: int, table: Sequence[str], counts: Counter[str]) -> LevelM
 
 @dataclass(frozen=True)
 class Part:
-    """One value of a distribution; ``real`` and ``made`` pictures."""
+    """One value of a distribution; ``real`` and ``synthetic`` pictures."""
 
     label: str
     real: int
-    made: int
+    synthetic: int
 
 
 def distribution(rows: pl.DataFrame, column: str) -> list[Part]:
     """Pictures by value of ``column``, most first (text levels in their own order); null is told as such."""
     counted: dict[object, list[int]] = {}
-    for value, made, count in rows.group_by([column, "made"]).len().iter_rows():
-        counted.setdefault(value, [0, 0])[int(made)] += count
+    for value, synthetic, count in rows.group_by([column, "synthetic"]).len().iter_rows():
+        counted.setdefault(value, [0, 0])[int(synthetic)] += count
     if column == "text_level":
         order = sorted(counted, key=lambda v: (v is None, v))
     else:

@@ -1,4 +1,4 @@
-"""How many inputs are left at every stage S1..S7, real and made pictures apart.
+"""How many inputs are left at every stage S1..S7, real and synthetic pictures apart.
 
 inputs ──failures──> readable ──S1──> ... ──S7──>      a row belongs to stage k when
                                                        stage_from <= k <= stage_to
@@ -23,7 +23,7 @@ STAGES = {
 
 
 Pair = tuple[int, int]
-"""Of real and of made pictures."""
+"""Of real and of synthetic pictures."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Step:
     title: str
     note: str
     real: Lane
-    made: Lane
+    synthetic: Lane
     stops: list[tuple[str, int]]
 
 
@@ -56,7 +56,7 @@ class Funnel:
     failed: int
     rejected: int
     kept: int
-    made_kept: int
+    synthetic_kept: int
 
     @property
     def adds_up(self) -> bool:
@@ -65,13 +65,13 @@ class Funnel:
 
 
 def funnel(rows: pl.DataFrame, inputs: Pair, failed: Pair) -> Funnel:
-    """The funnel of decided ``rows`` (made, stage_from, stage_to, stopped_by).
+    """The funnel of decided ``rows`` (synthetic, stage_from, stage_to, stopped_by).
 
-    ``inputs`` and ``failed``: how many were listed and how many failed, (real, made).
+    ``inputs`` and ``failed``: how many were listed and how many failed, (real, synthetic).
     """
     readable = (inputs[0] - failed[0], inputs[1] - failed[1])
-    real, made = (Lane(n, 1.0 if n else 0.0, 0) for n in inputs)
-    steps = [Step("Inputs", "as listed", "", real, made, [])]
+    real, synthetic = (Lane(n, 1.0 if n else 0.0, 0) for n in inputs)
+    steps = [Step("Inputs", "as listed", "", real, synthetic, [])]
     steps.append(Step("Readable", "opened and judged", "", *_lanes(readable, inputs, inputs), []))
     before = readable
     for stage, (name, title, note) in STAGES.items():
@@ -86,7 +86,7 @@ def funnel(rows: pl.DataFrame, inputs: Pair, failed: Pair) -> Funnel:
         failed=sum(failed),
         rejected=len(rows.filter(pl.col("stage_to") < pl.col("stage_from"))),
         kept=len(kept),
-        made_kept=int(kept["made"].sum()),
+        synthetic_kept=int(kept["synthetic"].sum()),
     )
 
 
@@ -97,14 +97,14 @@ def _lanes(now: Pair, before: Pair, inputs: Pair, joins: tuple[bool, bool] = (Fa
     return lane(0), lane(1)
 
 
-def _left(rows: pl.DataFrame, stage: int, made: bool) -> int:
+def _left(rows: pl.DataFrame, stage: int, synthetic: bool) -> int:
     within = (pl.col("stage_from") <= stage) & (pl.col("stage_to") >= stage)
-    return len(rows.filter(within & (pl.col("made") == made)))
+    return len(rows.filter(within & (pl.col("synthetic") == synthetic)))
 
 
-def _joins_later(rows: pl.DataFrame, stage: int, made: bool) -> bool:
+def _joins_later(rows: pl.DataFrame, stage: int, synthetic: bool) -> bool:
     """Whether every row of this kind starts at a later stage."""
-    first = rows.filter(pl.col("made") == made)["stage_from"].drop_nulls()
+    first = rows.filter(pl.col("synthetic") == synthetic)["stage_from"].drop_nulls()
     return not first.is_empty() and bool((first > stage).all())
 
 

@@ -50,7 +50,7 @@ PARTS = ("nsfw", "ocr_score", "text_area")
 class Threshold:
     """A cut on the chart: its place, the stretch that is stopped (percent), and the words beside it.
 
-    ``lanes``: whether the rule judges any (real, made) picture.
+    ``lanes``: whether the rule judges any (real, synthetic) picture.
     """
 
     at: float
@@ -67,12 +67,12 @@ class ScoreChart:
     chart: charts.Histogram
     thresholds: list[Threshold]
     real: int
-    made: int
+    synthetic: int
     nulls: int
 
 
 Named = tuple[str, Cut, tuple[bool, bool]]
-"""A rule's name, one of its cuts, and whether it judges any (real, made) picture."""
+"""A rule's name, one of its cuts, and whether it judges any (real, synthetic) picture."""
 
 
 def score_charts(rows: pl.DataFrame, rules: Sequence[Mapping[str, Any]]) -> list[ScoreChart]:
@@ -92,17 +92,17 @@ def score_charts(rows: pl.DataFrame, rules: Sequence[Mapping[str, Any]]) -> list
 
 
 def _judged(rows: pl.DataFrame, applies_to: str | None) -> tuple[bool, bool]:
-    """Whether ``applies_to`` is true of any real and of any made row."""
+    """Whether ``applies_to`` is true of any real and of any synthetic row."""
     chosen = rows.filter(parse(applies_to).polars(rows.schema)) if applies_to else rows
-    return not chosen["made"].all() or chosen.is_empty(), bool(chosen["made"].any())
+    return not chosen["synthetic"].all() or chosen.is_empty(), bool(chosen["synthetic"].any())
 
 
 def _chart(rows: pl.DataFrame, quantity: str, named: Sequence[Named]) -> ScoreChart | None:
     column = values(rows, quantity)
     if column is None or column.is_null().all() or (quantity not in SHOWN and column.n_unique() <= FLAGS):
         return None
-    made = rows["made"].to_numpy()
-    lanes = [column.filter(made == kind).drop_nulls().to_numpy() for kind in (False, True)]
+    synthetic = rows["synthetic"].to_numpy()
+    lanes = [column.filter(synthetic == kind).drop_nulls().to_numpy() for kind in (False, True)]
     positive = min(float(np.min(lane)) for lane in lanes if lane.size) > 0
     wanted = [cut.value for _, cut, _ in named if cut.value > 0 or not positive]
     scale = charts.Scale(0.0, 1.0) if quantity in PARTS else None

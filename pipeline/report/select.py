@@ -8,17 +8,17 @@ from __future__ import annotations
 import polars as pl
 
 REAL_SAMPLES = 12
-MADE_SAMPLES = 16
+SYNTHETIC_SAMPLES = 16
 PAIRS = 8
 """How many the page shows (ours)."""
 
 
-def samples(kept: pl.DataFrame, made: bool, count: int) -> list[str]:
+def samples(kept: pl.DataFrame, synthetic: bool, count: int) -> list[str]:
     """Ids of kept pictures, taken in turn from each cell of (language, level, recipe), richest text first.
 
     Within a cell they go by id, a hash: as good as drawn by lot, and the same every time.
     """
-    lane = kept.filter(pl.col("made") == made)
+    lane = kept.filter(pl.col("synthetic") == synthetic)
     if lane.is_empty():
         return []
     cell = ["text_level", "text_language", "recipe"]

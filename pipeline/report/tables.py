@@ -22,9 +22,9 @@ from pipeline.store.table import fragment_names, sample_table, scalar_columns
 
 @dataclass(frozen=True)
 class RunTables:
-    """``rows``: one per readable input: scalars, scores, decisions, ``fragment`` and ``made`` (synthetic).
+    """``rows``: one per readable input: scalars, scores, decisions, ``fragment`` and ``synthetic``.
 
-    ``failures``: id, uri, step, error, made. ``inputs``: (real, made) inputs listed.
+    ``failures``: id, uri, step, error, synthetic. ``inputs``: (real, synthetic) inputs listed.
     ``decided``: whether decisions exist at all.
     """
 
@@ -42,9 +42,9 @@ class RunTables:
 
     @property
     def failed(self) -> tuple[int, int]:
-        """Failed inputs, (real, made)."""
-        made = int(self.failures["made"].sum())
-        return len(self.failures) - made, made
+        """Failed inputs, (real, synthetic)."""
+        synthetic = int(self.failures["synthetic"].sum())
+        return len(self.failures) - synthetic, synthetic
 
     @property
     def rules(self) -> list[dict[str, Any]]:
@@ -64,18 +64,18 @@ def read_run(path: Path) -> RunTables:
             f"`python -m pipeline run CONFIG {path}` goes on"
         )
     config = yaml.safe_load(run.config.read_text(encoding="utf-8")) if run.config.exists() else {}
-    made_sources = sorted(s["name"] for s in config.get("sources") or () if s.get("kind") == "synth")
-    made = pl.col("source").is_in(made_sources)
+    synthetic_sources = sorted(s["name"] for s in config.get("sources") or () if s.get("kind") == "synth")
+    synthetic = pl.col("source").is_in(synthetic_sources)
     inputs = _read(path / "ledger", ("id", "source"))
     failures = _read(path / "failures", ("id", "uri", "step", "error")).join(inputs, on="id", how="left")
     rows, decided = _decide(_rows(run), run.decisions)
-    made_inputs = len(inputs.filter(made))
+    synthetic_inputs = len(inputs.filter(synthetic))
     return RunTables(
         path,
         config,
-        rows.with_columns(made=made),
-        failures.with_columns(made=made.fill_null(False)),
-        (len(inputs) - made_inputs, made_inputs),
+        rows.with_columns(synthetic=synthetic),
+        failures.with_columns(synthetic=synthetic.fill_null(False)),
+        (len(inputs) - synthetic_inputs, synthetic_inputs),
         decided,
     )
 

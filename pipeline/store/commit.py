@@ -98,7 +98,7 @@ def rows(path: Path) -> int:
     return read_metadata(path).num_rows
 
 
-def sweep(folder: Path) -> None:
+def remove_temporary(folder: Path) -> None:
     """Remove temporary files that a killed process left; only the holder of the run's lock may do this."""
     for path in folder.rglob(f".*{TEMPORARY}"):
         path.unlink(missing_ok=True)

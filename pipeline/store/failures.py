@@ -20,7 +20,7 @@ STEPS_KEY = b"glyphmill.steps"
 SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("id", "uri", "step", "error")])
 
 
-def settle(run: RunFolder, fragment: str, annotators: Sequence[str]) -> int:
+def write_failures(run: RunFolder, fragment: str, annotators: Sequence[str]) -> int:
     """Write failures/F.parquet once all annotators (in their order) have committed F; return its number of rows.
 
     Written anew when an annotator came after it.

@@ -1,10 +1,10 @@
-"""What other thresholds would change is told by kind, and nothing is written."""
+"""What other thresholds would change is rows by kind, and nothing is written."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from pipeline.decide.changes import compare, lines
+from pipeline.decide.changes import compare, summary
 
 
 def frame(*rows: tuple[str, int, str | None]) -> pl.DataFrame:
@@ -23,11 +23,11 @@ def test_changes_are_grouped_by_what_happens() -> None:
         ("kept again, up to S7 (now stopped by S1.bytes)", ["c"]),
         ("rejected by S1.nsfw (now to S7)", ["e"]),
     ]
-    told = lines(groups, before, after)
-    assert told[0].startswith("kept: 4 now, 4 then")
-    assert told[1].endswith("for example a.png, b.png")
+    rows = summary(groups, before, after)
+    assert rows[0].startswith("kept: 4 now, 4 then")
+    assert rows[1].endswith("for example a.png, b.png")
 
 
 def test_no_change_is_told_as_such() -> None:
     same = frame(("a", 7, None))
-    assert lines(compare(same, same), same, same)[-1] == "no sample would change its stages"
+    assert summary(compare(same, same), same, same)[-1] == "no sample would change its stages"

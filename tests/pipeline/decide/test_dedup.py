@@ -1,4 +1,4 @@
-"""Duplicates: equal and near pictures have a kept twin, different renderings never do."""
+"""Duplicates: equal and near pictures have a kept copy, different renderings never do."""
 
 from __future__ import annotations
 

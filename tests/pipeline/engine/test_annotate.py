@@ -12,11 +12,11 @@ import pytest
 from configs import RunFailed
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits
-from pipeline.engine.annotate import HOPELESS, Looker, Scorer
+from pipeline.engine.annotate import HOPELESS, ModelWorker, PixelWorker
 from pipeline.engine.collect import Collector
 from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import FolderSource
-from pipeline.store.failures import settle
+from pipeline.store.failures import write_failures
 from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, write_ledger
 from pipeline.store.run_folder import RunFolder
 from tests.pipeline.commands import table, write_pictures
@@ -53,17 +53,17 @@ def collected(tmp_path: Path, names: Sequence[str]) -> tuple[RunFolder, Fragment
 
 def test_each_state_says_why_a_score_is_null(tmp_path: Path) -> None:
     run, fragment = collected(tmp_path, ["a.png", "b-crash-pixels.png", "c-raise.png", "d.png"])
-    item = Looker(run, [Eyes()], [Thumb()], LIMITS, GUARD)({"fragment": fragment})
-    item = Scorer(run, Thumb(), ["eyes"], True, GUARD)(item)
+    item = PixelWorker(run, [Eyes()], [Thumb()], LIMITS, GUARD)({"fragment": fragment})
+    item = ModelWorker(run, Thumb(), ["eyes"], True, GUARD)(item)
     assert item == {"fragment": fragment}
-    Scorer(run, Saboteur(), ["eyes"], True, GUARD)(item)
+    ModelWorker(run, Saboteur(), ["eyes"], True, GUARD)(item)
     states = [table(run.path, f"scores/{a}")[f"{a}_state"].to_list() for a in ("eyes", "thumb", "saboteur")]
     assert states == [
         ["ok", "failed", "ok", "ok"],
         ["ok", "failed", "ok", "ok"],
         ["ok", "failed", "failed", "ok"],
     ]
-    assert settle(run, fragment.name, ["eyes", "thumb", "saboteur"]) == 2
+    assert write_failures(run, fragment.name, ["eyes", "thumb", "saboteur"]) == 2
     assert table(run.path, "failures").drop("id").rows() == [
         ("b-crash-pixels.png", "decode", "crashed: SIGSEGV"),
         ("c-raise.png", "saboteur", "ValueError: no good: c-raise.png"),
@@ -73,38 +73,38 @@ def test_each_state_says_why_a_score_is_null(tmp_path: Path) -> None:
 def test_small_copies_are_made_again_for_a_resumed_annotator(tmp_path: Path) -> None:
     run, fragment = collected(tmp_path, ["a.png", "b.png", "c.png"])
     start = {"fragment": fragment}
-    looked = Looker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start)
-    Scorer(run, Thumb(), ["eyes"], True, GUARD)(looked)
+    looked = PixelWorker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start)
+    ModelWorker(run, Thumb(), ["eyes"], True, GUARD)(looked)
     first = run.scores("thumb", fragment.name).read_bytes()
     run.scores("thumb", fragment.name).unlink()
     eyes = run.scores("eyes", fragment.name).stat().st_mtime_ns
-    again = Looker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start)  # as after a kill between the two
-    Scorer(run, Thumb(), ["eyes"], True, GUARD)(again)
+    again = PixelWorker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start)  # as after a kill between the two
+    ModelWorker(run, Thumb(), ["eyes"], True, GUARD)(again)
     assert run.scores("thumb", fragment.name).read_bytes() == first
     assert run.scores("eyes", fragment.name).stat().st_mtime_ns == eyes
-    assert Looker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start) == start
+    assert PixelWorker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start) == start
 
 
 def test_a_decode_failure_is_told_even_without_an_annotator_of_pixels(tmp_path: Path) -> None:
     run, fragment = collected(tmp_path, ["a.png", "b.png"])
     samples = pl.read_parquet(run.samples(fragment.name))
     assert samples["uri"].to_list() == ["a.png", "b.png"]
-    item = Looker(run, [], [Thumb()], Limits(max_pixels=1), GUARD)({"fragment": fragment})
-    Scorer(run, Thumb(), [], True, GUARD)(item)
-    assert settle(run, fragment.name, ["thumb"]) == 2
+    item = PixelWorker(run, [], [Thumb()], Limits(max_pixels=1), GUARD)({"fragment": fragment})
+    ModelWorker(run, Thumb(), [], True, GUARD)(item)
+    assert write_failures(run, fragment.name, ["thumb"]) == 2
     assert table(run.path, "failures")["step"].to_list() == ["decode", "decode"]
 
 
 def test_an_annotator_that_fails_on_everything_stops_the_run(tmp_path: Path) -> None:
     run, fragment = collected(tmp_path, [f"{i}.png" for i in range(HOPELESS)])
     with pytest.raises(RunFailed, match="annotator always failed on all 8 pictures of photos-00000: OSError: no weigh"):
-        Scorer(run, Always(), [], True, GUARD)({"fragment": fragment})
+        ModelWorker(run, Always(), [], True, GUARD)({"fragment": fragment})
     assert not run.scores("always", fragment.name).exists()
 
 
 def test_failures_are_told_anew_when_an_annotator_is_added(tmp_path: Path) -> None:
     run, fragment = collected(tmp_path, ["a.png", "b-raise.png"])
-    Looker(run, [Eyes()], [], LIMITS, GUARD)({"fragment": fragment})
-    assert settle(run, fragment.name, ["eyes"]) == 0
-    Scorer(run, Saboteur(), ["eyes"], True, GUARD)({"fragment": fragment})
-    assert settle(run, fragment.name, ["eyes", "saboteur"]) == 1
+    PixelWorker(run, [Eyes()], [], LIMITS, GUARD)({"fragment": fragment})
+    assert write_failures(run, fragment.name, ["eyes"]) == 0
+    ModelWorker(run, Saboteur(), ["eyes"], True, GUARD)({"fragment": fragment})
+    assert write_failures(run, fragment.name, ["eyes", "saboteur"]) == 1

@@ -33,29 +33,29 @@ def config(tmp_path: Path) -> PipelineConfig:
 
 def test_heavy_fields_are_fixed_by_the_first_command(tmp_path: Path, config: PipelineConfig) -> None:
     run = RunFolder(tmp_path / "run")
-    run_config.remember(run, config)
+    run_config.save_run_config(run, config)
     moved = dataclasses.replace(config.sources[0], path="/elsewhere")
     with pytest.raises(UserError, match=r"field 'sources.0.path': .* was started with '.*photos', found '/elsewhere'"):
-        run_config.remember(run, dataclasses.replace(config, sources=(moved,)))
+        run_config.save_run_config(run, dataclasses.replace(config, sources=(moved,)))
     with pytest.raises(UserError, match=r"field 'fragments.inputs': .* started with 256, found 3.* new RUN folder"):
-        run_config.remember(run, dataclasses.replace(config, fragments=FragmentsConfig(inputs=3)))
+        run_config.save_run_config(run, dataclasses.replace(config, fragments=FragmentsConfig(inputs=3)))
     assert load(run.config, PipelineConfig) == config
 
 
 def test_annotators_may_be_added_but_not_taken_away(tmp_path: Path, config: PipelineConfig) -> None:
     run = RunFolder(tmp_path / "run")
     fewer = dataclasses.replace(config, annotate=AnnotateConfig(run=("measure",)))
-    run_config.remember(run, fewer)
-    run_config.remember(run, dataclasses.replace(config, annotate=AnnotateConfig(run=("measure", "nsfw"))))
+    run_config.save_run_config(run, fewer)
+    run_config.save_run_config(run, dataclasses.replace(config, annotate=AnnotateConfig(run=("measure", "nsfw"))))
     with pytest.raises(UserError, match=r"field 'annotate.run.*started with 'nsfw'"):
-        run_config.remember(run, fewer)
+        run_config.save_run_config(run, fewer)
 
 
 def test_the_rest_may_change(tmp_path: Path, config: PipelineConfig) -> None:
     run = RunFolder(tmp_path / "run")
-    run_config.remember(run, config)
+    run_config.save_run_config(run, config)
     changed = dataclasses.replace(config, seed=7)
-    run_config.remember(run, changed)
+    run_config.save_run_config(run, changed)
     assert load(run.config, PipelineConfig) == changed
 
 

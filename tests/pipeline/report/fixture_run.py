@@ -55,19 +55,21 @@ def photos(count: int) -> list[tuple[str, bytes]]:
     return [*odd, *copies, *found[len(odd) :]]
 
 
-def build_run(path: Path, pictures: list[tuple[str, bytes]], made: int, decided: bool = True, ocr: bool = True) -> Path:
-    """Write the run: one fragment of ``pictures`` (the last one failed), one of ``made`` rendered ones."""
+def build_run(
+    path: Path, pictures: list[tuple[str, bytes]], synthetic: int, decided: bool = True, ocr: bool = True
+) -> Path:
+    """Write the run: one fragment of ``pictures`` (the last one failed), one of ``synthetic`` rendered ones."""
     run = RunFolder(path)
     path.mkdir(parents=True)
     sources: list[Any] = [FolderSource("folder", "photos", "/pictures")]
-    sources += [SynthSource("synth", "glyphs", "configs/synth/pure.yaml", made)] if made else []
+    sources += [SynthSource("synth", "glyphs", "configs/synth/pure.yaml", synthetic)] if synthetic else []
     config = PipelineConfig(tuple(sources), decide=RULES)
     run.config.write_text(yaml.safe_dump(to_plain(config), allow_unicode=True))
     rng = np.random.default_rng(0)
     _fragment(run, "photos", _real_rows(pictures), rng, ocr)
-    if made:
-        _fragment(run, "glyphs", _made_rows(made), rng, ocr)
-    if decided and (pictures or made):
+    if synthetic:
+        _fragment(run, "glyphs", _synthetic_rows(synthetic), rng, ocr)
+    if decided and (pictures or synthetic):
         publish_without_ray(run, config)
     return path
 
@@ -140,7 +142,7 @@ def _real_rows(pictures: list[tuple[str, bytes]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _made_rows(count: int) -> list[dict[str, Any]]:
+def _synthetic_rows(count: int) -> list[dict[str, Any]]:
     from synth import Recipe
 
     if not count:

@@ -15,7 +15,17 @@ from tests.chromium import Visit, screenshot, visit
 from tests.pipeline.report.fixture_run import EVIL, build_run, photos
 
 PARTS = (
-    *("summary", "funnel", "timing", "samples", "samples-real", "samples-made", "reasons", "failures", "duplicates"),
+    *(
+        "summary",
+        "funnel",
+        "timing",
+        "samples",
+        "samples-real",
+        "samples-synthetic",
+        "reasons",
+        "failures",
+        "duplicates",
+    ),
     *("text", "balance", "scores", "training", "loss", "phases", "evaluation", "files"),
 )
 
@@ -50,15 +60,15 @@ const shot = document.querySelector("#samples-real .shot");
 const image = shot.querySelector("img").getBoundingClientRect();
 const box = shot.querySelector("polygon.line").getBoundingClientRect();
 const share = (x, y) => [(x - image.left) / image.width, (y - image.top) / image.height];
-const glyph = document.querySelector("#samples-made polygon.glyph");
+const glyph = document.querySelector("#samples-synthetic polygon.glyph");
 const before = glyph.getClientRects().length;
 document.getElementById("show-glyph").click();
 const after = glyph.getClientRects().length;
-document.querySelector("#samples-made .zoom").click();
+document.querySelector("#samples-synthetic .zoom").click();
 const dialog = document.querySelector("dialog");
 return {
   box: [...share(box.left, box.top), ...share(box.right, box.bottom)],
-  levels: ["glyph", "word", "line", "paragraph"].map((l) => document.querySelectorAll(`#samples-made polygon.${l}`).length),
+  levels: ["glyph", "word", "line", "paragraph"].map((l) => document.querySelectorAll(`#samples-synthetic polygon.${l}`).length),
   switched: [before, after],
   large: [dialog.open, dialog.querySelectorAll("polygon").length > 0, dialog.querySelector("figcaption") !== null],
   counts: Object.fromEntries([...document.querySelectorAll("[data-stage]")].map(
@@ -135,9 +145,9 @@ def test_levels_switch_off_and_pictures_open_large(more: Any) -> None:
 
 def test_funnel_numbers_on_the_page(more: Any) -> None:
     counts = more["counts"]
-    assert (counts["Inputs real"], counts["Readable real"], counts["Inputs made"]) == (11, 10, 40)
-    assert counts["S3 made"] == 0
-    assert 0 < counts["S7 made"] <= counts["S4 made"] <= 40
+    assert (counts["Inputs real"], counts["Readable real"], counts["Inputs synthetic"]) == (11, 10, 40)
+    assert counts["S3 synthetic"] == 0
+    assert 0 < counts["S7 synthetic"] <= counts["S4 synthetic"] <= 40
     assert counts["S7 real"] <= counts["S1 real"] == 9  # the copy is stopped at S1
 
 
@@ -154,7 +164,7 @@ def test_screenshot_shows_pictures(report: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["empty", "undecided", "no text"])
 def test_runs_with_parts_missing(tmp_path: Path, kind: str) -> None:
     pictures = [] if kind == "empty" else photos(4)[:3]
-    run = build_run(tmp_path / "run", pictures, made=0, decided=kind != "undecided", ocr=kind != "no text")
+    run = build_run(tmp_path / "run", pictures, synthetic=0, decided=kind != "undecided", ocr=kind != "no text")
     html = write_report(run).read_text()
     ids = set(re.findall(r'<section id="(\w+)"', html))
     assert ids == {
@@ -183,7 +193,7 @@ def test_wrong_folders_end_in_one_line(tmp_path: Path, run: Path) -> None:
 
 
 def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
-    run = build_run(tmp_path / "run", photos(2), made=0)
+    run = build_run(tmp_path / "run", photos(2), synthetic=0)
     (run / "failures" / "photos-00000.parquet").unlink()
     with pytest.raises(UserError, match=r"not finished.*python -m pipeline run"):
         write_report(run)

@@ -11,13 +11,13 @@ from configs import UserError
 from pipeline.report import balance, coverage, cuts, funnel, reasons, scores, select
 
 RULES = [
-    {"name": "S2.clarity", "stage": 2, "keep": "clarity >= 40", "applies_to": "not made", "if_null": "pass"},
+    {"name": "S2.clarity", "stage": 2, "keep": "clarity >= 40", "applies_to": "not synthetic", "if_null": "pass"},
     {"name": "S5.luma", "stage": 5, "keep": "0.1 < luma < 0.9", "applies_to": None, "if_null": "pass"},
 ]
 
 
 def table(rows: list[tuple[str, bool, int, int, str | None, float | None]]) -> pl.DataFrame:
-    names = ["id", "made", "stage_from", "stage_to", "stopped_by", "stopped_value"]
+    names = ["id", "synthetic", "stage_from", "stage_to", "stopped_by", "stopped_value"]
     schema = dict(zip(names, [pl.String, pl.Boolean, pl.Int8, pl.Int8, pl.String, pl.Float32], strict=True))
     fails = [[stop] if stop else [] for *_, stop, _ in rows]
     return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
@@ -39,7 +39,7 @@ DECIDED = table(
 
 def test_funnel_counts_every_stage_and_adds_up() -> None:
     told = funnel.funnel(DECIDED, inputs=(5, 3), failed=(2, 0))
-    counts = {step.name: (step.real.count, step.made.count) for step in told.steps}
+    counts = {step.name: (step.real.count, step.synthetic.count) for step in told.steps}
     assert counts == {
         "Inputs": (5, 3),
         "Readable": (3, 3),
@@ -51,16 +51,18 @@ def test_funnel_counts_every_stage_and_adds_up() -> None:
         "S6": (1, 1),
         "S7": (1, 1),
     }
-    lost = {step.name: (step.real.lost, step.made.lost) for step in told.steps if step.real.lost or step.made.lost}
+    lost = {
+        step.name: (step.real.lost, step.synthetic.lost) for step in told.steps if step.real.lost or step.synthetic.lost
+    }
     assert lost == {"Readable": (2, 0), "S1": (1, 0), "S2": (1, 0), "S4": (0, 1), "S5": (0, 1)}
-    assert [step.name for step in told.steps if step.made.joins] == ["S1", "S2", "S3"]
+    assert [step.name for step in told.steps if step.synthetic.joins] == ["S1", "S2", "S3"]
     assert {name: count for step in told.steps for name, count in step.stops} == {
         "S1.duplicate": 1,
         "S2.clarity": 1,
         "S4.dense": 1,
         "S5.luma": 1,
     }
-    assert (told.kept, told.rejected, told.failed, told.made_kept) == (4, 2, 2, 2)
+    assert (told.kept, told.rejected, told.failed, told.synthetic_kept) == (4, 2, 2, 2)
     assert told.adds_up
     assert not funnel.funnel(DECIDED, inputs=(6, 3), failed=(2, 0)).adds_up
 
@@ -111,9 +113,9 @@ def test_the_table_has_8105_characters() -> None:
 
 
 def test_distribution_names_levels_and_nulls() -> None:
-    rows = pl.DataFrame({"text_level": [2, 0, 2, None], "made": [True, False, False, False]})
+    rows = pl.DataFrame({"text_level": [2, 0, 2, None], "synthetic": [True, False, False, False]})
     parts = coverage.distribution(rows, "text_level")
-    assert [(p.label, p.real, p.made) for p in parts] == [("none", 1, 0), ("line", 1, 1), ("unknown", 1, 0)]
+    assert [(p.label, p.real, p.synthetic) for p in parts] == [("none", 1, 0), ("line", 1, 1), ("unknown", 1, 0)]
 
 
 def test_balance_weighs_characters_by_repeats() -> None:
@@ -174,7 +176,7 @@ def test_cuts_of_nonsense_are_refused() -> None:
 def test_thresholds_cross_the_lane_they_judge() -> None:
     rows = pl.DataFrame(
         {
-            "made": [False, False, True],
+            "synthetic": [False, False, True],
             "clarity": [10.0, 90.0, 50.0],
             "luma": [0.2, 0.4, None],
             "width": [64, 300, 300],
@@ -188,22 +190,22 @@ def test_thresholds_cross_the_lane_they_judge() -> None:
     assert (clarity.left, clarity.width) == (0.0, clarity.at)
     low, high = told["luma"].thresholds
     assert (low.lanes, high.left + high.width) == ((True, True), pytest.approx(100))
-    assert (told["luma"].real, told["luma"].made, told["luma"].nulls) == (2, 0, 1)
+    assert (told["luma"].real, told["luma"].synthetic, told["luma"].nulls) == (2, 0, 1)
 
 
 def test_samples_come_from_every_cell_in_turn() -> None:
     rows = pl.DataFrame(
         {
             "id": [f"{i:02d}" for i in range(20)],
-            "made": [True] * 19 + [False],
+            "synthetic": [True] * 19 + [False],
             "text_level": [1] * 16 + [4, 3, 2, 1],
             "text_language": ["zh"] * 20,
             "recipe": ["pure"] * 20,
         }
     )
-    assert select.samples(rows, made=True, count=5) == ["16", "17", "18", "00", "01"]
-    assert select.samples(rows, made=False, count=5) == ["19"]
-    assert select.samples(rows.head(0), made=True, count=5) == []
+    assert select.samples(rows, synthetic=True, count=5) == ["16", "17", "18", "00", "01"]
+    assert select.samples(rows, synthetic=False, count=5) == ["19"]
+    assert select.samples(rows.head(0), synthetic=True, count=5) == []
 
 
 def test_twins_show_different_kept_pictures_first() -> None:

@@ -1,4 +1,4 @@
-"""The report of a run that the engine itself made of a hostile folder: every input has its place on the page."""
+"""The report of a run that the engine itself synthetic of a hostile folder: every input has its place on the page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.engine import annotate, list_sources
 from pipeline.engine.collect import Collector
 from pipeline.report import write_report
 from pipeline.report.tables import read_run
-from pipeline.store.failures import settle
+from pipeline.store.failures import write_failures
 from pipeline.store.run_folder import RunFolder
 from tests.chromium import visit
 from tests.pipeline import hostile
@@ -46,7 +46,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[bytes, ho
     for fragment in list_sources.list_sources(run, config.sources, config.fragments):
         for worker in pools:
             worker({"fragment": fragment})
-        settle(run, fragment.name, ["measure"])
+        write_failures(run, fragment.name, ["measure"])
     publish_without_ray(run, config)
     return run.path, expected
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.store.commit import created_once, sweep
+from pipeline.store.commit import created_once, remove_temporary
 from pipeline.store.ledger import Entry, FragmentsConfig, fragments, read_fragment, sample_id, slices, write_ledger
 
 sizes = st.lists(st.none() | st.integers(0, 3_000_000), max_size=60)
@@ -57,5 +57,5 @@ def test_the_first_file_stays_and_an_unfinished_one_never_shows(tmp_path: Path) 
         temporary.write_text("second")
     assert path.read_text() == "first"
     (tmp_path / ".G.parquet.0.tmp").write_text("left by a killed process")
-    sweep(tmp_path)
+    remove_temporary(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["F.parquet"]
