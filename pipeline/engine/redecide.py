@@ -16,6 +16,7 @@ from pipeline.decide.run import decide_run
 from pipeline.engine import run_config
 from pipeline.pack import publish
 from pipeline.parquet import read_table
+from pipeline.report.changes import write_gallery
 from pipeline.store.lock import RunLock
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import fragment_names, planned_columns
@@ -54,7 +55,7 @@ def _preview(run: RunFolder, config: PipelineConfig) -> None:
     groups = changes.compare(before, after)
     print(*changes.summary(groups, before, after), sep="\n")
     if groups:
-        print(f"pictures: {changes.write_gallery(run, groups)}")
+        print(f"pictures: {write_gallery(run, groups)}")
 
 
 def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:

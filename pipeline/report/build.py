@@ -26,6 +26,7 @@ from pipeline.report.samples import sample
 from pipeline.report.tables import RunTables, read_run
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.timing import seconds_of
+from synth.coverage import count_characters, tables
 
 EXAMPLE_EDGE, PAIR_EDGE = 160, 240
 """Longer side in px of the copies inside the page (ours): together they stay at a few MB."""
@@ -103,7 +104,7 @@ def _text(kept: pl.DataFrame) -> dict[str, Any]:
         "kept_count": len(kept),
         "languages": coverage.distribution(kept, "text_language"),
         "text_levels": coverage.distribution(kept, "text_level"),
-        "coverage": coverage.coverage(coverage.count_characters(kept["text"]), coverage.tables()),
+        "coverage": coverage.coverage(count_characters(kept["text"]), tables()),
         "shade_labels": coverage.shade_labels(),
     }
 

@@ -9,6 +9,7 @@ import pytest
 
 from configs import UserError
 from pipeline.report import balance, coverage, cuts, funnel, reasons, scores, select
+from synth.coverage import count_characters, tables
 
 RULES = [
     {"name": "S2.clarity", "stage": 2, "keep": "clarity >= 40", "applies_to": "not synthetic", "if_null": "pass"},
@@ -96,7 +97,7 @@ def test_failures_of_one_kind_stand_together() -> None:
 
 
 def test_coverage_maps_each_character_to_its_shade() -> None:
-    counts = coverage.count_characters(["一一 二\n", None, "ab一"])
+    counts = count_characters(["一一 二\n", None, "ab一"])
     assert counts == Counter({"一": 3, "二": 1, "a": 1, "b": 1})
     told = coverage.coverage(counts + Counter({"é": 2}), {1: "一乙", 2: "二"})
     assert [(level.seen, level.characters) for level in told.levels] == [(1, 2), (1, 1)]
@@ -107,7 +108,7 @@ def test_coverage_maps_each_character_to_its_shade() -> None:
 
 
 def test_the_table_has_8105_characters() -> None:
-    told = coverage.coverage(Counter(), coverage.tables())
+    told = coverage.coverage(Counter(), tables())
     assert [level.characters for level in told.levels] == [3500, 3000, 1605]
     assert (told.seen, told.most, told.least) == (0, [], [])
 

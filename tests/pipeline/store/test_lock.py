@@ -16,7 +16,7 @@ import pytest
 from configs import UserError
 from pipeline.store.lock import STALE, RunLock
 
-HOLD = "import sys, time; from pathlib import Path; from pipeline.engine.lock import RunLock\nwith RunLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(float(sys.argv[2]))"
+HOLD = "import sys, time; from pathlib import Path; from pipeline.store.lock import RunLock\nwith RunLock(Path(sys.argv[1])): print('held', flush=True); time.sleep(float(sys.argv[2]))"
 
 
 def holder(path: Path, seconds: float) -> subprocess.Popen[str]:

@@ -173,7 +173,7 @@ def test_cards_are_kept_and_a_damaged_cache_is_scanned_again(tmp_path: Path, mon
     fonts = find([FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")])
     kept = tmp_path / "cache" / "fonts.json"
     first = catalogue(fonts, kept)
-    monkeypatch.setattr("synth.fonts.source.catalog.card", lambda font: pytest.fail("scanned again"))
+    monkeypatch.setattr("synth.fonts.catalog.card", lambda font: pytest.fail("scanned again"))
     assert catalogue(fonts, kept) == first
     monkeypatch.undo()
     kept.write_text("{")
