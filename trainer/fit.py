@@ -33,6 +33,7 @@ from trainer.data.encoders import Encoders
 from trainer.data.loader import Loader, Prepared
 from trainer.loss import loss_of, micro_batch
 from trainer.monitor.forecast import Forecast
+from trainer.monitor.metrics import Metrics, phase_losses, read_metrics
 from trainer.monitor.samples import draw_samples
 from trainer.optim.ema import Average
 from trainer.optim.optimizer import make_optimizer
@@ -88,7 +89,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train the steps that are left."""
-        metrics = checkpoint.Metrics(self.out, self.done)
+        metrics = Metrics(self.out, self.done)
         if self.done == 0:
             self._sample()
         forecast = Forecast(self.device)
@@ -164,7 +165,7 @@ def finish(trainer: Trainer) -> None:
     shutil.rmtree(out / "export", ignore_errors=True)
     export(newest, out / "export")
     names = [p.phase.name for p in trainer.order.phases]
-    told = checkpoint.phase_losses(checkpoint.read_metrics(out), names)
+    told = phase_losses(read_metrics(out), names)
     (out / "phases.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for line in told:
         print(
