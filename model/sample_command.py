@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from configs import UserError
+from configs.files import replaced
 from model.checkpoint import check_folder
 from model.files import weight_files
 from model.qwen_image import QwenImage
@@ -53,19 +53,15 @@ def sample_to_file(args: argparse.Namespace) -> None:
 @contextmanager
 def _new_file(path: Path) -> Iterator[Path]:
     """A name to write to that becomes ``path`` at the end; UserError at once where that cannot be written."""
-    part = path.with_name(f".{path.name}.part")
     if path.is_dir():
         raise UserError(f"--out: {path} is a folder; name a file")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-    except OSError as error:
-        raise UserError(f"--out: {path} cannot be written: {error.strerror}") from None
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(replaced(path, durable=False))
+            temporary.touch()
+        except OSError as error:
+            raise UserError(f"--out: {path} cannot be written: {error.strerror}") from None
+        yield temporary
 
 
 def _device(name: str | None) -> torch.device:

@@ -10,7 +10,6 @@ and counted; a source without any is an error.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import math
 from collections import Counter
@@ -24,6 +23,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from configs.errors import UserError
+from configs.files import package_folder
 from synth.choice import choose
 from synth.errors import Undrawable
 
@@ -156,13 +156,7 @@ class _Photo:
 def _find(source: PhotoSource, where: str) -> list[_Photo]:
     path = Path(source.path).expanduser()
     if source.package is not None:
-        try:
-            spec = importlib.util.find_spec(source.package)
-        except (ImportError, ValueError):
-            spec = None
-        if spec is None or not spec.submodule_search_locations:
-            raise UserError(f"{where}.package: the Python package '{source.package}' is not installed")
-        path = Path(next(iter(spec.submodule_search_locations))) / path
+        path = package_folder(source.package, f"{where}.package") / path
     if not path.exists():
         raise UserError(f"{where}.path: {path} does not exist")
     if (path / "dataset.json").is_file():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs import UserError
+from configs.files import package_folder
 from trainer.vae.config import Stage, VAETrainConfig
 
 if TYPE_CHECKING:
@@ -34,16 +34,11 @@ def picture_pool(config: VAETrainConfig) -> np.ndarray:
 
 def load_photographs(packages: Sequence[tuple[str, str]], size: int) -> list[np.ndarray]:
     """Every picture of at least ``size`` px that the installed packages carry, decoded; in the order of their names."""
-    import importlib.util
-
     from pipeline.decode import DecodeError, Limits, decode
 
     pictures = []
     for package, folder in packages:
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise UserError(f"photographs: the package '{package}' is not installed")
-        for path in sorted((Path(spec.submodule_search_locations[0]) / folder).glob("*")):
+        for path in sorted((package_folder(package, "photographs") / folder).glob("*")):
             try:
                 picture = decode(path.read_bytes(), Limits())
             except (DecodeError, OSError):

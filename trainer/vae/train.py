@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import configs
+from configs.files import replace_text
 from trainer.vae.config import Rates, Shape, VAETrainConfig
 from trainer.vae.pictures import draw_batch, picture_pool
 
@@ -46,7 +47,9 @@ def train_vae(config: VAETrainConfig, out: Path) -> Path:
     path = out / FILE
     save_image_vae(vae, path, torch.float16)
     figures = {"psnr_held_out": round(psnr(vae, held_out), 2), "seconds": round(seconds)}
-    (out / "vae.json").write_text(json.dumps({**figures, "config": configs.to_plain(config)}, indent=1) + "\n")
+    replace_text(
+        out / "vae.json", json.dumps({**figures, "config": configs.to_plain(config)}, indent=1) + "\n", durable=False
+    )
     print(f"vae: PSNR {figures['psnr_held_out']:.2f} dB on {len(held_out)} held-out pictures; {path}")
     return path
 
