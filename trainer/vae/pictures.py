@@ -34,7 +34,7 @@ def picture_pool(config: VAETrainConfig) -> np.ndarray:
 
 def load_photographs(packages: Sequence[tuple[str, str]], size: int) -> list[np.ndarray]:
     """Every picture of at least ``size`` px that the installed packages carry, decoded; in the order of their names."""
-    from pipeline.decode import DecodeError, Limits, decode
+    from configs.pictures import DecodeError, Limits, decode
 
     pictures = []
     for package, folder in packages:
