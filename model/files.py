@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from configs import UserError
@@ -102,8 +104,6 @@ def check_dtype(where: Path | str, name: str, tensor: Tensor) -> None:
 
 def iterate_tensors(folder: Path, stem: str = WEIGHTS) -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) of every tensor in the folder's safetensors, one at a time."""
-    from safetensors import SafetensorError, safe_open
-
     for path in weight_files(folder, stem):
         try:
             with safe_open(path, framework="pt") as file:
@@ -159,8 +159,6 @@ def save_weights(
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """One safetensors file, whole or not there, readable by whom the umask lets (the library says 0600)."""
-    from safetensors.torch import save_file
-
     with replaced(path, durable=False) as temporary:
         temporary.touch()
         mode = temporary.stat().st_mode

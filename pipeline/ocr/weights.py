@@ -16,6 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from configs.errors import RunFailed
 from configs.files import created_once, find_package
 
@@ -103,8 +105,6 @@ def _characters(weights: Path) -> list[str]:
 
 
 def _yaml(description: dict[str, Any]) -> str:
-    import yaml
-
     return yaml.safe_dump(description, allow_unicode=True)
 
 
