@@ -25,7 +25,6 @@ from typing import Any, TypeVar
 import yaml
 
 from configs.errors import UserError
-from configs.kinds import OpenKind
 
 T = TypeVar("T")
 
@@ -198,7 +197,7 @@ def _unknown_field(tree: Any, annotation: Any, path: str) -> str | None:
 def _is_own_kind(tree: dict[Any, Any], annotation: Any) -> bool:
     """Whether a class of the user's own decodes ``tree`` (``kinds.py``): its fields are checked then."""
     marks = getattr(annotation, "__metadata__", ())
-    return any(isinstance(mark, OpenKind) for mark in marks) and ":" in str(tree.get("kind"))
+    return any(hasattr(mark, "resolve") for mark in marks) and ":" in str(tree.get("kind"))
 
 
 def _union_arms(annotation: Any) -> list[Any]:

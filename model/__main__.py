@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from configs import UserError, command
-
-if TYPE_CHECKING:
-    from model.config import ModelConfig
+from configs import UserError, command, load
+from model.config import ModelConfig
+from model.latents import tokens_of
+from model.memory import OPTIMIZERS
 
 
 def main(argv: list[str]) -> int | None:
@@ -71,17 +71,10 @@ def _config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _load_config(path: Path, overrides: Sequence[str]) -> ModelConfig:
-    import configs
-    from model.config import ModelConfig
-
-    return configs.load(path, ModelConfig, overrides)
+    return load(path, ModelConfig, overrides)
 
 
 def _describe(args: argparse.Namespace) -> None:
-    import json
-
-    from model.memory import OPTIMIZERS
-
     if args.optimizer not in OPTIMIZERS:
         raise UserError(f"--optimizer: found '{args.optimizer}'; the trainer has {' and '.join(OPTIMIZERS)}")
     for name in ("gpus", "samples"):
@@ -104,8 +97,6 @@ def _init(args: argparse.Namespace) -> None:
 
 
 def _sample(args: argparse.Namespace) -> None:
-    from model.latents import tokens_of
-
     try:
         tokens_of(args.height or 1024, args.width or 1024)
     except ValueError as error:

@@ -5,7 +5,7 @@
     folder/diffusion_pytorch_model-00001-of-00009.safetensors ...   large ones, with an index beside them
 
 Loading fills a module built on the meta device straight from the files, tensor by tensor, so there
-is never a second copy. Files are written under a temporary name and renamed when whole.
+is never a second copy. Files appear whole or not at all.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from configs import UserError
+from configs.files import remove_temporary, replace_text, replaced
 
 C = TypeVar("C")
 
@@ -48,10 +50,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    replace_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n", durable=False)
 
 
 def read_config(path: Path, cls: type[C], class_name: str) -> C:
@@ -105,8 +104,6 @@ def check_dtype(where: Path | str, name: str, tensor: Tensor) -> None:
 
 def iterate_tensors(folder: Path, stem: str = WEIGHTS) -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) of every tensor in the folder's safetensors, one at a time."""
-    from safetensors import SafetensorError, safe_open
-
     for path in weight_files(folder, stem):
         try:
             with safe_open(path, framework="pt") as file:
@@ -143,6 +140,7 @@ def save_weights(
 ) -> None:
     """Write ``tensors`` as one file, or as shards of at most ``shard_bytes`` with an index. Bytes are kept as they are."""
     folder.mkdir(parents=True, exist_ok=True)
+    remove_temporary(folder)  # shards that a killed save left
     shards = _shards(tensors, shard_bytes)
     single = len(shards) == 1
     weight_map, written = {}, set()
@@ -161,15 +159,11 @@ def save_weights(
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     """One safetensors file, whole or not there, readable by whom the umask lets (the library says 0600)."""
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.touch()
-    mode = part.stat().st_mode
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part, metadata)
-    part.chmod(mode)
-    os.replace(part, path)
+    with replaced(path, durable=False) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        temporary.chmod(mode)
 
 
 def _remove_old(folder: Path, stem: str, keep: set[str]) -> None:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from numbers import Integral
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from PIL.Image import Image, fromarray
 from torch import Tensor
 
 from configs import RunFailed, UserError
@@ -31,9 +32,6 @@ from model.sample import Request, draw_noise, sample_tokens
 from model.schedule import QWEN_IMAGE, ScheduleConfig
 from model.vae import ImageVAE
 from model.vae_weights import load_vae_folder
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 DEFAULT_SIDE = 1024  # px
 DECODE_PIXELS = 2**20  # ours: pixels decoded in one call
@@ -77,11 +75,9 @@ class QwenImage:
 
     def sample(self, prompts: str | Sequence[str], *args: Any, **kwargs: Any) -> list[Image]:
         """One picture per prompt; arguments as in ``sample_tensor``."""
-        from PIL import Image
-
         tensors = self.sample_tensor(prompts, *args, **kwargs)
         arrays = [(t.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy() for t in tensors]
-        return [Image.fromarray(array) for array in arrays]
+        return [fromarray(array) for array in arrays]
 
     @torch.inference_mode()
     def sample_tensor(

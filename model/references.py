@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL.Image import Resampling
 from torch import Tensor
 
 from configs import UserError
+from configs.pictures import to_rgb
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,29 +52,7 @@ def fitted_size(width: int, height: int, area: int) -> tuple[int, int]:
 
 def fitted(image: Image, area: int) -> Image:
     """An RGB copy of ``fitted_size``, Lanczos. What is transparent stands on white, 16 bits become 8."""
-    from PIL.Image import Resampling
-
-    return rgb(image).resize(fitted_size(*image.size, area), Resampling.LANCZOS)
-
-
-def rgb(image: Image) -> Image:
-    """Any mode of Pillow as RGB, as a person would see it."""
-    from PIL import Image as pillow
-
-    if image.mode.startswith("I") or image.mode == "F":  # Pillow would clip
-        return pillow.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        return pillow.alpha_composite(pillow.new("RGBA", image.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _eight_bits(grey: np.ndarray) -> np.ndarray:
-    """Grey values of 16 bits or in 0..1 by their own scale; others have no white and are stretched to what they span."""
-    values = np.nan_to_num(grey.astype(np.float64), posinf=0, neginf=0)
-    top = 65535 if np.issubdtype(grey.dtype, np.integer) else 1
-    low, high = (0, top) if values.min() >= 0 and values.max() <= top else (values.min(), values.max())
-    return np.rint((values - low) * (255 / max(high - low, 1e-9))).astype(np.uint8)
+    return to_rgb(image).resize(fitted_size(*image.size, area), Resampling.LANCZOS)
 
 
 def pixels(image: Image) -> Tensor:

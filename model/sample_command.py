@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from rich.console import Console
 from rich.progress import Progress
 
 from configs import UserError
+from configs.files import replaced
+from configs.pictures import DecodeError, Limits, decode
 from model.checkpoint import check_folder
 from model.files import weight_files
 from model.qwen_image import QwenImage
-from model.references import rgb
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
+IMAGE_LIMITS = Limits(max_bytes=1_000_000_000)  # of a picture that the user names
 LINE_EVERY = 20.0  # seconds
 
 
 def sample_to_file(args: argparse.Namespace) -> None:
     """Sample and write ``args.out``; its text chunks hold prompt, seed, settings and the weights' digest."""
-    from PIL.PngImagePlugin import PngInfo
-
     device = _device(args.device)
     folder = check_folder(args.checkpoint)
     references = [_reference(path) for path in args.image]
@@ -53,19 +51,15 @@ def sample_to_file(args: argparse.Namespace) -> None:
 @contextmanager
 def _new_file(path: Path) -> Iterator[Path]:
     """A name to write to that becomes ``path`` at the end; UserError at once where that cannot be written."""
-    part = path.with_name(f".{path.name}.part")
     if path.is_dir():
         raise UserError(f"--out: {path} is a folder; name a file")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-    except OSError as error:
-        raise UserError(f"--out: {path} cannot be written: {error.strerror}") from None
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(replaced(path, durable=False))
+            temporary.touch()
+        except OSError as error:
+            raise UserError(f"--out: {path} cannot be written: {error.strerror}") from None
+        yield temporary
 
 
 def _device(name: str | None) -> torch.device:
@@ -82,17 +76,13 @@ def _device(name: str | None) -> torch.device:
     return device
 
 
-def _reference(path: Path) -> Image:
+def _reference(path: Path) -> Image.Image:
     """The picture upright, in RGB; UserError naming the file."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     try:
-        with Image.open(path) as picture:
-            return rgb(ImageOps.exif_transpose(picture))
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"--image: {path} cannot be read as a picture: {getattr(error, 'strerror', None) or error}"
-        ) from None
+        return Image.fromarray(decode(path.read_bytes(), IMAGE_LIMITS))
+    except (OSError, DecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--image: {path} cannot be read as a picture: {reason}") from None
 
 
 def transformer_digest(folder: Path) -> str:

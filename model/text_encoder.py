@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 
 from configs import UserError
 from model.config import TextEncoderConfig
@@ -72,7 +73,6 @@ def new_text_encoder(config: TextEncoderConfig, seed: int) -> Qwen2_5_VLForCondi
 def load_text_encoder(folder: Path, dtype: torch.dtype | None = None) -> Qwen2_5_VLForConditionalGeneration:
     """The encoder of ``folder``, frozen; ``dtype`` None keeps the stored one. UserError where it cannot be loaded."""
     from huggingface_hub.errors import StrictDataclassError
-    from safetensors import SafetensorError
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     kind = read_json(folder / "config.json").get("model_type")

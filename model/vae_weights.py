@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from configs import UserError
@@ -80,8 +81,6 @@ def save_image_vae(vae: ImageVAE, path: str | Path, dtype: torch.dtype = torch.f
 
 def load_image_vae(path: str | Path) -> ImageVAE:
     """Read ``save_image_vae``'s file, as float32. UserError when it is missing or something else."""
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

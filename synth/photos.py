@@ -10,8 +10,6 @@ and counted; a source without any is an error.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import io
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -21,15 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from configs.errors import UserError
+from configs.files import package_folder
+from configs.pictures import Limits, decode
 from synth.choice import choose
 from synth.errors import Undrawable
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 LONGEST = 1600  # px that a decoded photograph keeps on its longer side
-MOST = 100_000_000  # px of a file: more is refused unread
+LIMITS = Limits(max_bytes=1_000_000_000, max_pixels=100_000_000)  # more is refused unread
 CELL = 8  # px of the canvas to a cell of ``Backdrop.cells``
 LEAST = 96  # px on the shorter side
 HEAD = 65536  # bytes of a file that stand for its content, with its length
@@ -120,7 +120,7 @@ class Photos:
         file = photos[int(rng.integers(len(photos)))]
         try:
             photo = _decode(file)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except (OSError, ValueError) as error:
             self.unreadable[file.name] += 1
             raise Undrawable(f"the photograph {file.name} cannot be read: {error}") from None
         w, h = canvas
@@ -147,22 +147,17 @@ class _Photo:
     row: int = -1
     license: str | None = None
 
-    def open(self) -> Image.Image:
+    def read(self) -> bytes:
+        """The bytes of the picture's file."""
         if self.group < 0:
-            return Image.open(self.path)
-        return Image.open(io.BytesIO(_row_group(self.path, self.group)[self.row]["bytes"]))
+            return self.path.read_bytes()
+        return _row_group(self.path, self.group)[self.row]["bytes"]
 
 
 def _find(source: PhotoSource, where: str) -> list[_Photo]:
     path = Path(source.path).expanduser()
     if source.package is not None:
-        try:
-            spec = importlib.util.find_spec(source.package)
-        except (ImportError, ValueError):
-            spec = None
-        if spec is None or not spec.submodule_search_locations:
-            raise UserError(f"{where}.package: the Python package '{source.package}' is not installed")
-        path = Path(next(iter(spec.submodule_search_locations))) / path
+        path = package_folder(source.package, f"{where}.package") / path
     if not path.exists():
         raise UserError(f"{where}.path: {path} does not exist")
     if (path / "dataset.json").is_file():
@@ -207,14 +202,10 @@ def _row_group(path: Path, group: int) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=48)
 def _decode(photo: _Photo) -> Image.Image:
-    """RGB, upright, at most LONGEST px on a side."""
-    with photo.open() as picture:
-        if picture.width * picture.height > MOST:
-            raise ValueError(f"{picture.width} x {picture.height} px are more than {MOST:,}")
-        picture.draft("RGB", (LONGEST, LONGEST))
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    upright.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return upright
+    """RGB, upright, at most LONGEST px on a side. Raises DecodeError (a ValueError) or OSError."""
+    picture = Image.fromarray(decode(photo.read(), LIMITS))
+    picture.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return picture
 
 
 def _fingerprint(path: Path) -> str:

@@ -37,9 +37,11 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 def _vae(arguments: argparse.Namespace) -> None:
     from trainer.vae.config import VAETrainConfig
-    from trainer.vae.train import train_vae
 
-    train_vae(load(arguments.config, VAETrainConfig, arguments.set), arguments.out)
+    config = load(arguments.config, VAETrainConfig, arguments.set)
+    from trainer.vae.train import train_vae  # imports torch: a wrong config is told before
+
+    train_vae(config, arguments.out)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

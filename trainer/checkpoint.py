@@ -3,7 +3,7 @@
     OUT/checkpoints/step-000500/   base.json, model.safetensors, ema.safetensors, optimizer.pt, step.json
     OUT/metrics.jsonl              a line per step; on resume what lies beyond the checkpoint is cut off
 
-A checkpoint is written under another name and renamed when it is complete. ``step``: steps done.
+A checkpoint appears when it is complete. ``step``: steps done.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from configs import UserError
+from configs.files import remove_temporary, replaced
 from model.files import load_weights, read_json, save_weights, write_json
 from model.mmdit import MMDiT
 from trainer.optim.ema import Average
@@ -32,15 +33,13 @@ def checkpoints(out: Path) -> list[Path]:
 def save(out: Path, step: int, base: Path, model: MMDiT, average: Average, optimizer: Together, keep: int) -> Path:
     """Write the checkpoint after ``step`` steps and drop all but the newest ``keep``."""
     target = out / "checkpoints" / f"{PREFIX}{step:06d}"
-    part = out / "checkpoints" / f".{target.name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    save_weights(model.state_dict(), part, "model")
-    save_weights(average.state(model), part, "ema")
-    torch.save(optimizer.state_dict(), part / "optimizer.pt")
-    write_json(part / "base.json", {"base": os.path.relpath(base.absolute(), target.absolute())})
-    write_json(part / "step.json", {"step": step})
-    shutil.rmtree(target, ignore_errors=True)
-    part.rename(target)
+    remove_temporary(target.parent)
+    with replaced(target, durable=False) as temporary:
+        save_weights(model.state_dict(), temporary, "model")
+        save_weights(average.state(model), temporary, "ema")
+        torch.save(optimizer.state_dict(), temporary / "optimizer.pt")
+        write_json(temporary / "base.json", {"base": os.path.relpath(base.absolute(), target.absolute())})
+        write_json(temporary / "step.json", {"step": step})
     for old in checkpoints(out)[:-keep]:
         shutil.rmtree(old)
     return target

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from configs.files import replace_text
 from model.checkpoint import load_schedule, load_transformer
 from model.condition import Conditioner
 from model.export import export
@@ -166,7 +167,7 @@ def finish(trainer: Trainer) -> None:
     export(newest, out / "export")
     names = [p.phase.name for p in trainer.order.phases]
     told = phase_losses(read_metrics(out), names)
-    (out / "phases.json").write_text(json.dumps(told, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    replace_text(out / "phases.json", json.dumps(told, indent=2, ensure_ascii=False) + "\n", durable=False)
     for line in told:
         print(
             f"{line['phase']:>12}: loss {line['loss_start']:.4f} -> {line['loss_end']:.4f} in {line['steps']:,} steps"

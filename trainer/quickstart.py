@@ -8,7 +8,6 @@ resumes, so that running the quickstart again goes on where it was.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shlex
@@ -24,6 +23,11 @@ from typing import Any
 import yaml
 
 from configs import RunFailed, UserError
+from configs.files import created_once, package_folder, replace_text
+from pipeline.dataset import Dataset
+from pipeline.decide.accounting import account, total
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.timing import seconds_of
 
 PIPELINE = "configs/pipeline/quickstart.yaml"
 TRAIN = "configs/train/quickstart.yaml"
@@ -96,7 +100,7 @@ def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
         made=evaluation / "evaluation.json",
     )
     summary = summarise(out, way.seconds)
-    (out / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    replace_text(out / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n", durable=False)
     way.run("report", "put everything on one page", ["pipeline", "report", str(out)])
     print_end(out, summary)
     return summary
@@ -118,22 +122,15 @@ def collect_pictures(folder: Path) -> Path:
     """Copy the pictures that installed packages carry into ``folder``; does nothing where they are."""
     folder.mkdir(parents=True, exist_ok=True)
     for package, inside in PICTURES:
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise UserError(f"the package {package} is not installed; `make setup` installs it")
-        for path in sorted((Path(spec.submodule_search_locations[0]) / inside).iterdir()):
+        for path in sorted((package_folder(package, "the quickstart's pictures") / inside).iterdir()):
             if path.suffix in SUFFIXES and not (folder / path.name).exists():
-                shutil.copyfile(path, folder / path.name)
+                with created_once(folder / path.name, durable=False) as temporary:
+                    shutil.copyfile(path, temporary)
     return folder
 
 
 def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """The figures of a finished quickstart: counts, seconds per step, losses by phase, OCR accuracy before and after."""
-    from pipeline.dataset import Dataset
-    from pipeline.decide.accounting import account, total
-    from pipeline.store.run_folder import RunFolder
-    from pipeline.store.timing import seconds_of
-
     run = RunFolder(out.absolute())
     everything = total(account(run))
     dataset = Dataset.open(out / "dataset")

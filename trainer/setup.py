@@ -10,6 +10,7 @@ import yaml
 
 import configs
 from configs import UserError
+from configs.files import replace_text
 from model.checkpoint import check_folder
 from model.config import ModelConfig
 from model.init import init_folder, vae_file
@@ -31,8 +32,7 @@ def remember(config: FitConfig, dataset: Dataset, out: Path) -> None:
                 "started: take a new OUT folder, or put the field back"
             )
         return
-    out.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(now, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    replace_text(path, yaml.safe_dump(now, sort_keys=False, allow_unicode=True), durable=False)
 
 
 def check_start(config: FitConfig, out: Path) -> None:

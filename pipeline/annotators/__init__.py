@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from configs.errors import UserError
+from configs.pictures import Limits
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.annotators.measure import MeasureAnnotator, MeasureConfig
 from pipeline.annotators.nsfw import NsfwAnnotator, NsfwConfig
 from pipeline.annotators.ocr import OcrAnnotator, OcrConfig
 from pipeline.annotators.verify import VerifyAnnotator, VerifyConfig
-from pipeline.decode import Limits
 
 __all__ = ["ANNOTATORS", "AnnotateConfig", "Annotator", "Picture", "build"]
 

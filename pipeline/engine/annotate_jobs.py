@@ -17,7 +17,7 @@ from pipeline.sandbox.child import describe
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipeline.decode import Limits
+    from configs.pictures import Limits
 
 ROW = tuple(n for n in (*schema.IDENTITY, *schema.CAPTION_FLAT, *schema.TEXT) if n not in schema.NESTED)
 """What an annotator is told about a row, beside its picture."""
@@ -54,7 +54,7 @@ class LookJob:
         return [self._look(row) for row in items]
 
     def _look(self, row: Mapping[str, Any]) -> DecodeResult:
-        from pipeline.decode import decode, small
+        from configs.pictures import decode, small
 
         pixels = decode(row["image"]["bytes"], self.limits)
         picture = Picture(known(row), pixels=pixels)

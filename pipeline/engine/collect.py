@@ -17,7 +17,7 @@ from pipeline.store.ledger import Fragment, read_fragment
 from pipeline.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from pipeline.decode import Limits
+    from configs.pictures import Limits
 
 STEP = "collect"
 """The name of this step in failures/."""

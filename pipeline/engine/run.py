@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from configs.files import remove_temporary
 from pipeline import cluster
 from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
@@ -19,7 +20,6 @@ from pipeline.decide.rules import check_rules
 from pipeline.engine import annotate, collect, list_sources, run_config
 from pipeline.pack.publish import publish
 from pipeline.progress import progress
-from pipeline.store.commit import remove_temporary
 from pipeline.store.failures import write_failures
 from pipeline.store.ledger import Fragment
 from pipeline.store.lock import RunLock

@@ -16,11 +16,12 @@ import yaml
 
 import configs
 from configs import UserError
+from configs.files import replace_text
 from pipeline.annotators.base import Annotator
 from pipeline.cluster import in_job
 from pipeline.config import FROZEN_FIELDS, PipelineConfig
 from pipeline.sources import FolderSource
-from pipeline.store.commit import metadata, replace_text
+from pipeline.store.commit import metadata
 from pipeline.store.run_folder import RunFolder
 
 MISSING = "nothing"

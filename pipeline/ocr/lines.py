@@ -12,6 +12,7 @@ from statistics import median
 from typing import Protocol, TypeVar
 
 import numpy as np
+from rapidfuzz.distance import Levenshtein
 
 from pipeline.quads import quad_height
 from synth.language import is_han, language, visible
@@ -62,8 +63,6 @@ def normalise(text: str) -> str:
 
 def character_accuracy(wanted: str, read: str) -> float:
     """1 - NED = 1 - levenshtein / length of the longer text, 0..1, as CVTG-2K scores it; 1 for two empty texts."""
-    from rapidfuzz.distance import Levenshtein
-
     return Levenshtein.normalized_similarity(normalise(wanted), normalise(read))
 
 

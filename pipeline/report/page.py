@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from pipeline.store.commit import replace_text
+from configs.files import replace_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.decode import DecodeError, Limits, decode
+from configs.pictures import DecodeError, Limits, decode
 
 LEVELS = ("paragraph", "line", "word", "glyph")
 """Levels of regions from the outermost to the innermost: the order in which boxes are drawn."""

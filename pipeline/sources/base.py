@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.decode import Limits
+    from configs.pictures import Limits
 
 
 class Refused(Exception):
@@ -33,7 +33,7 @@ def picture_row(data: bytes, limits: Limits) -> dict[str, Any]:
     """The columns that the bytes of a picture tell by themselves. Raises Refused or DecodeError."""
     import hashlib
 
-    from pipeline.decode import probe
+    from configs.pictures import probe
 
     header = probe(data, limits)
     return {

@@ -23,7 +23,7 @@ from pipeline.sources.files import _inside, _is_folder, _kind, _why, path_of, re
 from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
-    from pipeline.decode import Limits
+    from configs.pictures import Limits
 
 IGNORED = (".*", "Thumbs.db", "desktop.ini", "__MACOSX")
 

@@ -14,7 +14,7 @@ from pipeline.sources.base import Reader
 from pipeline.store.ledger import Entry, read_fragment
 
 if TYPE_CHECKING:
-    from pipeline.decode import Limits
+    from configs.pictures import Limits
     from synth import Recipe, Sample
 
 

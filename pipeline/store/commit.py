@@ -1,57 +1,23 @@
-"""Files that appear whole or not at all, and never change once they are there.
-
-    write  .F.parquet.<random>.tmp ──fsync──> link to F.parquet ──> unlink the temporary name
-                                              (fails if it exists: the first one is the truth)
+"""Tables of a fragment that appear whole or not at all, and never change once they are there.
 
 Failures of a fragment travel in the metadata of the same file as its rows, because one file is the
-most that can appear at once.
+most that can appear at once (``configs/files.py`` says how).
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import os
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.files import created_once, replaced
 from pipeline.parquet import read_metadata, read_schema
 
-TEMPORARY = ".tmp"
 FAILURES_KEY = b"glyphmill.failures"
-
-_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
-
-
-@contextlib.contextmanager
-def created_once(path: Path) -> Iterator[Path]:
-    """Yield a temporary path to write to; when the block ends well, ``path`` appears unless it exists already."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}"
-    try:
-        yield temporary
-        _flush(temporary)
-        _link(temporary, path)
-        _flush(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a small file in one step, replacing what was there."""
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}"
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        _flush(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_table(path: Path, table: pa.Table, failures: list[dict[str, str]], **metadata: str) -> None:
@@ -68,14 +34,8 @@ def write_table(path: Path, table: pa.Table, failures: list[dict[str, str]], **m
 
 def replace_table(path: Path, table: pa.Table) -> None:
     """Write a small table in one step, replacing what was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}{TEMPORARY}"
-    try:
+    with replaced(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
-        _flush(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def codecs(schema: pa.Schema) -> dict[str, str]:
@@ -96,32 +56,6 @@ def metadata(path: Path) -> Mapping[bytes, bytes]:
 def rows(path: Path) -> int:
     """Number of rows, from the footer alone."""
     return read_metadata(path).num_rows
-
-
-def remove_temporary(folder: Path) -> None:
-    """Remove temporary files that a killed process left; only the holder of the run's lock may do this."""
-    for path in folder.rglob(f".*{TEMPORARY}"):
-        path.unlink(missing_ok=True)
-
-
-def _link(temporary: Path, path: Path) -> None:
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        if not path.exists():  # no hard links here: the run's lock leaves one writer, renaming is still whole
-            os.rename(temporary, path)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _leaves(schema: pa.Schema) -> list[str]:

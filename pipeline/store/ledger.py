@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.files import created_once
 from pipeline.parquet import opened, read_metadata
-from pipeline.store.commit import created_once
 
 SCHEMA = pa.schema(
     [

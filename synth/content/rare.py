@@ -11,11 +11,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import ClassVar, Literal
 
-from configs.errors import UserError
+from configs.files import package_folder
 from synth.content.base import Content, Draw, Text, Unit, cycled
 from synth.corpus.builtin import levels_characters
 
@@ -70,12 +68,7 @@ def dictionary() -> dict[str, Sequence[str]]:
 
     Raises UserError where jieba, whose dictionary (MIT) it is, is not installed.
     """
-    spec = find_spec("jieba")
-    if spec is None or not spec.submodule_search_locations:
-        raise UserError(
-            "contents of kind balanced take their words from the package jieba; install it: pip install jieba"
-        )
-    lines = (Path(next(iter(spec.submodule_search_locations))) / "dict.txt").read_text("utf-8").splitlines()
+    lines = (package_folder("jieba", "words of kind balanced") / "dict.txt").read_text("utf-8").splitlines()
     entries = (line.split(" ") for line in lines)
     known = frozenset(levels_characters((1, 2, 3)))
     ranked = sorted(

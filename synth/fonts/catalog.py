@@ -6,14 +6,15 @@ what they leave blank. Scanning a Chinese face takes a second, so cards are kept
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from configs.files import replace_text
 from synth.corpus.builtin import levels_characters
 from synth.fonts.face import Face
 from synth.fonts.source import FontFile
@@ -96,13 +97,8 @@ def _read(path: Path | None) -> dict[str, dict[str, Any]]:
 
 def _write(path: Path, cards: dict[str, dict[str, Any]]) -> None:
     """A cache that cannot be written is no error: the next scan takes its second again."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps({"version": VERSION, "cards": cards}), "utf-8")
-        os.replace(part, path)
-    except OSError:
-        part.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        replace_text(path, json.dumps({"version": VERSION, "cards": cards}), durable=False)
 
 
 @cache

@@ -6,9 +6,10 @@ ours, by what a person would call the face.
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Literal
+
+from configs.files import find_package
 
 Style = Literal["sans", "serif", "mono", "display", "handwriting"]
 
@@ -49,10 +50,8 @@ FOLDER = Path("/usr/share/fonts")
 
 def latin_files(family: str) -> list[Path]:
     """The files of a Latin family, in a stable order; empty where its wheel is not installed."""
-    spec = importlib.util.find_spec(f"fontpkg_{family}")
-    if spec is None or not spec.submodule_search_locations:
-        return []
-    return sorted((Path(next(iter(spec.submodule_search_locations))) / "files").glob("*.[to]tf"))
+    folder = find_package(f"fontpkg_{family}")
+    return sorted((folder / "files").glob("*.[to]tf")) if folder else []
 
 
 def chinese_files(folder: Path = FOLDER) -> list[tuple[Path, int, Style]]:

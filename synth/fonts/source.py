@@ -9,7 +9,6 @@ licence does not allow it, is left out; ``Left`` says which and why.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,6 +18,7 @@ from typing import Literal
 import uharfbuzz as hb
 
 from configs.errors import UserError
+from configs.files import package_folder
 from synth.choice import check_shares
 from synth.fonts.face import Face, blob, open_face
 from synth.fonts.families import CAPITALS, LATIN, Style, chinese_files, latin_files
@@ -212,13 +212,7 @@ def _latin(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
 def _locate(source: FontSource, where: str) -> Path:
     path = Path(source.file).expanduser()
     if source.package is not None:
-        try:
-            spec = importlib.util.find_spec(source.package)
-        except (ImportError, ValueError):
-            spec = None
-        if spec is None or not spec.submodule_search_locations:
-            raise UserError(f"{where}: the Python package '{source.package}' that should hold it is not installed")
-        path = Path(next(iter(spec.submodule_search_locations))) / path
+        path = package_folder(source.package, where) / path
     if not path.exists():
         raise UserError(f"{where}: no font at {path}")
     return path

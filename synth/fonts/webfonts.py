@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from configs.errors import UserError
+from configs.files import replaced
 
 _SLICE = re.compile(
     r"(?P<face>.+)-(?P<part>\[?\d+\]?|[a-z]+(?:-[a-z]+)*)-(?P<weight>\d{3})-(?P<style>normal|italic)\.woff"
@@ -58,8 +58,6 @@ def joined(slices: Sequence[Path], where: str, cache: Path | None = None) -> Pat
     except Exception as error:  # fontTools raises what its parsers trip over
         raise UserError(f"{where}.file: the slices of {slices[0].parent} cannot be joined: {error}") from None
     font.recalcTimestamp = False  # the same slices give the same bytes
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
-    font.save(part)
-    os.replace(part, out)
+    with replaced(out, durable=False) as temporary:
+        font.save(temporary)
     return out

@@ -24,11 +24,11 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, from anywhere
 
+from configs.pictures import DecodeError, Limits, decode, probe, small
 from pipeline.annotators import measure
 from pipeline.annotators.base import Picture
 from pipeline.annotators.nsfw import NsfwAnnotator
 from pipeline.annotators.ocr import OcrAnnotator
-from pipeline.decode import DecodeError, Limits, decode, probe, small
 
 FOLDERS = (("skimage", "data"), ("sklearn", "datasets/images"))
 SHORTEST = 200

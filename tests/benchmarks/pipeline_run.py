@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, f
 
 from annotate import load
 
+from configs.pictures import Limits, decode, small
 from pipeline.annotators import measure
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.annotators.nsfw import NsfwAnnotator
 from pipeline.annotators.ocr import OcrAnnotator
-from pipeline.decode import Limits, decode, small
 from synth import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,10 +18,11 @@ from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwen
 from PIL import Image
 
 from configs import UserError, command
+from configs.pictures import to_rgb
 from model import QwenImage
 from model.__main__ import main
 from model.config import Pipeline
-from model.references import VISION_AREA, fitted, fitted_size, rgb
+from model.references import VISION_AREA, fitted, fitted_size
 from model.templates import IMAGE_PAD, templated
 from tests.model.folders import edit_folder, random_folder
 from tests.model.reference import difference
@@ -163,10 +164,10 @@ def test_any_mode_is_seen_as_a_person_sees_it() -> None:
     wide = Image.fromarray(np.full((8, 8), 100 * 257, np.int32))
     unit = Image.fromarray(np.full((8, 8), 100 / 255, np.float32))
     for deeper in (wide, unit):
-        assert rgb(deeper).getpixel((0, 0)) == (100,) * 3
-    assert rgb(Image.fromarray(np.float32([[-5, 5], [np.nan, 10]]))).getpixel((1, 1)) == (255,) * 3
+        assert to_rgb(deeper).getpixel((0, 0)) == (100,) * 3
+    assert to_rgb(Image.fromarray(np.float32([[-5, 5], [np.nan, 10]]))).getpixel((1, 1)) == (255,) * 3
     for image, expected in ((color.quantize(), (200, 100, 0)), (deep, (100,) * 3), (half, (255,) * 3)):
-        assert rgb(image).getpixel((0, 0)) == expected
+        assert to_rgb(image).getpixel((0, 0)) == expected
 
 
 def test_a_folder_without_a_processor_uses_the_released_one() -> None:

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from configs import RunFailed
+from configs.pictures import DecodeError, Limits, decode
 from pipeline.dataset import Dataset
-from pipeline.decode import DecodeError, Limits, decode
 from trainer.config import FitConfig
 from trainer.data.encoders import Encoders
 from trainer.data.resize import fit

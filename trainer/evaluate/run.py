@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from configs import UserError
+from configs.files import replace_text
 from trainer.evaluate.score import Score, is_exact, score
 from trainer.evaluate.sheet import draw_sheet
 from trainer.evaluate.suites import Item, make_suite
@@ -149,7 +150,7 @@ def as_report(results: dict[str, Result], config: EvaluateConfig, folder: Path) 
 
 def write(results: dict[str, Result], report: dict[str, Any], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    (out / "evaluation.json").write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    replace_text(out / "evaluation.json", json.dumps(report, ensure_ascii=False, indent=1) + "\n", durable=False)
     for name, result in results.items():
         wanted, found = [item.text for item in result.items], result.read["after"]
         exact = [is_exact(w, r) for w, r in zip(wanted, found, strict=True)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from configs.files import package_folder
 
 LABEL = 18  # px under each picture
 GAP = 6
@@ -48,7 +49,5 @@ def _rows(widths: Sequence[int], limit: int) -> list[list[int]]:
 
 def _font() -> ImageFont.FreeTypeFont:
     """Noto Sans CJK at 12 px out of the wheel the renderings use too."""
-    import manimgx_fonts_cjk
-
-    path = Path(manimgx_fonts_cjk.__file__).parent / "NotoSansCJK-VF.otf.ttc"
+    path = package_folder("manimgx_fonts_cjk", "the font of the labels") / "NotoSansCJK-VF.otf.ttc"
     return ImageFont.truetype(str(path), 12, index=2)

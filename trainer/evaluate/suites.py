@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 import configs
 from configs import UserError
-
-if TYPE_CHECKING:
-    from synth.recipe import AnyContent, RecipeConfig
+from synth.content.kinds import Charset, Word
+from synth.corpus.corpus import Corpora
+from synth.recipe import AnyContent, Recipe, RecipeConfig
 
 SUITES = ("glyphs", "numbers", "words", "lines")
 OTHER_SEED = 1_000_003  # added to the recipe's seed where texts must differ from training's
@@ -44,8 +43,6 @@ class Item:
 
 def make_suite(suite: str, recipe: str, limit: int) -> list[Item]:
     """At most ``limit`` items (glyphs: all of them). UserError for an unknown suite; empty if the recipe has no such content."""
-    from synth.recipe import RecipeConfig
-
     if suite not in SUITES:
         raise UserError(f"--suite: unknown suite '{suite}'; allowed: {', '.join(SUITES)}")
     config = configs.load(recipe, RecipeConfig)
@@ -59,17 +56,12 @@ def make_suite(suite: str, recipe: str, limit: int) -> list[Item]:
 
 def suite_of(content: AnyContent) -> str | None:
     """The suite that asks for this content; sentences and paragraphs belong to none."""
-    from synth.content.kinds import Charset
-
     if isinstance(content, Charset):
         return "glyphs" if content.count == (1, 1) else "lines"
     return {"number": "numbers", "word": "words", "line": "lines"}.get(content.kind)
 
 
 def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int, seen: set[str]) -> list[Item]:
-    from synth.content.kinds import Charset
-    from synth.corpus.corpus import Corpora
-
     if isinstance(content, Charset) and suite == "glyphs":
         return _render(config, content, len(content.items()), held_out=False)
     kept = content.held_out(Corpora(config.corpora))
@@ -86,8 +78,6 @@ def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int, se
 
 def _trained(config: RecipeConfig) -> set[str]:
     """Texts of the recipe's first samples."""
-    from synth import Recipe
-
     recipe = Recipe(config)
     return {recipe.text(index)[0] for index in range(TRAINED)}
 
@@ -103,16 +93,12 @@ def spread(texts: Sequence[str], limit: int, seed: int) -> list[str]:
 
 def _exactly(content: AnyContent, texts: Sequence[str]) -> AnyContent:
     """A content on the same canvases that draws each of ``texts`` once per round."""
-    from synth.content.kinds import Word
-
     longest = max(len(text) for text in texts)
     return Word(kind="word", words=tuple(texts), length=(1, longest), canvases=content.canvases, layout=content.layout)
 
 
 def _render(config: RecipeConfig, content: AnyContent, count: int, held_out: bool) -> list[Item]:
     """The first ``count`` samples of the recipe with this content alone, each text once."""
-    from synth import Recipe
-
     recipe = Recipe(replace(config, contents=(content,)))
     items: dict[str, Item] = {}
     for sample in map(recipe.render, range(count)):

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from configs.files import replace_text
+
 
 class Metrics:
     """metrics.jsonl, one object per step."""
@@ -15,9 +17,7 @@ class Metrics:
         """Keep the lines of the steps before ``start`` and append from there."""
         self.path = out / "metrics.jsonl"
         kept = [line for line in read_metrics(out) if line["step"] < start]
-        part = self.path.with_name(".metrics.part")
-        part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        part.replace(self.path)
+        replace_text(self.path, "".join(json.dumps(line) + "\n" for line in kept), durable=False)
         self._file = self.path.open("a", encoding="utf-8")
 
     def write(self, line: dict[str, Any]) -> None:

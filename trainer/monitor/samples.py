@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
+from configs.pictures import Limits, decode
 from model.mmdit import MMDiT
 from model.qwen_image import QwenImage
 from trainer.config import SamplesConfig
@@ -42,7 +43,7 @@ def draw_samples(
 def sheet(folder: Path) -> Image.Image:
     """All rows of ``folder`` under each other, earliest first, each with its step."""
     files = sorted(folder.glob("step-*.png"))
-    rows = [Image.open(path).convert("RGB") for path in files]
+    rows = [Image.fromarray(decode(path.read_bytes(), Limits())) for path in files]
     width = LABEL + max(row.width for row in rows)
     whole = Image.new("RGB", (width, sum(row.height + GAP for row in rows)), "white")
     pen, top = ImageDraw.Draw(whole), 0

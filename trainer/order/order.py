@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from configs.errors import UserError
+from configs import UserError, load
+from pipeline.dataset import Dataset
 from pipeline.predicate import parse
+from trainer.config import FitConfig
 from trainer.order.curriculum import Phase
 from trainer.order.draw import draw, mix
 from trainer.order.quota import Quota
@@ -26,7 +28,6 @@ from trainer.order.strata import LeftOut, NothingToDraw, Stratum, stratify
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.dataset import Dataset
 
 COLUMNS = ("width", "height", "task", "repeats")
 """What the order reads of the manifest beside the columns of predicates."""
@@ -88,10 +89,6 @@ class Order:
     @classmethod
     def load(cls, config: str | Path, dataset: str | Path | Dataset, overrides: Sequence[str] = ()) -> Order:
         """From a training config and a dataset. Raises UserError when either cannot be read."""
-        from configs import load
-        from pipeline.dataset import Dataset
-        from trainer.config import FitConfig
-
         fit = load(config, FitConfig, overrides)
         opened = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
         return cls(read_index(opened, fit.phases), fit.phases, fit.seed)

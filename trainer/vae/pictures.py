@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
 
 from configs import UserError
+from configs.files import package_folder
+from configs.pictures import DecodeError, Limits, decode
+from synth import Recipe
 from trainer.vae.config import Stage, VAETrainConfig
-
-if TYPE_CHECKING:
-    import numpy as np
-    from torch import Tensor
 
 
 def picture_pool(config: VAETrainConfig) -> np.ndarray:
     """(N, size, size, 3) uint8, shuffled: renderings and crops of photographs at random scales."""
-    import numpy as np
-
-    from synth import Recipe
-
     recipe, size = Recipe.load(config.pool.recipe), config.pool.size
     rng = np.random.Generator(np.random.PCG64([config.seed, 0]))
     glyphs = [np.asarray(recipe.render(index).image) for index in range(config.pool.glyphs)]
@@ -34,16 +32,9 @@ def picture_pool(config: VAETrainConfig) -> np.ndarray:
 
 def load_photographs(packages: Sequence[tuple[str, str]], size: int) -> list[np.ndarray]:
     """Every picture of at least ``size`` px that the installed packages carry, decoded; in the order of their names."""
-    import importlib.util
-
-    from pipeline.decode import DecodeError, Limits, decode
-
     pictures = []
     for package, folder in packages:
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise UserError(f"photographs: the package '{package}' is not installed")
-        for path in sorted((Path(spec.submodule_search_locations[0]) / folder).glob("*")):
+        for path in sorted((package_folder(package, "photographs") / folder).glob("*")):
             try:
                 picture = decode(path.read_bytes(), Limits())
             except (DecodeError, OSError):
@@ -55,9 +46,6 @@ def load_photographs(packages: Sequence[tuple[str, str]], size: int) -> list[np.
 
 def random_crop(picture: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
     """A square of 1 to 4 times ``size``, reduced to ``size``; half of them mirrored."""
-    import numpy as np
-    from PIL import Image
-
     side = int(min(size * 4 ** rng.random(), *picture.shape[:2]))
     y, x = (int(rng.integers(n - side + 1)) for n in picture.shape[:2])
     crop = Image.fromarray(picture[y : y + side, x : x + side]).resize((size, size), Image.Resampling.LANCZOS)
@@ -66,8 +54,6 @@ def random_crop(picture: np.ndarray, size: int, rng: np.random.Generator) -> np.
 
 def draw_batch(pool: Tensor, stage: Stage, seed: int, step: int) -> Tensor:
     """(batch, 3, size, size) uint8 of ``step``: pool pictures, tiled or cropped to the stage's size, colours exchanged."""
-    import torch
-
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
 
     def draw(high: int, *shape: int) -> Tensor:

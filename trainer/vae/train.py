@@ -15,28 +15,25 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
 
 import configs
+from configs.files import replace_text
+from model.precision import WIDER, multiplies_bf16
+from model.vae import ImageVAE, VAEConfig
+from model.vae_weights import save_image_vae
+from trainer.optim.muon import Muon
+from trainer.optim.optimizer import Together
 from trainer.vae.config import Rates, Shape, VAETrainConfig
 from trainer.vae.pictures import draw_batch, picture_pool
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from model.vae import ImageVAE
-    from trainer.optim.optimizer import Together
 
 FILE = "tiny-vae.safetensors"
 
 
 def train_vae(config: VAETrainConfig, out: Path) -> Path:
     """Train and write ``out/tiny-vae.safetensors`` and ``out/vae.json`` (figures). Returns the file's path."""
-    import torch
-
-    from model.precision import WIDER, multiplies_bf16
-    from model.vae_weights import save_image_vae
-
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     if config.precision == "bf16" and not multiplies_bf16("cpu"):
@@ -49,17 +46,15 @@ def train_vae(config: VAETrainConfig, out: Path) -> Path:
     path = out / FILE
     save_image_vae(vae, path, torch.float16)
     figures = {"psnr_held_out": round(psnr(vae, held_out), 2), "seconds": round(seconds)}
-    (out / "vae.json").write_text(json.dumps({**figures, "config": configs.to_plain(config)}, indent=1) + "\n")
+    replace_text(
+        out / "vae.json", json.dumps({**figures, "config": configs.to_plain(config)}, indent=1) + "\n", durable=False
+    )
     print(f"vae: PSNR {figures['psnr_held_out']:.2f} dB on {len(held_out)} held-out pictures; {path}")
     return path
 
 
 def new_vae(shape: Shape) -> ImageVAE:
     """A random VAE that starts with nearly noiseless latents: with unit noise the first hundreds of steps learn nothing."""
-    import torch
-
-    from model.vae import ImageVAE, VAEConfig
-
     vae = ImageVAE(VAEConfig(**dataclasses.asdict(shape), latents_mean=(0.0,) * 16, latents_std=(1.0,) * 16))
     with torch.no_grad():
         _, logvar_rows = vae.quant_conv.weight.chunk(2)
@@ -72,8 +67,6 @@ def new_vae(shape: Shape) -> ImageVAE:
 
 def _optimise(vae: ImageVAE, pool: Tensor, config: VAETrainConfig) -> float:
     """Train ``vae`` in place through all stages and leave the averaged weights in it. Returns the seconds it took."""
-    import torch
-
     optimizer = make_optimizer(vae, config.lr.peak)
     average = {name: tensor.clone() for name, tensor in vae.state_dict().items()}
     total, start = sum(stage.steps for stage in config.stages), time.monotonic()
@@ -93,10 +86,6 @@ def _optimise(vae: ImageVAE, pool: Tensor, config: VAETrainConfig) -> float:
 
 
 def _step(vae: ImageVAE, images: Tensor, optimizer: Together, config: VAETrainConfig, step: int) -> float:
-    import torch
-
-    from model.precision import multiplies_bf16
-
     target = images.float() / 127.5 - 1.0
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + 500_000_000 + step)
     with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16" and multiplies_bf16("cpu")):
@@ -115,11 +104,6 @@ def _step(vae: ImageVAE, images: Tensor, optimizer: Together, config: VAETrainCo
 
 def make_optimizer(vae: ImageVAE, lr: float) -> Together:
     """Muon for the kernels that are matrices of some size, AdamW for vectors, the first and the last convolution."""
-    import torch
-
-    from trainer.optim.muon import Muon
-    from trainer.optim.optimizer import Together
-
     ends = ("encoder.conv_in.", "decoder.conv_out.")
     matrices: list[Tensor] = []
     others: list[Tensor] = []
@@ -136,10 +120,6 @@ def rate(step: int, total: int, lr: Rates) -> float:
 
 def with_statistics(vae: ImageVAE, images: Tensor) -> ImageVAE:
     """The same VAE with the latents' mean and deviation per channel, measured over uint8 ``images``, in its config."""
-    import torch
-
-    from model.vae import ImageVAE
-
     with torch.inference_mode():
         z = torch.cat([vae.posterior(part)[0] for part in images.split(64)])
     mean, std = (tuple(round(v, 4) for v in f.tolist()) for f in (z.mean((0, 2, 3)), z.std((0, 2, 3))))
@@ -150,8 +130,6 @@ def with_statistics(vae: ImageVAE, images: Tensor) -> ImageVAE:
 
 def psnr(vae: ImageVAE, images: Tensor) -> float:
     """Mean over pictures of the reconstruction's PSNR in dB, from the posterior's mean; ``images`` uint8 (N, 3, H, W)."""
-    import torch
-
     values = []
     with torch.inference_mode():
         for part in images.split(64):

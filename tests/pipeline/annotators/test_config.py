@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from configs import UserError, decode
+from configs.pictures import Limits
 from pipeline import schema
 from pipeline.annotators import ANNOTATORS, AnnotateConfig, build, ocr
-from pipeline.decode import Limits
 
 
 def test_the_default_runs_everything_that_works_offline() -> None:

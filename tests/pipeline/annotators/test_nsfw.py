@@ -10,10 +10,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from configs.pictures import small
 from pipeline.annotators import nsfw
 from pipeline.annotators.base import Picture
 from pipeline.annotators.nsfw import NsfwAnnotator
-from pipeline.decode import small
 
 PICTURES = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee(), skimage.data.retina()[::4, ::4]]
 

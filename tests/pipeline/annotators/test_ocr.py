@@ -11,10 +11,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from configs.pictures import DecodeError, Limits
 from pipeline import schema
 from pipeline.annotators.base import Picture
 from pipeline.annotators.ocr import OcrAnnotator, OcrConfig, text_columns
-from pipeline.decode import DecodeError, Limits
 from pipeline.ocr.reader import Line, Reader
 from tests.pipeline.drawing import page
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from configs import RunFailed
+from configs.pictures import Limits
 from pipeline.annotators.base import Annotator, Picture
-from pipeline.decode import Limits
 from pipeline.engine.annotate import HOPELESS, ModelWorker, PixelWorker
 from pipeline.engine.collect import Collector
 from pipeline.sandbox.guard import GuardConfig

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from configs import UserError, load
+from configs.pictures import Limits, decode
 from pipeline.config import PipelineConfig
 from pipeline.dataset import Dataset
-from pipeline.decode import Limits, decode
 from pipeline.engine.plan import plan
 from pipeline.engine.redecide import decide_again
 from pipeline.sources.files import path_of

@@ -13,12 +13,12 @@ import pytest
 
 import pipeline
 from configs import RunFailed, UserError, load
+from configs.pictures import Limits, decode
 from pipeline import schema
 from pipeline.config import PipelineConfig
 from pipeline.dataset import Dataset
 from pipeline.decide import accounting
 from pipeline.decide.run import decide_run, decisions_key
-from pipeline.decode import Limits, decode
 from pipeline.pack import publish
 from pipeline.store.run_folder import RunFolder
 

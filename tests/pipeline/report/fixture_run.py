@@ -115,7 +115,7 @@ def add_evaluation(out: Path) -> None:
 
 
 def _real_rows(pictures: list[tuple[str, bytes]]) -> list[dict[str, Any]]:
-    from pipeline.decode import Limits, probe
+    from configs.pictures import Limits, probe
 
     rows = []
     for number, (uri, data) in enumerate(pictures):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from configs import UserError
-from pipeline.decode import DecodeError, Limits
+from configs.pictures import DecodeError, Limits
 from pipeline.sources import FolderSource, Refused
 from pipeline.sources.files import path_of, uri_of
 from pipeline.store.ledger import Entry

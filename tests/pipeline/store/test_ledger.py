@@ -7,7 +7,6 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.store.commit import created_once, remove_temporary
 from pipeline.store.ledger import Entry, FragmentsConfig, fragments, read_fragment, sample_id, slices, write_ledger
 
 sizes = st.lists(st.none() | st.integers(0, 3_000_000), max_size=60)
@@ -45,17 +44,3 @@ def test_ids_tell_source_uri_and_ordinal_apart() -> None:
     ids = {sample_id(*parts) for parts in (("a", "b1", 0), ("a", "b", 10), ("ab", "1", 0), ("a", "b", 1))}
     assert len(ids) == 4
     assert all(len(id_) == 32 and set(id_) <= set("0123456789abcdef") for id_ in ids)
-
-
-def test_the_first_file_stays_and_an_unfinished_one_never_shows(tmp_path: Path) -> None:
-    path = tmp_path / "F.parquet"
-    with created_once(path) as temporary:
-        temporary.write_text("first")
-        assert not path.exists()
-        assert [p for p in tmp_path.glob("*.parquet") if not p.name.startswith(".")] == []
-    with created_once(path) as temporary:
-        temporary.write_text("second")
-    assert path.read_text() == "first"
-    (tmp_path / ".G.parquet.0.tmp").write_text("left by a killed process")
-    remove_temporary(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["F.parquet"]

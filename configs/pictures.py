@@ -1,11 +1,11 @@
-"""The one way from the bytes of a picture to its pixels. Needs Pillow and NumPy only.
+"""The one way from the bytes of a picture to its pixels, for every package. Needs Pillow and NumPy only.
 
     bytes ──probe──> Header                 limits, container and size: no pixel is decoded
           ──decode─> uint8 (H, W, 3) RGB    first frame, 16 bits scaled, ICC to sRGB, alpha on white,
                                             turned upright
 
 Whatever is wrong with the bytes comes out as ``DecodeError``. A crash of the C libraries underneath
-is the affair of whoever calls (``pipeline/sandbox/guard.py``).
+is the affair of whoever calls (``pipeline/sandbox/guard.py``). Import it by name: ``configs`` itself does not.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageCms
 
-from pipeline.truncation import is_truncated, png_chunks
+from configs.truncation import is_truncated, png_chunks
 
-warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, to nobody who could act on it
+warnings.filterwarnings("ignore", module=r"PIL\.")  # they are about odd metadata, which no reader could mend
 
 PILLOW_CEILING = 178_956_970
 """Pixels above which Pillow itself refuses a picture (twice ``Image.MAX_IMAGE_PIXELS``); its global stays as it is."""
@@ -27,8 +27,8 @@ PILLOW_CEILING = 178_956_970
 ORIENTATION_TAG = 0x0112
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
-"""Containers that are opened. JPEG stands for MPO too. Not
-among them, on purpose: EPS (runs Ghostscript), icons (several sizes in one)."""
+"""Containers that are opened; JPEG includes MPO. Left out on purpose: EPS, which runs Ghostscript, and icons, which
+hold several sizes."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -48,10 +48,10 @@ class DecodeError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What an input may cost. Values are ours. ``max_bytes`` of the file, ``max_pixels`` of the decoded picture
-    (3 bytes each), ``max_edge`` in px: some libraries downstream fail beyond 65,535."""
+    """What an input may cost: ``max_bytes`` of the file, ``max_pixels`` of the decoded picture (3 bytes each),
+    ``max_edge`` in px: some libraries downstream fail beyond 65,535. Raises ValueError for what cannot be held."""
 
-    max_bytes: int = 100_000_000
+    max_bytes: int = 100_000_000  # chosen
     max_pixels: int = PILLOW_CEILING
     max_edge: int = 65_535
 
@@ -90,7 +90,7 @@ def decode(data: bytes, limits: Limits) -> np.ndarray:
         image.load()
         if is_truncated(data, image):
             raise DecodeError("the data end before the last row")
-        rgb = _to_rgb(image)
+        rgb = to_rgb(image)
         if header.format != "TIFF":  # Pillow turns TIFFs by itself when it loads them
             rgb = rgb.transpose(_UPRIGHT[header.orientation]) if header.orientation != 1 else rgb
         pixels = np.array(rgb)
@@ -153,8 +153,11 @@ def _png_exif(data: bytes) -> bytes | None:
     return next((b"Exif\0\0" + body for body in png_chunks(data, b"eXIf")), None)
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """Any mode of Pillow to RGB, through the embedded profile if there is one that works."""
+def to_rgb(image: Image.Image) -> Image.Image:
+    """A picture of any mode of Pillow as 8-bit sRGB, transparency over white, not turned.
+
+    An embedded ICC profile is applied if it works. 16-bit and float samples are scaled to 8 bits.
+    """
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_grey(image)
     if image.mode in ("LA", "PA", "La", "RGBa", "RGBA") or "transparency" in image.info:

@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from pipeline.decode import PILLOW_CEILING, DecodeError, Limits, decode, probe, small
-
-from .hostile import Broken, Readable, animation, build, encode, picture, png_bomb, sixteen_bit
+from configs.pictures import PILLOW_CEILING, DecodeError, Limits, decode, probe, small
+from tests.pipeline.hostile import Broken, Readable, animation, build, encode, picture, png_bomb, sixteen_bit
 
 LIMITS = Limits()
 RED, BLUE, GREEN, YELLOW = (250, 10, 10), (10, 10, 250), (10, 250, 10), (250, 250, 10)

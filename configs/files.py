@@ -1,0 +1,131 @@
+"""Files and folders that appear whole or not at all, and those that installed packages carry.
+
+    write  .F.<random>.tmp ──(fsync)──> link or rename to F ──> unlink the temporary name
+
+``created_once`` keeps what is there already: the first one is the truth. ``replaced`` takes its place. A killed
+process leaves nothing but temporary names, which ``remove_temporary`` sweeps. With ``durable``, the default, what
+was written survives a power cut; caches and exports that can be made again do without the wait for the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib.util
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from configs.errors import UserError
+
+_TEMPORARY = ".tmp"
+_EXISTS = (errno.EEXIST, errno.ENOTEMPTY)
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+_DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn"}  # where pip's name is not the package's
+
+
+@contextlib.contextmanager
+def created_once(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path to write a file or folder to; when the block ends well, ``path`` appears unless it exists."""
+    with _temporary(path, durable) as temporary:
+        yield temporary
+        if durable:
+            _flush_all(temporary)
+        _link(temporary, path)
+
+
+@contextlib.contextmanager
+def replaced(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path to write a file or folder to; when the block ends well, it takes the place of ``path``."""
+    with _temporary(path, durable) as temporary:
+        yield temporary
+        if durable:
+            _flush_all(temporary)
+        if temporary.is_dir():
+            shutil.rmtree(path, ignore_errors=True)  # a folder that is not empty cannot be replaced in one step
+        temporary.replace(path)
+
+
+def replace_text(path: Path, text: str, durable: bool = True) -> None:
+    """Write a small UTF-8 file in one step, replacing what was there."""
+    with replaced(path, durable) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def remove_temporary(folder: Path) -> None:
+    """Remove what killed processes left under ``folder``; only its one writer may do this."""
+    for path in list(folder.rglob(f".*{_TEMPORARY}")):
+        _remove(path)
+
+
+def package_folder(package: str, where: str) -> Path:
+    """The folder of an installed package, which is not imported. ``where``: the field or part that needs it.
+
+    Raises UserError naming ``where`` and how to install the package.
+    """
+    folder = find_package(package)
+    if folder is None:
+        name = _DISTRIBUTIONS.get(package, package.replace("_", "-"))
+        raise UserError(f"{where}: the Python package '{package}' is not installed; pip install {name}")
+    return folder
+
+
+def find_package(package: str) -> Path | None:
+    """The folder of an installed package, which is not imported; None where there is none."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # a parent that is missing; no name of a package at all
+        return None
+    locations = spec.submodule_search_locations if spec else None
+    return Path(next(iter(locations))) if locations else None
+
+
+@contextlib.contextmanager
+def _temporary(path: Path, durable: bool) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:12]}{_TEMPORARY}"
+    try:
+        yield temporary
+        if durable:
+            _flush(path.parent)
+    finally:
+        _remove(temporary)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Give ``path`` what ``temporary`` holds, in one step, unless ``path`` exists."""
+    try:
+        if temporary.is_dir():
+            os.rename(temporary, path)
+        else:
+            os.link(temporary, path)
+    except OSError as error:
+        if error.errno in _EXISTS:
+            return
+        if error.errno not in _NO_LINKS:
+            raise
+        if not path.exists():  # no hard links here: with one writer, renaming is as whole
+            os.rename(temporary, path)
+
+
+def _flush_all(path: Path) -> None:
+    for inner in path.rglob("*") if path.is_dir() else ():
+        _flush(inner)
+    _flush(path)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
