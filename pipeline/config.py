@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib
 import re
 from dataclasses import dataclass, field
-from typing import Annotated
 
 from configs import UserError
-from configs.kinds import OpenKind
 from pipeline import schema
 from pipeline.annotators import AnnotateConfig, Annotator, build
 from pipeline.cluster import ClusterConfig
@@ -19,7 +17,7 @@ from pipeline.decide.rules import DecideConfig
 from pipeline.decode import Limits
 from pipeline.pack.shards import PackConfig
 from pipeline.sandbox.guard import GuardConfig
-from pipeline.sources import FolderSource, Source, SynthSource
+from pipeline.sources import AnySource
 from pipeline.store.ledger import FragmentsConfig
 
 FROZEN_FIELDS = ("sources", "limits", "fragments", "annotate", "plugins")
@@ -30,7 +28,7 @@ FROZEN_FIELDS = ("sources", "limits", "fragments", "annotate", "plugins")
 class PipelineConfig:
     """What ``configs/pipeline/*.yaml`` hold. ``plugins``: annotators of your own, as ``package.module:Class``."""
 
-    sources: tuple[Annotated[FolderSource | SynthSource, OpenKind(Source)], ...]
+    sources: tuple[AnySource, ...]
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
     fragments: FragmentsConfig = field(default_factory=FragmentsConfig)

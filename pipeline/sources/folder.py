@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.errors import UserError
 from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row
@@ -43,7 +43,7 @@ class FolderSource(Source):
     ignore: tuple[str, ...] = IGNORED
     follow_links: bool = False
 
-    paths: ClassVar[tuple[str, ...]] = ("path",)
+    paths = ("path",)
 
     def check(self, where: str) -> None:
         """Raise UserError naming the field when the folder or the captions are not there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import RunFailed, UserError
 from pipeline.quads import quad_height, text_area
@@ -26,7 +26,7 @@ class SynthSource(Source):
     count: int
     overrides: tuple[str, ...] = ()
 
-    synthetic: ClassVar[bool] = True
+    synthetic = True
 
     def __post_init__(self) -> None:
         if self.count < 1:
