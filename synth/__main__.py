@@ -82,8 +82,8 @@ def render(args: argparse.Namespace) -> None:
         out.rmdir()  # empty: _is_there refuses anything else
     (run / "dataset").rename(out)
     shutil.rmtree(run)
-    lacked = Dataset.open(out).manifest(["lacked"])["lacked"].to_pylist()
-    _tell(recipe, Counter("".join(filter(None, lacked))))
+    missing_glyphs = Dataset.open(out).manifest(["missing_glyphs"])["missing_glyphs"].to_pylist()
+    _tell(recipe, Counter("".join(filter(None, missing_glyphs))))
     print(f"{args.out}: done; look at it with: python -m pipeline inspect {args.out}")
 
 
