@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 EVERY = 15.0
-"""Seconds between two plain lines; chosen."""
+"""Seconds between two plain lines (ours)."""
 
 
 class Counter(Protocol):
@@ -23,53 +23,37 @@ class Counter(Protocol):
 def progress(what: str, total: int, unit: str = "inputs") -> Iterator[Counter]:
     """Show the way of ``total`` inputs through the step ``what``, and how long it took when it ends well."""
     start = time.monotonic()
-    with _counter(what, total, unit) as counter:
-        yield counter
-    seconds = time.monotonic() - start
-    print(f"{what}: {total:,} {unit} in {_duration(seconds)} ({total / max(seconds, 1e-9):.1f}/s)", flush=True)
-
-
-@contextmanager
-def counting(what: str, unit: str = "inputs") -> Iterator[Counter]:
-    """Show how many inputs have come through the step ``what`` while nobody knows how many there will be."""
-    with _counter(what, None, unit) as counter:
-        yield counter
-
-
-@contextmanager
-def _counter(what: str, total: int | None, unit: str) -> Iterator[Counter]:
     if sys.stderr.isatty():
         with _bar(what, total, unit) as counter:
             yield counter
     else:
-        yield _Lines(what, total, unit)
+        yield _Lines(what, total, unit, start)
+    seconds = time.monotonic() - start
+    print(f"{what}: {total:,} {unit} in {_duration(seconds)} ({total / max(seconds, 1e-9):.1f}/s)", flush=True)
 
 
 @dataclass
 class _Lines:
     what: str
-    total: int | None
+    total: int
     unit: str
+    start: float
     done: int = 0
-    start: float = field(default_factory=time.monotonic)
     last: float = field(default_factory=time.monotonic)
 
     def add(self, inputs: int) -> None:
         self.done += inputs
         now = time.monotonic()
-        if now - self.last < EVERY or self.done == self.total:
+        if now - self.last < EVERY or self.done >= self.total:
             return
         self.last = now
         rate = self.done / (now - self.start)
-        of, left = "", ""
-        if self.total is not None:
-            of = f"/{self.total:,}"
-            left = f", {_duration((self.total - self.done) / rate)} left"
-        print(f"{self.what}: {self.done:,}{of} {self.unit}, {rate:.1f}/s{left}", flush=True)
+        left = _duration((self.total - self.done) / rate) if rate else "?"
+        print(f"{self.what}: {self.done:,}/{self.total:,} {self.unit}, {rate:.1f}/s, {left} left", flush=True)
 
 
 @contextmanager
-def _bar(what: str, total: int | None, unit: str) -> Iterator[Counter]:
+def _bar(what: str, total: int, unit: str) -> Iterator[Counter]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 from configs import UserError
-from pipeline.progress import counting
+from pipeline.progress import EVERY
 from pipeline.sources import Entry, Source
 from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, read_fragment, write_ledger
 from pipeline.store.run_folder import RunFolder
@@ -48,12 +49,13 @@ def check_sources(run: RunFolder, sources: Sequence[Source]) -> None:
 
 
 def _entries(source: Source, where: str, remarks: list[str]) -> Iterator[Entry]:
-    """The inputs of a source, shown as they come. Raises UserError where there are none."""
-    listed = False
-    with counting(f"list {source.name}") as counter:
-        for entry in source.entries(where, remarks.append):
-            listed = True
-            counter.add(1)
-            yield entry
-    if not listed:
+    """The inputs of a source, with a line now and then that counts them. Raises UserError where there are none."""
+    count, last = 0, time.monotonic()
+    for entry in source.entries(where, remarks.append):
+        count += 1
+        if time.monotonic() - last > EVERY:
+            last = time.monotonic()
+            print(f"listing {source.name}: {count:,} inputs so far", flush=True)
+        yield entry
+    if not count:
         raise UserError(f"field '{where}': source '{source.name}' lists no inputs")
