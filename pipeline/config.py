@@ -17,7 +17,7 @@ from pipeline.decide.dedup import DedupConfig
 from pipeline.decide.rules import DecideConfig
 from pipeline.pack.shards import PackConfig
 from pipeline.sandbox.guard import GuardConfig
-from pipeline.sources import FolderSource, SynthSource
+from pipeline.sources import AnySource
 from pipeline.store.ledger import FragmentsConfig
 
 FROZEN_FIELDS = ("sources", "limits", "fragments", "annotate", "plugins")
@@ -28,7 +28,7 @@ FROZEN_FIELDS = ("sources", "limits", "fragments", "annotate", "plugins")
 class PipelineConfig:
     """What ``configs/pipeline/*.yaml`` hold. ``plugins``: annotators of your own, as ``package.module:Class``."""
 
-    sources: tuple[FolderSource | SynthSource, ...]
+    sources: tuple[AnySource, ...]
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
     fragments: FragmentsConfig = field(default_factory=FragmentsConfig)
@@ -44,7 +44,7 @@ class PipelineConfig:
 
     def __post_init__(self) -> None:
         if not self.sources:
-            raise ValueError("field 'sources': at least one source is wanted")
+            raise ValueError("field 'sources': expected at least one source")
         names = [source.name for source in self.sources]
         for index, name in enumerate(names):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
@@ -52,7 +52,7 @@ class PipelineConfig:
             if name == "all":
                 raise ValueError(f"field 'sources.{index}.name': 'all' is the name of the sum over sources")
             if name in names[:index]:
-                raise ValueError(f"field 'sources.{index}.name': '{name}' stands twice; names are unique")
+                raise ValueError(f"field 'sources.{index}.name': '{name}' is given twice; names are unique")
 
     def annotators(self) -> list[Annotator]:
         """All annotators of this run, ready to travel. Raises UserError for a required one that cannot run here."""

@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 
 from configs.errors import UserError
-from pipeline.parquet import opened, read_schema, read_table
+from pipeline.parquet import opened, read_row_group, read_schema, read_table
 from pipeline.predicate import parse
-from pipeline.schema import check_version
+from pipeline.schema import RENAMED, check_version
 
 if TYPE_CHECKING:
     import polars as pl
@@ -118,8 +118,7 @@ class Dataset:
         result: list[dict[str, Any] | None] = [None] * len(wanted)
         for shard, group, slots, inside in self._by_row_group(wanted):
             with opened(self.path / "data" / shard) as file:
-                names = list(columns) if columns is not None else None
-                samples = file.read_row_group(group, columns=names).take(pa.array(inside)).to_pylist()
+                samples = read_row_group(file, group, columns).take(pa.array(inside)).to_pylist()
             for slot, sample in zip(slots, samples, strict=True):
                 result[slot] = sample
         return result  # type: ignore[return-value]
@@ -156,4 +155,4 @@ def scan(path: str | Path) -> pl.LazyFrame:
     dataset = Dataset.open(path)
     if not dataset.manifest_files:
         raise UserError(f"dataset {dataset.path}: it holds no samples")
-    return pl.scan_parquet(dataset.manifest_files)
+    return pl.scan_parquet(dataset.manifest_files).rename(RENAMED, strict=False)

@@ -1,4 +1,7 @@
-"""Reading Parquet files; one that is damaged or gone ends in one line that names it, not in a traceback."""
+"""Reading Parquet files; one that is damaged or gone ends in one line that names it, not in a traceback.
+
+Columns go by the names of today, whatever version wrote the file (``schema.RENAMED``).
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,34 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import RunFailed
-from pipeline.schema import COLUMNS
+from pipeline.schema import COLUMNS, RENAMED
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """All columns, or these. One that the schema got after the file was written is null."""
     with _readable(path):
         if columns is None:
-            return pq.read_table(path)
-        there = set(pq.read_schema(path).names)
-        later = [c for c in columns if c not in there and c in COLUMNS and not COLUMNS[c].required]
-        table = pq.read_table(path, columns=[c for c in columns if c not in later])
+            return _renamed(pq.read_table(path))
+        stored = _stored_names(pq.read_schema(path))
+        later = [c for c in columns if c not in stored and c in COLUMNS and not COLUMNS[c].required]
+        table = _renamed(pq.read_table(path, columns=[stored.get(c, c) for c in columns if c not in later]))
         for name in later:
             table = table.append_column(name, pa.nulls(len(table), COLUMNS[name].type))
         return table.select(list(columns)) if later else table
 
 
+def read_row_group(file: pq.ParquetFile, group: int, columns: Sequence[str] | None = None) -> pa.Table:
+    """All columns of a row group of an ``opened`` file, or those of ``columns`` that it has."""
+    if columns is not None:
+        stored = _stored_names(file.schema_arrow)
+        columns = [stored.get(c, c) for c in columns]
+    return _renamed(file.read_row_group(group, columns=columns))
+
+
 def read_schema(path: Path) -> pa.Schema:
     with _readable(path):
-        return pq.read_schema(path)
+        schema = pq.read_schema(path)
+    return pa.schema([f.with_name(RENAMED.get(f.name, f.name)) for f in schema], metadata=schema.metadata)
 
 
 def read_metadata(path: Path) -> pq.FileMetaData:
@@ -42,6 +54,15 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
     """An open file, for reading row groups."""
     with _readable(path), pq.ParquetFile(path) as file:
         yield file
+
+
+def _stored_names(schema: pa.Schema) -> dict[str, str]:
+    """Today's name of each column -> its name in the file."""
+    return {RENAMED.get(name, name): name for name in schema.names}
+
+
+def _renamed(table: pa.Table) -> pa.Table:
+    return table.rename_columns([RENAMED.get(name, name) for name in table.column_names])
 
 
 @contextmanager

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from configs.errors import UserError
+from pipeline.schema import RENAMED
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,6 +60,8 @@ class Predicate:
         """``kinds``: column -> number, string, bool or other. Raises UserError for unknown columns and wrong types."""
         for name in self.columns:
             if name not in kinds:
+                if (now := RENAMED.get(name)) in kinds:
+                    raise UserError(f"{self.where}: column '{name}' in '{self.text}' is called '{now}' now")
                 near = difflib.get_close_matches(name, kinds, n=3, cutoff=0.5)
                 allowed = f"did you mean {', '.join(near)}?" if near else f"columns: {', '.join(sorted(kinds))}"
                 raise UserError(f"{self.where}: unknown column '{name}' in '{self.text}'; {allowed}")

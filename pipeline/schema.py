@@ -3,7 +3,7 @@
 One table, read by all: writers build their Arrow schema from it (``arrow``), readers check the
 version (``check_version``), docs and ``inspect`` print it. Needs pyarrow only.
 
-    samples/F.parquet          COLLECTED            bytes and identity, exact text of made pictures
+    samples/F.parquet          COLLECTED            bytes and identity, exact text of synthetic pictures
     scores/<annotator>/F       id, <annotator>_state and the annotator's columns
     decisions/                 id and DECIDED
     dataset/data/*.parquet     STORED               what training and people need in one row
@@ -22,8 +22,11 @@ import pyarrow as pa
 
 from configs.errors import UserError
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
+
+RENAMED = {"lacked": "missing_glyphs"}
+"""Columns that files of an older version hold under another name (old -> new); reading gives them the new one."""
 
 HUGGINGFACE = b'{"info": {"features": {"image": {"_type": "Image"}, "references": {"_type": "List", "feature": {"_type": "Image"}}}}}'
 """Metadata of shards from which the ``datasets`` library knows which columns to decode to pictures."""
@@ -86,7 +89,7 @@ IDENTITY = _columns(
     Column("bytes_len", pa.int32(), "length of image.bytes", True),
     Column("sha256", pa.string(), "hex digest of image.bytes", True),
     Column("license", pa.string(), "SPDX expression, or unknown", True),
-    Column("parents", pa.list_(pa.string()), "for made pictures: photographs, fonts and corpora they come from"),
+    Column("parents", pa.list_(pa.string()), "of synthetic pictures: photographs, fonts and corpora they come from"),
     Column("domain", pa.string(), "nature, design, people, synthetic; null unless a source or classifier says so"),
     Column("category", pa.string(), "leaf of the taxonomy"),
     Column("task", pa.string(), "t2i, ti2i, i2i", True),
@@ -101,7 +104,9 @@ IDENTITY = _columns(
         "effects", pa.list_(pa.string()), "synthetic rows: stroke, hollow, shadow, glow, gradient, vertical, curved"
     ),
     Column(
-        "lacked", pa.string(), "synthetic rows: characters no font had; for each a text was discarded before this one"
+        "missing_glyphs",
+        pa.string(),
+        "synthetic rows: characters no font had; for each a text was discarded before this one",
     ),
 )
 
@@ -174,7 +179,7 @@ COLUMNS: dict[str, Column] = {
 """Every column by name. Annotators' ``<name>_state`` columns are strings from STATES and come on top."""
 
 COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
-"""Columns of samples/F.parquet; TEXT is filled only where it is exact (made pictures), captions are counted there."""
+"""Columns of samples/F.parquet; TEXT is filled only where it is exact (synthetic pictures), captions are counted there."""
 
 NESTED = (
     *("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions"),

@@ -82,8 +82,8 @@ def render(args: argparse.Namespace) -> None:
         out.rmdir()  # empty: _is_there refuses anything else
     (run / "dataset").rename(out)
     shutil.rmtree(run)
-    lacked = Dataset.open(out).manifest(["lacked"])["lacked"].to_pylist()
-    _tell(recipe, Counter("".join(filter(None, lacked))))
+    missing_glyphs = Dataset.open(out).manifest(["missing_glyphs"])["missing_glyphs"].to_pylist()
+    _tell(recipe, Counter("".join(filter(None, missing_glyphs))))
     print(f"{args.out}: done; look at it with: python -m pipeline inspect {args.out}")
 
 
@@ -102,7 +102,7 @@ def _is_there(out: Path, recipe: Recipe, count: int) -> bool:
 
 def preview(args: argparse.Namespace) -> None:
     """Write a contact sheet and say what is on it."""
-    from synth.preview import contact_sheet
+    from synth.preview import preview_sheet
 
     if args.out.suffix.lower() != ".png":
         raise UserError(f"OUT: expected a name ending in .png, found '{args.out}'")
@@ -110,7 +110,7 @@ def preview(args: argparse.Namespace) -> None:
         raise UserError(f"OUT: the folder {args.out.parent} does not exist")
     recipe = _recipe(args)
     samples = [recipe.render(index) for index in range(args.count)]
-    sheet = contact_sheet(samples, args.columns, args.boxes)
+    sheet = preview_sheet(samples, args.columns, args.boxes)
     sheet.save(args.out)
     discarded = sum(sample.discarded for sample in samples)
     print(f"{args.out}: {len(samples)} samples of recipe {recipe.name}, {sheet.width}x{sheet.height} px")

@@ -56,9 +56,9 @@ def find_duplicates(table: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
     ranked = table.with_columns(area=pl.col("width") * pl.col("height")).sort(
         ["area", "bytes_len", "id"], descending=[True, True, False]
     )
-    made = pl.col("recipe").is_not_null()
     hashed = ranked.filter(pl.col("pixel_sha256").is_not_null())
-    real, synthetic = hashed.filter(~made), hashed.filter(made)
+    is_real = pl.col("recipe").is_null()
+    real, synthetic = hashed.filter(is_real), hashed.filter(~is_real)
     exact = _equal(real, ["pixel_sha256"])
     rest = real.join(exact, on="id", how="anti")
     pictures = synthetic.filter(pl.col("task") == "t2i")  # edits may end alike and begin differently

@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 
 from configs import UserError
-from pipeline.sources import FolderSource, SourceConfig, SynthSource
-from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, write_ledger
+from pipeline.progress import EVERY
+from pipeline.sources import Entry, Source
+from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, read_fragment, write_ledger
 from pipeline.store.run_folder import RunFolder
 
 
-def list_sources(run: RunFolder, sources: Sequence[SourceConfig], config: FragmentsConfig) -> list[Fragment]:
+def list_sources(run: RunFolder, sources: Sequence[Source], config: FragmentsConfig) -> list[Fragment]:
     """Write the ledgers that are missing; return all fragments, in the order of the sources."""
     found: list[Fragment] = []
     for index, source in enumerate(sources):
         path = run.ledger(source.name)
-        if not path.exists():
-            entries, remarks = source.entries(f"sources.{index}")
-            write_ledger(path, source.name, entries, config)
-            print(f"listed {len(entries):,} inputs of {source.name}", *remarks, sep="; ", flush=True)
-        found += fragments(path, source.name)
+        listed = path.exists()
+        remarks: list[str] = []
+        if not listed:
+            write_ledger(path, source.name, _entries(source, f"sources.{index}", remarks), config)
+        of_source = fragments(path, source.name)
+        if not listed:
+            print(
+                f"listed {sum(f.inputs for f in of_source):,} inputs of {source.name}", *remarks, sep="; ", flush=True
+            )
+        found += of_source
     return found
 
 
-def check_sources(run: RunFolder, sources: Sequence[SourceConfig]) -> None:
+def check_sources(run: RunFolder, sources: Sequence[Source]) -> None:
     """Raise UserError when an input that is still to be read is not there, or would be another one now."""
     for index, source in enumerate(sources):
         where = f"sources.{index}"
-        path = run.ledger(source.name)
-        if isinstance(source, FolderSource) and source.holds(run.path):
+        if source.holds(run.path):
             raise UserError(
                 f"RUN {run.path}: lies inside the pictures of '{where}.path', where its own files would be inputs; "
                 "name a folder outside"
             )
-        left = [f for f in fragments(path, source.name) if not run.samples(f.name).exists()] if path.exists() else None
-        if left == []:
+        path = run.ledger(source.name)
+        listed = path.exists()
+        if listed and all(run.samples(f.name).exists() for f in fragments(path, source.name)):
             continue
         source.check(where)
-        if left and isinstance(source, SynthSource):
-            source.check_same(where, path)
+        if listed:
+            source.check_listed(where, read_fragment(path, 0)[0])
+
+
+def _entries(source: Source, where: str, remarks: list[str]) -> Iterator[Entry]:
+    """The inputs of a source, with a line now and then that counts them. Raises UserError where there are none."""
+    count, last = 0, time.monotonic()
+    for entry in source.entries(where, remarks.append):
+        count += 1
+        if time.monotonic() - last > EVERY:
+            last = time.monotonic()
+            print(f"listing {source.name}: {count:,} inputs so far", flush=True)
+        yield entry
+    if not count:
+        raise UserError(f"field '{where}': source '{source.name}' lists no inputs")

@@ -12,7 +12,7 @@ from pipeline.dataset import INDEX
 from pipeline.decide.rules import check_rules
 from pipeline.engine import list_sources, run_config
 from pipeline.engine.annotate import steps
-from pipeline.sources import SourceConfig
+from pipeline.sources import Source
 from pipeline.store.ledger import Fragment, fragments, slices
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import planned_columns
@@ -43,12 +43,11 @@ def _listed(config: PipelineConfig, index: int, run: RunFolder | None) -> list[F
     source = config.sources[index]
     if run and run.ledger(source.name).exists():
         return fragments(run.ledger(source.name), source.name)
-    entries, _ = source.entries(f"sources.{index}")
-    cuts = slices([entry.bytes for entry in entries], config.fragments)
+    cuts = slices(source.entries(f"sources.{index}", lambda line: None), config.fragments)
     return [Fragment(f"{source.name}-{i:05d}", source.name, i, len(cut)) for i, cut in enumerate(cuts)]
 
 
-def _source(source: SourceConfig, listed: Sequence[Fragment]) -> str:
+def _source(source: Source, listed: Sequence[Fragment]) -> str:
     where = getattr(source, "path", None) or getattr(source, "recipe", "")
     inputs = sum(f.inputs for f in listed)
     return f"  {source.name:<14}{source.kind:<8}{inputs:>10,} inputs in {len(listed):,} fragments  {where}"

@@ -20,7 +20,7 @@ from configs.files import replace_text
 from pipeline.annotators.base import Annotator
 from pipeline.cluster import in_job
 from pipeline.config import FROZEN_FIELDS, PipelineConfig
-from pipeline.sources import FolderSource
+from pipeline.sources import Source
 from pipeline.store.commit import metadata
 from pipeline.store.run_folder import RunFolder
 
@@ -40,7 +40,7 @@ def run_folder(path: Path) -> RunFolder:
     """The run at ``path``, absolute. Raises UserError for a relative path inside a Ray job, or a file."""
     check_absolute(str(path), "RUN")
     if path.exists() and not path.is_dir():
-        raise UserError(f"RUN '{path}': a folder is wanted, found a file")
+        raise UserError(f"RUN '{path}': expected a folder, found a file")
     return RunFolder(path.absolute())
 
 
@@ -49,7 +49,7 @@ def check_absolute(path: str, what: str) -> None:
     if in_job() and not os.path.isabs(path) and "://" not in path:
         raise UserError(
             f"{what} '{path}': inside a Ray job the working directory is a throw-away copy; "
-            "an absolute path or a URL is wanted"
+            "expected an absolute path or a URL"
         )
 
 
@@ -114,11 +114,11 @@ def differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]
         yield path, old, new
 
 
-def _absolute(source: Any, where: str) -> Any:
-    if not isinstance(source, FolderSource):
-        return source
-    check_absolute(source.path, f"field '{where}.path'")
-    return dataclasses.replace(source, path=os.path.abspath(source.path))
+def _absolute(source: Source, where: str) -> Any:
+    for name in source.paths:
+        if path := getattr(source, name):
+            check_absolute(path, f"field '{where}.{name}'")
+    return source.absolute()
 
 
 def _show(value: Any) -> str:

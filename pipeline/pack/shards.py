@@ -2,7 +2,7 @@
 
     kept rows ──plan_shards──> shards = row groups of (fragment, row) ──write_shard on Ray──> data/*.parquet
 
-A stratum is (task, real or made, text level, stages, aspect), so that a phase of training that wants
+A stratum is (task, real or synthetic, text level, stages, aspect), so that a phase of training that wants
 few of them reads little that it does not use.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ASPECTS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9), (1, 3), (3, 1))
 """Aspect ratios of the report's S1, width to height."""
-STRATUM = ("task", "made", "text_level", "stage_from", "stage_to", "aspect")
+STRATUM = ("task", "synthetic", "text_level", "stage_from", "stage_to", "aspect")
 
 Place = tuple[str, int]
 """Fragment and row in samples/."""
@@ -81,7 +81,7 @@ def plan_shards(kept: pl.DataFrame, config: PackConfig) -> list[Shard]:
         aspect=pl.Series([aspect_of(w, h) for w, h in sizes.iter_rows()], dtype=pl.String),
     )
     strata = kept.join(sizes, on=["width", "height"], how="left", maintain_order="left").with_columns(
-        made=pl.col("recipe").is_not_null(), text_level=pl.col("text_level").fill_null(-1)
+        synthetic=pl.col("recipe").is_not_null(), text_level=pl.col("text_level").fill_null(-1)
     )
     shards: list[list[tuple[Place, ...]]] = [[]]
     filled = 0

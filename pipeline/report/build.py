@@ -18,9 +18,10 @@ import polars as pl
 import yaml
 
 from configs import UserError
+from configs.numbers import number, percent
 from pipeline.report import balance, coverage, fetch, funnel, reasons, scores, select, training
 from pipeline.report.files import list_files, next_commands
-from pipeline.report.page import number, percent, write_page
+from pipeline.report.page import write_page
 from pipeline.report.pictures import levels_of, plain
 from pipeline.report.samples import sample
 from pipeline.report.tables import RunTables, read_run

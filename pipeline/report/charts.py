@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from configs.numbers import short
+
 BINS = 48
 """Bars of a histogram (ours): a bar is about 5 px wide in the narrowest layout."""
 
@@ -210,22 +212,6 @@ def smooth(values: np.ndarray, window: int) -> np.ndarray:
     total = sums[index + half + 1] - sums[index - half]
     number = counts[index + half + 1] - counts[index - half]
     return np.divide(total, number, out=np.full(len(values), np.nan), where=number > 0)
-
-
-def short(value: float) -> str:
-    """A number for a label: three significant digits, k and M from ten thousand on."""
-    if not math.isfinite(value):
-        return "not finite"
-    size = abs(value)
-    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if size >= limit:
-            return f"{value / (1e3 if unit == 'k' else limit):.3g}{unit}"
-    if size >= 100 or value == int(value):
-        return f"{value:.0f}"
-    if size < 0.001:  # 2.5e-4, not 0.00025 and not 2.5e-04
-        mantissa, exponent = f"{value:.2e}".split("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
-    return f"{value:.3g}"
 
 
 def _steps(low: float, high: float, count: int) -> list[float]:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.parquet import opened, read_schema
+from pipeline.parquet import opened, read_row_group, read_schema
 
 COLUMNS = ("id", "uri", "image", "width", "height", "captions", "text_regions")
 
@@ -58,8 +58,8 @@ def _rows(path: Path, ids: list[str], columns: Iterable[str]) -> dict[str, dict[
     wanted = pa.array(ids, pa.string())
     with opened(path) as file:
         for group in range(file.num_row_groups):
-            if pc.any(pc.is_in(file.read_row_group(group, columns=["id"])["id"], wanted)).as_py():
-                table = file.read_row_group(group, columns=list(columns))
+            if pc.any(pc.is_in(read_row_group(file, group, ["id"])["id"], wanted)).as_py():
+                table = read_row_group(file, group, list(columns))
                 chosen = table.filter(pc.is_in(table["id"], wanted))
                 rows |= {row["id"]: row for row in chosen.to_pylist()}
     return rows

@@ -14,10 +14,11 @@ import polars as pl
 import pyarrow as pa
 
 from configs import UserError
+from configs.numbers import number
 from pipeline.dataset import INDEX, Dataset
 from pipeline.predicate import parse
 from pipeline.report import summary
-from pipeline.report.page import number, write_page
+from pipeline.report.page import write_page
 from pipeline.report.pictures import levels_of
 from pipeline.report.samples import sample
 

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from configs.files import replace_text
+from configs.numbers import duration, number, percent, size
 
 TEMPLATES = Path(__file__).parent / "templates"
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
@@ -54,39 +55,6 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name)
 
 
-def number(value: float | None) -> str:
-    """1234567 as 1,234,567; a fraction with three significant digits; a dash for nothing."""
-    if value is None:
-        return "–"
-    if float(value).is_integer():
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def percent(part: float, digits: int = 1) -> str:
-    """0.123 as 12.3 %; what is not nothing is never shown as nothing."""
-    limit = 10.0**-digits
-    if 0 < 100 * part < limit:
-        return f"< {limit:g} %"
-    return f"{100 * part:.{digits}f} %"
-
-
-def duration(seconds: float) -> str:
-    """4.2 s, 3 min 10 s, 2 h 5 min."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def size(octets: float) -> str:
-    """A number of bytes in decimal units."""
-    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if octets >= limit:
-            return f"{octets / limit:.1f} {unit}"
-    return f"{octets:.0f} bytes"
-
-
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -111,5 +79,5 @@ def _environment() -> Environment:
 
 
 def _inline(name: str) -> Markup:
-    """A file of ours (style, script) as it stands."""
+    """A file of templates/ (style, script) as it is."""
     return Markup((TEMPLATES / name).read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from configs.numbers import short
 from pipeline.predicate import parse
 from pipeline.report import charts
 from pipeline.report.cuts import Cut, cuts, values
@@ -119,4 +120,4 @@ def _threshold(scale: charts.Scale, name: str, cut: Cut, lanes: tuple[bool, bool
     at = scale.at(cut.value)
     words = {"above": "at least", "below": "at most", "equal": "exactly"}[cut.side]
     stopped = {"above": (0.0, at), "below": (at, round(100 - at, 3)), "equal": (at, 0.0)}[cut.side]
-    return Threshold(at, *stopped, f"{name}: {words} {charts.short(cut.value)}", lanes)
+    return Threshold(at, *stopped, f"{name}: {words} {short(cut.value)}", lanes)

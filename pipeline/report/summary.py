@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from configs.numbers import number, percent, size
 from pipeline.report.coverage import level_name
 from pipeline.report.funnel import STAGES
-from pipeline.report.page import clean, number, percent, size
+from pipeline.report.page import clean
 
 COUNTED = ("task", "origin", "text_language", "text_level", "format", "license")
 """Columns whose values are counted."""

@@ -13,9 +13,10 @@ from typing import Any
 import polars as pl
 import yaml
 
-from configs import UserError
+from configs import UserError, decode
 from pipeline import schema
 from pipeline.parquet import read_table
+from pipeline.sources import AnySource, Source
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import fragment_names, sample_table, scalar_columns
 
@@ -64,8 +65,8 @@ def read_run(path: Path) -> RunTables:
             f"`python -m pipeline run CONFIG {path}` goes on"
         )
     config = yaml.safe_load(run.config.read_text(encoding="utf-8")) if run.config.exists() else {}
-    synthetic_sources = sorted(s["name"] for s in config.get("sources") or () if s.get("kind") == "synth")
-    synthetic = pl.col("source").is_in(synthetic_sources)
+    sources: tuple[Source, ...] = decode(config.get("sources") or [], tuple[AnySource, ...], f"config {run.config}")
+    synthetic = pl.col("source").is_in([source.name for source in sources if source.synthetic])
     inputs = _read(path / "ledger", ("id", "source"))
     failures = _read(path / "failures", ("id", "uri", "step", "error")).join(inputs, on="id", how="left")
     rows, decided = _decide(_rows(run), run.decisions)

@@ -1,12 +1,19 @@
-"""Where pictures come from. A new kind is a file here and an arm of ``SourceConfig``."""
+"""Where pictures come from: one file a source, each a dataclass derived from ``Source``.
+
+The sources that ship are the arms of ``AnySource``; any other one is named by ``kind: package.module:Class``.
+"""
 
 from __future__ import annotations
 
-from pipeline.sources.base import Reader, Refused
+from typing import Annotated
+
+from configs.kinds import OpenKind
+from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.synth import SynthSource
+from pipeline.store.ledger import Entry
 
-SourceConfig = FolderSource | SynthSource
-"""Told apart by their field ``kind``."""
+AnySource = Annotated[FolderSource | SynthSource, OpenKind(Source)]
+"""What the config's ``sources`` hold."""
 
-__all__ = ["FolderSource", "Reader", "Refused", "SourceConfig", "SynthSource"]
+__all__ = ["AnySource", "Entry", "FolderSource", "Reader", "Refused", "Remark", "Source", "SynthSource", "picture_row"]

@@ -2,16 +2,27 @@
 
 in the command:  check() ─> entries() ──> ledger
 in a child:      reader() ─> setup() ─> read(ledger row) ──> sample row, or Refused
+
+A source of one's own is named in the config as ``kind: package.module:Class`` (configs/kinds.py).
 """
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
     from configs.pictures import Limits
+
+Remark = Callable[[str], None]
+"""Takes one line for the user, printed when the listing has ended."""
 
 
 class Refused(Exception):
@@ -29,8 +40,51 @@ class Reader(ABC):
         """The columns of schema.COLLECTED for a ledger row. Raises Refused or DecodeError."""
 
 
+@dataclass(frozen=True)
+class Source(ABC):
+    """The config of a source, and how its inputs are listed. Derived classes are frozen dataclasses too.
+
+    ``kind``: which source it is. ``name``: of the ledger and the fragments, unique within a config.
+    """
+
+    kind: str
+    name: str
+
+    paths: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold the path of a file or folder."""
+    synthetic: ClassVar[bool] = False
+    """Whether its pictures are rendered; their rows then have a ``recipe``."""
+
+    @abstractmethod
+    def entries(self, where: str, remark: Remark) -> Iterator[Entry]:
+        """All inputs, one at a time, in the same order whenever the source is the same.
+
+        ``where`` names the source in errors (``sources.0``). ``remark`` is called with what the user should know,
+        such as what was left out. Raises UserError.
+        """
+
+    @abstractmethod
+    def reader(self) -> Reader:
+        """Reads the listed inputs."""
+
+    def check(self, where: str) -> None:  # noqa: B027 - not every source can be checked in advance
+        """Raise UserError naming the field when something that listing or reading needs is not there."""
+
+    def check_listed(self, where: str, first: Mapping[str, Any]) -> None:  # noqa: B027
+        """Raise UserError when other inputs would be read now than were listed. ``first``: the first ledger row."""
+
+    def holds(self, path: Path) -> bool:
+        """Whether files written to ``path`` would be inputs."""
+        return False
+
+    def absolute(self) -> Self:
+        """The source with absolute ``paths``, so that it means the same in any working directory; URLs stay."""
+        found = {name: getattr(self, name) for name in self.paths}
+        return dataclasses.replace(self, **{n: os.path.abspath(p) for n, p in found.items() if p and "://" not in p})
+
+
 def picture_row(data: bytes, limits: Limits) -> dict[str, Any]:
-    """The columns that the bytes of a picture tell by themselves. Raises Refused or DecodeError."""
+    """The columns that the bytes of a picture give by themselves. Raises Refused or DecodeError."""
     import hashlib
 
     from configs.pictures import probe

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.errors import UserError
-from pipeline.sources.base import Reader, Refused, picture_row
-from pipeline.sources.caption_files import Captions, beside, read_captions
+from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row
+from pipeline.sources.caption_files import CaptionTable, read_lines, text_file_of
 from pipeline.sources.files import _inside, _is_folder, _kind, _why, path_of, read_file, uri_of
 from pipeline.store.ledger import Entry
 
@@ -29,14 +29,13 @@ IGNORED = (".*", "Thumbs.db", "desktop.ini", "__MACOSX")
 
 
 @dataclass(frozen=True)
-class FolderSource:
+class FolderSource(Source):
     """``path``: the folder. ``captions``: a .tsv or .csv file (path within the folder, caption, caption ...), or
     ``.txt`` for a text file of the same name beside each picture, one caption a line. ``ignore``: globs on the names
     of files and folders that are no inputs. ``follow_links``: also read what links lead to outside the folder.
     ``domain``: nature, design, people; null when unknown."""
 
     kind: Literal["folder"]
-    name: str
     path: str
     captions: str | None = None
     license: str = "unknown"
@@ -44,47 +43,41 @@ class FolderSource:
     ignore: tuple[str, ...] = IGNORED
     follow_links: bool = False
 
+    paths = ("path",)
+
     def check(self, where: str) -> None:
         """Raise UserError naming the field when the folder or the captions are not there."""
         if not os.path.isdir(self.path):
             found = "is a file" if os.path.exists(self.path) else "does not exist"
-            raise UserError(f"field '{where}.path': a folder of pictures is wanted; '{self.path}' {found}")
+            raise UserError(f"field '{where}.path': expected a folder of pictures; '{self.path}' {found}")
         if self.captions and self.captions != ".txt" and not os.path.isfile(self.captions):
             raise UserError(f"field '{where}.captions': a .tsv or .csv file or '.txt'; '{self.captions}' is no file")
 
     def holds(self, path: Path) -> bool:
-        """Whether files of ``path`` would be inputs: it lies inside the folder, under no ignored name."""
+        """Whether ``path`` lies inside the folder, under no ignored name."""
         root, inside = os.path.realpath(self.path), os.path.realpath(path)
         if not _inside(os.fsencode(inside), os.fsencode(root)):
             return False
         names = Path(os.path.relpath(inside, root)).parts
         return not any(fnmatchcase(name, glob) for name in names for glob in self.ignore)
 
-    def entries(self, where: str) -> tuple[list[Entry], list[str]]:
-        """All inputs in canonical order (bytes of the path), and remarks for the user. Raises UserError."""
-        walk = _Walk(self)
-        files = sorted(walk.files())
-        captions, remarks = self._captions(where, [name for name, _, _ in files])
-        entries = [
-            Entry(uri_of(name), size, captions.get(uri_of(name)), refused)
-            for name, size, refused in files
-            if not captions.owns(name, self.path)
-        ]
-        if not entries:
+    def entries(self, where: str, remark: Remark) -> Iterator[Entry]:
+        """All inputs by the bytes of their path; at most the names of one folder at each level are in memory."""
+        table = None
+        if self.captions not in (None, ".txt"):
+            table = CaptionTable(Path(self.captions), f"field '{where}.captions'")
+        walk, count = _Walk(self), 0
+        for file in walk.files():
+            uri, path = uri_of(file.path), os.path.join(walk.root, file.path)
+            captions = read_lines(text_file_of(path)) if file.captioned else table.take(uri) if table else None
+            if not (table and table.is_at(path, file.link)):
+                count += 1
+                size, refused = walk.look(path, file.link)
+                yield Entry(uri, size, captions, refused)
+        if not count:
             raise UserError(f"field '{where}.path': there are no files in '{self.path}'")
-        return entries, walk.remarks() + remarks
-
-    def _captions(self, where: str, names: list[bytes]) -> tuple[Captions, list[str]]:
-        if self.captions is None:
-            return Captions({}), []
-        if self.captions == ".txt":
-            return beside(self.path, names), []
-        captions = read_captions(Path(self.captions), f"field '{where}.captions'")
-        unused = sorted(set(captions.texts) - {uri_of(name) for name in names})
-        if not unused:
-            return captions, []
-        many = "1 caption belongs" if len(unused) == 1 else f"{len(unused)} captions belong"
-        return captions, [f"{many} to no file, the first to '{unused[0]}'"]
+        for line in (*walk.remarks(), *(_unused(table) if table else ())):
+            remark(line)
 
     def reader(self) -> Reader:
         return FolderReader(self)
@@ -107,64 +100,98 @@ class FolderReader(Reader):
         return row
 
 
+def _unused(table: CaptionTable) -> Iterator[str]:
+    count, first = table.left()
+    if count:
+        many = "1 caption belongs" if count == 1 else f"{count} captions belong"
+        yield f"{many} to no file, the first to '{first}'"
+
+
+class _Node(NamedTuple):
+    """What a folder holds. ``path`` is relative to the root and ends with ``/`` where it is a folder."""
+
+    path: bytes
+    above: tuple[bytes, ...] | None = None
+    """Of a folder: where the links that led to it point, the root first."""
+    link: bool = False
+    captioned: bool = False
+    """A text file of the same name lies beside it."""
+
+
 class _Walk:
     """One pass over the folder; counts what it leaves out."""
 
     def __init__(self, source: FolderSource) -> None:
         self.source = source
         self.root = os.path.realpath(os.fsencode(source.path))
-        self.ignored = 0
-        self.links = 0
-        self.closed: list[str] = []
+        self._ignored = 0
+        self._links = 0
+        self._closed: list[str] = []
 
-    def files(self) -> list[tuple[bytes, int | None, str | None]]:
-        """(relative path, bytes, why it cannot be read) of every input, in no order."""
-        found: list[tuple[bytes, int | None, str | None]] = []
-        pending: list[tuple[bytes, tuple[bytes, ...]]] = [(b"", (self.root,))]
+    def files(self) -> Iterator[_Node]:
+        """Every input, in the order of the bytes of the paths.
+
+        A folder takes its place among its siblings as ``name/``: ``a.png`` sorts before what is in ``a``.
+        """
+        pending = [_Node(b"", (self.root,))]
         while pending:
-            folder, above = pending.pop()
-            for entry in self._scan(folder):
-                name = os.path.join(folder, entry.name)
-                if any(fnmatchcase(os.fsdecode(entry.name), glob) for glob in self.source.ignore):
-                    self.ignored += 1
-                elif entry.is_dir(follow_symlinks=False):
-                    pending.append((name, above))
-                elif entry.is_symlink() and _is_folder(entry):
-                    target = os.path.realpath(entry.path)
-                    if self.source.follow_links and not any(_inside(up, target) for up in above):
-                        pending.append((name, (*above, target)))
-                    else:
-                        self.links += 1
-                else:
-                    found.append((name, *self._look(entry)))
-        return found
+            node = pending.pop()
+            if node.above is None:
+                yield node
+            else:
+                pending += sorted(self._children(node.path, node.above), reverse=True)
 
-    def remarks(self) -> list[str]:
-        """What was left out, for the user."""
-        lines = [f"the folder '{name}' cannot be opened" for name in self.closed]
-        if self.ignored:
-            lines.append(f"{self.ignored} files or folders match 'ignore' and are no inputs")
-        if self.links == 1:
-            lines.append("1 link to a folder is not followed: it leads outside or in a circle")
-        elif self.links:
-            lines.append(f"{self.links} links to folders are not followed: they lead outside or in a circle")
-        return lines
-
-    def _scan(self, folder: bytes) -> list[os.DirEntry[bytes]]:
+    def look(self, path: bytes, link: bool) -> tuple[int | None, str | None]:
+        """(bytes, why it cannot be read) of a file."""
         try:
-            with os.scandir(os.path.join(self.root, folder)) as entries:
-                return list(entries)
-        except OSError as error:
-            self.closed.append(f"{uri_of(folder) or '.'}: {_why(error)}")
-            return []
-
-    def _look(self, entry: os.DirEntry[bytes]) -> tuple[int | None, str | None]:
-        try:
-            info = entry.stat()
+            info = os.stat(path)
         except OSError as error:
             return None, _why(error)
-        if entry.is_symlink() and not self.source.follow_links and not _inside(os.path.realpath(entry.path), self.root):
+        if link and not self.source.follow_links and not _inside(os.path.realpath(path), self.root):
             return None, "a link that leads outside the folder; 'follow_links: true' reads it"
         if not stat.S_ISREG(info.st_mode):
             return None, f"not a regular file: {_kind(info.st_mode)}"
         return info.st_size, None
+
+    def remarks(self) -> Iterator[str]:
+        """What was left out, for the user."""
+        yield from (f"the folder '{name}' cannot be opened" for name in self._closed)
+        if self._ignored:
+            yield f"{self._ignored} files or folders match 'ignore' and are no inputs"
+        if self._links == 1:
+            yield "1 link to a folder is not followed: it leads outside or in a circle"
+        elif self._links:
+            yield f"{self._links} links to folders are not followed: they lead outside or in a circle"
+
+    def _children(self, folder: bytes, above: tuple[bytes, ...]) -> list[_Node]:
+        try:
+            with os.scandir(os.path.join(self.root, folder)) as entries:
+                nodes = [node for entry in entries if (node := self._node(folder + entry.name, entry, above))]
+        except OSError as error:
+            self._closed.append(f"{uri_of(folder.rstrip(b'/')) or '.'}: {_why(error)}")
+            return []
+        return _with_texts(nodes) if self.source.captions == ".txt" else nodes
+
+    def _node(self, path: bytes, entry: os.DirEntry[bytes], above: tuple[bytes, ...]) -> _Node | None:
+        """None where the entry is left out."""
+        if any(fnmatchcase(os.fsdecode(entry.name), glob) for glob in self.source.ignore):
+            self._ignored += 1
+            return None
+        if entry.is_dir(follow_symlinks=False):
+            return _Node(path + b"/", above)
+        link = entry.is_symlink()
+        if not (link and _is_folder(entry)):
+            return _Node(path, link=link)
+        target = os.path.realpath(entry.path)
+        if self.source.follow_links and not any(_inside(up, target) for up in above):
+            return _Node(path + b"/", (*above, target))
+        self._links += 1
+        return None
+
+
+def _with_texts(nodes: list[_Node]) -> list[_Node]:
+    """The nodes of a folder without the text files that hold captions of the files beside them."""
+    files = {node.path for node in nodes if node.above is None}
+    captioned = {path for path in files if text_file_of(path) != path and text_file_of(path) in files}
+    texts = {text_file_of(path) for path in captioned}
+    return [node._replace(captioned=node.path in captioned) for node in nodes if node.path not in texts]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import RunFailed, UserError
 from pipeline.quads import quad_height, text_area
-from pipeline.sources.base import Reader
-from pipeline.store.ledger import Entry, read_fragment
+from pipeline.sources.base import Reader, Remark, Source
+from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
     from configs.pictures import Limits
@@ -19,14 +18,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SynthSource:
+class SynthSource(Source):
     """``recipe``: a config of synth, changed by ``overrides`` (``a.b=value``). ``count``: pictures, indices from 0."""
 
     kind: Literal["synth"]
-    name: str
     recipe: str
     count: int
     overrides: tuple[str, ...] = ()
+
+    synthetic = True
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -39,18 +39,15 @@ class SynthSource:
         except UserError as error:
             raise UserError(f"field '{where}.recipe': {error}") from None
 
-    def entries(self, where: str) -> tuple[list[Entry], list[str]]:
+    def entries(self, where: str, remark: Remark) -> Iterator[Entry]:
         """One input per index; the uri names the recipe's digest, which decides every pixel."""
         recipe = self.load()
-        return [
-            Entry(f"{recipe.name}@{recipe.digest[:12]}/{index}", id=recipe.sample_id(index))
-            for index in range(self.count)
-        ], []
+        for index in range(self.count):
+            yield Entry(f"{recipe.name}@{recipe.digest[:12]}/{index}", id=recipe.sample_id(index))
 
-    def check_same(self, where: str, ledger: Path) -> None:
-        """Raise UserError when the recipe would draw other pictures than those that the ledger lists."""
-        recipe, (first, *_) = self.load(), read_fragment(ledger, 0)
-        if first["id"] != recipe.sample_id(0):
+    def check_listed(self, where: str, first: Mapping[str, Any]) -> None:
+        """Raise UserError when the recipe would draw other pictures than those that are listed."""
+        if first["id"] != self.load().sample_id(0):
             raise UserError(
                 f"field '{where}.recipe': '{self.recipe}' draws other pictures than when this run was listed (it, its "
                 "fonts or versions changed); take a new RUN folder, or put back what it was"
@@ -123,7 +120,7 @@ def sample_row(sample: Sample) -> dict[str, Any]:
         "fonts": list(sample.fonts),
         "colors": list(sample.colors),
         "effects": list(sample.effects),
-        "lacked": "".join(character * count for character, count in sample.lacked.items()),
+        "missing_glyphs": "".join(character * count for character, count in sample.lacked.items()),
         "text": sample.text,
         "text_language": sample.text_language,
         "text_level": sample.text_level,

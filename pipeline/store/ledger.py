@@ -1,15 +1,16 @@
 """The ledger: one row per input, written once when a source is listed. All sums are checked against it.
 
-    entries (canonical order) ──slice──> fragments ──> ledger/<source>.parquet, one row group each
+    entries (canonical order) ──slices──> fragments ──> ledger/<source>.parquet, one row group each
 
-A fragment is a fixed slice of it: the unit of work, of batching, of commit and of resume.
+A fragment is a fixed slice of it: the unit of work, of batching, of commit and of resume. One fragment at a time
+is in memory, however many inputs a source has.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from configs.files import created_once
 from pipeline.parquet import opened, read_metadata
+from pipeline.store.spill import temporary_database
 
 SCHEMA = pa.schema(
     [
@@ -72,30 +74,28 @@ def sample_id(source: str, uri: str, ordinal: int) -> str:
     return hashlib.sha256(f"{source}\0{uri}\0{ordinal}\0".encode()).hexdigest()[:32]
 
 
-def slices(sizes: Sequence[int | None], config: FragmentsConfig) -> list[range]:
-    """Cut positions 0..n-1 into runs that respect ``config``; one input larger than the limit stands alone."""
-    cuts: list[range] = []
-    start, total = 0, 0
-    for position, size in enumerate(sizes):
-        full = position - start >= config.inputs or total + (size or 0) > config.megabytes * 10**6
-        if full and position > start:
-            cuts.append(range(start, position))
-            start, total = position, 0
-        total += size or 0
-    if start < len(sizes):
-        cuts.append(range(start, len(sizes)))
-    return cuts
+def slices(entries: Iterable[Entry], config: FragmentsConfig) -> Iterator[list[Entry]]:
+    """Cut entries into runs that respect ``config``; one input larger than the limit makes a run of its own."""
+    part: list[Entry] = []
+    total = 0
+    for entry in entries:
+        size = entry.bytes or 0
+        if part and (len(part) >= config.inputs or total + size > config.megabytes * 10**6):
+            yield part
+            part, total = [], 0
+        part.append(entry)
+        total += size
+    if part:
+        yield part
 
 
 def write_ledger(path: Path, source: str, entries: Iterable[Entry], config: FragmentsConfig) -> None:
     """Commit the ledger of one source; does nothing where it exists: what was listed first is the truth."""
-    listed = list(entries)
-    rows = _rows(source, listed)
+    ordinals = _Ordinals()
     with created_once(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
-        for index, cut in enumerate(slices([e.bytes for e in listed], config)):
-            name = fragment_name(source, index)
-            part = [{**rows[i], "fragment": name} for i in cut]
-            writer.write_table(pa.Table.from_pylist(part, schema=SCHEMA), row_group_size=len(part))
+        for index, part in enumerate(slices(entries, config)):
+            rows = [_row(source, fragment_name(source, index), entry, ordinals.next(entry.uri)) for entry in part]
+            writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), row_group_size=len(rows))
 
 
 def fragment_name(source: str, index: int) -> str:
@@ -118,13 +118,22 @@ def read_fragment(path: Path, index: int) -> list[dict[str, Any]]:
         return file.read_row_group(index).to_pylist()
 
 
-def _rows(source: str, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    seen: dict[str, int] = {}
-    rows = []
-    for entry in entries:
-        ordinal = seen.get(entry.uri, 0)
-        seen[entry.uri] = ordinal + 1
-        row = asdict(entry)
-        row.update(id=entry.id or sample_id(source, entry.uri, ordinal), source=source, ordinal=ordinal)
-        rows.append(row)
-    return rows
+def _row(source: str, fragment: str, entry: Entry, ordinal: int) -> dict[str, Any]:
+    id_ = entry.id or sample_id(source, entry.uri, ordinal)
+    return {**vars(entry), "id": id_, "source": source, "ordinal": ordinal, "fragment": fragment}
+
+
+class _Ordinals:
+    """Counts equal uris. Any input may repeat an earlier one, so all of them are remembered, on disk if need be."""
+
+    def __init__(self) -> None:
+        self._seen = temporary_database()
+        self._seen.execute("CREATE TABLE seen (uri BLOB PRIMARY KEY, ordinal INTEGER) WITHOUT ROWID")
+
+    def next(self, uri: str) -> int:
+        """0 for a uri that is new, 1 the second time, and so on."""
+        key = (hashlib.sha256(uri.encode()).digest()[:16],)
+        if self._seen.execute("INSERT OR IGNORE INTO seen VALUES (?, 0)", key).rowcount:
+            return 0
+        self._seen.execute("UPDATE seen SET ordinal = ordinal + 1 WHERE uri = ?", key)
+        return self._seen.execute("SELECT ordinal FROM seen WHERE uri = ?", key).fetchone()[0]

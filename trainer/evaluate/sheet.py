@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageFont
 
+from configs.contact_sheet import Cell, contact_sheet
 from configs.files import package_folder
 
 LABEL = 18  # px under each picture
@@ -18,20 +19,14 @@ def draw_sheet(
     pictures: Sequence[np.ndarray], wanted: Sequence[str], read: Sequence[str], exact: Sequence[bool], width: int = 1200
 ) -> Image.Image:
     """Pictures (H, W, 3) uint8 in rows of at most ``width`` px, in the order given."""
-    rows = _rows([p.shape[1] for p in pictures], width)
-    heights = [max(pictures[i].shape[0] for i in row) + LABEL + GAP for row in rows]
-    sheet = Image.new("RGB", (width, sum(heights) + GAP), GROUND)
-    pen, font = ImageDraw.Draw(sheet), _font()
-    y = GAP
-    for row, height in zip(rows, heights, strict=True):
-        x = GAP
-        for i in row:
-            sheet.paste(Image.fromarray(pictures[i]), (x, y))
-            text, color = (wanted[i], GREY) if exact[i] else (f"{wanted[i]}→{read[i] or '·'}", RED)
-            pen.text((x, y + pictures[i].shape[0] + 1), text, fill=color, font=font)
-            x += pictures[i].shape[1] + GAP
-        y += height
-    return sheet
+    cells = [
+        Cell(Image.fromarray(picture), wanted[i], GREY)
+        if exact[i]
+        else Cell(Image.fromarray(picture), f"{wanted[i]}→{read[i] or '·'}", RED)
+        for i, picture in enumerate(pictures)
+    ]
+    rows = [[cells[i] for i in row] for row in _rows([p.shape[1] for p in pictures], width)]
+    return contact_sheet(rows, GAP, GROUND, label_height=LABEL, font=_font(), width=width)
 
 
 def _rows(widths: Sequence[int], limit: int) -> list[list[int]]:

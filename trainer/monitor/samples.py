@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from configs.contact_sheet import Cell, contact_sheet
 from configs.pictures import Limits, decode
 from model.mmdit import MMDiT
 from model.qwen_image import QwenImage
 from trainer.config import SamplesConfig
 from trainer.optim.ema import Average
 
-GAP, LABEL = 4, 60
+GAP, LABEL, WHITE = 4, 60, (255, 255, 255)
 """px between pictures, and for the step's number on the left."""
 
 
@@ -36,7 +35,7 @@ def draw_samples(
     )
     folder = out / "samples"
     folder.mkdir(exist_ok=True)
-    _row(pictures).save(folder / f"step-{step:06d}.png")
+    contact_sheet([[Cell(picture) for picture in pictures]], GAP, WHITE).save(folder / f"step-{step:06d}.png")
     sheet(folder).save(out / "samples.png")
 
 
@@ -44,16 +43,5 @@ def sheet(folder: Path) -> Image.Image:
     """All rows of ``folder`` under each other, earliest first, each with its step."""
     files = sorted(folder.glob("step-*.png"))
     rows = [Image.fromarray(decode(path.read_bytes(), Limits())) for path in files]
-    width = LABEL + max(row.width for row in rows)
-    whole = Image.new("RGB", (width, sum(row.height + GAP for row in rows)), "white")
-    pen, top = ImageDraw.Draw(whole), 0
-    for path, row in zip(files, rows, strict=True):
-        pen.text((4, top + row.height // 2 - 5), str(int(path.stem.removeprefix("step-"))), fill="black")
-        whole.paste(row, (LABEL, top))
-        top += row.height + GAP
-    return whole
-
-
-def _row(pictures: Sequence[Image.Image]) -> Image.Image:
-    arrays = [np.pad(np.asarray(p), ((0, 0), (0, GAP), (0, 0)), constant_values=255) for p in pictures]
-    return Image.fromarray(np.concatenate(arrays, axis=1))
+    steps = [str(int(path.stem.removeprefix("step-"))) for path in files]
+    return contact_sheet([[Cell(row)] for row in rows], GAP, WHITE, titles=steps, title_width=LABEL)

@@ -22,9 +22,14 @@ def source(path: Path, **fields: object) -> FolderSource:
     return FolderSource("folder", "photos", str(path), **fields)  # type: ignore[arg-type]
 
 
+def entries_of(made: FolderSource) -> tuple[list[Entry], list[str]]:
+    """All entries, and the remarks."""
+    remarks: list[str] = []
+    return list(made.entries("sources.0", remarks.append)), remarks
+
+
 def listed(path: Path, **fields: object) -> dict[str, Entry]:
-    entries, _ = source(path, **fields).entries("sources.0")
-    return {entry.uri: entry for entry in entries}
+    return {entry.uri: entry for entry in entries_of(source(path, **fields))[0]}
 
 
 @given(st.binary(min_size=1).filter(lambda b: b"\0" not in b and b"/" not in b))
@@ -41,7 +46,7 @@ def test_readable_names_stay_readable() -> None:
 
 def test_everything_in_the_folder_is_listed_in_the_order_of_its_bytes(tmp_path: Path) -> None:
     expected = hostile.build(tmp_path)
-    entries, remarks = source(tmp_path).entries("sources.0")
+    entries, remarks = entries_of(source(tmp_path))
     assert [path_of(e.uri) for e in entries] == sorted(expected)
     assert remarks == ["1 link to a folder is not followed: it leads outside or in a circle"]
 
@@ -82,7 +87,7 @@ def test_ignored_names_are_no_inputs_and_are_counted(tmp_path: Path) -> None:
     for name in ("a.png", ".DS_Store", ".git/x.png", "notes.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    entries, remarks = source(tmp_path, ignore=(".*", "*.md")).entries("sources.0")
+    entries, remarks = entries_of(source(tmp_path, ignore=(".*", "*.md")))
     assert [e.uri for e in entries] == ["a.png"]
     assert remarks == ["3 files or folders match 'ignore' and are no inputs"]
 
@@ -92,7 +97,7 @@ def test_captions_come_from_a_table(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
     table = tmp_path / "captions.tsv"
     table.write_text("a.png\tA cat\t一只猫\n\nghost.png\tNobody\na.png\tAnother\n", encoding="utf-8")
-    entries, remarks = source(tmp_path, captions=str(table)).entries("sources.0")
+    entries, remarks = entries_of(source(tmp_path, captions=str(table)))
     assert {e.uri: e.captions for e in entries} == {"a.png": ["A cat", "一只猫", "Another"], "b.png": None}
     assert remarks == ["1 caption belongs to no file, the first to 'ghost.png'"]
 
@@ -107,7 +112,7 @@ def test_captions_come_from_files_beside_the_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"path": "nowhere"}, "field 'sources.0.path': a folder of pictures is wanted; 'nowhere' does not exist"),
+        ({"path": "nowhere"}, "field 'sources.0.path': expected a folder of pictures; 'nowhere' does not exist"),
         ({"captions": "nowhere.tsv"}, "field 'sources.0.captions'"),
     ],
 )
@@ -121,7 +126,7 @@ def test_a_caption_table_with_an_empty_row_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     (tmp_path / "c.csv").write_text("a.png,\n")
     with pytest.raises(UserError, match=r"sources.0.captions.*row 1 has no caption: 'a.png'"):
-        source(tmp_path, captions=str(tmp_path / "c.csv")).entries("sources.0")
+        entries_of(source(tmp_path, captions=str(tmp_path / "c.csv")))
 
 
 def test_reading_gives_size_and_orientation_or_the_reason(tmp_path: Path) -> None:
