@@ -170,7 +170,7 @@ class _Child:
                 os.close(descriptor)
 
     def _keep(self, down: int, up: int, started: threading.Event) -> None:
-        code = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.engine.child import main; main({down}, {up})"
+        code = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.sandbox.child import main; main({down}, {up})"
         self._process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=(down, up), start_new_session=True
         )

@@ -59,7 +59,7 @@ def test_a_job_that_cannot_be_loaded_stops_the_run() -> None:
 
 def test_the_child_dies_with_its_killed_parent(tmp_path: Path) -> None:
     code = (
-        "from pipeline.engine.guard import Guard, GuardConfig; from tests.pipeline.hooks import Obedient\n"
+        "from pipeline.sandbox.guard import Guard, GuardConfig; from tests.pipeline.hooks import Obedient\n"
         "guard = Guard(Obedient(), GuardConfig())\n"
         "print(list(guard.map(['a']))[0][2], flush=True)\n"
         "list(guard.map(['hang']))"
