@@ -50,7 +50,7 @@ from synth.photos import Photos
 from synth.sample import Caption, Sample
 from synth.schedule import Schedule
 from synth.strategies import edit, page, pure
-from synth.strategies.base import Made, Tools
+from synth.strategies.base import Composition, RenderContext
 from synth.strategies.edit import EditStrategy
 from synth.strategies.pure import PureStrategy
 from synth.strategies.scene import scene
@@ -113,7 +113,7 @@ class Recipe:
         scenes = config.strategy.scene if isinstance(config.strategy, EditStrategy) else config.strategy
         if isinstance(scenes, SceneStrategy) or (isinstance(scenes, TemplateStrategy) and scenes.photos):
             self.photos = Photos(scenes.photos, "strategy.photos")
-        self.tools = Tools(self.fonts, config.colors, config.effects)
+        self.tools = RenderContext(self.fonts, config.colors, config.effects)
         self.templates = load_templates(config.strategy) if isinstance(config.strategy, TemplateStrategy) else {}
         self.digest = _digest(config, self.fonts, self.corpora, self.photos, self.templates)
         self._schedule = Schedule([c.share for c in config.contents] or [1.0], config.seed)
@@ -160,7 +160,7 @@ class Recipe:
     def text(self, index: int) -> tuple[str, Counter[str]]:
         """What ``render`` would show, without painting where the strategy allows it, and the characters no font had."""
         turn = self._turn(index)
-        return _shown(turn.made), turn.lacked
+        return _shown(turn.made), turn.missing_glyphs
 
     def _turn(self, index: int) -> _Turn:
         if index < 0:
@@ -170,29 +170,29 @@ class Recipe:
 
     def _first_drawable(self, number: int, ordinal: int, entropy: list[int]) -> _Turn:
         reasons: Counter[str] = Counter()
-        lacked: Counter[str] = Counter()
+        missing_glyphs: Counter[str] = Counter()
         for attempt in range(self.config.attempts):
             rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([*entropy, attempt])))
             # A closed set keeps its turn for some attempts (it may fit in another layout) unless no font draws it.
-            kept = attempt < self.config.attempts // 2 and not lacked
+            kept = attempt < self.config.attempts // 2 and not missing_glyphs
             turn = ordinal if kept else int(rng.integers(2**31))
             try:
-                return _Turn(self._draw(number, turn, rng), rng, attempt, lacked)
+                return _Turn(self._draw(number, turn, rng), rng, attempt, missing_glyphs)
             except Undrawable as reason:
                 reasons[str(reason)] += 1
-                lacked.update(reason.lacked)
+                missing_glyphs.update(reason.missing_glyphs)
         ((reason_, _),) = reasons.most_common(1)
         where = f"contents.{number} ({self.config.contents[number].kind})" if self.config.contents else "strategy"
         raise UserError(f"{where}: none of {self.config.attempts} texts could be shown whole; most often: {reason_}")
 
-    def _draw(self, number: int, ordinal: int, rng: np.random.Generator) -> Made:
+    def _draw(self, number: int, ordinal: int, rng: np.random.Generator) -> Composition:
         config = self.config
         if isinstance(config.strategy, TemplateStrategy):
             canvas = pick_size(config.canvases, rng)
             language = choose_key(rng, config.strategy.languages)
             return render.draw(self.tools, self.templates, canvas, language, rng, self.photos)
         content = config.contents[number]
-        turn = kinds.Draw(rng, ordinal, (config.seed, number), self.corpora)
+        turn = kinds.ContentRequest(rng, ordinal, (config.seed, number), self.corpora)
         layout = content.layout or config.layout
         canvases = content.canvases or config.canvases
         if isinstance(content, Page):
@@ -214,7 +214,7 @@ class Recipe:
             return scene.draw(self.tools, words, config.strategy, self.photos.choose(canvas, rng), layout, rng)
         return pure.draw(self.tools, words, canvas, layout, rng)
 
-    def _write(self, number: int, turn: kinds.Draw, rng: np.random.Generator) -> Text:
+    def _write(self, number: int, turn: kinds.ContentRequest, rng: np.random.Generator) -> Text:
         """Some text of a content, at a random turn."""
         return self.config.contents[number].text(replace(turn, rng=rng, ordinal=int(rng.integers(2**31))))
 
@@ -246,11 +246,11 @@ class Recipe:
             effects=sorted({effect for layer in layers for effect in layer.effects}),
             photographic=bool(photos),
             discarded=turn.attempt,
-            lacked=dict(turn.lacked),
+            missing_glyphs=dict(turn.missing_glyphs),
             **self._pair(made),
         )
 
-    def _pair(self, made: Made) -> dict[str, Any]:
+    def _pair(self, made: Composition) -> dict[str, Any]:
         """The other half of an edit."""
         if made.source is None:
             return {}
@@ -261,8 +261,8 @@ class Recipe:
             "instructions": [Caption(made.instruction, made.spoken)],
         }
 
-    def _captions(self, made: Made, rng: np.random.Generator) -> list[Caption]:
-        if made.source is not None:  # an edit is told by its instruction
+    def _captions(self, made: Composition, rng: np.random.Generator) -> list[Caption]:
+        if made.source is not None:  # an edit is described by its instruction
             return []
         return describe(facts_of(made), self.config.captions, rng)
 
@@ -272,13 +272,13 @@ class _Turn:
     """A picture, its stream where the drawing left it, how many texts were thrown away before, and which characters
     no font drew in how many of those."""
 
-    made: Made
+    made: Composition
     rng: np.random.Generator
     attempt: int
-    lacked: Counter[str]
+    missing_glyphs: Counter[str]
 
 
-def _shown(made: Made) -> str:
+def _shown(made: Composition) -> str:
     return "\n".join(layer.block.text for layer in made.drawing.texts)
 
 

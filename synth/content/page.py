@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from synth.choice import check_shares, choose_key
-from synth.content.base import Content, Draw, both, to_traditional
+from synth.content.base import Content, ContentRequest, both, to_traditional
 from synth.corpus import grammar
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 
 Body = Literal["paragraphs", "bullets", "numbers"]
 BULLETS = "•–"
@@ -24,7 +24,7 @@ class PageText:
     title: str
     items: tuple[str, ...]
     markers: tuple[str, ...]
-    language: Spoken
+    language: CaptionLanguage
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ class Page(Content):
     ranges: ClassVar[tuple[str, ...]] = ("sentences",)
 
     kind: Literal["page"]
-    languages: dict[Spoken, float] = field(default_factory=both)
+    languages: dict[CaptionLanguage, float] = field(default_factory=both)
     bodies: dict[Body, float] = field(default_factory=lambda: {"paragraphs": 2.0, "bullets": 1.0, "numbers": 1.0})
     items: tuple[int, int] = (2, 5)
     sentences: tuple[int, int] = (1, 3)  # of a paragraph
@@ -68,7 +68,7 @@ class Page(Content):
         if not 1 <= self.items[0] <= self.items[1] <= 10:
             raise ValueError(f"items must be [least, most] within 1..10, found {list(self.items)}")
 
-    def write(self, draw: Draw) -> PageText:
+    def write(self, draw: ContentRequest) -> PageText:
         """The words of one page."""
         page = self._write(draw.rng)
         if self.traditional and page.language == "zh" and draw.rng.random() < self.traditional:
@@ -92,7 +92,7 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _markers(body: Body, count: int, language: Spoken, rng: np.random.Generator) -> tuple[str, ...]:
+def _markers(body: Body, count: int, language: CaptionLanguage, rng: np.random.Generator) -> tuple[str, ...]:
     if body == "bullets":
         return (BULLETS[0 if rng.random() < 0.7 else 1],) * count
     if language == "zh" and rng.random() < 0.5:

@@ -1,4 +1,4 @@
-"""What strategies work with and what they give: ``draw(tools, ..., rng) -> Made``."""
+"""What strategies work with and what they give: ``draw(tools, ..., rng) -> Composition``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
 from synth.photos import Backdrop
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig, direction_for
 from synth.typeset.shaped import Shaped
@@ -28,7 +28,7 @@ PLAIN = EffectConfig()
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class Composition:
     """A drawn picture and what a caption may say of it. ``text`` is quoted; ``fonts`` are those that were used."""
 
     text: Text
@@ -38,12 +38,12 @@ class Made:
     ground: Ground | None = None  # None for a photograph
     medium: str | None = None
     body: str | None = None  # of a page: paragraphs, bullets, numbers
-    family: dict[Spoken, str] | None = None  # names of a template's
+    family: dict[CaptionLanguage, str] | None = None  # names of a template's
     backdrop: Backdrop | None = None
     pictures: tuple[Backdrop, ...] = ()  # photographs that are part of a template
     source: Drawing | None = None  # of an edit: the picture before it
     instruction: str = ""
-    spoken: Spoken = "en"  # language of the instruction
+    spoken: CaptionLanguage = "en"  # language of the instruction
 
     @cached_property
     def image(self) -> Image:
@@ -52,7 +52,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Words:
+class ShapedText:
     """A drawn text in a face, shaped."""
 
     text: Text
@@ -65,7 +65,7 @@ class Words:
         """Whether the text is a single word or character."""
         return self.text.unit == "item"
 
-    def horizontal(self) -> Words:
+    def horizontal(self) -> ShapedText:
         """The same in lines: columns look lost on something wide."""
         shaped = self.shaped
         return (
@@ -81,7 +81,7 @@ class Words:
 
 
 @dataclass(frozen=True, eq=False)
-class Tools:
+class RenderContext:
     """The fonts of a recipe and how it colours them."""
 
     fonts: Sequence[FontFile]
@@ -99,29 +99,29 @@ class Tools:
             raise UserError(f"fonts: none is for language '{text.language}'")
         covering = [f for f in fitting if f.missing(text.text) is None]
         if not covering:
-            lacked = max(filter(None, (f.missing(text.text) for f in fitting)), key=text.text.index)
-            raise Undrawable(f"no font has '{lacked}'", (lacked,))
+            missing_glyphs = max(filter(None, (f.missing(text.text) for f in fitting)), key=text.text.index)
+            raise Undrawable(f"no font has '{missing_glyphs}'", (missing_glyphs,))
         return covering
 
-    def by_hand(self, words: Words, rng: np.random.Generator) -> Words:
+    def by_hand(self, words: ShapedText, rng: np.random.Generator) -> ShapedText:
         """The same in a handwriting face, unchanged where none covers the text."""
         text = words.text
         fonts = [f for f in self.fonts if f.handwriting and text.language in f.source.languages]
         covering = [f for f in fonts if f.missing(text.text) is None]
         return self._set(text, covering, words.shaped.vertical, words.curved, rng) if covering else words
 
-    def words(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> Words:
+    def words(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> ShapedText:
         """The text in a direction, a font and a weight. Raises Undrawable where the font lacks a character."""
         direction = direction_for(layout, text.language, text.wrap, rng)
         return self._set(text, self._covering(text), direction == "vertical", direction == "curved", rng)
 
     def _set(
         self, text: Text, fonts: Sequence[FontFile], vertical: bool, curved: bool, rng: np.random.Generator
-    ) -> Words:
+    ) -> ShapedText:
         """The text in one of ``fonts``."""
         font = fonts[choose(rng, [f.source.share for f in fonts])]
         wght = font.wghts[int(rng.integers(len(font.wghts)))]
-        return Words(text, font, Shaped(font.face(wght), text.text, text.language, vertical), curved)
+        return ShapedText(text, font, Shaped(font.face(wght), text.text, text.language, vertical), curved)
 
     def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
         """A style of one colour; small text stays plain."""

@@ -26,8 +26,8 @@ from synth.errors import Undrawable
 from synth.geometry import Matrix, translation
 from synth.language import language_of
 from synth.photos import Backdrop
-from synth.sample import Spoken
-from synth.strategies.base import Change, Made, Tools, Words
+from synth.sample import CaptionLanguage
+from synth.strategies.base import Change, Composition, RenderContext, ShapedText
 from synth.strategies.pure import ground_layers
 from synth.strategies.scene.scene import SceneStrategy, check_visible, find_place
 from synth.typeset.layout import LayoutConfig, arrange
@@ -52,7 +52,9 @@ class EditStrategy:
     texts: tuple[int, int] = (1, 3)
     scene: SceneStrategy | None = None
     photographed: float = 0.5
-    languages: dict[Spoken, float] = field(default_factory=lambda: {"zh": 1.0, "en": 1.0})  # of the instruction
+    languages: dict[CaptionLanguage, float] = field(
+        default_factory=lambda: {"zh": 1.0, "en": 1.0}
+    )  # of the instruction
 
     def __post_init__(self) -> None:
         check_shares("operations", self.operations)
@@ -64,7 +66,7 @@ class EditStrategy:
 
 
 @dataclass(frozen=True, eq=False)
-class Slot:
+class Area:
     """A place for one text: a box of ``size`` px and what takes it to the canvas."""
 
     size: tuple[int, int]
@@ -72,12 +74,12 @@ class Slot:
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class EditCanvas:
     """What a pair is drawn on. ``colors``: for text. ``ground`` None: a photograph straight."""
 
     canvas: tuple[int, int]
     behind: tuple[Layer, ...]
-    slots: tuple[Slot, ...]
+    slots: tuple[Area, ...]
     colors: tuple[Color, ...]
     ground: Ground | None
     medium: str | None = None
@@ -91,10 +93,10 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class Put:
+class PlacedText:
     """A text set into a slot."""
 
-    words: Words
+    words: ShapedText
     layer: TextLayer
     slot: int
 
@@ -105,14 +107,14 @@ class Put:
 
 
 def draw(
-    tools: Tools,
+    tools: RenderContext,
     strategy: EditStrategy,
     write: Callable[[np.random.Generator], Text],
     backdrop: Callable[[], Backdrop] | None,
     canvas: tuple[int, int],
     layout: LayoutConfig,
     rng: np.random.Generator,
-) -> Made:
+) -> Composition:
     """One pair. ``write`` gives a new text of the recipe's content. Raises Undrawable."""
     operation = choose_key(rng, strategy.operations)
     photographed = backdrop is not None and strategy.scene is not None and rng.random() < strategy.photographed
@@ -125,18 +127,18 @@ def draw(
         stage = _photo_stage(tools, strategy.scene, backdrop(), texts[0], layout, rng)
     else:
         stage = _plain_stage(tools, canvas, len(texts), rng)
-    puts = [_put(tools, stage, slot, text, layout, rng) for slot, text in enumerate(texts)]
-    chosen = int(rng.integers(len(puts)))
-    editor = _Editor(tools, stage, puts, chosen, write, layout, rng)
-    before, after, change = editor.do(operation)
+    placed = [_put(tools, stage, slot, text, layout, rng) for slot, text in enumerate(texts)]
+    chosen = int(rng.integers(len(placed)))
+    editor = _Editor(tools, stage, placed, chosen, write, layout, rng)
+    before, after, change = editor.apply(operation)
     source, target = (Drawing(stage.canvas, (*layers,)) for layers in (before, after))
     image = paint(target)
     if stage.backdrop:
         visible = source if operation == "remove" else target
         check_visible(visible, *paint_twice(visible))
     spoken = choose_key(rng, strategy.languages)
-    fonts = tuple(dict.fromkeys(put.words.font for put in (*puts, *editor.added)))
-    return Made(
+    fonts = tuple(dict.fromkeys(placed_text.words.font for placed_text in (*placed, *editor.added)))
+    return Composition(
         texts[chosen],
         fonts,
         target,
@@ -174,59 +176,59 @@ def _texts(
     raise Undrawable("not enough different texts came up")
 
 
-def _plain_stage(tools: Tools, canvas: tuple[int, int], count: int, rng: np.random.Generator) -> Stage:
+def _plain_stage(tools: RenderContext, canvas: tuple[int, int], count: int, rng: np.random.Generator) -> EditCanvas:
     """Bands of the canvas, one for each text."""
     w, h = canvas
     margin = 0.05 * min(w, h)
     height = (h - 2 * margin) / count
     size = (int(w - 2 * margin), int(height * (0.86 if count > 1 else 1.0)))
-    slots = tuple(Slot(size, translation(margin, margin + k * height)) for k in range(count))
+    slots = tuple(Area(size, translation(margin, margin + k * height)) for k in range(count))
     ground, _ = pick(tools.colors, rng)
-    return Stage(canvas, ground_layers(ground, canvas, rng), slots, tuple(readable(tools.colors, ground)), ground)
+    return EditCanvas(canvas, ground_layers(ground, canvas, rng), slots, tuple(readable(tools.colors, ground)), ground)
 
 
 def _photo_stage(
-    tools: Tools,
+    tools: RenderContext,
     strategy: SceneStrategy,
     backdrop: Backdrop,
     text: Text,
     layout: LayoutConfig,
     rng: np.random.Generator,
-) -> Stage:
+) -> EditCanvas:
     words = tools.words(text, replace(layout, directions={"horizontal": 1.0}), rng)
     place = find_place(strategy, backdrop, words.aspect(rng), rng)
     ground = Ground(place.ground) if place.ground else None
-    slots = (Slot(place.size, place.matrix),)
-    return Stage(backdrop.canvas, place.behind, slots, place.colors, ground, place.medium, backdrop, place.light)
+    slots = (Area(place.size, place.matrix),)
+    return EditCanvas(backdrop.canvas, place.behind, slots, place.colors, ground, place.medium, backdrop, place.light)
 
 
 def _put(
-    tools: Tools,
-    stage: Stage,
+    tools: RenderContext,
+    stage: EditCanvas,
     slot: int,
     text: Text,
     layout: LayoutConfig,
     rng: np.random.Generator,
-    like: Put | None = None,
-) -> Put:
+    like: PlacedText | None = None,
+) -> PlacedText:
     """A text set into a slot in a style of its own, or in the size, face and style of another. Raises Undrawable."""
     box = stage.slots[slot]
     flat = replace(layout, directions={"horizontal": 1.0})
     if like is None:
         words = tools.words(text, flat, rng)
-        block, matrix = arrange(words.shaped, box.size, flat, rng, text.wrap, reach=tools.effects.reach)
+        block, matrix = arrange(words.shaped, box.size, flat, rng, text.wrap, stroke_margin=tools.effects.stroke_margin)
         style = tools.style(block, stage.colors[int(rng.integers(len(stage.colors)))], stage.grounds, rng)
     else:
         face = like.layer.block.face
-        words = Words(text, like.words.font, Shaped(face, text.text, text.language))
+        words = ShapedText(text, like.words.font, Shaped(face, text.text, text.language))
         size = like.layer.block.size
         same = replace(
             flat, size="fit", fill=(1.0, 1.0), min_size=SMALLEST * size, max_size=size, jitter=0.0, rotate=(0.0, 0.0)
         )
-        block, matrix = arrange(words.shaped, box.size, same, rng, text.wrap, reach=tools.effects.reach)
+        block, matrix = arrange(words.shaped, box.size, same, rng, text.wrap, stroke_margin=tools.effects.stroke_margin)
         style = like.layer.style
     layer = TextLayer(block, style, box.matrix @ matrix, light=stage.light, one_word=words.one)
-    return Put(words, layer, slot)
+    return PlacedText(words, layer, slot)
 
 
 class _Editor:
@@ -234,35 +236,40 @@ class _Editor:
 
     def __init__(
         self,
-        tools: Tools,
-        stage: Stage,
-        puts: Sequence[Put],
+        tools: RenderContext,
+        stage: EditCanvas,
+        placed: Sequence[PlacedText],
         chosen: int,
         write: Callable[[np.random.Generator], Text],
         layout: LayoutConfig,
         rng: np.random.Generator,
     ) -> None:
-        self.tools, self.stage, self.puts, self.chosen = tools, stage, puts, chosen
+        self.tools, self.stage, self.placed, self.chosen = tools, stage, placed, chosen
         self.write, self.layout, self.rng = write, layout, rng
-        self.added: list[Put] = []
+        self.added: list[PlacedText] = []
         self.ground = stage.ground
 
     @property
-    def put(self) -> Put:
-        return self.puts[self.chosen]
+    def placed_text(self) -> PlacedText:
+        return self.placed[self.chosen]
 
-    def do(self, operation: Operation) -> tuple[list[Layer], list[Layer], Change]:
+    def apply(self, operation: Operation) -> tuple[list[Layer], list[Layer], Change]:
         """Layers before and after, and the change. Raises Undrawable where it cannot be done here."""
-        before = self._layers(self.put)
+        before = self._layers(self.placed_text)
         change = Change(
-            operation, before=self.put.said, color_before=self.put.layer.style.color, several=len(self.puts) > 1
+            operation,
+            before=self.placed_text.said,
+            color_before=self.placed_text.layer.style.color,
+            several=len(self.placed) > 1,
         )
         if operation == "reconstruct":
             return before, before, change
         if operation == "remove":
             return before, self._layers(None), change
         if operation == "add":
-            added = Change("add", after=self.put.said, color_after=self.put.layer.style.color, place=self._place())
+            added = Change(
+                "add", after=self.placed_text.said, color_after=self.placed_text.layer.style.color, place=self._place()
+            )
             return self._layers(None), before, added
         if operation == "background":
             return self._background(before, change)
@@ -270,26 +277,28 @@ class _Editor:
         self.added.append(new)
         return before, self._layers(new), change
 
-    def _replace(self, change: Change) -> tuple[Put, Change]:
+    def _replace(self, change: Change) -> tuple[PlacedText, Change]:
         for _ in range(20):
             text = self.write(self.rng)
-            if text.language == self.put.words.text.language and text.text not in {p.said for p in self.puts}:
-                new = _put(self.tools, self.stage, self.put.slot, text, self.layout, self.rng, like=self.put)
+            if text.language == self.placed_text.words.text.language and text.text not in {p.said for p in self.placed}:
+                new = _put(
+                    self.tools, self.stage, self.placed_text.slot, text, self.layout, self.rng, like=self.placed_text
+                )
                 return new, replace(change, after=text.text)
         raise Undrawable("no other text of the same language came up")
 
-    def _translate(self, change: Change) -> tuple[Put, Change]:
-        other = translations()[self.put.said]
+    def _translate(self, change: Change) -> tuple[PlacedText, Change]:
+        other = translations()[self.placed_text.said]
         text = Text(other, language_of(other), "line", "pairs")
         font = self.tools.font(text, self.rng)
         wght = font.wghts[int(self.rng.integers(len(font.wghts)))]
-        anchor = replace(self.put, words=replace(self.put.words, font=font))
+        anchor = replace(self.placed_text, words=replace(self.placed_text.words, font=font))
         anchor = replace(anchor, layer=replace(anchor.layer, block=replace(anchor.layer.block, face=font.face(wght))))
-        new = _put(self.tools, self.stage, self.put.slot, text, self.layout, self.rng, like=anchor)
+        new = _put(self.tools, self.stage, self.placed_text.slot, text, self.layout, self.rng, like=anchor)
         return new, replace(change, after=other)
 
-    def _recolor(self, change: Change) -> tuple[Put, Change]:
-        style = self.put.layer.style
+    def _recolor(self, change: Change) -> tuple[PlacedText, Change]:
+        style = self.placed_text.layer.style
         others = [c for c in self.stage.colors if c.en != style.color.en]
         if not others:
             raise Undrawable("no other colour can be read here")
@@ -298,23 +307,26 @@ class _Editor:
         keep = replace(plain, shadows=style.shadows) if style.fill else plain
         return self._styled(keep), replace(change, color_after=color)
 
-    def _restyle(self, change: Change) -> tuple[Put, Change]:
+    def _restyle(self, change: Change) -> tuple[PlacedText, Change]:
         """Another effect: an outline, a shadow, or hollow letters, from plain ones."""
-        color = self.put.layer.style.color
+        color = self.placed_text.layer.style.color
         effect = ("stroke", "hollow", "shadow", "glow")[int(self.rng.integers(4))]
-        if effect == self.put.layer.style.effect or self.put.layer.block.size < self.tools.effects.least:
+        if (
+            effect == self.placed_text.layer.style.effect
+            or self.placed_text.layer.block.size < self.tools.effects.least
+        ):
             raise Undrawable("the text has this effect, or is too small for one")
         style = pick_style(EffectConfig(shares={effect: 1.0}), color, self.stage.grounds, self.rng)  # type: ignore[dict-item]
         return self._styled(style), replace(change, effect=effect)
 
-    def _move(self, change: Change) -> tuple[Put, Change]:
+    def _move(self, change: Change) -> tuple[PlacedText, Change]:
         """To another corner or edge, in its own size, clear of the other texts."""
-        quads = [region.quad for region in layer_regions(self.put.layer) if region.level == "line"]
+        quads = [region.quad for region in layer_regions(self.placed_text.layer) if region.level == "line"]
         x0, y0 = min(min(q[::2]) for q in quads), min(min(q[1::2]) for q in quads)
         x1, y1 = max(max(q[::2]) for q in quads), max(max(q[1::2]) for q in quads)
         w, h = self.stage.canvas
         edge = 0.05 * min(w, h)
-        taken = [self._box(put) for put in self.puts if put is not self.put]
+        taken = [self._box(placed_text) for placed_text in self.placed if placed_text is not self.placed_text]
         places = []
         for name, (fx, fy) in PLACES.items():
             left, top = edge + fx * (w - 2 * edge - (x1 - x0)), edge + fy * (h - 2 * edge - (y1 - y0))
@@ -325,11 +337,13 @@ class _Editor:
         if not places:
             raise Undrawable("there is no free place to move the text to")
         name, dx, dy = places[int(self.rng.integers(len(places)))]
-        layer = replace(self.put.layer, matrix=translation(round(dx), round(dy)) @ self.put.layer.matrix)
-        return replace(self.put, layer=layer), replace(change, place=name)
+        layer = replace(
+            self.placed_text.layer, matrix=translation(round(dx), round(dy)) @ self.placed_text.layer.matrix
+        )
+        return replace(self.placed_text, layer=layer), replace(change, place=name)
 
     def _background(self, before: list[Layer], change: Change) -> tuple[list[Layer], list[Layer], Change]:
-        colors = [put.layer.style.color for put in self.puts]
+        colors = [placed_text.layer.style.color for placed_text in self.placed]
         assert self.stage.ground is not None
         for _ in range(20):
             ground, _ = pick(self.tools.colors, self.rng)
@@ -337,30 +351,33 @@ class _Editor:
             new = {c.en for c in ground.colors} != {c.en for c in self.stage.ground.colors}
             if new and all(c.en in names for c in colors):
                 self.ground = ground
-                after = [*ground_layers(ground, self.stage.canvas, self.rng), *(put.layer for put in self.puts)]
+                after = [
+                    *ground_layers(ground, self.stage.canvas, self.rng),
+                    *(placed_text.layer for placed_text in self.placed),
+                ]
                 return before, after, replace(change, ground=ground)
         raise Undrawable("no other ground suits all texts")
 
-    def _styled(self, style: TextStyle) -> Put:
-        return replace(self.put, layer=replace(self.put.layer, style=style))
+    def _styled(self, style: TextStyle) -> PlacedText:
+        return replace(self.placed_text, layer=replace(self.placed_text.layer, style=style))
 
-    def _layers(self, instead: Put | None) -> list[Layer]:
+    def _layers(self, instead: PlacedText | None) -> list[Layer]:
         """All layers, with ``instead`` for the chosen text, or without it."""
-        puts = [instead if put is self.put else put for put in self.puts]
-        return [*self.stage.behind, *(put.layer for put in puts if put)]
+        placed = [instead if placed_text is self.placed_text else placed_text for placed_text in self.placed]
+        return [*self.stage.behind, *(placed_text.layer for placed_text in placed if placed_text)]
 
     def _place(self) -> str | None:
         """Where the chosen text stands, in words; None on a photograph."""
         if self.stage.ground is None or self.stage.medium:
             return None
-        x0, y0, x1, y1 = self._box(self.put)
+        x0, y0, x1, y1 = self._box(self.placed_text)
         w, h = self.stage.canvas
         row = "top" if (y0 + y1) / 2 < 0.36 * h else "bottom" if (y0 + y1) / 2 > 0.64 * h else ""
         column = "left" if x1 < 0.56 * w else "right" if x0 > 0.44 * w else ""
         return f"{row} {column}".strip() or "center"
 
-    def _box(self, put: Put) -> tuple[float, float, float, float]:
-        quads = [region.quad for region in layer_regions(put.layer) if region.level == "line"]
+    def _box(self, placed_text: PlacedText) -> tuple[float, float, float, float]:
+        quads = [region.quad for region in layer_regions(placed_text.layer) if region.level == "line"]
         return (
             min(min(q[::2]) for q in quads),
             min(min(q[1::2]) for q in quads),

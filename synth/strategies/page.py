@@ -20,7 +20,7 @@ from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
 from synth.fonts.face import Face
 from synth.geometry import Matrix, translation
-from synth.strategies.base import Made, Tools
+from synth.strategies.base import Composition, RenderContext
 from synth.strategies.pure import ground_layers
 from synth.typeset.block import Block
 from synth.typeset.layout import Align, LayoutConfig, Measure, compose
@@ -31,8 +31,13 @@ INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
 
 
 def draw(
-    tools: Tools, page: PageText, content: Page, canvas: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator
-) -> Made:
+    tools: RenderContext,
+    page: PageText,
+    content: Page,
+    canvas: tuple[int, int],
+    layout: LayoutConfig,
+    rng: np.random.Generator,
+) -> Composition:
     """A page on a clean ground, as large as fits. Raises Undrawable."""
     said = " ".join(filter(None, (page.title, *page.lines)))
     text = Text(said, page.language, "paragraph", f"grammar-{page.language}")
@@ -52,7 +57,7 @@ def draw(
         TextLayer(b.block, TextStyle(other if b.role == "heading" else color), b.matrix, role=b.role) for b in blocks
     ]
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *layers))
-    return Made(text, (title_font, body_font), drawing, ground=ground, body=page.body)
+    return Composition(text, (title_font, body_font), drawing, ground=ground, body=page.body)
 
 
 @dataclass(frozen=True, eq=False)

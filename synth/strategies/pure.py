@@ -10,7 +10,7 @@ import numpy as np
 from synth.drawing.colors import Ground, pick
 from synth.drawing.layers import Drawing, GroundLayer, Layer, PictureLayer, TextLayer
 from synth.drawing.textures import SIDE, tile
-from synth.strategies.base import Made, Tools, Words
+from synth.strategies.base import Composition, RenderContext, ShapedText
 from synth.typeset.layout import LayoutConfig, arrange
 
 
@@ -21,13 +21,17 @@ class PureStrategy:
     kind: Literal["pure"]
 
 
-def draw(tools: Tools, words: Words, canvas: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator) -> Made:
+def draw(
+    tools: RenderContext, words: ShapedText, canvas: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator
+) -> Composition:
     """One block of text. Raises Undrawable where it does not fit."""
-    block, matrix = arrange(words.shaped, canvas, layout, rng, words.text.wrap, words.curved, tools.effects.reach)
+    block, matrix = arrange(
+        words.shaped, canvas, layout, rng, words.text.wrap, words.curved, tools.effects.stroke_margin
+    )
     ground, color = pick(tools.colors, rng)
     layer = TextLayer(block, tools.style(block, color, ground.colors, rng), matrix, one_word=words.one)
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), layer))
-    return Made(words.text, (words.font,), drawing, ground=ground)
+    return Composition(words.text, (words.font,), drawing, ground=ground)
 
 
 def ground_layers(ground: Ground, canvas: tuple[int, int], rng: np.random.Generator) -> tuple[Layer, ...]:

@@ -1,6 +1,6 @@
 """The scene strategy (report, section on text-aware synthesis, "compositional rendering"): text in a photograph.
 
-    photograph ──> a calm place ──> perspective ──┬─ text straight on the picture, lit by it
+    photograph ──> a flat place ──> perspective ──┬─ text straight on the picture, lit by it
                                                   └─ a medium with a shadow, text on the medium
 
 Text straight on the photograph takes a flat, low-texture place (integral images of the gradient) and a colour that
@@ -22,8 +22,8 @@ from synth.drawing.paint import paint_twice
 from synth.errors import Undrawable
 from synth.geometry import Box, Matrix, apply, from_box, rotation
 from synth.photos import Backdrop, PhotoSource
-from synth.strategies.base import Made, Tools, Words
-from synth.strategies.scene.flat_areas import calm_box
+from synth.strategies.base import Composition, RenderContext, ShapedText
+from synth.strategies.scene.flat_areas import find_flat_box
 from synth.strategies.scene.media import MEDIA, Carrier, placed
 from synth.typeset.layout import LayoutConfig, arrange
 
@@ -77,13 +77,13 @@ class Place:
 
 
 def draw(
-    tools: Tools,
-    words: Words,
+    tools: RenderContext,
+    words: ShapedText,
     strategy: SceneStrategy,
     backdrop: Backdrop,
     layout: LayoutConfig,
     rng: np.random.Generator,
-) -> Made:
+) -> Composition:
     """One block of text in the photograph. Raises Undrawable where no place suits it, or it can hardly be seen."""
     w, h = backdrop.canvas
     place = find_place(strategy, backdrop, words.aspect(rng), rng)
@@ -91,7 +91,9 @@ def draw(
         words = words.horizontal()
     if place.handwritten and rng.random() < BY_HAND:
         words = tools.by_hand(words, rng)
-    block, matrix = arrange(words.shaped, place.size, layout, rng, words.text.wrap, words.curved, tools.effects.reach)
+    block, matrix = arrange(
+        words.shaped, place.size, layout, rng, words.text.wrap, words.curved, tools.effects.stroke_margin
+    )
     color = place.colors[int(rng.integers(len(place.colors)))]
     style = tools.style(block, color, place.ground or (opposite(color),), rng)
     layer = TextLayer(block, style, place.matrix @ matrix, light=place.light, one_word=words.one)
@@ -99,7 +101,7 @@ def draw(
     image, behind = paint_twice(drawing)
     check_visible(drawing, image, behind)
     ground = Ground(place.ground) if place.ground else None
-    return Made(words.text, (words.font,), drawing, image, ground, place.medium, backdrop=backdrop)
+    return Composition(words.text, (words.font,), drawing, image, ground, place.medium, backdrop=backdrop)
 
 
 def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
@@ -141,7 +143,7 @@ def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.ra
 
 
 def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
-    box = calm_box(backdrop.cells, backdrop.canvas, aspect, rng)
+    box = find_flat_box(backdrop.cells, backdrop.canvas, aspect, rng)
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
     corners = _thrown(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)

@@ -13,7 +13,7 @@ from synth.choice import check_shares
 from synth.drawing.colors import PALETTE
 from synth.fonts.families import Style
 from synth.photos import PhotoSource
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 from synth.strategies.template.chart import ChartKind
 from synth.strategies.template.slots import known
 
@@ -52,7 +52,7 @@ class TextNode(Node):
 
     kind: Literal["text"]
     slot: str = ""
-    say: dict[Spoken, str] = field(default_factory=dict)
+    say: dict[CaptionLanguage, str] = field(default_factory=dict)
     before: str = ""
     after: str = ""
     color: str = "text"
@@ -147,7 +147,7 @@ AnyNode = TextNode | Group | Repeat | Choice | Space | Picture | Rule | ChartNod
 class Template:
     """One family. ``names``: for captions. ``aspect``: width to height of canvases that suit it, [least, most]."""
 
-    names: dict[Spoken, str]
+    names: dict[CaptionLanguage, str]
     palettes: tuple[dict[str, str], ...]
     layouts: tuple[AnyNode, ...]
     aspect: tuple[float, float] = (0.4, 2.5)
@@ -179,7 +179,7 @@ class TemplateStrategy:
     families: dict[str, float] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     photos: tuple[PhotoSource, ...] = ()
-    languages: dict[Spoken, float] = field(default_factory=lambda: {"zh": 1.0, "en": 1.0})
+    languages: dict[CaptionLanguage, float] = field(default_factory=lambda: {"zh": 1.0, "en": 1.0})
 
     def __post_init__(self) -> None:
         check_shares("languages", self.languages)

@@ -28,8 +28,8 @@ from synth.fonts.families import Style
 from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
 from synth.photos import Backdrop, Photos
-from synth.sample import Spoken
-from synth.strategies.base import Made, Tools
+from synth.sample import CaptionLanguage
+from synth.strategies.base import Composition, RenderContext
 from synth.strategies.template.chart import chart
 from synth.strategies.template.nodes import (
     AnyNode,
@@ -55,13 +55,13 @@ SQUEEZE = 0.75  # fixed sizes may shrink to this where a canvas is too small for
 
 
 def draw(
-    tools: Tools,
+    tools: RenderContext,
     templates: dict[str, tuple[Template, float]],
     canvas: tuple[int, int],
-    language: Spoken,
+    language: CaptionLanguage,
     rng: np.random.Generator,
     photos: Photos | None = None,
-) -> Made:
+) -> Composition:
     """A picture of a family that suits the canvas. Raises Undrawable."""
     aspect = canvas[0] / canvas[1]
     fitting = {f: t for f, t in templates.items() if t[0].aspect[0] <= aspect <= t[0].aspect[1]}
@@ -80,7 +80,7 @@ def draw(
     main = next((t for t in texts if t.role == "title"), texts[0])
     said = ("" if language == "zh" else " ").join(line.text for line in main.block.lines)
     fonts = tuple(dict.fromkeys(sheet.used))
-    return Made(
+    return Composition(
         Text(said, language, "line", f"slots-{language}"),
         fonts,
         drawing,
@@ -107,10 +107,10 @@ class _Sheet:
 
     def __init__(
         self,
-        tools: Tools,
+        tools: RenderContext,
         template: Template,
         canvas: tuple[int, int],
-        language: Spoken,
+        language: CaptionLanguage,
         rng: np.random.Generator,
         photos: Photos | None,
     ) -> None:
