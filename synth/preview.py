@@ -35,7 +35,7 @@ def contact_sheet(samples: Sequence[Sample], columns: int = 8, boxes: bool = Fal
 def with_boxes(sample: Sample) -> Image.Image:
     """The picture with every region outlined, colours by level."""
     picture = sample.image.copy()
-    pen = ImageDraw.ContentRequest(picture)
+    pen = ImageDraw.Draw(picture)
     for region in sample.regions:
         corners = [(region.quad[i], region.quad[i + 1]) for i in (0, 2, 4, 6)]
         pen.polygon(corners, outline=BOX_COLORS[region.level])

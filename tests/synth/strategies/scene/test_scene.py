@@ -57,7 +57,7 @@ def _filled(quad: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:
     from PIL import ImageDraw
 
     mask = Image.new("1", shape[::-1])
-    ImageDraw.ContentRequest(mask).polygon([(quad[i], quad[i + 1]) for i in (0, 2, 4, 6)], fill=1, outline=1)
+    ImageDraw.Draw(mask).polygon([(quad[i], quad[i + 1]) for i in (0, 2, 4, 6)], fill=1, outline=1)
     return np.asarray(mask)
 
 
