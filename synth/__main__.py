@@ -115,10 +115,10 @@ def preview(args: argparse.Namespace) -> None:
     discarded = sum(sample.discarded for sample in samples)
     print(f"{args.out}: {len(samples)} samples of recipe {recipe.name}, {sheet.width}x{sheet.height} px")
     print(f"{discarded} texts were discarded because they could not be shown whole")
-    lacked: Counter[str] = Counter()
+    missing_glyphs: Counter[str] = Counter()
     for sample in samples:
-        lacked.update(sample.lacked)
-    _tell(recipe, lacked)
+        missing_glyphs.update(sample.missing_glyphs)
+    _tell(recipe, missing_glyphs)
 
 
 def coverage(args: argparse.Namespace) -> None:
@@ -134,11 +134,11 @@ def coverage(args: argparse.Namespace) -> None:
     if args.plot and not args.plot.parent.is_dir():
         raise UserError(f"--plot: the folder {args.plot.parent} does not exist")
     recipe = _recipe(args)
-    texts, lacked = [], Counter[str]()
+    texts, missing_glyphs = [], Counter[str]()
     for index in track(range(args.count), "drawing texts", console=Console(stderr=True), transient=True):
         text, without = recipe.text(index)
         texts.append(text)
-        lacked.update(without)
+        missing_glyphs.update(without)
     counts = count_characters(texts)
     table = Table("level", "characters", "drawn", "part", "rarest", "median", "commonest", box=None)
     levels = rows(counts, tables())
@@ -150,18 +150,18 @@ def coverage(args: argparse.Namespace) -> None:
     print(
         f"{args.count:,} texts of recipe {recipe.name}: {seen:,} of {all_:,} characters; {counts.total():,} occurrences"
     )
-    _tell(recipe, lacked)
+    _tell(recipe, missing_glyphs)
     if args.plot:
         args.plot.write_text(plot(counts, tables(), f"recipe {recipe.name}, {args.count:,} texts"), "utf-8")
         print(f"{args.plot}: the long tail")
 
 
-def _tell(recipe: Recipe, lacked: Counter[str]) -> None:
+def _tell(recipe: Recipe, missing_glyphs: Counter[str]) -> None:
     """Which characters no font had, and what was wrong with the user's corpora."""
-    if lacked:
-        shown = " ".join(f"{character} (U+{ord(character):04X}) {n}" for character, n in lacked.most_common(20))
-        print(f"{lacked.total()} of the discarded had a character that no font draws: {shown}")
-    for line in filter(None, (corpus.told() for corpus in recipe.corpora.values())):
+    if missing_glyphs:
+        shown = " ".join(f"{character} (U+{ord(character):04X}) {n}" for character, n in missing_glyphs.most_common(20))
+        print(f"{missing_glyphs.total()} of the discarded had a character that no font draws: {shown}")
+    for line in filter(None, (corpus.summary() for corpus in recipe.corpora.values())):
         print(line)
 
 

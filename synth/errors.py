@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class Undrawable(Exception):
-    """This text cannot be shown whole with this font on this canvas. ``lacked``: characters that no font draws."""
+    """This text cannot be shown whole with this font on this canvas. ``missing_glyphs``: characters that no font draws."""
 
-    def __init__(self, reason: str, lacked: tuple[str, ...] = ()) -> None:
+    def __init__(self, reason: str, missing_glyphs: tuple[str, ...] = ()) -> None:
         super().__init__(reason)
-        self.lacked = lacked
+        self.missing_glyphs = missing_glyphs

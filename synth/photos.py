@@ -72,7 +72,7 @@ class Backdrop:
 
     @cached_property
     def cells(self) -> np.ndarray:
-        """Grey (h / 8, w / 8) float: enough to see where it is calm, and cheap before anything else is decided."""
+        """Grey (h / 8, w / 8) float: enough to see where it is flat, and cheap before anything else is decided."""
         return np.asarray(self._small.convert("L"), float)
 
     def colors(self, box: tuple[float, float, float, float]) -> np.ndarray:

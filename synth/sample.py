@@ -15,7 +15,7 @@ from PIL import Image
 
 Level = Literal["glyph", "word", "line", "paragraph"]
 Language = Literal["zh", "en", "other", "none"]
-Spoken = Literal["zh", "en"]
+CaptionLanguage = Literal["zh", "en"]
 
 PALETTE = 256
 """Up to this many colours WebP writes a palette when asked for method 1: at 512 px 6 kB in 2.6 ms, against 32 kB in
@@ -72,7 +72,9 @@ class Sample:
     effects: list[str] = field(default_factory=list)  # stroke, hollow, shadow, glow, gradient, vertical, curved
     photographic: bool = False  # whether a photograph is behind the text
     discarded: int = 0  # texts drawn and thrown away before this one, because they could not be shown whole
-    lacked: dict[str, int] = field(default_factory=dict)  # character no font drew -> how many of those texts had it
+    missing_glyphs: dict[str, int] = field(
+        default_factory=dict
+    )  # character no font drew -> how many of those texts had it
     domain: str = field(default="synthetic", init=False)
 
     def encode(self) -> tuple[bytes, str]:

@@ -120,7 +120,7 @@ def sample_row(sample: Sample) -> dict[str, Any]:
         "fonts": list(sample.fonts),
         "colors": list(sample.colors),
         "effects": list(sample.effects),
-        "missing_glyphs": "".join(character * count for character, count in sample.lacked.items()),
+        "missing_glyphs": "".join(character * count for character, count in sample.missing_glyphs.items()),
         "text": sample.text,
         "text_language": sample.text_language,
         "text_level": sample.text_level,

@@ -1,4 +1,4 @@
-"""Captions: the two templates of the report (section "pure rendering"), short ones, and a grammar of sentences (``say``).
+"""Captions: the two templates of the report (section "pure rendering"), short ones, and a grammar of sentences (``write_caption``).
 
 Each names only what was drawn. The report's second template says "handwritten"; here that word stands
 only where the font is a handwriting.
@@ -11,15 +11,15 @@ from typing import Literal
 
 import numpy as np
 
-from synth.caption.facts import Facts
-from synth.caption.sentences import say
+from synth.caption.facts import SceneFacts
+from synth.caption.sentences import write_caption
 from synth.choice import check_shares, choose_key
 from synth.drawing.colors import Color, Ground
-from synth.sample import Caption, Spoken
+from synth.sample import Caption, CaptionLanguage
 
 Style = Literal["displaying", "background_is", "reads", "short", "grammar"]
 
-TEMPLATES: dict[Style, dict[Spoken, str]] = {
+TEMPLATES: dict[Style, dict[CaptionLanguage, str]] = {
     "displaying": {  # printed in the report
         "en": "On a {ground} background, displaying {color} {hand}text {q1}{text}{q2}.",
         "zh": "在{ground}背景上，显示{color}的{hand}文字{q1}{text}{q2}。",
@@ -35,7 +35,7 @@ TEMPLATES: dict[Style, dict[Spoken, str]] = {
     "short": {"en": "{q1}{text}{q2}", "zh": "{q1}{text}{q2}"},  # ours: few tokens, for the tiny model
 }
 
-QUOTES: dict[Spoken, tuple[tuple[str, str], ...]] = {
+QUOTES: dict[CaptionLanguage, tuple[tuple[str, str], ...]] = {
     "en": (('"', '"'), ("“", "”"), ("«", "»")),
     "zh": (("“", "”"), ("「", "」"), ("《", "》")),
 }
@@ -57,7 +57,7 @@ class CaptionConfig:
             raise ValueError(f"count must be at least 1, found {self.count}")
 
 
-def describe(facts: Facts, config: CaptionConfig, rng: np.random.Generator) -> list[Caption]:
+def describe(facts: SceneFacts, config: CaptionConfig, rng: np.random.Generator) -> list[Caption]:
     """``config.count`` captions, or fewer when there are no more different ones.
 
     The templates are for one colour on a clean ground; of a photograph, a thing in one, or text in a gradient, the
@@ -69,16 +69,18 @@ def describe(facts: Facts, config: CaptionConfig, rng: np.random.Generator) -> l
             break
         style = choose_key(rng, config.styles)
         drawn = choose_key(rng, config.languages)
-        spoken: Spoken = ("zh" if facts.language == "zh" else "en") if drawn == "same" else drawn
+        spoken: CaptionLanguage = ("zh" if facts.language == "zh" else "en") if drawn == "same" else drawn
         if style == "grammar" or facts.ground is None or facts.medium or (facts.color_to and style != "short"):
-            caption = Caption(say(facts, spoken, rng), spoken)
+            caption = Caption(write_caption(facts, spoken, rng), spoken)
         else:
             caption = fill(style, spoken, facts.text, facts.ground, facts.color, facts.face == "handwriting")
         found.setdefault(caption.text, caption)
     return list(found.values())
 
 
-def fill(style: Style, language: Spoken, text: str, ground: Ground, color: Color, handwriting: bool) -> Caption:
+def fill(
+    style: Style, language: CaptionLanguage, text: str, ground: Ground, color: Color, handwriting: bool
+) -> Caption:
     """One template filled in. ``text`` is quoted as it was written, without the line breaks of the picture."""
     chinese = language == "zh"
     names = [c.zh if chinese else c.en for c in ground.colors]

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from synth.drawing.colors import Color, Ground
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
-from synth.sample import Language, Spoken
-from synth.strategies.base import Made
+from synth.sample import CaptionLanguage, Language
+from synth.strategies.base import Composition
 
 LARGE, SMALL = 0.22, 0.06  # of the canvas's shorter side: type sizes that a person calls large, or small (ours)
 SPREAD = 0.6  # of the canvas: text that takes more of its width and height stands nowhere in particular (ours)
 
 
 @dataclass(frozen=True)
-class Facts:
+class SceneFacts:
     """``text``: as quoted, on one line. ``ground`` None: straight on a photograph. ``place``: None where it fills the picture.
 
     ``direction``: horizontal, vertical, curved. ``title``, ``body`` ("paragraphs", "bullets", "numbers") and
@@ -28,7 +28,7 @@ class Facts:
     color_to: Color | None = None  # other end of a gradient
     ground: Ground | None = None
     medium: str | None = None
-    family: dict[Spoken, str] | None = None  # names of a template's
+    family: dict[CaptionLanguage, str] | None = None  # names of a template's
     texts: tuple[tuple[str, str], ...] = ()  # of a template: (role, text), in reading order
     face: Style | None = None
     effect: str = "plain"
@@ -51,7 +51,7 @@ class Facts:
         return "photo" if self.ground is None else "page" if self.body else "pure"
 
 
-def facts_of(made: Made) -> Facts:
+def facts_of(made: Composition) -> SceneFacts:
     """The facts of a picture with at least one text."""
     layers = made.drawing.texts
     main = layers[-1]
@@ -60,7 +60,7 @@ def facts_of(made: Made) -> Facts:
     effects = main.effects
     size = main.block.size / min(made.drawing.canvas)
     glue = "" if made.text.language == "zh" else " "
-    return Facts(
+    return SceneFacts(
         text=" ".join(made.text.text.split("\n")),
         language=made.text.language,
         color=main.style.color,
@@ -88,7 +88,7 @@ def facts_of(made: Made) -> Facts:
     )
 
 
-def _place(made: Made) -> str | None:
+def _place(made: Composition) -> str | None:
     """Which of nine parts of the canvas the text stands in."""
     quads = [r.quad for layer in made.drawing.texts for r in layer_regions(layer) if r.level == "line"]
     w, h = made.drawing.canvas

@@ -6,10 +6,10 @@ import numpy as np
 
 from synth.caption.phrases import EFFECTS, PLACES_ZH, quoted
 from synth.drawing.colors import Ground
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 from synth.strategies.base import Change
 
-SHAPES: dict[str, dict[Spoken, tuple[str, ...]]] = {
+SHAPES: dict[str, dict[CaptionLanguage, tuple[str, ...]]] = {
     "replace": {
         "en": (
             "Replace the text {before} with {after}.",
@@ -101,7 +101,7 @@ SHAPES: dict[str, dict[Spoken, tuple[str, ...]]] = {
     "restyle": {
         "en": (
             "Give the text {before} {effect}.",
-            "Draw {before} with {effect}.",
+            "ContentRequest {before} with {effect}.",
             "Restyle {before}: add {effect}.",
             "The text {before} should have {effect}.",
             "Keep the words {before} and their color, but give them {effect}.",
@@ -194,7 +194,7 @@ SHAPES: dict[str, dict[Spoken, tuple[str, ...]]] = {
             "Change nothing.",
             "Make an exact copy of this picture.",
             "Leave everything as it is, including the text {before}.",
-            "Draw the same picture again.",
+            "ContentRequest the same picture again.",
             "Copy the image without any change.",
         ),
         "zh": (
@@ -211,14 +211,14 @@ SHAPES: dict[str, dict[Spoken, tuple[str, ...]]] = {
 }
 
 
-def instruct(change: Change, language: Spoken, rng: np.random.Generator) -> str:
+def instruct(change: Change, language: CaptionLanguage, rng: np.random.Generator) -> str:
     """One instruction for the change."""
     shapes = SHAPES[change.operation][language]
     sentence = shapes[int(rng.integers(len(shapes)))].format(**_words(change, language)).strip()
     return sentence[:1].upper() + sentence[1:]
 
 
-def _words(change: Change, language: Spoken) -> dict[str, str]:
+def _words(change: Change, language: CaptionLanguage) -> dict[str, str]:
     chinese = language == "zh"
     name = lambda color: "" if color is None else color.zh if chinese else color.en  # noqa: E731
     effect = EFFECTS[change.effect][1 if chinese else 0] if change.effect else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 
 EFFECTS: dict[str, tuple[str, str]] = {
     "stroke": ("an outline", "描边"),
@@ -23,7 +23,7 @@ PLACES_ZH = {
 }
 
 
-def quoted(text: str | None, language: Spoken) -> str:
+def quoted(text: str | None, language: CaptionLanguage) -> str:
     """The text between quotation marks that it does not hold itself."""
     if text is None:
         return ""

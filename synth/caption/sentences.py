@@ -1,8 +1,8 @@
 """Captions from sentence shapes and facts: a shape may be used only where every fact it names is there.
 
-    Facts ──words──> {slot: phrase} ──> shapes whose slots are all filled ──> one sentence
+    SceneFacts ──words──> {slot: phrase} ──> shapes whose slots are all filled ──> one sentence
 
-The shapes stand in ``data/captions-{en,zh}.txt``. Words that say something about a picture come out of slots only;
+The shapes stand in ``data/captions-{en,zh}.txt``. ShapedText that say something about a picture come out of slots only;
 what a shape says by itself is true of every picture of its section.
 """
 
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from synth.caption.facts import Facts
+from synth.caption.facts import SceneFacts
 from synth.caption.phrases import (
     BODIES,
     CLASSIFIERS,
@@ -28,7 +28,7 @@ from synth.caption.phrases import (
     quoted,
 )
 from synth.corpus.builtin import DATA
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 from synth.strategies.scene.media import MEDIA
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
@@ -50,7 +50,7 @@ CLASSIFIERS |= {
 }
 
 
-def say(facts: Facts, language: Spoken, rng: np.random.Generator) -> str:
+def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> str:
     """One sentence about a picture."""
     words = _words(facts, language, rng)
     able = [shape for shape in shapes(language)[facts.kind] if _slots(_OPTIONAL.sub("", shape)) <= words.keys()]
@@ -63,7 +63,7 @@ def say(facts: Facts, language: Spoken, rng: np.random.Generator) -> str:
     return _tidy(sentence, words["quote"], language)
 
 
-def _tidy(sentence: str, quote: str, language: Spoken) -> str:
+def _tidy(sentence: str, quote: str, language: CaptionLanguage) -> str:
     """Spaces, articles and the capital at the start; the quoted text stays as it is."""
     before, after = sentence.split(quote, 1)
     if language == "zh":
@@ -81,7 +81,7 @@ def _tidy(sentence: str, quote: str, language: Spoken) -> str:
 
 
 @lru_cache(maxsize=2)
-def shapes(language: Spoken) -> dict[str, list[str]]:
+def shapes(language: CaptionLanguage) -> dict[str, list[str]]:
     """Shapes by section."""
     sections: dict[str, list[str]] = {}
     for line in (DATA / f"captions-{language}.txt").read_text("utf-8").splitlines():
@@ -97,7 +97,7 @@ def _slots(shape: str) -> frozenset[str]:
     return frozenset(_SLOT.findall(shape))
 
 
-def _words(facts: Facts, language: Spoken, rng: np.random.Generator) -> dict[str, str]:
+def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:
     """Phrases for the facts that are there."""
     k = 1 if language == "zh" else 0
     words = {
@@ -140,7 +140,7 @@ def _words(facts: Facts, language: Spoken, rng: np.random.Generator) -> dict[str
     }
 
 
-def _adjectives(facts: Facts, k: int, rng: np.random.Generator) -> str:
+def _adjectives(facts: SceneFacts, k: int, rng: np.random.Generator) -> str:
     """Some of size, colour and face, in the order of speech; the colour nearly always."""
     found = []
     if facts.size and rng.random() < 0.5:
@@ -152,14 +152,14 @@ def _adjectives(facts: Facts, k: int, rng: np.random.Generator) -> str:
     return "".join(found) if k else " ".join(found)
 
 
-def _color(facts: Facts, k: int) -> str:
+def _color(facts: SceneFacts, k: int) -> str:
     """The text's colour, or both ends of its gradient."""
     if facts.color_to is None:
         return (facts.color.en, facts.color.zh)[k]
     return f"{facts.color.zh}到{facts.color_to.zh}渐变色" if k else f"{facts.color.en}-to-{facts.color_to.en}"
 
 
-def _ground(facts: Facts, k: int) -> str:
+def _ground(facts: SceneFacts, k: int) -> str:
     assert facts.ground is not None
     names = [(c.en, c.zh)[k] for c in facts.ground.colors]
     if len(names) > 1:
@@ -169,7 +169,7 @@ def _ground(facts: Facts, k: int) -> str:
     return f"{names[0]}背景" if k else f"a {names[0]} background"
 
 
-def _family(facts: Facts, language: Spoken, rng: np.random.Generator) -> dict[str, str]:
+def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:
     """A template's name and its texts: all of them in reading order, and some others than the main one."""
     assert facts.family is not None
     rest = [text for _, text in facts.texts if text != facts.text]
@@ -185,7 +185,7 @@ def _family(facts: Facts, language: Spoken, rng: np.random.Generator) -> dict[st
     return words
 
 
-def _medium(facts: Facts, k: int) -> dict[str, str]:
+def _medium(facts: SceneFacts, k: int) -> dict[str, str]:
     medium = MEDIA[facts.medium or ""]
     if k:
         verb = VERBS[medium.en][1]

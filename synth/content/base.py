@@ -13,7 +13,7 @@ import numpy as np
 from synth.choice import check_shares
 from synth.content.canvas import Canvas
 from synth.corpus.corpus import Corpora
-from synth.sample import Language, Spoken
+from synth.sample import CaptionLanguage, Language
 from synth.typeset.layout import LayoutConfig
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ LONGEST = 5_000  # characters of a text, words of a line, sentences of a paragra
 Unit = Literal["item", "line", "sentence", "paragraph"]
 
 
-def both() -> dict[Spoken, float]:
+def both() -> dict[CaptionLanguage, float]:
     """Chinese and English in equal shares."""
     return {"zh": 1.0, "en": 1.0}
 
@@ -43,7 +43,7 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Draw:
+class ContentRequest:
     """What a content draws from: its random stream, its ordinal, the key of its shuffles, the recipe's corpora."""
 
     rng: np.random.Generator
@@ -81,14 +81,14 @@ class Content:
         """Python packages whose version decides what is drawn."""
         return ("OpenCC",) if self.traditional else ()
 
-    def text(self, draw: Draw) -> Text:
+    def text(self, draw: ContentRequest) -> Text:
         """The text of one sample: what ``draw`` gives, in the characters that ``traditional`` asks for."""
         text = self.draw(draw)
         if self.traditional and text.language == "zh" and draw.rng.random() < self.traditional:
             return replace(text, text=to_traditional(text.text))
         return text
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         """The words of one sample."""
         raise TypeError(f"{type(self).__name__} is not a kind of content")
 
@@ -114,7 +114,7 @@ def is_held_out(text: str, part: float) -> bool:
     return int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < part * 2**64
 
 
-def cycled(items: Sequence[str], draw: Draw) -> str:
+def cycled(items: Sequence[str], draw: ContentRequest) -> str:
     """The ordinal's item of endless shuffled rounds through ``items``: after each round all came equally often."""
     if not items:
         raise ValueError("no item is left to draw; widen length or lower held_out_part")

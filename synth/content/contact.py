@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Literal
 
 from configs.errors import UserError
 from synth.choice import choose_key
-from synth.content.base import Content, Draw, Text, both
+from synth.content.base import Content, ContentRequest, Text, both
 from synth.language import language_of
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 
 if TYPE_CHECKING:
     from faker import Faker
 
 Form = Literal["name", "company", "address", "phone_number", "email", "url", "job"]
-LOCALES: dict[Spoken, str] = {"zh": "zh_CN", "en": "en_US"}
+LOCALES: dict[CaptionLanguage, str] = {"zh": "zh_CN", "en": "en_US"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Contact(Content):
     """One line of the kind that cards and forms carry."""
 
     kind: Literal["contact"]
-    languages: dict[Spoken, float] = field(default_factory=both)
+    languages: dict[CaptionLanguage, float] = field(default_factory=both)
     forms: dict[Form, float] = field(
         default_factory=lambda: dict.fromkeys(
             ("name", "company", "address", "phone_number", "email", "url", "job"), 1.0
@@ -38,7 +38,7 @@ class Contact(Content):
     def packages(self) -> tuple[str, ...]:
         return (*super().packages, "Faker")
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         fake = _faker(choose_key(draw.rng, self.languages))
         form = choose_key(draw.rng, self.forms)
         fake.seed_instance(int(draw.rng.integers(2**63)))
@@ -47,7 +47,7 @@ class Contact(Content):
 
 
 @lru_cache(maxsize=2)
-def _faker(language: Spoken) -> Faker:
+def _faker(language: CaptionLanguage) -> Faker:
     try:
         from faker import Faker
     except ImportError:

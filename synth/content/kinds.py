@@ -1,8 +1,8 @@
 """What a recipe writes: kinds of content, each with its settings and the text it draws.
 
-    Content.draw(Draw) -> Text
+    Content.draw(ContentRequest) -> Text
 
-``Draw`` carries the sample's random stream and an ordinal (this content's n-th sample), from which kinds
+``ContentRequest`` carries the sample's random stream and an ordinal (this content's n-th sample), from which kinds
 with a closed set (characters, words) walk whole shuffled rounds, so that every item comes equally often.
 """
 
@@ -15,13 +15,13 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from synth.choice import choose_key
-from synth.content.base import Content, Draw, Text, Unit, both, cycled, is_held_out
+from synth.content.base import Content, ContentRequest, Text, Unit, both, cycled, is_held_out
 from synth.corpus import grammar
 from synth.corpus.builtin import levels_characters, wordlist
 from synth.corpus.corpus import Corpora
-from synth.corpus.sanitize import Tidied, tidy
+from synth.corpus.sanitize import Sanitized, sanitize
 from synth.language import language_of
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Charset(Content):
         """The characters, in the order given."""
         return self.characters or levels_characters(self.levels)
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         count, most = int(draw.rng.integers(self.count[0], self.count[1] + 1)), self.count[1]
         turns = [replace(draw, ordinal=draw.ordinal * most + k) for k in range(count)]
         text = "".join(cycled(self.items(), turn) for turn in turns)
@@ -81,7 +81,7 @@ class Number(Content):
         numbers = range(0 if low == 1 else 10 ** (low - 1), 10**high)
         return [str(n) for n in numbers if is_held_out(str(n), self.held_out_part)]
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         form = choose_key(draw.rng, self.forms)
         if form != "integer":
             return Text(grammar.number(form, draw.rng), "other", "item", "numbers")
@@ -100,7 +100,7 @@ class Word(Content):
     ranges: ClassVar[tuple[str, ...]] = ("length",)
 
     kind: Literal["word"]
-    languages: dict[Spoken, float] = field(default_factory=both)
+    languages: dict[CaptionLanguage, float] = field(default_factory=both)
     words: tuple[str, ...] = ()  # instead of the lists
     corpus: str = ""  # a corpus of the recipe instead of the lists
     length: tuple[int, int] = (1, 12)  # characters
@@ -112,20 +112,20 @@ class Word(Content):
         if not 0 <= self.held_out_part < 0.9:
             raise ValueError(f"held_out_part must be within 0..0.9, found {self.held_out_part:g}")
         for word in self.words:
-            if tidy(word) != Tidied(word) or not word:
+            if sanitize(word) != Sanitized(word) or not word:
                 raise ValueError(f"words: {word!r} is empty or holds what cannot be drawn: emoji, marks, right-to-left")
         if self.words and not any(self.length[0] <= len(w) <= self.length[1] for w in self.words):
             raise ValueError(f"words: none has a length within {list(self.length)}")
 
     def items(self, language: str, corpora: Corpora) -> list[str]:
-        """Words that may be rendered."""
+        """ShapedText that may be rendered."""
         return [w for w in self._all(language, corpora) if not is_held_out(w.lower(), self.held_out_part)]
 
     def held_out(self, corpora: Corpora) -> list[str]:
         words = [w for language in self.languages for w in self._all(language, corpora)]
         return sorted({w for w in words if is_held_out(w.lower(), self.held_out_part)})
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         language = choose_key(draw.rng, self.languages)
         word = cycled(self.items(language, draw.corpora), draw)
         case = choose_key(draw.rng, self.cases)
@@ -149,11 +149,11 @@ class Line(Content):
     ranges: ClassVar[tuple[str, ...]] = ("length",)
 
     kind: Literal["line"]
-    languages: dict[Spoken, float] = field(default_factory=both)
+    languages: dict[CaptionLanguage, float] = field(default_factory=both)
     corpus: str = ""  # a corpus of the recipe instead of the grammar
     length: tuple[int, int] = (4, 28)  # characters
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         return _prose(self.corpus, self.languages, draw, "line", self.length, grammar.phrase)
 
 
@@ -164,11 +164,11 @@ class Sentence(Content):
     ranges: ClassVar[tuple[str, ...]] = ("length",)
 
     kind: Literal["sentence"]
-    languages: dict[Spoken, float] = field(default_factory=both)
+    languages: dict[CaptionLanguage, float] = field(default_factory=both)
     corpus: str = ""
     length: tuple[int, int] = (6, 80)  # characters
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         return _prose(self.corpus, self.languages, draw, "sentence", self.length, grammar.sentence)
 
 
@@ -179,15 +179,15 @@ class Paragraph(Content):
     ranges: ClassVar[tuple[str, ...]] = ("sentences", "length")
 
     kind: Literal["paragraph"]
-    languages: dict[Spoken, float] = field(default_factory=both)
+    languages: dict[CaptionLanguage, float] = field(default_factory=both)
     corpus: str = ""
     sentences: tuple[int, int] = (2, 5)
     length: tuple[int, int] = (20, 400)  # characters
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         count = int(draw.rng.integers(self.sentences[0], self.sentences[1] + 1))
 
-        def several(language: Spoken, rng: np.random.Generator) -> str:
+        def several(language: CaptionLanguage, rng: np.random.Generator) -> str:
             return grammar.sentences(language, count, rng)
 
         return _prose(self.corpus, self.languages, draw, "paragraph", self.length, several)
@@ -200,21 +200,21 @@ class Mixed(Content):
     ranges: ClassVar[tuple[str, ...]] = ("length",)
 
     kind: Literal["mixed"]
-    languages: dict[Spoken, float] = field(default_factory=both)  # of the sentence around the foreign words
+    languages: dict[CaptionLanguage, float] = field(default_factory=both)  # of the sentence around the foreign words
     length: tuple[int, int] = (4, 60)  # characters
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         text = _prose("", self.languages, draw, "line", self.length, grammar.mixed)
         return replace(text, language=language_of(text.text))
 
 
 def _prose(
     corpus: str,
-    languages: dict[Spoken, float],
-    draw: Draw,
+    languages: dict[CaptionLanguage, float],
+    draw: ContentRequest,
     unit: Literal["line", "sentence", "paragraph"],
     length: tuple[int, int],
-    compose: Callable[[Spoken, np.random.Generator], str],
+    compose: Callable[[CaptionLanguage, np.random.Generator], str],
 ) -> Text:
     """A text of ``length`` characters out of a corpus, or made by ``compose``."""
     if corpus:

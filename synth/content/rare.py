@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import ClassVar, Literal
 
 from configs.files import package_folder
-from synth.content.base import Content, Draw, Text, Unit, cycled
+from synth.content.base import Content, ContentRequest, Text, Unit, cycled
 from synth.corpus.builtin import levels_characters
 
 SEPARATORS = ("", "、", "，", " ")
@@ -37,7 +37,7 @@ class Balanced(Content):
     def packages(self) -> tuple[str, ...]:
         return (*super().packages, "jieba")
 
-    def draw(self, draw: Draw) -> Text:
+    def draw(self, draw: ContentRequest) -> Text:
         count, most = int(draw.rng.integers(self.words[0], self.words[1] + 1)), self.words[1]
         characters = levels_characters(self.levels)
         turns = [replace(draw, ordinal=draw.ordinal * most + k) for k in range(count)]
@@ -47,7 +47,7 @@ class Balanced(Content):
         return Text(text, "zh", unit, "jieba")
 
 
-def _word(character: str, draw: Draw) -> str:
+def _word(character: str, draw: ContentRequest) -> str:
     words = dictionary().get(character)
     if words:
         return words[int(draw.rng.integers(len(words)))]

@@ -22,7 +22,7 @@ import numpy as np
 
 from configs.errors import UserError
 from synth.corpus.builtin import LICENSE, data_sha256
-from synth.corpus.sanitize import Refused, tidy
+from synth.corpus.sanitize import Refused, sanitize
 
 PACKAGES = {"jieba": "MIT", "Faker": "MIT"}  # Python packages that texts are drawn from, and their licences
 _SENTENCE_END = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+")
@@ -75,7 +75,7 @@ class Corpus:
             if not line.strip():
                 continue
             self.account["paragraphs"] += 1
-            result = tidy(line)
+            result = sanitize(line)
             if isinstance(result, Refused):
                 self.account[f"refused: {result.reason}"] += 1
                 continue
@@ -89,7 +89,7 @@ class Corpus:
         odd = [f"{reason} {count}" for reason, count in self.account.items() if reason != "paragraphs"]
         return f" ({', '.join(odd)})" if odd else ""
 
-    def told(self) -> str | None:
+    def summary(self) -> str | None:
         """One line about refused and cleaned paragraphs, None where there were none."""
         why = self._why()
         return f"corpus {self.name}: of {self.account['paragraphs']:,} paragraphs{why}" if why else None

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from synth.corpus.builtin import DATA
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 
 SPOKEN_NUMBERS = ("price", "percent", "date", "time")
 _A = re.compile(r"\b([Aa]) (?=[aeiou])")
@@ -34,23 +34,23 @@ _MONTHS = [
 ]
 
 
-def sentences(language: Spoken, count: int, rng: np.random.Generator) -> str:
+def sentences(language: CaptionLanguage, count: int, rng: np.random.Generator) -> str:
     """``count`` sentences in a row; no pattern or word comes twice while others are left."""
     used: set[str] = set()
     return ("" if language == "zh" else " ").join(_sentence(language, rng, used) for _ in range(count))
 
 
-def sentence(language: Spoken, rng: np.random.Generator) -> str:
+def sentence(language: CaptionLanguage, rng: np.random.Generator) -> str:
     """One sentence with its closing mark."""
     return _sentence(language, rng, set())
 
 
-def phrase(language: Spoken, rng: np.random.Generator) -> str:
+def phrase(language: CaptionLanguage, rng: np.random.Generator) -> str:
     """A few words without a closing mark, as on a sign or a label."""
     return _expand("phrase", language, rng, set())
 
 
-def mixed(language: Spoken, rng: np.random.Generator) -> str:
+def mixed(language: CaptionLanguage, rng: np.random.Generator) -> str:
     """A line of one language with words, names or units of the other in it."""
     return _expand("mixed", language, rng, set())
 
@@ -71,12 +71,12 @@ def number(form: str, rng: np.random.Generator) -> str:
     raise ValueError(f"no form of number is called '{form}'")
 
 
-def _sentence(language: Spoken, rng: np.random.Generator, used: set[str]) -> str:
+def _sentence(language: CaptionLanguage, rng: np.random.Generator, used: set[str]) -> str:
     text = _expand("sentence", language, rng, used)
     return text if language == "zh" else _FIRST.sub(lambda first: first[0].upper(), text)
 
 
-def _expand(symbol: str, language: Spoken, rng: np.random.Generator, used: set[str]) -> str:
+def _expand(symbol: str, language: CaptionLanguage, rng: np.random.Generator, used: set[str]) -> str:
     if symbol in SPOKEN_NUMBERS:
         return _spoken(symbol, language, rng)
     alternatives = _grammar(language)[symbol]
@@ -87,7 +87,7 @@ def _expand(symbol: str, language: Spoken, rng: np.random.Generator, used: set[s
     return text if language == "zh" else _A.sub(r"\1n ", text)
 
 
-def _spoken(form: str, language: Spoken, rng: np.random.Generator) -> str:
+def _spoken(form: str, language: CaptionLanguage, rng: np.random.Generator) -> str:
     n = rng.integers
     if form == "price" and language == "zh":
         return f"{int(n(1, 1000))}元"
@@ -101,7 +101,7 @@ def _spoken(form: str, language: Spoken, rng: np.random.Generator) -> str:
 
 
 @lru_cache(maxsize=2)
-def _grammar(language: Spoken) -> dict[str, list[str]]:
+def _grammar(language: CaptionLanguage) -> dict[str, list[str]]:
     sections: dict[str, list[str]] = {}
     for line in (DATA / f"grammar-{language}.txt").read_text("utf-8").splitlines():
         if line.startswith("[") and line.endswith("]"):

@@ -1,6 +1,6 @@
 """Foreign text as it may be drawn: what draws nothing or is no text is taken out, what we cannot set is refused.
 
-    raw ──tidy──> Tidied(text, what was taken out)   or   Refused(reason)
+    raw ──sanitize──> Sanitized(text, what was taken out)   or   Refused(reason)
 
 Taken out: control and format characters (zero-width ones, bidi marks, soft hyphens), variation selectors, emoji.
 Refused whole: right-to-left scripts, lone surrogates, private-use and unassigned characters. Text comes out in NFC
@@ -28,7 +28,7 @@ _ODD = regex.compile(  # with str.isprintable, which sees what has no shape
 
 
 @dataclass(frozen=True)
-class Tidied:
+class Sanitized:
     """A text that may be drawn, empty where nothing was left, and what was taken out of it."""
 
     text: str
@@ -42,7 +42,7 @@ class Refused:
     reason: str
 
 
-def tidy(raw: str) -> Tidied | Refused:
+def sanitize(raw: str) -> Sanitized | Refused:
     """One paragraph, cleaned; white space of any kind, line ends too, becomes one space."""
     text, taken = raw, []
     if not text.isprintable() or _ODD.search(text):  # most texts hold nothing of the kind
@@ -53,7 +53,7 @@ def tidy(raw: str) -> Tidied | Refused:
             text, count = pattern.subn("", text)
             if count:
                 taken.append(what)
-    return Tidied(" ".join(unicodedata.normalize("NFC", text).split()), tuple(taken))
+    return Sanitized(" ".join(unicodedata.normalize("NFC", text).split()), tuple(taken))
 
 
 def _refusal(character: str) -> str | None:

@@ -101,7 +101,7 @@ class TextLayer:
     def bounds(self) -> Box:
         """Box on the canvas around everything that is painted, shadow and glow included, px."""
         spread = max((max(map(abs, s.offset)) + 3 * s.blur for s in self.style.shadows), default=0.0)
-        reach = (self.style.reach + spread + 0.1) * self.block.size
+        reach = (self.style.stroke_margin + spread + 0.1) * self.block.size
         x0, y0, x1, y1 = self.block.box
         box = (x0 - reach, y0 - reach, x1 + reach, y1 + reach)
         corners = apply(self.matrix, np.array([(box[i], box[j]) for i in (0, 2) for j in (1, 3)]))

@@ -80,8 +80,8 @@ def _gradient(box: tuple[float, float, float, float], colors: list[int], angle: 
     """Along ``angle`` (degrees, 0 to the right, 90 downwards) through the middle of a box, over all of it."""
     x0, y0, x1, y1 = box
     turn = math.radians(angle)
-    reach = (abs((x1 - x0) * math.cos(turn)) + abs((y1 - y0) * math.sin(turn))) / 2
-    dx, dy, cx, cy = math.cos(turn) * reach, math.sin(turn) * reach, (x0 + x1) / 2, (y0 + y1) / 2
+    half = (abs((x1 - x0) * math.cos(turn)) + abs((y1 - y0) * math.sin(turn))) / 2
+    dx, dy, cx, cy = math.cos(turn) * half, math.sin(turn) * half, (x0 + x1) / 2, (y0 + y1) / 2
     ends = [skia.Point(cx - dx, cy - dy), skia.Point(cx + dx, cy + dy)]
     return skia.GradientShader.MakeLinear(points=ends, colors=colors)
 

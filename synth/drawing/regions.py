@@ -36,17 +36,17 @@ def of(drawing: Drawing) -> list[Region]:
 def layer_regions(layer: TextLayer) -> list[Region]:
     """Glyphs, then words, lines, and paragraphs where there are several lines.
 
-    Words are runs between spaces that hold no Han character. Chinese is written without word borders, so it has
+    ShapedText are runs between spaces that hold no Han character. Chinese is written without word borders, so it has
     none, unless the whole text is ``one_word``.
     """
     block = layer.block
-    reach = layer.style.reach + (STROKED / block.size if layer.style.stroke else 0.0)
-    parts = [p for line in block.lines for p in _glyphs(line, block, reach)]
-    words = [word for line in block.lines for word in _words(line, block, reach)]
+    stroke_margin = layer.style.stroke_margin + (STROKED / block.size if layer.style.stroke else 0.0)
+    parts = [p for line in block.lines for p in _glyphs(line, block, stroke_margin)]
+    words = [word for line in block.lines for word in _words(line, block, stroke_margin)]
     if layer.one_word and not words and len(parts) > 1:
-        words = [_line(line, block, reach, "word") for line in block.lines]
-    lines = [_line(line, block, reach, "line") for line in block.lines]
-    paragraphs = _paragraphs(block, reach) if len(block.lines) > 1 else []
+        words = [_line(line, block, stroke_margin, "word") for line in block.lines]
+    lines = [_line(line, block, stroke_margin, "line") for line in block.lines]
+    paragraphs = _paragraphs(block, stroke_margin) if len(block.lines) > 1 else []
     return _placed(layer, parts + words + lines + paragraphs)
 
 
@@ -83,8 +83,8 @@ def _grown(quads: np.ndarray, by: float) -> np.ndarray:
     return quads + by * (outward + before) / np.maximum(scale, 0.2)
 
 
-def _glyphs(line: Line, block: Block, reach: float) -> list[_Part]:
-    return [_Part(run[0].text, "glyph", _corners(run, block.size, reach)) for run in _clusters(line)]
+def _glyphs(line: Line, block: Block, stroke_margin: float) -> list[_Part]:
+    return [_Part(run[0].text, "glyph", _corners(run, block.size, stroke_margin)) for run in _clusters(line)]
 
 
 def _clusters(line: Line) -> list[list[PlacedGlyph]]:
@@ -100,11 +100,11 @@ def _clusters(line: Line) -> list[list[PlacedGlyph]]:
     return found
 
 
-def _corners(run: Sequence[PlacedGlyph], size: float, reach: float) -> Sequence[tuple[float, float]]:
+def _corners(run: Sequence[PlacedGlyph], size: float, stroke_margin: float) -> Sequence[tuple[float, float]]:
     """A box around glyphs; one glyph alone keeps its own slant."""
     if len(run) == 1:
-        return run[0].corners(size, reach)
-    return _box(union([g.box(size, reach) for g in run]))
+        return run[0].corners(size, stroke_margin)
+    return _box(union([g.box(size, stroke_margin) for g in run]))
 
 
 def _box(box: Box) -> list[tuple[float, float]]:
@@ -112,14 +112,14 @@ def _box(box: Box) -> list[tuple[float, float]]:
     return [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
 
 
-def _line(line: Line, block: Block, reach: float, level: Level) -> _Part:
+def _line(line: Line, block: Block, stroke_margin: float, level: Level) -> _Part:
     if block.curved:
-        return _Part(line.text, level, _slanted([g for g in line.glyphs if g.bounds], block.size, reach))
+        return _Part(line.text, level, _slanted([g for g in line.glyphs if g.bounds], block.size, stroke_margin))
     vertical = block.direction == "ttb"
-    return _Part(line.text, level, _box(_wider(line.box, reach * block.size)), vertical)
+    return _Part(line.text, level, _box(_wider(line.box, stroke_margin * block.size)), vertical)
 
 
-def _words(line: Line, block: Block, reach: float) -> list[_Part]:
+def _words(line: Line, block: Block, stroke_margin: float) -> list[_Part]:
     found: list[_Part] = []
     run: list[PlacedGlyph] = []
     for glyph in (*line.glyphs, None):
@@ -127,37 +127,37 @@ def _words(line: Line, block: Block, reach: float) -> list[_Part]:
             run.append(glyph)
         elif run:
             if any(glyph.text[0].isalnum() for glyph in run):  # a bullet or a quotation mark alone is no word
-                found.append(_word(run, line, block, reach))
+                found.append(_word(run, line, block, stroke_margin))
             run = []
     return found
 
 
-def _word(run: list[PlacedGlyph], line: Line, block: Block, reach: float) -> _Part:
+def _word(run: list[PlacedGlyph], line: Line, block: Block, stroke_margin: float) -> _Part:
     text = "".join({g.start: g.text for g in run}.values())
     if block.curved:
-        return _Part(text, "word", _slanted(run, block.size, reach))
-    x0, y0, x1, y1 = union([g.box(block.size, reach) for g in run])
-    em = _wider(line.box, reach * block.size)
+        return _Part(text, "word", _slanted(run, block.size, stroke_margin))
+    x0, y0, x1, y1 = union([g.box(block.size, stroke_margin) for g in run])
+    em = _wider(line.box, stroke_margin * block.size)
     if block.direction == "ttb":
         return _Part(text, "word", _box((min(em[0], x0), y0, max(em[2], x1), y1)), vertical=True)
     return _Part(text, "word", _box((x0, min(em[1], y0), x1, max(em[3], y1))))
 
 
-def _slanted(run: list[PlacedGlyph], size: float, reach: float) -> Sequence[tuple[float, float]]:
+def _slanted(run: list[PlacedGlyph], size: float, stroke_margin: float) -> Sequence[tuple[float, float]]:
     """A rectangle around glyphs of a curved line, slanted as the middle of the run is."""
     angle = np.radians((run[0].angle + run[-1].angle) / 2)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    points = np.array([corner for g in run for corner in g.corners(size, reach)])
+    points = np.array([corner for g in run for corner in g.corners(size, stroke_margin)])
     box = np.array(_box(around([(float(x), float(y)) for x, y in points @ turn])))
     return [(float(x), float(y)) for x, y in box @ turn.T]
 
 
-def _paragraphs(block: Block, reach: float) -> list[_Part]:
+def _paragraphs(block: Block, stroke_margin: float) -> list[_Part]:
     found = []
     vertical = block.direction == "ttb"
     for number in sorted({line.paragraph for line in block.lines}):
         own = [line for line in block.lines if line.paragraph == number]
-        box = _wider(union([line.box for line in own]), reach * block.size)
+        box = _wider(union([line.box for line in own]), stroke_margin * block.size)
         found.append(_Part("\n".join(line.text for line in own), "paragraph", _box(box), vertical))
     return found
 

@@ -39,7 +39,7 @@ class TextStyle:
     effect: Effect = "plain"
 
     @property
-    def reach(self) -> float:
+    def stroke_margin(self) -> float:
         """How far ink goes beyond the outline, in em; shadow and glow are no ink."""
         return self.width / 2 if self.stroke else 0.0
 
@@ -63,7 +63,7 @@ class EffectConfig:
     least: float = 20.0  # px: smaller text stays plain, an effect would fill its counters
 
     @property
-    def reach(self) -> float:
+    def stroke_margin(self) -> float:
         """Em that the widest stroke adds around a glyph."""
         widths = {"stroke": self.stroke[1], "hollow": self.hollow[1]}
         return max((widths.get(effect, 0.0) for effect, share in self.shares.items() if share), default=0.0) / 2

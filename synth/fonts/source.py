@@ -3,7 +3,7 @@
     FontSource ──find──> FontFile (path, sha256, licence) ──face(wght)──> Face
 
 A font named by itself must be there and be usable. In a folder or a collection, one that is damaged, or whose
-licence does not allow it, is left out; ``Left`` says which and why.
+licence does not allow it, is left out; ``SkippedFont`` says which and why.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class FontSource:
 
 
 @dataclass(frozen=True)
-class Left:
+class SkippedFont:
     """A font of a folder or collection that is not used, and why."""
 
     path: Path
@@ -140,10 +140,10 @@ def find(sources: Sequence[FontSource]) -> list[FontFile]:
     return find_all(sources)[0]
 
 
-def find_all(sources: Sequence[FontSource]) -> tuple[list[FontFile], list[Left]]:
+def find_all(sources: Sequence[FontSource]) -> tuple[list[FontFile], list[SkippedFont]]:
     """Fonts to draw with, and those of folders and collections that are left out. Raises UserError."""
     found: list[FontFile] = []
-    left: list[Left] = []
+    left: list[SkippedFont] = []
     for number, source in enumerate(sources):
         where = f"fonts.{number}"
         several = _expanded(source, where)
@@ -161,7 +161,7 @@ def find_all(sources: Sequence[FontSource]) -> tuple[list[FontFile], list[Left]]
             elif len(several) == 1:
                 raise UserError(f"{where}: {path} is left out: {reason}; allow_unlicensed: true takes it all the same")
             else:
-                left.append(Left(path, reason))
+                left.append(SkippedFont(path, reason))
         if not usable:
             raise UserError(
                 f"{where}: none of {len(several)} fonts can be used; the first: {left[-1].path}: {left[-1].reason}"

@@ -23,15 +23,15 @@ class PlacedGlyph(NamedTuple):
     angle: float  # degrees, clockwise about the origin
     bounds: Box | None
 
-    def corners(self, size: float, reach: float = 0.0) -> list[tuple[float, float]]:
-        """The corners of its ink in the block, clockwise from its own top left; ``reach`` (em) is added all around."""
+    def corners(self, size: float, stroke_margin: float = 0.0) -> list[tuple[float, float]]:
+        """The corners of its ink in the block, clockwise from its own top left; ``stroke_margin`` (em) is added all around."""
         assert self.bounds is not None  # spaces have no ink; callers leave them out
         left, top, right, bottom = self.bounds
         left, top, right, bottom = (
-            (left - reach) * size,
-            (top - reach) * size,
-            (right + reach) * size,
-            (bottom + reach) * size,
+            (left - stroke_margin) * size,
+            (top - stroke_margin) * size,
+            (right + stroke_margin) * size,
+            (bottom + stroke_margin) * size,
         )
         x, y = self.x, self.y
         if not self.angle:
@@ -40,19 +40,19 @@ class PlacedGlyph(NamedTuple):
         points = ((left, top), (right, top), (right, bottom), (left, bottom))
         return [(x + a * c - b * s, y + a * s + b * c) for a, b in points]
 
-    def box(self, size: float, reach: float = 0.0) -> Box:
+    def box(self, size: float, stroke_margin: float = 0.0) -> Box:
         """Upright box of its ink in the block."""
         if not self.angle:
             assert self.bounds is not None
             left, top, right, bottom = self.bounds
             x, y = self.x, self.y
             return (
-                x + (left - reach) * size,
-                y + (top - reach) * size,
-                x + (right + reach) * size,
-                y + (bottom + reach) * size,
+                x + (left - stroke_margin) * size,
+                y + (top - stroke_margin) * size,
+                x + (right + stroke_margin) * size,
+                y + (bottom + stroke_margin) * size,
             )
-        return around(self.corners(size, reach))
+        return around(self.corners(size, stroke_margin))
 
 
 @dataclass(frozen=True)

@@ -86,11 +86,11 @@ class Measure:
     letter: float  # em between characters
     wrap: bool  # whether a line may be broken
     indent: float = 0.0  # em, of first lines; negative: of all others
-    reach: float = 0.0  # em that strokes add around the text
+    stroke_margin: float = 0.0  # em that strokes add around the text
 
     def room(self, size: float) -> float:
         """Px that a line at ``size`` px may take."""
-        return self.width - 2 * self.reach * size
+        return self.width - 2 * self.stroke_margin * size
 
     def lines(self, shaped: Shaped, size: float, width: float | None = None) -> list[Span] | None:
         """The lines at ``size`` px in the measure (or in ``width`` em), None where they do not fit it."""
@@ -104,7 +104,7 @@ class Measure:
     def fits(self, shaped: Shaped, size: float) -> bool:
         """Whether the text fits the room at ``size`` px."""
         lines = self.lines(shaped, size)
-        return lines is not None and self.height_of(lines, size) + 2 * self.reach * size <= self.height
+        return lines is not None and self.height_of(lines, size) + 2 * self.stroke_margin * size <= self.height
 
     def largest_size(self, shaped: Shaped, low: float, high: float) -> float | None:
         """Largest size within low..high at which everything fits, to a quarter of a pixel; None if not even low."""
@@ -123,8 +123,8 @@ class Measure:
         lines = shaped.wrap(math.inf, self.letter) or []
         if len(lines) > len(shaped.paragraphs):
             return None
-        widest = max(shaped.width(line, self.letter) for line in lines) + 2 * self.reach
-        tall = 1 + (len(lines) - 1) * self.spacing + 2 * self.reach
+        widest = max(shaped.width(line, self.letter) for line in lines) + 2 * self.stroke_margin
+        tall = 1 + (len(lines) - 1) * self.spacing + 2 * self.stroke_margin
         largest = min(high, self.width / widest, self.height / tall)
         return largest if largest >= low else None
 
@@ -157,11 +157,11 @@ def arrange(
     rng: np.random.Generator,
     wrap: bool,
     curved: bool = False,
-    reach: float = 0.0,
+    stroke_margin: float = 0.0,
 ) -> tuple[Block, Matrix]:
     """Choose size, spacing and place on ``canvas`` (w, h in px): the block and what takes it there.
 
-    ``reach``: em that strokes may add around the glyphs. Raises Undrawable.
+    ``stroke_margin``: em that strokes may add around the glyphs. Raises Undrawable.
     """
     margin = config.margin * min(canvas)
     inner = (canvas[0] - 2 * margin, canvas[1] - 2 * margin)
@@ -169,7 +169,7 @@ def arrange(
     spacing, letter = rng.uniform(*config.line_spacing), rng.uniform(*config.letter_spacing)
     align = choose_key(rng, config.align)
     indent = config.indent if wrap and align in ("left", "justify") else 0.0
-    measure = Measure(along, across, spacing, letter, wrap, indent, reach)
+    measure = Measure(along, across, spacing, letter, wrap, indent, stroke_margin)
     low, high = (config.min_size, config.max_size) if config.size == "fit" else config.size
     largest = measure.largest_size(shaped, low, high)
     if largest is None:
@@ -184,7 +184,7 @@ def arrange(
     if curved:
         block = bent(block, canvas, rng)
     degrees = rng.uniform(*config.rotate) if any(config.rotate) else 0.0
-    return block, place(block, canvas, margin, config, align, degrees, EDGE + reach * block.size, rng)
+    return block, place(block, canvas, margin, config, align, degrees, EDGE + stroke_margin * block.size, rng)
 
 
 def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure, align: Align) -> Block:

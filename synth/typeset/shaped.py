@@ -100,8 +100,8 @@ class _Breakable:
         room, measure = measure - max(indent, 0.0), measure - max(-indent, 0.0)
         while first < len(self.units):
             start = self.units[first].start
-            reach = room + self._advance[start] + letter * (self._count[start] + 1) + 1e-9
-            following = bisect_right(ends, reach, lo=first)
+            extent = room + self._advance[start] + letter * (self._count[start] + 1) + 1e-9
+            following = bisect_right(ends, extent, lo=first)
             if following == first:
                 return None
             lines.append((start, self.units[following - 1].end))

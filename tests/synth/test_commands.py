@@ -29,9 +29,12 @@ def test_render_makes_a_dataset_once_and_refuses_another_in_its_place(
     assert done.returncode == 0, done.stderr
     table = scan(out).select("id", "text", "recipe", "stage_from", "stage_to", "text_level").collect()
     made = recipe(GLYPHS, "seed=3", contents)
-    lacked = sum(sum(made.render(index).lacked.values()) for index in range(12))
-    assert lacked >= 2
-    assert f"{lacked} of the discarded had a character that no font draws: \U00013000 (U+13000) {lacked}" in done.stdout
+    missing_glyphs = sum(sum(made.render(index).missing_glyphs.values()) for index in range(12))
+    assert missing_glyphs >= 2
+    assert (
+        f"{missing_glyphs} of the discarded had a character that no font draws: \U00013000 (U+13000) {missing_glyphs}"
+        in done.stdout
+    )
     assert sorted(table["id"]) == sorted(made.sample_id(index) for index in range(12))
     assert sorted(table["text"]) == sorted(made.render(index).text for index in range(12))
     assert set(table["recipe"]) == {"glyphs"}

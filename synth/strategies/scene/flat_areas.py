@@ -7,15 +7,15 @@ import numpy as np
 from synth.errors import Undrawable
 from synth.geometry import Box
 
-CALM = 9.0  # grey levels: mean gradient between neighbouring cells that still counts as calm (ours)
+CALM = 9.0  # grey levels: mean gradient between neighbouring cells that still counts as flat (ours)
 EDGE = 30.0  # grey levels between neighbouring cells: the outline of some thing (ours)
-EDGES = 0.02  # of the cells of a calm box may lie on one (ours)
+EDGES = 0.02  # of the cells of a flat box may lie on one (ours)
 
 
-def calm_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.random.Generator) -> Box:
+def find_flat_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.random.Generator) -> Box:
     """A box (px of ``canvas``) of little texture, with about the wanted aspect ratio. Raises Undrawable.
 
-    ``cells``: the photograph in grey, a few px to a cell. Boxes of five sizes are looked at; of the calm ones one is
+    ``cells``: the photograph in grey, a few px to a cell. Boxes of five sizes are looked at; of the flat ones one is
     drawn, large ones more often.
     """
     rough = np.hypot(np.diff(cells, axis=1, prepend=cells[:, :1]), np.diff(cells, axis=0, prepend=cells[:1]))
@@ -28,12 +28,12 @@ def calm_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.
         if bw > columns - 2 or bh > rows - 2:
             continue
         is_calm = (_sums(spread, bw, bh) < CALM * bw * bh) & (_sums(edges, bw, bh) <= EDGES * bw * bh)
-        calm = np.argwhere(is_calm[1:-1, 1:-1]) + 1
-        if len(calm):
-            row, column = calm[int(rng.integers(len(calm)))]
+        flat = np.argwhere(is_calm[1:-1, 1:-1]) + 1
+        if len(flat):
+            row, column = flat[int(rng.integers(len(flat)))]
             found.append((bw * bh, int(column), int(row), bw, bh))
     if not found:
-        raise Undrawable("the photograph has no calm place of this shape")
+        raise Undrawable("the photograph has no flat place of this shape")
     sizes = np.array([f[0] for f in found])
     _, x, y, bw, bh = found[int(rng.choice(len(found), p=sizes / sizes.sum()))]
     sx, sy = canvas[0] / columns, canvas[1] / rows

@@ -14,7 +14,7 @@ import numpy as np
 from synth.corpus import grammar
 from synth.corpus.builtin import DATA
 from synth.errors import Undrawable
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 
 ONCE = frozenset({"company", "person", "city", "title", "brand", "event", "month", "address"})
 """Slots that say the same everywhere in a picture."""
@@ -24,7 +24,7 @@ _SLOT = re.compile(r"\{(\w+)\}")
 class Filler:
     """Texts for the slots of one picture."""
 
-    def __init__(self, language: Spoken, rng: np.random.Generator) -> None:
+    def __init__(self, language: CaptionLanguage, rng: np.random.Generator) -> None:
         self.language, self._rng = language, rng
         self._kept: dict[str, str] = {}
         self._used: set[str] = set()
@@ -133,7 +133,7 @@ def known(slot: str) -> bool:
 
 
 @lru_cache(maxsize=2)
-def slots(language: Spoken) -> dict[str, list[str]]:
+def slots(language: CaptionLanguage) -> dict[str, list[str]]:
     """Entries by slot."""
     sections: dict[str, list[str]] = {}
     for line in (DATA / f"slots-{language}.txt").read_text("utf-8").splitlines():

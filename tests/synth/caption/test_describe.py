@@ -12,11 +12,11 @@ import pytest
 
 from synth import Recipe
 from synth.caption.describe import TEMPLATES, fill
-from synth.caption.facts import Facts, facts_of
-from synth.caption.phrases import BODIES, FACES, PLACES, SIZES, TONGUES, VERBS, WAYS
-from synth.caption.sentences import EFFECTS, say, shapes
+from synth.caption.facts import SceneFacts, facts_of
+from synth.caption.phrases import BODIES, EFFECTS, FACES, PLACES, SIZES, TONGUES, VERBS, WAYS
+from synth.caption.sentences import shapes, write_caption
 from synth.drawing.colors import PALETTE, Ground
-from synth.sample import Spoken
+from synth.sample import CaptionLanguage
 from synth.strategies.scene.media import MEDIA
 from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 
@@ -94,7 +94,7 @@ def test_handwritten_is_said_only_of_a_handwriting(tmp_path: Path) -> None:
     assert said == {(True, True), (False, False)}
 
 
-def drawn_facts(rng: np.random.Generator, language: str) -> Facts:
+def drawn_facts(rng: np.random.Generator, language: str) -> SceneFacts:
     """Any facts that can be true together."""
 
     def some(values: Sequence[Any], none: float = 0.4) -> Any:
@@ -106,7 +106,7 @@ def drawn_facts(rng: np.random.Generator, language: str) -> Facts:
     ground = Ground(tuple(picked[: 1 + int(rng.random() < 0.3)]), paper=bool(rng.random() < 0.2))
     effect = some(list(EFFECTS), 0.5) or "plain"
     page = kind == "page"
-    return Facts(
+    return SceneFacts(
         text="Hi 42" if language == "en" else "你好 42",
         language=language,  # type: ignore[arg-type]
         color=picked[2],
@@ -127,12 +127,12 @@ def drawn_facts(rng: np.random.Generator, language: str) -> Facts:
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_sentences_name_only_what_is_there_and_quote_it_exactly(language: Spoken) -> None:
+def test_sentences_name_only_what_is_there_and_quote_it_exactly(language: CaptionLanguage) -> None:
     rng = np.random.default_rng(0)
     k = 1 if language == "zh" else 0
     for _ in range(3000):
         facts = drawn_facts(rng, "en" if rng.random() < 0.5 else "zh")
-        sentence = say(facts, language, rng)
+        sentence = write_caption(facts, language, rng)
         assert f"{facts.text}" in sentence
         rest = sentence.replace(facts.text, "").replace("Title", "").lower()
         true = {
@@ -176,7 +176,7 @@ def test_there_are_over_two_hundred_distinct_sentence_shapes() -> None:
     }
     longest = re.compile("|".join(map(re.escape, sorted(vocabulary, key=len, reverse=True))), re.IGNORECASE)
     for language in ("zh", "en"):
-        found = {longest.sub("_", say(drawn_facts(rng, "en"), language, rng)) for _ in range(6000)}
+        found = {longest.sub("_", write_caption(drawn_facts(rng, "en"), language, rng)) for _ in range(6000)}
         assert len(found) > 200, language
     assert sum(len(lines) for language in ("zh", "en") for lines in shapes(language).values()) > 140  # type: ignore[arg-type]
 

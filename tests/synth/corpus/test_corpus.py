@@ -152,7 +152,7 @@ def test_rows_and_plot_of_nothing() -> None:
 
 
 def test_the_shipped_recipe_reaches_every_character() -> None:
-    """Each closed set is walked in whole rounds: the contents that hold all 8,105 reach them after one round."""
+    """Each closed set is walked in whole rounds: the contents that hold all 8,105 stroke_margin them after one round."""
     made = recipe(SHIPPED)
     walks = {c.kind for c in made.config.contents if set(getattr(c, "levels", ())) == {1, 2, 3}}
     assert walks == {"charset", "balanced"}

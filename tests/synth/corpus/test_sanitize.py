@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.corpus.sanitize import Refused, Tidied, tidy
+from synth.corpus.sanitize import Refused, Sanitized, sanitize
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from synth.corpus.sanitize import Refused, Tidied, tidy
     ],
 )
 def test_what_is_no_text_is_taken_out(raw: str, text: str, taken: tuple[str, ...]) -> None:
-    assert tidy(raw) == Tidied(text, taken)
+    assert sanitize(raw) == Sanitized(text, taken)
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_what_is_no_text_is_taken_out(raw: str, text: str, taken: tuple[str, ...
     ],
 )
 def test_what_cannot_be_set_is_refused(raw: str, reason: str) -> None:
-    assert tidy(raw) == Refused(reason)
+    assert sanitize(raw) == Refused(reason)
 
 
 @given(st.text(max_size=60))
 def test_a_tidied_text_is_tidy(raw: str) -> None:
-    result = tidy(raw)
-    if isinstance(result, Tidied):
-        assert tidy(result.text) == Tidied(result.text)
+    result = sanitize(raw)
+    if isinstance(result, Sanitized):
+        assert sanitize(result.text) == Sanitized(result.text)
         assert not any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn") for c in result.text)

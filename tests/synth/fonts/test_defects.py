@@ -46,7 +46,7 @@ def font(path: Path, drawn: dict[str, list[Square]], notdef: list[Square] = BOX)
     builder.setupHorizontalMetrics(dict.fromkeys([".notdef", *names], (1000, 100)))
     builder.setupHorizontalHeader(ascent=880, descent=-120)
     builder.setupOS2(sTypoAscender=880, sTypoDescender=-120)
-    builder.setupNameTable({"familyName": "Made", "styleName": "Regular", "licenseDescription": "OFL"})
+    builder.setupNameTable({"familyName": "Composition", "styleName": "Regular", "licenseDescription": "OFL"})
     builder.setupPost()
     if path.suffix == ".woff":
         builder.font.flavor = "woff"
@@ -108,7 +108,7 @@ def test_slices_of_a_package_are_joined_to_one_font(tmp_path: Path, monkeypatch:
     assert not left
     (made,) = fonts
     assert made.missing("ab天地") is None
-    assert made.family == "Made"
+    assert made.family == "Composition"
     assert made.license == "OFL-1.1"
     assert find([FontSource(str(tmp_path / "npm"))])[0].sha256 == made.sha256
     made.path.unlink()

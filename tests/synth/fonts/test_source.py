@@ -15,7 +15,7 @@ from synth.drawing.style import EffectConfig
 from synth.errors import Undrawable
 from synth.fonts.catalog import catalogue
 from synth.fonts.source import FontSource, find, find_all
-from synth.strategies.base import Tools
+from synth.strategies.base import RenderContext
 from tests.synth.common import PURE, recipe
 
 NOTO = FontSource("NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(300, 900))
@@ -153,7 +153,7 @@ def test_the_latin_collection_brings_thirty_families_in_their_styles_shares() ->
 
 def test_a_text_gets_a_font_that_covers_it_or_is_given_up() -> None:
     fonts = find([NOTO, FontSource(collection="latin")])
-    tools = Tools(fonts, ColorConfig(), EffectConfig())
+    tools = RenderContext(fonts, ColorConfig(), EffectConfig())
     rng = np.random.default_rng(0)
     for _ in range(50):
         assert tools.font(Text("naïve ŵ", "en", "line", "x"), rng).missing("naïve ŵ") is None

@@ -37,10 +37,10 @@ def around(made: Any) -> np.ndarray:
     from synth.drawing.regions import layer_regions
 
     for layer in [t for t in before if t not in after] + [t for t in after if t not in before]:
-        reach = int(np.ceil(0.6 * layer.block.size if layer.style.shadows else 0)) + 1
+        stroke_margin = int(np.ceil(0.6 * layer.block.size if layer.style.shadows else 0)) + 1
         for quad in (r.quad for r in layer_regions(layer) if r.level == "line"):
-            x0, x1 = int(min(quad[::2])) - reach, int(max(quad[::2])) + 2 + reach
-            y0, y1 = int(min(quad[1::2])) - reach, int(max(quad[1::2])) + 2 + reach
+            x0, x1 = int(min(quad[::2])) - stroke_margin, int(max(quad[::2])) + 2 + stroke_margin
+            y0, y1 = int(min(quad[1::2])) - stroke_margin, int(max(quad[1::2])) + 2 + stroke_margin
             mask[max(y0, 0) : y1, max(x0, 0) : x1] = True
     return mask
 

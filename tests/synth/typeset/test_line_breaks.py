@@ -132,8 +132,8 @@ def test_the_largest_size_is_the_largest_that_fits() -> None:
     face = recipe(PURE).fonts[0].face(400)
     for text, wrap in (("清晨的湖边", False), ("a short line", False), ("春天来了，湖边的风筝映着阳光。" * 4, True)):
         shaped = Shaped(face, text, "zh")
-        for reach in (0.0, 0.06):
-            measure = Measure(300.0, 120.0, 1.4, 0.0, wrap, reach=reach)
+        for stroke_margin in (0.0, 0.06):
+            measure = Measure(300.0, 120.0, 1.4, 0.0, wrap, stroke_margin=stroke_margin)
             largest = measure.largest_size(shaped, 4.0, 500.0)
             assert largest is not None
             assert measure.fits(shaped, largest - 1e-6)

@@ -12,7 +12,7 @@ from configs import UserError
 from synth import Recipe
 from synth.drawing import regions
 from synth.errors import Undrawable
-from synth.strategies.scene.flat_areas import calm_box
+from synth.strategies.scene.flat_areas import find_flat_box
 from synth.strategies.scene.media import MEDIA
 from synth.strategies.scene.scene import VISIBLE
 from tests.synth.common import recipe
@@ -79,11 +79,11 @@ def test_parents_and_licence_name_the_photograph() -> None:
 def test_a_calm_place_is_found_and_a_rough_one_refused() -> None:
     rng = np.random.default_rng(0)
     rough = rng.integers(0, 256, (32, 32)).astype(float)
-    with pytest.raises(Undrawable, match="no calm place"):
-        calm_box(rough, (256, 256), 2.0, rng)
+    with pytest.raises(Undrawable, match="no flat place"):
+        find_flat_box(rough, (256, 256), 2.0, rng)
     rough[8:24, 4:28] = 90
     for _ in range(20):
-        x0, y0, x1, y1 = calm_box(rough, (256, 256), 2.0, rng)
+        x0, y0, x1, y1 = find_flat_box(rough, (256, 256), 2.0, rng)
         assert 24 <= x0 < x1 <= 232
         assert 56 <= y0 < y1 <= 200
 
@@ -92,7 +92,7 @@ def test_a_calm_place_lies_beside_an_edge_and_not_across_it() -> None:
     cells = np.full((32, 64), 200.0)
     cells[:, 20] = 20.0  # a post: the mean gradient of a box across it is low all the same
     for seed in range(40):
-        x0, _, x1, _ = calm_box(cells, (512, 256), 3.0, np.random.default_rng(seed))
+        x0, _, x1, _ = find_flat_box(cells, (512, 256), 3.0, np.random.default_rng(seed))
         assert x1 <= 20 * 8 + 8 or x0 >= 20 * 8
 
 

@@ -51,7 +51,7 @@ def test_no_text_is_cut_overlaps_another_or_is_hard_to_read(family: str) -> None
             assert 0 <= quad[1] < quad[5] <= h, (family, index)
         for a, b in itertools.combinations(quads, 2):
             across, down = min(a[4], b[4]) - max(a[0], b[0]), min(a[5], b[5]) - max(a[1], b[1])
-            lines_of_one = 0.15 * (a[5] - a[1])  # swashes may reach into the line below
+            lines_of_one = 0.15 * (a[5] - a[1])  # swashes may stroke_margin into the line below
             assert across <= 2 or down <= max(2, lines_of_one), (family, index, a, b)
         pixels = np.asarray(made.image)
         for layer in made.drawing.texts:
