@@ -7,6 +7,7 @@ prompt, references --Conditioner--> text --------+
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from numbers import Integral
@@ -24,6 +25,7 @@ from model.config import channel_misfit
 from model.latents import patchify, tokens_of, unpatchify
 from model.layout import Size
 from model.mmdit import MMDiT
+from model.precision import widen
 from model.references import VAE_AREA, fitted, pixels
 from model.sample import Request, draw_noise, sample_tokens
 from model.schedule import QWEN_IMAGE, ScheduleConfig
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SIDE = 1024  # px
 DECODE_PIXELS = 2**20  # ours: pixels decoded in one call
+
+log = logging.getLogger(__name__)
 
 
 class QwenImage:
@@ -49,12 +53,18 @@ class QwenImage:
     def load(
         cls, folder: str | Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu"
     ) -> QwenImage:
-        """From a diffusers folder; ``dtype`` None keeps what is stored. UserError when something does not fit."""
+        """From a diffusers folder; ``dtype`` None keeps what is stored. UserError when something does not fit.
+
+        bfloat16 becomes float32 on a CPU without kernels for it, and a warning tells the memory.
+        """
         folder = check_folder(folder)
         schedule = load_schedule(folder)
         vae = load_vae_folder(folder).to(device=device, dtype=dtype).eval()
         transformer = load_transformer(folder, dtype, device).eval()
         conditioner = Conditioner.load(folder, dtype, device, style=reference_style(folder))
+        widened = widen(device, vae, transformer, conditioner.encoder)
+        if widened:
+            log.warning("%s: %s", folder, widened)
         if conditioner.dim != transformer.config.joint_attention_dim:
             raise UserError(
                 f"{folder}: the text encoder gives {conditioner.dim} channels, the transformer takes "

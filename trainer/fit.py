@@ -21,6 +21,7 @@ from model.checkpoint import load_schedule, load_transformer
 from model.condition import Conditioner
 from model.export import export
 from model.flops import forward_flops
+from model.precision import widen
 from model.qwen_image import QwenImage
 from model.vae_weights import load_vae_folder
 from pipeline.dataset import Dataset
@@ -38,7 +39,7 @@ from trainer.optim.optimizer import make_optimizer
 from trainer.optim.schedule import rate
 from trainer.order.order import Order, read_index
 from trainer.order.split import split
-from trainer.setup import base_folder, check_start, pick_device, remember
+from trainer.setup import autocast_dtype, base_folder, check_start, pick_device, remember
 
 
 def fit(config: FitConfig, out: Path, data: Path, wait: bool = False) -> None:
@@ -69,12 +70,16 @@ class Trainer:
             torch.set_num_threads(config.threads)
         self.config, self.out, self.order = config, out, order
         self.device = pick_device(config.device)
+        self.dtype = autocast_dtype(config.precision, self.device)
         self.base = base_folder(config, out)
         self.schedule = load_schedule(self.base)
         self.model = load_transformer(self.base, torch.float32, self.device).train()
         self.average = Average(self.model, config.optimizer.ema)
         self.optimizer = make_optimizer(self.model, config.optimizer)
         vae, conditioner = load_vae_folder(self.base).to(self.device), Conditioner.load(self.base, device=self.device)
+        widened = widen(self.device, vae, conditioner.encoder)
+        if widened:
+            print(f"{self.base}: {widened}", flush=True)
         self.parts = QwenImage(self.model, vae, conditioner, self.schedule)
         limit = config.loading.cache_megabytes * 10**6
         self.loader = Loader(config, dataset, order, Encoders(vae, conditioner, limit, self.device))
@@ -99,11 +104,10 @@ class Trainer:
         start = time.perf_counter()
         config, batch = self.config, prepared.batch
         phase = self.order.phases[batch.phase].phase
-        dtype = torch.bfloat16 if config.precision == "bf16" else None
         loss = torch.zeros((), device=self.device)
         for slots in self._cut(prepared):
-            micro = micro_batch(prepared, slots, config.seed, config.objective, self.schedule, self.device, dtype)
-            part = loss_of(self.model, micro, dtype)
+            micro = micro_batch(prepared, slots, config.seed, config.objective, self.schedule, self.device, self.dtype)
+            part = loss_of(self.model, micro, self.dtype)
             part.backward()
             loss += part.detach()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip)

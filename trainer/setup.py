@@ -13,6 +13,7 @@ from configs import UserError
 from model.checkpoint import check_folder
 from model.config import ModelConfig
 from model.init import init_folder, vae_file
+from model.precision import WIDER, multiplies_bf16
 from pipeline.dataset import Dataset
 from trainer.config import FitConfig
 
@@ -74,3 +75,13 @@ def pick_device(name: str) -> torch.device:
             "field 'device': found 'cuda', but this machine offers none to torch; 'auto' takes what is there"
         )
     return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
+    """Of the forward pass under autocast, None for none; says so where bf16 is asked for and float32 is used."""
+    if precision != "bf16":
+        return None
+    if multiplies_bf16(device):
+        return torch.bfloat16
+    print(WIDER, flush=True)
+    return None

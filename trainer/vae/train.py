@@ -34,10 +34,13 @@ def train_vae(config: VAETrainConfig, out: Path) -> Path:
     """Train and write ``out/tiny-vae.safetensors`` and ``out/vae.json`` (figures). Returns the file's path."""
     import torch
 
+    from model.precision import WIDER, multiplies_bf16
     from model.vae_weights import save_image_vae
 
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
+    if config.precision == "bf16" and not multiplies_bf16("cpu"):
+        print(WIDER, flush=True)
     pool = torch.from_numpy(picture_pool(config)).permute(0, 3, 1, 2)
     held_out, pool = pool[: len(pool) // 20], pool[len(pool) // 20 :]
     vae = new_vae(config.shape)
@@ -92,9 +95,11 @@ def _optimise(vae: ImageVAE, pool: Tensor, config: VAETrainConfig) -> float:
 def _step(vae: ImageVAE, images: Tensor, optimizer: Together, config: VAETrainConfig, step: int) -> float:
     import torch
 
+    from model.precision import multiplies_bf16
+
     target = images.float() / 127.5 - 1.0
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + 500_000_000 + step)
-    with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16"):
+    with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16" and multiplies_bf16("cpu")):
         mean, logvar = vae.posterior(target)
         mean, logvar = mean.float(), logvar.float()
         z = mean + (0.5 * logvar).exp() * torch.randn(mean.shape, generator=generator)
