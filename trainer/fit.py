@@ -32,6 +32,7 @@ from trainer.config import FitConfig
 from trainer.data.encoders import Encoders
 from trainer.data.loader import Loader, Prepared
 from trainer.loss import loss_of, micro_batch
+from trainer.monitor.forecast import Forecast
 from trainer.monitor.metrics import Metrics, phase_losses, read_metrics
 from trainer.monitor.samples import draw_samples
 from trainer.optim.ema import Average
@@ -91,11 +92,15 @@ class Trainer:
         metrics = Metrics(self.out, self.done)
         if self.done == 0:
             self._sample()
-        with progress("train", self.order.steps - self.done, "steps") as counter:
+        forecast = Forecast(self.device)
+        with progress("train", self.order.steps - self.done, "steps", even=True) as counter:
             for prepared in self.loader.batches(self.done):
                 metrics.write(self.step(prepared))
                 self.done += 1
                 counter.add(1)
+                long = forecast.look(counter.left())
+                if long:
+                    print(long, flush=True)
                 self._keep()
         metrics.close()
 
