@@ -6,7 +6,7 @@ import math
 
 import torch
 
-ROOM = 8.0
+ROOM = 4.0
 """chosen: standard deviations. Kernels add in another order, fuse or do not; the largest of many errors counts."""
 
 

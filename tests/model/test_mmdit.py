@@ -14,6 +14,7 @@ import configs
 from model.config import ModelConfig
 from model.layout import Padding, make_layout
 from model.mmdit import MMDiT, MMDiTConfig
+from model.precision import cpu_multiplies_bf16
 from model.rope import rope_table
 from tests.model.reference import (
     SMALL,
@@ -26,6 +27,7 @@ from tests.model.reference import (
     run_theirs,
     worst_gradient,
 )
+from tests.tolerance import rounding
 
 TEXT_TO_IMAGE = [(4, 6)]
 ONE_REFERENCE = [(4, 6), (2, 4)]
@@ -191,6 +193,7 @@ def test_only_parameters_without_effect_are_frozen() -> None:
     assert frozen == expected
 
 
+@pytest.mark.skipif(not cpu_multiplies_bf16(), reason="this CPU has no kernels for it")
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("texts", [[5, 9], [5, 5]])
 @pytest.mark.filterwarnings("error")
@@ -207,9 +210,12 @@ def test_bfloat16_stays_near_float32(texts: list[int], autocast: bool) -> None:
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         rounded = run_ours(model, (image, text, sigma), texts, images)
     assert rounded.dtype == torch.bfloat16
-    assert difference(rounded.float(), expected) < output_error(SMALL, torch.bfloat16) / 8
+    # products add up in fp32 and are rounded once: one term, whatever the width
+    assert difference(rounded.float(), expected) < rounding(1, dtype=torch.bfloat16, layers=22)
     rounded.float().backward(upstream)
-    assert max(difference(p.grad.float(), gradients[n]) for n, p in model.named_parameters() if n in gradients) < 0.1
+    assert max(
+        difference(p.grad.float(), gradients[n]) for n, p in model.named_parameters() if n in gradients
+    ) < rounding(1, dtype=torch.bfloat16, layers=44)
 
 
 @pytest.mark.parametrize(
