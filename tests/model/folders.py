@@ -8,12 +8,14 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 import configs
 from model.checkpoint import load_transformer, save_like, write_index
 from model.config import ModelConfig, Pipeline
 from model.init import init_folder
 from model.references import write_processor
+from tests.tolerance import rounding
 
 TINY = "configs/model/tiny.yaml"
 SMALLER = (
@@ -28,6 +30,19 @@ SMALLER = (
     "text_encoder.mrope_section=[2, 3, 3]",
     "vae.shape.base_dim=8",
 )
+
+
+def picture_error(steps: int, cfg: float = 4.0) -> float:
+    """What rounding may change in a sampled picture in 0..1.
+
+    22 products of 256 terms at most in a step, which guidance enlarges, and thirty in the VAE; half the range is 1.
+    """
+    return rounding(256, max(1.0, cfg) / 2, layers=22 * steps + 30)
+
+
+def condition_error(condition: Tensor) -> float:
+    """The same in a condition: the two layers of text and two of vision are 28 products of 64 terms at most."""
+    return rounding(64, float(condition.abs().max()), layers=28)
 
 
 def config() -> ModelConfig:

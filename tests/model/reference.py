@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model.layout import Size, make_layout
 from model.mmdit import MMDiT, MMDiTConfig
+from tests.tolerance import rounding
 
 SMALL = MMDiTConfig(
     num_layers=2, num_attention_heads=2, attention_head_dim=32, joint_attention_dim=24, axes_dims_rope=(4, 14, 14)
@@ -68,3 +69,13 @@ def worst_gradient(ours: MMDiT, theirs: Any) -> tuple[float, str]:
         else:
             worst = max(worst, (difference(parameter.grad, gradient), name))
     return worst
+
+
+def output_error(config: MMDiTConfig, dtype: torch.dtype = torch.float32) -> float:
+    """Relative difference that rounding may make in an output: products of 4 D terms at most, nine in a row a block."""
+    return rounding(4 * config.dim, dtype=dtype, layers=9 * config.num_layers + 4)
+
+
+def gradient_error(config: MMDiTConfig, dtype: torch.dtype = torch.float32) -> float:
+    """The same in a gradient, which goes forwards and backwards."""
+    return rounding(4 * config.dim, dtype=dtype, layers=2 * (9 * config.num_layers + 4))

@@ -119,7 +119,7 @@ def test_a_forward_pass_keeps_what_the_formula_says(
     config = replace(SMALL, num_layers=layers, zero_cond_t=zero_cond_t)
     kept, _ = measure(config, sizes, dtype, device)
     formula = activation_bytes(config, *_tokens(sizes), dtype.itemsize, alike=sizes is ALIKE)
-    assert formula == pytest.approx(kept, rel=0.05)
+    assert formula == pytest.approx(kept, rel=0.05)  # at width 64 tables per sample, which are left out, weigh most
 
 
 @pytest.mark.parametrize("checkpointed", [False, True])
@@ -142,7 +142,7 @@ def test_the_released_width_peaks_little_above_the_formula(sizes: Batch, checkpo
     weight = 6 * config.dim**2  # the modulation's, the largest there is
     assert 0 < peak - formula < 2 * (6 * sum(tokens) * config.dim + weight)
     if not checkpointed:
-        assert formula == pytest.approx(kept, rel=0.01)
+        assert formula == pytest.approx(kept, rel=0.01)  # the same at the released width
 
 
 def test_one_more_checkpointed_block_keeps_its_input() -> None:

@@ -14,8 +14,20 @@ import configs
 from model.config import ModelConfig
 from model.layout import Padding, make_layout
 from model.mmdit import MMDiT, MMDiTConfig
+from model.precision import cpu_multiplies_bf16
 from model.rope import rope_table
-from tests.model.reference import SMALL, batch, difference, pair, run_ours, run_theirs, worst_gradient
+from tests.model.reference import (
+    SMALL,
+    batch,
+    difference,
+    gradient_error,
+    output_error,
+    pair,
+    run_ours,
+    run_theirs,
+    worst_gradient,
+)
+from tests.tolerance import rounding
 
 TEXT_TO_IMAGE = [(4, 6)]
 ONE_REFERENCE = [(4, 6), (2, 4)]
@@ -28,14 +40,14 @@ def test_one_sample_equals_diffusers_in_output_and_every_gradient(images: Any, z
     ours, theirs = pair(dataclasses.replace(SMALL, zero_cond_t=zero_cond_t))
     inputs = batch(SMALL, [7], [images])
     a, b = run_ours(ours, inputs, [7], [images]), run_theirs(theirs, inputs, images)
-    assert difference(a, b) <= 1e-5
+    assert difference(a, b) <= output_error(SMALL)
     upstream = torch.randn_like(a)
     a.backward(upstream)
     b.backward(upstream)
-    assert worst_gradient(ours, theirs)[0] <= 1e-5
+    assert worst_gradient(ours, theirs)[0] <= gradient_error(SMALL)
 
 
-def test_double_precision_agrees_to_1e_10(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_double_precision_agrees_to_its_own_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
     """diffusers rounds to fp32 inside RMSNorm and the rotation whatever the dtype; here both stay in fp64.
 
     The rotation's table is fp32 in both and differs by one rounding (test_rope.py compares it); both use ours.
@@ -63,11 +75,11 @@ def test_double_precision_agrees_to_1e_10(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(theirs.pos_embed, "forward", lambda *_, **__: tables)
     a = run_ours(ours, inputs, [7], [THREE_REFERENCES])
     b = run_theirs(theirs, inputs, THREE_REFERENCES)
-    assert difference(a, b) <= 1e-10
+    assert difference(a, b) <= output_error(SMALL, torch.float64)
     upstream = torch.randn_like(a)
     a.backward(upstream)
     b.backward(upstream)
-    assert worst_gradient(ours, theirs)[0] <= 1e-10
+    assert worst_gradient(ours, theirs)[0] <= gradient_error(SMALL, torch.float64)
 
 
 @pytest.mark.parametrize("zero_cond_t", [False, True])
@@ -83,9 +95,9 @@ def test_ragged_batch_has_the_gradients_of_its_samples_alone_in_diffusers(zero_c
     parts = zip(image.split(lengths), text.split(texts), sigma.split(1), strict=True)
     for sample, inputs, expected, up in zip(images, parts, out.split(lengths), upstream.split(lengths), strict=True):
         alone = run_theirs(theirs, inputs, sample)
-        assert difference(expected, alone) <= 1e-5
+        assert difference(expected, alone) <= output_error(SMALL)
         alone.backward(up)
-    assert worst_gradient(ours, theirs)[0] <= 1e-5
+    assert worst_gradient(ours, theirs)[0] <= gradient_error(SMALL)
 
 
 sizes = st.tuples(st.integers(1, 5), st.integers(1, 5))
@@ -104,7 +116,7 @@ def test_any_batch_equals_its_samples_alone(drawn: Any, zero_cond_t: bool, alike
     lengths = [sum(h * w for h, w in sample) for sample in images]
     parts = zip(image.split(lengths), text.split(texts), sigma.split(1), strict=True)
     for (n, sample), inputs, expected in zip(drawn, parts, together.split(lengths), strict=True):
-        assert difference(run_ours(model, inputs, [n], [sample]), expected) <= 1e-12
+        assert difference(run_ours(model, inputs, [n], [sample]), expected) <= output_error(SMALL, torch.float64)
 
 
 @settings(max_examples=20, deadline=None)
@@ -127,7 +139,7 @@ def test_a_dummy_that_fills_the_streams_changes_nothing(
         out.backward(upstream)
         results.append([out, *(p.grad for p in model.parameters() if p.grad is not None)])
     for a, b in zip(*results, strict=True):
-        assert (a - b).norm() <= 1e-12 * a.norm() + 1e-15
+        assert difference(b, a) <= gradient_error(SMALL, torch.float64)
 
 
 def test_varlen_layout_gives_the_kernel_each_sample_and_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +161,7 @@ def test_varlen_layout_gives_the_kernel_each_sample_and_the_same_result(monkeypa
     expected = run_ours(model, inputs, texts, images)
     for padding in (None, Padding(samples=5, longest=100, multiple=32)):
         layout = make_layout(texts, images, "varlen", padding)
-        assert difference(model(*inputs, layout), expected) <= 1e-6
+        assert difference(model(*inputs, layout), expected) <= output_error(SMALL)
 
 
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
@@ -160,7 +172,7 @@ def test_flex_kernel_gives_the_same_result() -> None:
     expected = run_ours(model, inputs, texts, images)
     for padding in (None, Padding(samples=5, longest=100, multiple=32)):
         layout = make_layout(texts, images, "flex", padding).to("cpu")
-        assert difference(model(*inputs, layout), expected) <= 1e-6
+        assert difference(model(*inputs, layout), expected) <= output_error(SMALL)
 
 
 def test_parameters_of_the_released_model() -> None:
@@ -181,6 +193,7 @@ def test_only_parameters_without_effect_are_frozen() -> None:
     assert frozen == expected
 
 
+@pytest.mark.skipif(not cpu_multiplies_bf16(), reason="this CPU has no kernels for it")
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("texts", [[5, 9], [5, 5]])
 @pytest.mark.filterwarnings("error")
@@ -197,9 +210,12 @@ def test_bfloat16_stays_near_float32(texts: list[int], autocast: bool) -> None:
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         rounded = run_ours(model, (image, text, sigma), texts, images)
     assert rounded.dtype == torch.bfloat16
-    assert difference(rounded.float(), expected) < 0.02
+    # products add up in fp32 and are rounded once: one term, whatever the width
+    assert difference(rounded.float(), expected) < rounding(1, dtype=torch.bfloat16, layers=22)
     rounded.float().backward(upstream)
-    assert max(difference(p.grad.float(), gradients[n]) for n, p in model.named_parameters() if n in gradients) < 0.1
+    assert max(
+        difference(p.grad.float(), gradients[n]) for n, p in model.named_parameters() if n in gradients
+    ) < rounding(1, dtype=torch.bfloat16, layers=44)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from model.tiles import windows
 from model.vae import ImageVAE, VAEConfig
 from model.vae_layers import Decoder, Encoder, decoder_halo, encoder_halo
+from tests.tolerance import rounding
 
 
 @cache
 def vae(blocks: int = 1) -> ImageVAE:
+    """In double precision, so that what a seam spoils stands far above rounding."""
     torch.manual_seed(0)
-    return ImageVAE(VAEConfig(base_dim=8, num_res_blocks=blocks)).eval().requires_grad_(False)
+    return ImageVAE(VAEConfig(base_dim=8, num_res_blocks=blocks)).eval().requires_grad_(False).double()
 
 
 @given(st.integers(1, 400), st.integers(1, 100), st.integers(0, 20))
@@ -37,7 +39,7 @@ def test_windows_give_what_the_whole_gives(
 ) -> None:
     """At every pixel, so at the seams too."""
     model = vae(blocks)
-    images, z = torch.rand(1, 3, height, width) * 2 - 1, torch.randn(1, 16, height // 8, width // 8)
+    images, z = torch.rand(1, 3, height, width) * 2 - 1, torch.randn(1, 16, height // 8, width // 8).double()
     seen: dict[str, set[tuple[int, int]]] = {"encoder": set(), "decoder": set()}
     results = []
     for tile in (None, 96):
@@ -57,7 +59,9 @@ def test_windows_give_what_the_whole_gives(
         for sizes in seen.values():
             sizes.clear()
     for whole, windowed in zip(*results, strict=True):
-        assert (windowed - whole).abs().max() < 2e-6
+        # products of 3 x 3 pixels and 32 channels at most; about 11 + 8 blocks of them in a row
+        error = rounding(9 * 32, float(whole.abs().max()), torch.float64, layers=11 + 8 * blocks)
+        assert (windowed - whole).abs().max() < error
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 3])

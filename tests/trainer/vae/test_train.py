@@ -10,37 +10,12 @@ import configs
 from configs import UserError
 from model.vae_weights import load_image_vae, save_image_vae
 from synth import Recipe
-from trainer.optim.muon import Muon, orthogonalise
 from trainer.vae.config import Rates, Stage, VAETrainConfig
 from trainer.vae.pictures import draw_batch, picture_pool, random_crop
 from trainer.vae.train import new_vae, psnr, rate, train_vae, with_statistics
 
 ASSET = "model/assets/tiny-vae.safetensors"
 CONFIG = "configs/train/vae.yaml"
-
-
-def test_orthogonalise_flattens_singular_values():
-    matrix = torch.randn(24, 60, generator=torch.Generator().manual_seed(0)) @ torch.diag(torch.logspace(-1, 1, 60))
-    for wide_or_tall in (matrix, matrix.T):
-        values = torch.linalg.svdvals(orthogonalise(wide_or_tall))
-        assert values.min() > 0.3
-        assert values.max() < 1.4
-
-
-def test_muon_solves_a_badly_scaled_regression():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(256, 16, generator=generator) @ torch.diag(torch.logspace(-1, 0.5, 16))
-    target, weight = torch.randn(8, 16, generator=generator), torch.nn.Parameter(torch.zeros(8, 16))
-    optimizer = Muon([weight], lr=0.06)
-    first = last = 0.0
-    for step in range(200):
-        loss = ((inputs @ (weight - target).T) ** 2).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.param_groups[0]["lr"] = 0.06 * (1 - step / 200)
-        optimizer.step()
-        first, last = first or loss.item(), loss.item()
-    assert last < 0.02 * first
 
 
 @pytest.mark.parametrize("stage", [Stage(1, 32, 3), Stage(1, 64, 2), Stage(1, 128, 2)])
@@ -97,6 +72,7 @@ def test_file_keeps_weights_and_statistics(tmp_path):
     save_image_vae(measured, tmp_path / "vae.safetensors")
     back = load_image_vae(tmp_path / "vae.safetensors")
     latents = back.encode(images)
+    # measured over all channels, kept to four digits: 5e-5 of deviations that are well above a hundredth
     assert latents.mean((0, 2, 3)).abs().max() < 1e-2
     assert latents.std((0, 2, 3)).sub(1).abs().max() < 1e-2
     assert torch.equal(latents, measured.encode(images))
