@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from configs.files import package_folder
 
-LABEL = 18  # px under each picture
-GAP = 6
+_LABEL = 18  # px under each picture
+_GAP = 6
 GROUND, GREY, RED = (228, 228, 228), (80, 80, 80), (200, 0, 0)
 
 
@@ -19,17 +19,17 @@ def draw_sheet(
 ) -> Image.Image:
     """Pictures (H, W, 3) uint8 in rows of at most ``width`` px, in the order given."""
     rows = _rows([p.shape[1] for p in pictures], width)
-    heights = [max(pictures[i].shape[0] for i in row) + LABEL + GAP for row in rows]
-    sheet = Image.new("RGB", (width, sum(heights) + GAP), GROUND)
+    heights = [max(pictures[i].shape[0] for i in row) + _LABEL + _GAP for row in rows]
+    sheet = Image.new("RGB", (width, sum(heights) + _GAP), GROUND)
     pen, font = ImageDraw.Draw(sheet), _font()
-    y = GAP
+    y = _GAP
     for row, height in zip(rows, heights, strict=True):
-        x = GAP
+        x = _GAP
         for i in row:
             sheet.paste(Image.fromarray(pictures[i]), (x, y))
             text, color = (wanted[i], GREY) if exact[i] else (f"{wanted[i]}→{read[i] or '·'}", RED)
             pen.text((x, y + pictures[i].shape[0] + 1), text, fill=color, font=font)
-            x += pictures[i].shape[1] + GAP
+            x += pictures[i].shape[1] + _GAP
         y += height
     return sheet
 
@@ -39,11 +39,11 @@ def _rows(widths: Sequence[int], limit: int) -> list[list[int]]:
     rows: list[list[int]] = []
     used = 0
     for index, width in enumerate(widths):
-        if not rows or used + width + GAP > limit - GAP:
+        if not rows or used + width + _GAP > limit - _GAP:
             rows.append([])
             used = 0
         rows[-1].append(index)
-        used += width + GAP
+        used += width + _GAP
     return rows
 
 
