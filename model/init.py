@@ -20,15 +20,15 @@ from model.vae_weights import load_image_vae, save_vae_folder
 
 
 def new_transformer(config: MMDiTConfig, seed: int) -> MMDiT:
-    """PyTorch's default initialisation, then zeros where the network should start as the identity."""
+    """PyTorch's default initialization, then zeros where the network should start as the identity."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = MMDiT(config)
-    zero_modulation(model)
+    _zero_modulation(model)
     return model
 
 
-def zero_modulation(model: MMDiT) -> None:
+def _zero_modulation(model: MMDiT) -> None:
     """Zero every modulation and the output projection (adaLN-zero, as DiT trains from scratch; the report is silent)."""
     names = ("img_mod.1", "txt_mod.1", "norm_out.linear", "proj_out")
     for name, module in model.named_modules():
@@ -48,7 +48,7 @@ def init_folder(config: ModelConfig, out: str | Path, seed: int = 0, vae: str | 
     out = Path(out)
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out}: exists and is not empty; name a new folder")
-    autoencoder = _vae(config, seed, vae)  # first: it may be missing, and nothing is written then
+    autoencoder = _vae(config, seed, vae)  # comes first: nothing is written where its file is missing
     dtype = getattr(torch, config.dtype)
     transformer = new_transformer(config.transformer, seed).to(dtype)
     save_transformer(transformer.state_dict(), config.transformer, out / "transformer")

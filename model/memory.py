@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Optimizer = Literal["adamw", "muon"]
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
-CARD_BYTES = 80 * 10**9  # an "80 GB" H100 has 85.5e9: the difference is for what is not counted
+CARD_BYTES = 80 * 10**9  # an "80 GB" H100 has 85.5e9: the difference covers what is not counted
 
 FP32, BF16 = 4, 2
 
@@ -51,7 +51,7 @@ def training_state(model: MMDiT, optimizer: Optimizer, gpus: int) -> State:
         gradients=_share(trained, gpus),
         optimizer=_share(optimizer_bytes(model, optimizer), gpus),
         average=_share(trained, gpus),
-        in_flight=in_flight_bytes(model),
+        in_flight=_in_flight_bytes(model),
     )
 
 
@@ -69,7 +69,7 @@ def _is_muons(name: str, parameter: Tensor) -> bool:
     return parameter.ndim == 2 and name.startswith("transformer_blocks.") and "_mod." not in name
 
 
-def in_flight_bytes(model: MMDiT) -> int:
+def _in_flight_bytes(model: MMDiT) -> int:
     """Unsharded at the worst moment of the backward pass.
 
     bf16 weights of the block at work and of the one being fetched, and of the layers outside the blocks;
@@ -94,7 +94,7 @@ def activation_bytes(
     ``alike``: all samples have the same lengths (or there is one), so that modulation broadcasts.
     ``element_bytes``: of weights and activations, without autocast; on the CPU 4. Not compiled: then it is less.
 
-    What autograd saves in a block, in elements of D = ``config.dim`` for each token (ours, by ``Block.forward``):
+    What autograd saves in a block, in elements of D = ``config.dim`` for each token (counted by hand, by ``Block.forward``):
 
         by                       tensor                                              times D
         modulate, twice          x, norm(x), their modulated sum for the linears     3 + 3
@@ -129,7 +129,7 @@ def activation_bytes(
 def _ends_bytes(config: MMDiTConfig, n_image: int, n_text: int, element_bytes: int, alike: bool) -> int:
     """Outside the blocks: inputs of the first linears, rope tables, the last norm.
 
-    The text three times: as given, normalised in fp32, and times the norm's weight.
+    The text three times: as given, normalized in fp32, and times the norm's weight.
     """
     rope = FP32 * config.attention_head_dim
     output = (3 if alike else 4) * config.dim * element_bytes + FP32 * 2

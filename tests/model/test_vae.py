@@ -58,7 +58,7 @@ def test_encode_and_decode_equal_diffusers(folder: Path) -> None:
     enlarged = rounding(9 * 32, float(raw.abs().max()), torch.float32, layers=3)  # theirs rounds to fp32 before each
     assert (raw.clamp(-1, 1) - theirs.decode(z[:, :, None]).sample[:, :, 0]).abs().max() < enlarged
     assert torch.equal(
-        ours.decode(ours.normalise(z)), ours.decode_raw(ours.denormalise(ours.normalise(z))).clamp(-1, 1)
+        ours.decode(ours.normalize(z)), ours.decode_raw(ours.denormalize(ours.normalize(z))).clamp(-1, 1)
     )
 
 
@@ -70,7 +70,7 @@ def test_bytes_and_floats_encode_alike_and_a_draw_follows_the_posterior(folder: 
     assert torch.allclose(vae.encode(pixels), vae.encode(pixels.float() / 127.5 - 1), rtol=0, atol=error(mean))
     drawn = vae.encode(pixels, generator=torch.Generator().manual_seed(3))
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(3))
-    expected = vae.normalise(mean + (0.5 * logvar).exp() * noise)
+    expected = vae.normalize(mean + (0.5 * logvar).exp() * noise)
     assert torch.allclose(drawn, expected, rtol=0, atol=error(expected))
 
 
