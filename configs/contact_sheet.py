@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 Color = tuple[int, int, int]
-BLACK: Color = (0, 0, 0)
+_BLACK: Color = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Cell:
 
     picture: Image.Image
     label: str = ""
-    color: Color = BLACK
+    color: Color = _BLACK
 
 
 def contact_sheet(
@@ -48,7 +48,7 @@ def contact_sheet(
     pen, y = ImageDraw.Draw(sheet), gap
     for number, (row, height) in enumerate(zip(rows, heights, strict=True)):
         if titles:
-            pen.text((4, y + height // 2 - 5), titles[number], fill=BLACK, font=font)
+            pen.text((4, y + height // 2 - 5), titles[number], fill=_BLACK, font=font)
         x = left
         for cell in row:
             sheet.paste(cell.picture, (x, y))

@@ -1,9 +1,8 @@
-"""Whether the data of a picture reach to its last row, where Pillow does not say.
+"""Whether a picture has data for all of its rows, where Pillow does not check it.
 
-Pillow tells when a file is cut off. Where the pixel stream ends properly, but before the last row
-(a header that lies, a broken copy that was closed afterwards), it leaves the rest black in a PNG
-and mid-gray in a JPEG. Looking closer costs a second pass, so it is done only for pictures whose
-last row is exactly that.
+Pillow raises for a file that is cut off. Where the pixel stream ends properly, but before the last row (a wrong
+header, a broken copy that was closed afterwards), it leaves the rest black in a PNG and mid-gray in a JPEG. A
+second pass over the data finds out; it is made only for pictures whose last row is exactly that.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _END = b"\xff\xd9"
 """The marker that ends a JPEG."""
 
 _FILLING = b"\x55" * 4096
-"""Entropy-coded nonsense: a decoder that wants more data makes anything but flat gray of the first of it."""
+"""Entropy-coded data without meaning: a decoder that still has rows to fill turns it into anything but flat gray."""
 
 
 def is_truncated(data: bytes, image: Image.Image) -> bool:
@@ -35,12 +34,12 @@ def is_truncated(data: bytes, image: Image.Image) -> bool:
     return False
 
 
-def png_chunks(data: bytes, wanted: bytes) -> Iterator[bytes]:
+def png_chunks(data: bytes, name: bytes) -> Iterator[bytes]:
     """The contents of all chunks of one kind, unchecked."""
     position = 8
     while position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
-        if kind == wanted:
+        if kind == name:
             yield data[position + 8 : position + 8 + length]
         position += 12 + length
 
@@ -50,7 +49,7 @@ def _last_row_is(image: Image.Image, value: int) -> bool:
 
 
 def _png_is_short(data: bytes) -> bool:
-    """Interlaced ones are not looked at: what they lack is detail, not a part."""
+    """Interlaced pictures are not checked: missing data cost them detail, not rows."""
     width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", next(png_chunks(data, b"IHDR"))[:13])
     if interlaced:
         return False
@@ -65,7 +64,7 @@ def _png_is_short(data: bytes) -> bool:
 
 
 def _jpeg_is_short(data: bytes, image: Image.Image) -> bool:
-    """Decode again with nonsense before the end: a decoder that has all rows does not look at it."""
+    """Decode again with more data before the end: a decoder that has all rows ignores it."""
     end = data.rfind(_END)
     if end < 0:
         return False

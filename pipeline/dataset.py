@@ -4,7 +4,7 @@
     manifest/*.parquet  ─>  Dataset.manifest(): one row per sample, in canonical order
     data/*.parquet      ─>  Dataset.read(rows): samples by their number in that order
 
-Canonical order is shard by shard, as packed. A row's number in it is what the trainer's order deals with.
+Canonical order is shard by shard, as packed; the trainer's order is made of row numbers in it.
 """
 
 from __future__ import annotations
@@ -110,13 +110,13 @@ class Dataset:
 
         Shard columns only; decisions are in the manifest. Raises IndexError for a number out of range.
         """
-        wanted = np.asarray(rows, dtype=np.int64)
-        if wanted.size and (wanted.min() < 0 or wanted.max() >= self.rows):
+        numbers = np.asarray(rows, dtype=np.int64)
+        if numbers.size and (numbers.min() < 0 or numbers.max() >= self.rows):
             raise IndexError(
-                f"dataset {self.path}: rows are 0..{self.rows - 1}, asked for {wanted.min()}..{wanted.max()}"
+                f"dataset {self.path}: rows are 0..{self.rows - 1}, asked for {numbers.min()}..{numbers.max()}"
             )
-        result: list[dict[str, Any] | None] = [None] * len(wanted)
-        for shard, group, slots, inside in self._by_row_group(wanted):
+        result: list[dict[str, Any] | None] = [None] * len(numbers)
+        for shard, group, slots, inside in self._by_row_group(numbers):
             with opened(self.path / "data" / shard) as file:
                 samples = read_row_group(file, group, columns).take(pa.array(inside)).to_pylist()
             for slot, sample in zip(slots, samples, strict=True):
@@ -133,15 +133,15 @@ class Dataset:
             cached = table
         return cached
 
-    def _by_row_group(self, wanted: np.ndarray) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
-        """(shard, row group, positions in ``wanted``, rows inside the group) for every group touched."""
-        if not wanted.size:
+    def _by_row_group(self, numbers: np.ndarray) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
+        """(shard, row group, positions in ``numbers``, rows inside the group) for every group touched."""
+        if not numbers.size:
             return
         places = self.places()
         shards = places["shard"].combine_chunks()
-        codes = np.asarray(shards.indices)[wanted]
-        groups = places["row_group"].to_numpy()[wanted]
-        inside = places["row"].to_numpy()[wanted]
+        codes = np.asarray(shards.indices)[numbers]
+        groups = places["row_group"].to_numpy()[numbers]
+        inside = places["row"].to_numpy()[numbers]
         order = np.lexsort((inside, groups, codes))
         changes = np.flatnonzero(np.diff(codes[order]) | np.diff(groups[order])) + 1
         for part in np.split(order, changes):

@@ -29,7 +29,7 @@ from pipeline.schema import RENAMED
 if TYPE_CHECKING:
     import polars as pl
 
-COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
@@ -37,14 +37,14 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-ARITHMETIC: dict[type[ast.operator], str] = {
+_ARITHMETIC: dict[type[ast.operator], str] = {
     ast.Add: "add",
     ast.Sub: "subtract",
     ast.Mult: "multiply",
     ast.Div: "divide",
 }
-CONSTANTS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
-ALLOWED = "columns, numbers, 'strings', true, false, comparisons, in, is null, and, or, not, + - * /"
+_CONSTANTS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
+_ALLOWED = "columns, numbers, 'strings', true, false, comparisons, in, is null, and, or, not, + - * /"
 
 
 @dataclass(frozen=True)
@@ -66,24 +66,24 @@ class Predicate:
                 allowed = f"did you mean {', '.join(near)}?" if near else f"columns: {', '.join(sorted(kinds))}"
                 raise UserError(f"{self.where}: unknown column '{name}' in '{self.text}'; {allowed}")
         if _Checker(self, kinds).kind(self.tree) != "bool":
-            raise UserError(f"{self.where}: '{self.text}' is a value, a condition is wanted, such as clarity > 10")
+            raise UserError(f"{self.where}: '{self.text}' is a value; expected a condition, such as clarity > 10")
 
     def arrow(self, schema: pa.Schema) -> pc.Expression:
         """As a pyarrow expression over tables of ``schema``. Raises UserError as ``check`` does."""
-        kinds = arrow_kinds(schema)
+        kinds = _arrow_kinds(schema)
         self.check(kinds)
         return _Compiler(_ArrowOps(), kinds).build(self.tree)
 
     def polars(self, schema: Mapping[str, Any]) -> pl.Expr:
         """As a Polars expression over frames of ``schema`` (name -> dtype). Raises UserError as ``check`` does."""
-        kinds = polars_kinds(schema)
+        kinds = _polars_kinds(schema)
         self.check(kinds)
         return _Compiler(_PolarsOps(), kinds).build(self.tree)
 
     def evaluate(self, table: pa.Table) -> pa.Array:
         """One bool per row of ``table``, null where unknown. Raises UserError as ``check`` does."""
         expression = self.arrow(table.schema)
-        # a constant expression has no column to take its length from: keep one beside it
+        # a constant alone would give one row: a column beside it gives the table's length
         columns = {"keep": expression, "row": pc.field(table.schema.names[0])}
         return pads.dataset(table).to_table(columns=columns)["keep"].combine_chunks()
 
@@ -94,21 +94,21 @@ def parse(text: str, where: str = "expression") -> Predicate:
         tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
         raise UserError(
-            f"{where}: '{text}' cannot be read at character {error.offset or 1}; allowed: {ALLOWED}"
+            f"{where}: '{text}' cannot be read at character {error.offset or 1}; allowed: {_ALLOWED}"
         ) from None
     except (ValueError, RecursionError, MemoryError):
         raise UserError(f"{where}: the expression cannot be read: it is nested too deep or holds a null byte") from None
     _Grammar(text, where).visit(tree)
-    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id not in CONSTANTS}
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id not in _CONSTANTS}
     return Predicate(text, where, tree, tuple(sorted(names)))
 
 
-def arrow_kinds(schema: pa.Schema) -> dict[str, str]:
+def _arrow_kinds(schema: pa.Schema) -> dict[str, str]:
     """Column -> kind, of an Arrow schema."""
     return {field.name: _arrow_kind(field.type) for field in schema}
 
 
-def polars_kinds(schema: Mapping[str, Any]) -> dict[str, str]:
+def _polars_kinds(schema: Mapping[str, Any]) -> dict[str, str]:
     """Column -> kind, of a Polars schema."""
     import polars as pl
 
@@ -140,7 +140,7 @@ class _Grammar:
                 self._all(parts)
             case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=inner):
                 self.visit(inner)
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in ARITHMETIC:
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
                 self._all([left, right])
             case ast.Compare():
                 self._compare(node)
@@ -157,12 +157,12 @@ class _Grammar:
         for op, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.Is | ast.IsNot):
                 if not (isinstance(right, ast.Name | ast.Constant) and _is_null(right)) or len(node.ops) > 1:
-                    self._refuse(right, "after 'is' or 'is not' only null can stand")
+                    self._refuse(right, "expected null after 'is' or 'is not'")
             elif isinstance(op, ast.In | ast.NotIn):
                 if isinstance(right, ast.Tuple | ast.List) and right.elts and len(node.ops) == 1:
                     self._all(right.elts)
                 else:
-                    self._refuse(right, "after 'in' a list in parentheses is wanted, such as (1, 2)")
+                    self._refuse(right, "expected a list in parentheses after 'in', such as (1, 2)")
             elif _is_null(right):
                 self._refuse(right, "compare with null by 'is null' or 'is not null'")
             else:
@@ -172,23 +172,23 @@ class _Grammar:
         for node in nodes:
             self.visit(node)
 
-    def _refuse(self, node: ast.expr, why: str = f"is not part of the language; allowed: {ALLOWED}") -> None:
+    def _refuse(self, node: ast.expr, why: str = f"is not part of the language; allowed: {_ALLOWED}") -> None:
         found = ast.unparse(node)
         raise UserError(f"{self.where}: at character {node.col_offset + 1} of '{self.text}': '{found}': {why}")
 
 
 def _is_null(node: ast.expr) -> bool:
-    return (isinstance(node, ast.Name) and CONSTANTS.get(node.id, 0) is None) or (
+    return (isinstance(node, ast.Name) and _CONSTANTS.get(node.id, 0) is None) or (
         isinstance(node, ast.Constant) and node.value is None
     )
 
 
 def _literal(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in CONSTANTS)
+    return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in _CONSTANTS)
 
 
 def _value(node: ast.expr) -> Any:
-    return node.value if isinstance(node, ast.Constant) else CONSTANTS[node.id]  # type: ignore[attr-defined]
+    return node.value if isinstance(node, ast.Constant) else _CONSTANTS[node.id]  # type: ignore[attr-defined]
 
 
 class _Checker:
@@ -266,7 +266,7 @@ class _Compiler:
             case ast.UnaryOp(operand=inner):
                 return self.ops.number(self.ops.subtract(self.ops.literal(0.0), self.build(inner)))
             case ast.BinOp(left=left, op=op, right=right):
-                return self.ops.number(getattr(self.ops, ARITHMETIC[type(op)])(self.build(left), self.build(right)))
+                return self.ops.number(getattr(self.ops, _ARITHMETIC[type(op)])(self.build(left), self.build(right)))
             case ast.Compare():
                 return self._compare(node)
         if _literal(node):
@@ -289,14 +289,14 @@ class _Compiler:
             null = self.ops.is_null(built)
             return null if isinstance(op, ast.Is) else ~null
         if isinstance(op, ast.In | ast.NotIn):
-            # spelled out, because the backends disagree on what a null is in
+            # spelled out as equalities: the backends disagree on whether null is in a list
             one_of = reduce(lambda a, b: a | b, [built == self.build(e) for e in right.elts])  # type: ignore[attr-defined]
             return one_of if isinstance(op, ast.In) else ~one_of
-        return COMPARISONS[type(op)](built, self.build(right))
+        return _COMPARISONS[type(op)](built, self.build(right))
 
 
 class _ArrowOps:
-    # the operators of pc.Expression are the checked kernels, which raise on a division by zero
+    # pc's functions, not the operators of pc.Expression: those raise on a division by zero
     add, subtract, multiply = map(staticmethod, (pc.add, pc.subtract, pc.multiply))
 
     def divide(self, a: pc.Expression, b: pc.Expression) -> pc.Expression:

@@ -1,7 +1,7 @@
 """The sample: every column a shard, a score file or a manifest may hold, with its type and meaning.
 
-One table, read by all: writers build their Arrow schema from it (``arrow``), readers check the
-version (``check_version``), docs and ``inspect`` print it. Needs pyarrow only.
+Writers build their Arrow schema from this table (``arrow``), readers check the version (``check_version``).
+Needs pyarrow only.
 
     samples/F.parquet          COLLECTED            bytes and identity, exact text of synthetic pictures
     scores/<annotator>/F       id, <annotator>_state and the annotator's columns
@@ -9,8 +9,7 @@ version (``check_version``), docs and ``inspect`` print it. Needs pyarrow only.
     dataset/data/*.parquet     STORED               what training and people need in one row
     dataset/manifest/*.parquet MANIFEST             scalars and decisions, and where the row lies
 
-Columns are flat wherever a predicate may want them: Polars and Parquet statistics do not prune
-inside structs. Images have the Hugging Face form, so that ``datasets`` decodes them.
+Columns that a predicate may use are flat, because Polars and Parquet statistics do not prune inside structs. Images have the Hugging Face form, so that ``datasets`` decodes them.
 """
 
 from __future__ import annotations
@@ -104,7 +103,7 @@ IDENTITY = _columns(
     Column("strategy", pa.string(), "synthetic rows: pure, scene, template, edit"),
     Column("medium", pa.string(), "synthetic rows: what carries the text in a scene, or the family of the template"),
     Column("fonts", pa.list_(pa.string()), "synthetic rows: families of the faces in it"),
-    Column("colors", pa.list_(pa.string()), "synthetic rows: English names of the text's colours, without repeats"),
+    Column("colors", pa.list_(pa.string()), "synthetic rows: English names of the text's colors, without repeats"),
     Column(
         "effects", pa.list_(pa.string()), "synthetic rows: stroke, hollow, shadow, glow, gradient, vertical, curved"
     ),
@@ -196,7 +195,7 @@ NESTED = (
 SCORED = tuple(CAPTION_FLAT) + tuple(TEXT) + tuple(MEASURES) + tuple(MODEL_SCORES)
 
 STORED = tuple(IDENTITY) + SCORED
-"""Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""
+"""Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them, because they change and shards do not."""
 
 MANIFEST = tuple(n for n in (*STORED, *DECIDED, *PLACE) if n not in NESTED)
 """Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""

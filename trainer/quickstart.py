@@ -1,4 +1,4 @@
-"""The whole steps in one command: pictures and fonts in, balanced shards and a trained tiny model out.
+"""The whole way in one command: pictures and fonts in, balanced shards and a trained tiny model out.
 
     collect pictures ─> pipeline run ─> trainer fit ─> trainer evaluate ─> pipeline report ─> summary.json
 
@@ -69,7 +69,7 @@ class _StepRunner:
 
 
 def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
-    """Run the whole steps into ``out`` and return the summary that is also written to ``out/summary.json``.
+    """Run the whole way into ``out`` and return the summary that is also written to ``out/summary.json``.
 
     ``images``: a folder of pictures to use instead of those in the installed packages.
     Raises UserError for a wrong folder, RunFailed where a step does not end well.
@@ -135,7 +135,7 @@ def _collect_pictures(folder: Path) -> Path:
 def summarise(out: Path, seconds: dict[str, float], cpu_seconds: dict[str, float]) -> dict[str, Any]:
     """The figures of a finished quickstart: counts, seconds per step, losses by phase, OCR accuracy before and after.
 
-    ``cpu_seconds``: of the whole steps, with the processes that they start; ``seconds`` has the pipeline's parts.
+    ``cpu_seconds``: of whole steps, with the processes that they start; ``seconds`` has the pipeline's parts.
     """
     run = RunFolder(out.absolute())
     everything = total(account(run))

@@ -53,7 +53,7 @@ def total(accounts: dict[str, Account]) -> Account:
 
 
 def summary(accounts: dict[str, Account]) -> list[str]:
-    """What a person reads: a line per source, a line for all, and the reasons."""
+    """Lines for the terminal: one per source, one for all, and the reasons."""
     everything = total(accounts)
     rows = [
         f"{name:>16}: {a.inputs:,} inputs = {a.kept:,} kept + {a.stopped:,} stopped + {a.failed:,} failed"

@@ -3,8 +3,8 @@
     repeats ~ mean over its characters of (frequency / mean frequency)^-characters
               x (size of its category / mean size)^-categories,       mean 1 within (task, language, level)
 
-S7 of the report resamples text data against the long tail of token frequencies; how is ours. Shares
-between cells of (task, language, level) belong to the training phase, so every cell averages exactly 1.
+S7 of the report resamples text data against the long tail of token frequencies; this formula is chosen. The
+mixture of cells (task, language, level) belongs to the training phase, so every cell averages exactly 1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CELL = ("task", "text_language", "text_level")
 
 @dataclass(frozen=True)
 class BalanceConfig:
-    """All numbers are ours. ``characters`` and ``categories``: 0 leaves frequencies as they are, 1 evens them out.
+    """All numbers are chosen. ``characters`` and ``categories``: 0 leaves frequencies as they are, 1 evens them out.
 
     ``cap``: no sample is drawn more than this many times, or less than its inverse, as often as its cell's average.
     """
@@ -47,13 +47,13 @@ def balance(table: pl.DataFrame, config: BalanceConfig) -> pl.DataFrame:
 
     parts = []
     for cell in table.partition_by(*CELL, maintain_order=True):
-        weights = character_weights(cell["text"].to_list(), config.characters)
-        weights *= category_weights(cell["category"].to_list(), config.categories)
+        weights = _character_weights(cell["text"].to_list(), config.characters)
+        weights *= _category_weights(cell["category"].to_list(), config.categories)
         parts.append(cell.select("id").with_columns(repeats=pl.Series(mean_one(weights, config.cap), dtype=pl.Float32)))
     return pl.concat(parts) if parts else pl.DataFrame(schema={"id": pl.String, "repeats": pl.Float32})
 
 
-def character_weights(texts: Sequence[str | None], power: float) -> np.ndarray:
+def _character_weights(texts: Sequence[str | None], power: float) -> np.ndarray:
     """(N,) mean over the visible characters of each text of (frequency / mean frequency)^-power; 1 without text."""
     counts = Counter(c for text in texts for c in text or "" if not c.isspace())
     if not counts:
@@ -63,7 +63,7 @@ def character_weights(texts: Sequence[str | None], power: float) -> np.ndarray:
     return np.array([_mean([rarity[c] for c in text or "" if not c.isspace()]) for text in texts])
 
 
-def category_weights(categories: Sequence[str | None], power: float) -> np.ndarray:
+def _category_weights(categories: Sequence[str | None], power: float) -> np.ndarray:
     """(N,) (size of the category / mean size)^-power; 1 for rows without a category."""
     counts = Counter(c for c in categories if c is not None)
     if not counts:
@@ -75,10 +75,10 @@ def category_weights(categories: Sequence[str | None], power: float) -> np.ndarr
 def mean_one(weights: np.ndarray, cap: float) -> np.ndarray:
     """``weights`` scaled to average 1 with all of them within [1/cap, cap].
 
-    Clipping moves the average, so the factor before it is searched: the clipped average grows with it.
+    Clipping changes the average, so the scale is found by bisection: the average after clipping grows with it.
     """
     low, high = 1 / (cap * weights.max()), cap / weights.min()
-    for _ in range(200):  # halves the interval in log space until float64 can no longer tell its ends apart
+    for _ in range(200):  # bisection in log space: 200 halvings end at the precision of float64
         factor = np.sqrt(low * high)
         average = np.clip(weights * factor, 1 / cap, cap).mean()
         low, high = (factor, high) if average < 1 else (low, factor)

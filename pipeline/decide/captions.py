@@ -1,6 +1,6 @@
 """S3 on captions: a bad caption is marked, and the picture stays.
 
-The verdict is per caption and needs its text and length only; alignment scores join it when CLIP does.
+The verdict on a caption needs its text and its length only.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-APOLOGIES = (
+_APOLOGIES = (
     r"\bsorry,? (but )?i (can ?not|can't|am unable)",
     r"\bi (can ?not|can't|am unable to) (provide|describe|generate|assist|help)",
     r"\bas an ai\b",
     r"(抱歉|对不起)[,，]?.{0,6}(无法|不能)",
 )
-"""Answers of a captioner that are no captions (report 3.1, S3 names the first); the list is ours."""
+"""Answers of a captioner that are no captions (report 3.1, S3 names the first); the others are chosen."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class CaptionConfig:
     ``invalid``: regular expressions, case ignored, any of which refuses a caption."""
 
     max_tokens: int = 512
-    invalid: tuple[str, ...] = APOLOGIES
+    invalid: tuple[str, ...] = _APOLOGIES
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:

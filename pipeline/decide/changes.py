@@ -42,7 +42,7 @@ def compare(before: pl.DataFrame, after: pl.DataFrame) -> list[Group]:
 
 
 def summary(groups: Sequence[Group], before: pl.DataFrame, after: pl.DataFrame) -> list[str]:
-    """What a person reads."""
+    """Lines for the terminal."""
     kept = [int((frame["stage_to"] > 0).sum()) for frame in (before, after)]
     rows = [f"kept: {kept[0]:,} now, {kept[1]:,} then; nothing was written to decisions or dataset"]
     for group in groups:

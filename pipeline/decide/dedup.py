@@ -4,8 +4,8 @@
               ──phash within radius──> candidates ──second check──> duplicates   groups do not chain
     synthetic ──equal (recipe, text, pixels)──> duplicates
 
-A hash only proposes: flat pages and plain grounds collide by the thousand. A candidate becomes a duplicate
-when shape and scores agree too, and it is compared with the kept picture, never with another duplicate.
+A hash only proposes, because flat pages and plain grounds share theirs by the thousand. A candidate becomes a
+duplicate when shape and scores agree too, and it is compared with the kept picture, never with another duplicate.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import numpy as np
 if TYPE_CHECKING:
     import polars as pl
 
-BITS = 64
-SECOND_CHECK = ("luma", "saturation", "entropy")
+_BITS = 64
+_SECOND_CHECK = ("luma", "saturation", "entropy")
 """Scores that must agree for a near duplicate; a copy that was resized or recompressed hardly moves them."""
 
 
 @dataclass(frozen=True)
 class DedupConfig:
-    """When two real pictures are the same. All numbers are ours.
+    """When two real pictures are the same. All numbers are chosen.
 
     ``radius``: bits by which perceptual hashes may differ; -1 looks for equal pixels only.
     ``aspect``: relative difference of width / height; ``scores``: relative difference of luma,
@@ -49,7 +49,7 @@ class DedupConfig:
 def find_duplicates(table: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
     """(id, duplicate_of) of every row that has a kept copy. ``table``: as ``sample_table`` gives it.
 
-    Kept is the largest picture, then the longest file, then the smallest id. Rows without pixels' hash are unique.
+    Kept is the largest picture, then the longest file, then the smallest id. Rows without ``pixel_sha256`` are unique.
     """
     import polars as pl
 
@@ -61,13 +61,15 @@ def find_duplicates(table: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
     real, synthetic = hashed.filter(is_real), hashed.filter(~is_real)
     exact = _equal(real, ["pixel_sha256"])
     rest = real.join(exact, on="id", how="anti")
-    pictures = synthetic.filter(pl.col("task") == "t2i")  # edits may end alike and begin differently
+    pictures = synthetic.filter(
+        pl.col("task") == "t2i"
+    )  # two edits may end in the same pixels and still begin with different ones
     found = [exact, _equal(pictures, ["recipe", "text", "pixel_sha256"]), _near(rest, config)]
     return _to_the_kept(pl.concat(found)).sort("id")
 
 
 def _to_the_kept(found: pl.DataFrame) -> pl.DataFrame:
-    """The kept picture of an exact group may itself be the near duplicate of another: its copies follow it there."""
+    """Point copies at the picture that is really kept: that of an exact group may itself be a near duplicate."""
     import polars as pl
 
     further = found.rename({"id": "duplicate_of", "duplicate_of": "kept"})
@@ -103,7 +105,7 @@ class _Agreement:
     def __init__(self, ranked: pl.DataFrame, config: DedupConfig) -> None:
         self.config = config
         self.aspect = (ranked["width"] / ranked["height"]).to_numpy()
-        self.scores = np.column_stack([ranked[n].cast(float).to_numpy() for n in SECOND_CHECK])
+        self.scores = np.column_stack([ranked[n].cast(float).to_numpy() for n in _SECOND_CHECK])
 
     def __call__(self, a: int, b: int) -> bool:
         if abs(self.aspect[a] / self.aspect[b] - 1) > self.config.aspect:
@@ -121,7 +123,7 @@ def candidates(hashes: np.ndarray, radius: int) -> Iterator[tuple[int, int]]:
     if radius < 0 or len(hashes) < 2:
         return
     hashes = hashes.astype(np.uint64)
-    edges = np.linspace(0, BITS, radius + 2).astype(int)
+    edges = np.linspace(0, _BITS, radius + 2).astype(int)
     pairs: set[tuple[int, int]] = set()
     for low, high in itertools.pairwise(edges):
         band = (hashes >> np.uint64(low)) & np.uint64((1 << int(high - low)) - 1)

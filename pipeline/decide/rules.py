@@ -4,7 +4,7 @@
 
 A later stage's data is what passes every earlier stage too (report, section 3.1): ``stage_to`` is the stage
 before the first rule that fails. Real pictures start at S1, synthetic text at S4; a sample that
-fails before its first stage is rejected, ``stage_to`` 0. The report prints no thresholds: all are ours.
+fails before its first stage is rejected, ``stage_to`` 0. The report prints no thresholds: all are chosen.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pipeline.predicate import Predicate, parse
 if TYPE_CHECKING:
     import polars as pl
 
-LAST_STAGE = 7
-DUPLICATE = "S1.duplicate"
+_LAST_STAGE = 7
+_DUPLICATE = "S1.duplicate"
 """The operator of pipeline/decide/dedup.py."""
 
 
@@ -38,8 +38,8 @@ class Rule:
     if_null: Literal["pass", "stop", "error"] = "pass"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.stage <= LAST_STAGE:
-            raise ValueError(f"field 'stage': must be between 1 and {LAST_STAGE}, found {self.stage}")
+        if not 1 <= self.stage <= _LAST_STAGE:
+            raise ValueError(f"field 'stage': must be between 1 and {_LAST_STAGE}, found {self.stage}")
         if not self.name.startswith(f"S{self.stage}.") or len(self.name) < 4:
             raise ValueError(f"field 'name': expected S{self.stage}.<operator>, found '{self.name}'")
         self.condition()
@@ -54,7 +54,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class DecideConfig:
-    """``rules`` are applied in order of stage, then as listed. ``synthetic_from``: first stage of made pictures."""
+    """``rules`` are applied in order of stage, then as listed. ``synthetic_from``: first stage of synthetic pictures."""
 
     rules: tuple[Rule, ...] = ()
     synthetic_from: int = 4
@@ -62,10 +62,12 @@ class DecideConfig:
     def __post_init__(self) -> None:
         names = [rule.name for rule in self.rules]
         for index, name in enumerate(names):
-            if name in names[:index] or name == DUPLICATE:
-                raise ValueError(f"field 'rules.{index}.name': '{name}' stands twice; names are unique")
-        if not 1 <= self.synthetic_from <= LAST_STAGE:
-            raise ValueError(f"field 'synthetic_from': must be between 1 and {LAST_STAGE}, found {self.synthetic_from}")
+            if name in names[:index] or name == _DUPLICATE:
+                raise ValueError(f"field 'rules.{index}.name': '{name}' is given twice; names are unique")
+        if not 1 <= self.synthetic_from <= _LAST_STAGE:
+            raise ValueError(
+                f"field 'synthetic_from': must be between 1 and {_LAST_STAGE}, found {self.synthetic_from}"
+            )
 
 
 def check_rules(config: DecideConfig, schema: Mapping[str, Any]) -> None:
@@ -86,7 +88,7 @@ def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) 
     check_rules(config, table.schema)
     table = table.join(duplicates, on="id", how="left", maintain_order="left")
     rules = sorted(config.rules, key=lambda rule: rule.stage)  # stable: as listed within a stage
-    fails = {DUPLICATE: (1, pl.col("duplicate_of").is_not_null(), pl.lit(None, pl.Float32))}
+    fails = {_DUPLICATE: (1, pl.col("duplicate_of").is_not_null(), pl.lit(None, pl.Float32))}
     fails |= {rule.name: (rule.stage, _fails(rule, table), _value(rule, table)) for rule in rules}
     names = list(fails)
     judged = table.select(
@@ -97,7 +99,7 @@ def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) 
         **{f"value:{n}": fails[n][2] for n in names},
     )
     first = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names))
-    reached = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(fails[n][0] - 1)) for n in names), LAST_STAGE)
+    reached = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(fails[n][0] - 1)) for n in names), _LAST_STAGE)
     value = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.struct(v=f"value:{n}")) for n in names))
     failing = pl.concat_list(pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names).list.drop_nulls()
     decided = judged.with_columns(stage_to=reached.cast(pl.Int8), stopped_by=first, stopped_value=value, fails=failing)

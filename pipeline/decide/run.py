@@ -61,10 +61,10 @@ def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
 
 
 def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
-    """Identity of what ``decide_run`` would give: taste, fragments and the annotators that scored them."""
+    """Identity of what ``decide_run`` would give: the decision fields, fragments and the annotators that scored them."""
     plain = to_plain(config)
     fragments = [(name, read_metadata(run.samples(name)).num_rows) for name in fragment_names(run)]
-    facts: dict[str, Any] = {"taste": {name: plain[name] for name in DECISION_FIELDS}, "fragments": fragments}
+    facts: dict[str, Any] = {"decisions": {name: plain[name] for name in DECISION_FIELDS}, "fragments": fragments}
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
     return digest(facts)
 

@@ -1,6 +1,6 @@
 """Deciding and packing again, over what a finished run has committed.
 
-RUN/run.yaml + --set ──> config (only matters of taste may differ) ──> decide ──> manifest, or new shards
+RUN/run.yaml + --set ──> config (frozen fields may not differ) ──> decide ──> manifest, or new shards
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _preview(run: RunFolder, config: PipelineConfig) -> None:
 
 
 def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:
-    """The run and its changed config. Raises UserError when there is no finished run, or heavy fields differ."""
+    """The run and its changed config. Raises UserError when there is no finished run, or frozen fields differ."""
     run = run_config.run_folder(path)
     if not run.config.exists():
         raise UserError(f"RUN '{path}': there is no run (no run.yaml); python -m pipeline run CONFIG {path} makes one")

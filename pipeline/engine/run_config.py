@@ -1,7 +1,7 @@
 """What a run was started with, and whether it may go on with what is asked now.
 
-The heavy part (sources, limits, fragments, annotators) is fixed by the first command: committed
-fragments were made with it. Everything else is a function of committed files and may change.
+The first command fixes sources, limits, fragments and annotators, because committed fragments were made with them
+(``FROZEN_FIELDS``). Everything else is a function of committed files and may change.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def check_absolute(path: str, what: str) -> None:
 
 
 def save_run_config(run: RunFolder, config: PipelineConfig) -> None:
-    """Write run.yaml, or check that ``config`` agrees with it in everything heavy. Raises UserError."""
+    """Write run.yaml, or check that ``config`` agrees with it in all frozen fields. Raises UserError."""
     plain = configs.to_plain(config)
     if run.config.exists():
         before = configs.to_plain(load_run_config(run.config))
@@ -66,7 +66,7 @@ def save_run_config(run: RunFolder, config: PipelineConfig) -> None:
 
 
 def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise UserError naming the first heavy field in which two plain configs differ; annotators may be added."""
+    """Raise UserError naming the first frozen field in which two plain configs differ; annotators may be added."""
     for name in FROZEN_FIELDS:
         compare = _annotator_differences if name == "annotate" else differences
         for path, old, new in compare(before.get(name), now.get(name), name):

@@ -65,9 +65,9 @@ def finish(dataset: Path, about: dict[str, Any], kept: pl.DataFrame) -> dict[str
     """Write the card, then dataset.json: from then on the dataset is complete. Returns dataset.json's content."""
     about = {
         "schema_version": schema.SCHEMA_VERSION,
-        "digest": dataset_digest(dataset),
+        "digest": _dataset_digest(dataset),
         "rows": len(kept),
-        "files": {str(p.relative_to(dataset)): p.stat().st_size for p in dataset_files(dataset)},
+        "files": {str(p.relative_to(dataset)): p.stat().st_size for p in _dataset_files(dataset)},
         **about,
         "counts": counts(kept),
         "versions": {name: version(name) for name in ("pyarrow", "polars", "pillow")},
@@ -77,12 +77,12 @@ def finish(dataset: Path, about: dict[str, Any], kept: pl.DataFrame) -> dict[str
     return about
 
 
-def dataset_digest(dataset: Path) -> str:
+def _dataset_digest(dataset: Path) -> str:
     """sha256 over the sorted sha256 of the shard and manifest files."""
-    return hashlib.sha256("\n".join(sorted(map(_sha256, dataset_files(dataset)))).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(map(_sha256, _dataset_files(dataset)))).encode()).hexdigest()
 
 
-def dataset_files(dataset: Path) -> list[Path]:
+def _dataset_files(dataset: Path) -> list[Path]:
     """Shards and manifest files, sorted."""
     return [p for part in ("data", "manifest") for p in sorted((dataset / part).glob("*.parquet"))]
 

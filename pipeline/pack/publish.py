@@ -42,7 +42,7 @@ def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
         decisions = decide_run(run, config)
         write_decisions(run, decisions, key)
         shards = plan_shards(decisions.kept, config.pack)
-        packing = packing_key(shards, config)
+        packing = _packing_key(shards, config)
         if not there or there.about.get("packing") != packing or there.damage("data/"):
             pack(run, config, shards, key)
         index(run, config, decisions, key, packing)
@@ -62,13 +62,13 @@ def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
     there = _there(run.dataset)
     packing = there.about.get("packing") if there else None
     write_decisions(run, decisions, key)
-    if packing != packing_key(plan_shards(decisions.kept, config.pack), config):
-        key += " over other shards"  # `run` and `pack` know by it that they would have packed otherwise
+    if packing != _packing_key(plan_shards(decisions.kept, config.pack), config):
+        key += " over other shards"  # another key than `run` and `pack` compute: they will pack anew
     index(run, config, decisions, key, packing)
     return decisions
 
 
-def packing_key(shards: Sequence[Shard], config: PipelineConfig) -> str:
+def _packing_key(shards: Sequence[Shard], config: PipelineConfig) -> str:
     """Identity of what the shards hold: which rows in which groups, and the caption rules whose verdicts they carry."""
     found = hashlib.sha256(json.dumps(to_plain(config)["captions"], sort_keys=True).encode())
     for shard in shards:
@@ -92,14 +92,14 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
                 counter.add(rows[shard.name])
     _unfinish(run.dataset)
     shutil.rmtree(run.dataset / "data", ignore_errors=True)
-    folder.mkdir(exist_ok=True)  # nothing was kept: an empty dataset is one, too
+    folder.mkdir(exist_ok=True)  # where nothing was kept, the dataset is complete with no shards
     folder.rename(run.dataset / "data")
 
 
 def index(
     run: RunFolder, config: PipelineConfig, decisions: Decisions, key: str, packing: str | None = None
 ) -> dict[str, Any]:
-    """Write manifest/, the card and dataset.json over the shards that are there, made for ``packing``."""
+    """Write manifest/, the card and dataset.json over the shards that are there; ``packing``: the key they were packed for."""
     _unfinish(run.dataset)
     shutil.rmtree(run.dataset / "manifest", ignore_errors=True)
     (run.dataset / "manifest").mkdir()

@@ -1,9 +1,9 @@
 """Pack: the rows that decisions keep, moved once into shards whose row groups hold one stratum each.
 
-    kept rows ──plan_shards──> shards = row groups of (fragment, row) ──write_shard on Ray──> data/*.parquet
+    kept rows ──plan_shards──> shards = row groups of (fragment, row) ──ShardWriter on Ray──> data/*.parquet
 
-A stratum is (task, real or synthetic, text level, stages, aspect), so that a phase of training that wants
-few of them reads little that it does not use.
+A stratum is (task, real or synthetic, text level, stages, aspect): a phase of training that draws from few of
+them reads few row groups.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ASPECTS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9), (1, 3), (3, 1))
 """Aspect ratios of the report's S1, width to height."""
-STRATUM = ("task", "synthetic", "text_level", "stage_from", "stage_to", "aspect")
+_STRATUM = ("task", "synthetic", "text_level", "stage_from", "stage_to", "aspect")
 
 Place = tuple[str, int]
 """Fragment and row in samples/."""
@@ -62,7 +62,7 @@ class Shard:
     groups: tuple[tuple[Place, ...], ...]
 
 
-def aspect_of(width: int, height: int) -> str:
+def _aspect_of(width: int, height: int) -> str:
     """The nearest of ASPECTS by the logarithm of width / height, as ``3:2``."""
     ratio = np.log(width / height)
     nearest = min(ASPECTS, key=lambda a: abs(np.log(a[0] / a[1]) - ratio))
@@ -78,7 +78,7 @@ def plan_shards(kept: pl.DataFrame, config: PackConfig) -> list[Shard]:
 
     sizes = kept.select("width", "height").unique(maintain_order=True)
     sizes = sizes.with_columns(
-        aspect=pl.Series([aspect_of(w, h) for w, h in sizes.iter_rows()], dtype=pl.String),
+        aspect=pl.Series([_aspect_of(w, h) for w, h in sizes.iter_rows()], dtype=pl.String),
     )
     strata = kept.join(sizes, on=["width", "height"], how="left", maintain_order="left").with_columns(
         synthetic=pl.col("recipe").is_not_null(), text_level=pl.col("text_level").fill_null(-1)
@@ -95,7 +95,7 @@ def plan_shards(kept: pl.DataFrame, config: PackConfig) -> list[Shard]:
 
 
 def _row_groups(strata: pl.DataFrame, config: PackConfig) -> Iterator[tuple[tuple[Place, ...], int]]:
-    for stratum in strata.sort(STRATUM, maintain_order=True).partition_by(*STRATUM, maintain_order=True):
+    for stratum in strata.sort(_STRATUM, maintain_order=True).partition_by(*_STRATUM, maintain_order=True):
         rows: list[Place] = []
         size = 0
         for fragment, row, length in stratum.select(FRAGMENT, FRAGMENT_ROW, "bytes_len").iter_rows():
@@ -108,11 +108,12 @@ def _row_groups(strata: pl.DataFrame, config: PackConfig) -> Iterator[tuple[tupl
             yield tuple(rows), size
 
 
-def shard_schema(run: RunFolder) -> pa.Schema:
-    """Arrow schema of data/*.parquet of this run; ``datasets`` is told that ``image`` holds pictures."""
+def _shard_schema(run: RunFolder) -> pa.Schema:
+    """Arrow schema of data/*.parquet of this run; its metadata say to ``datasets`` which columns hold pictures."""
     arrow = schema.arrow([*schema.STORED, *own_columns(run)], scored_by(run))
     index = arrow.get_field_index("image")
-    arrow = arrow.set(index, arrow.field(index).with_nullable(True))  # `datasets` knows no required pictures
+    # `datasets` cannot read a picture column that is not nullable
+    arrow = arrow.set(index, arrow.field(index).with_nullable(True))
     return arrow.with_metadata({**arrow.metadata, b"huggingface": schema.HUGGINGFACE})
 
 
@@ -126,11 +127,11 @@ class ShardWriter:
     def __call__(self, shard: Shard) -> Shard:
         path = self._folder / shard.name
         if not path.exists():
-            write_shard(path, read_groups(self._run, shard, shard_schema(self._run), self._judge))
+            _write_shard(path, _read_groups(self._run, shard, _shard_schema(self._run), self._judge))
         return shard
 
 
-def read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> list[pa.Table]:
+def _read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> list[pa.Table]:
     """The tables of the shard's row groups; every fragment is read once."""
     places = [place for group in shard.groups for place in group]
     by_fragment: dict[str, list[int]] = {}
@@ -150,7 +151,7 @@ def read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJu
     return groups
 
 
-def write_shard(path: Path, groups: Sequence[pa.Table]) -> None:
+def _write_shard(path: Path, groups: Sequence[pa.Table]) -> None:
     """Write row groups as one file, whole or not at all. Image bytes are stored as they are: they are compressed."""
     arrow = groups[0].schema
     with (

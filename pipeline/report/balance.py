@@ -35,7 +35,7 @@ class Cell:
 class Balance:
     """``chart``: expected draws of each character, most frequent first, before and after; both axes logarithmic.
 
-    ``lift``: how often a character is drawn after for once before, mean of its neighbours in rank.
+    ``lift``: draws of a character after balancing for each before, averaged over its neighbors in rank.
     ``top_before`` / ``top_after``: share of all draws that falls on the most frequent tenth of the characters.
     """
 

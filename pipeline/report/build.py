@@ -30,9 +30,9 @@ from pipeline.store.timing import seconds_of
 from synth.coverage import count_characters, tables
 
 EXAMPLE_EDGE, PAIR_EDGE = 160, 240
-"""Longer side in px of the copies inside the page (ours): together they stay at a few MB."""
+"""Longer side in px of the copies inside the page; chosen so that together they stay at a few MB."""
 
-CONTENTS = (
+_CONTENTS = (
     ("funnel", "Funnel"),
     ("timing", "Time"),
     ("samples", "Samples"),
@@ -48,7 +48,7 @@ CONTENTS = (
 
 
 @dataclass(frozen=True)
-class Card:
+class _Card:
     label: str
     value: str
     note: str = ""
@@ -81,15 +81,15 @@ def _numbers(tables: RunTables, summary: Mapping[str, Any]) -> dict[str, Any]:
     """Everything of the page that is no picture."""
     kept, rows = tables.kept, tables.rows
     steps = funnel.funnel(rows, tables.inputs, tables.failed)
-    told = reasons.reasons(rows, tables.rules)
+    found = reasons.reasons(rows, tables.rules)
     return {
         "title": summary.get("title") or f"Glyphmill run: {tables.path.resolve().name}",
         "lead": _lead(tables),
         "cards": _cards(steps),
         "funnel": steps,
         "decided": tables.decided,
-        "active_reasons": [r for r in told if r.stopped],
-        "idle_reasons": [r for r in told if not r.stopped],
+        "active_reasons": [r for r in found if r.stopped],
+        "idle_reasons": [r for r in found if not r.stopped],
         "failure_groups": reasons.failure_groups(tables.failures),
         "duplicates": rows["duplicate_of"].count(),
         "scores": scores.score_charts(rows, tables.rules),
@@ -117,7 +117,7 @@ def _times(run: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
         "seconds": seconds,
         "seconds_most": max((value for _, value in seconds), default=0.0) or 1.0,
         "seconds_total": sum(value for _, value in seconds),
-        "contents": [item for item in CONTENTS if item[0] != "timing" or seconds],
+        "contents": [item for item in _CONTENTS if item[0] != "timing" or seconds],
     }
 
 
@@ -128,9 +128,9 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
     kept = near.filter(pl.col("stage_to") >= pl.col("stage_from"))
     real = select.samples(kept, synthetic=False, count=select.REAL_SAMPLES)
     synthetic = select.samples(kept, synthetic=True, count=select.SYNTHETIC_SAMPLES)
-    told = {r.name: r.examples for r in reasons.reasons(near, tables.rules) if r.stopped}
-    pairs = select.twins(near, select.PAIRS)
-    ids = {*real, *synthetic, *(e.id for es in told.values() for e in es), *(i for pair in pairs for i in pair)}
+    examples = {r.name: r.examples for r in reasons.reasons(near, tables.rules) if r.stopped}
+    pairs = select.duplicates(near, select.PAIRS)
+    ids = {*real, *synthetic, *(e.id for es in examples.values() for e in es), *(i for pair in pairs for i in pair)}
     chosen = near.filter(pl.col("id").is_in(sorted(ids)))
     found = fetch.fetch(tables.path, dict(chosen.select("id", "fragment").iter_rows()))
     facts = {row["id"]: row for row in chosen.iter_rows(named=True)}
@@ -139,7 +139,7 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
     return {
         **shown,
         "levels": levels_of(item.picture for items in shown.values() for item in items),
-        "reason_pictures": {n: [(plain(found[e.id], EXAMPLE_EDGE), e.value) for e in es] for n, es in told.items()},
+        "reason_pictures": {n: [(plain(found[e.id], EXAMPLE_EDGE), e.value) for e in es] for n, es in examples.items()},
         "pairs": [[plain(found[i], PAIR_EDGE) for i in pair] for pair in pairs],
     }
 
@@ -151,17 +151,17 @@ def _lead(tables: RunTables) -> str:
     return f"{number(sum(tables.inputs))} inputs from {', '.join(sources) or 'no source'}{when}."
 
 
-def _cards(steps: funnel.Funnel) -> list[Card]:
+def _cards(steps: funnel.Funnel) -> list[_Card]:
     last = steps.steps[-1]
     reach = last.real.count + last.synthetic.count
     share = percent(steps.kept / steps.inputs) if steps.inputs else "–"
     return [
-        Card("Inputs", number(steps.inputs), f"{number(steps.steps[0].synthetic.count)} of them rendered"),
-        Card("Kept", number(steps.kept), f"{share} of the inputs"),
-        Card("Good to S7", number(reach), "pass every stage"),
-        Card("Stopped", number(steps.rejected), "before their first stage"),
-        Card("Failed", number(steps.failed), "could not be read or judged"),
-        Card("Rendered text", number(steps.synthetic_kept), "kept, with exact boxes"),
+        _Card("Inputs", number(steps.inputs), f"{number(steps.steps[0].synthetic.count)} of them rendered"),
+        _Card("Kept", number(steps.kept), f"{share} of the inputs"),
+        _Card("Good to S7", number(reach), "pass every stage"),
+        _Card("Stopped", number(steps.rejected), "before their first stage"),
+        _Card("Failed", number(steps.failed), "could not be read or judged"),
+        _Card("Rendered text", number(steps.synthetic_kept), "kept, with exact boxes"),
     ]
 
 

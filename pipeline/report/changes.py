@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from configs.numbers import number
 from pipeline.decide.changes import Group
 from pipeline.report.page import write_page
 from pipeline.report.pictures import LEVELS
@@ -13,8 +14,8 @@ from pipeline.report.samples import Sample, sample
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table
 
-EXAMPLES = 6
-"""Pictures shown of each group (ours)."""
+_EXAMPLES = 6
+"""Pictures shown of each group; chosen."""
 
 
 SHOWN = ("id", "uri", "image", "width", "height", "captions", "text_regions")
@@ -24,13 +25,13 @@ def write_gallery(run: RunFolder, groups: Sequence[Group]) -> Path:
     """RUN/changes.html: some pictures of every group."""
     items = []
     for group in groups:
-        for facts in group.rows.head(EXAMPLES).iter_rows(named=True):
-            made = sample(_stored(run, facts[FRAGMENT], facts[FRAGMENT_ROW]), facts)
-            items.append(Sample(made.picture, made.caption, [group.title, *made.tags]))
+        for facts in group.rows.head(_EXAMPLES).iter_rows(named=True):
+            figure = sample(_stored(run, facts[FRAGMENT], facts[FRAGMENT_ROW]), facts)
+            items.append(Sample(figure.picture, figure.caption, [group.title, *figure.tags]))
     levels = {level for item in items for level in item.picture.levels}
     context: dict[str, Any] = {
         "title": f"What would change in {run.path.name}",
-        "lead": f"{sum(len(g.rows) for g in groups):,} samples would change their stages; up to {EXAMPLES} of each kind.",
+        "lead": f"{number(sum(len(g.rows) for g in groups))} samples would change their stages; up to {_EXAMPLES} of each kind.",
         "items": items,
         "levels": [level for level in LEVELS if level in levels],
         "where": None,
@@ -41,5 +42,5 @@ def write_gallery(run: RunFolder, groups: Sequence[Group]) -> Path:
 
 
 def _stored(run: RunFolder, fragment: str, row: int) -> dict[str, Any]:
-    """A sample with the regions that it knows or that were read."""
+    """A sample with its exact regions, or those that OCR read."""
     return fragment_table(run, fragment, SHOWN).slice(row, 1).to_pylist()[0]

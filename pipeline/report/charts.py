@@ -16,17 +16,17 @@ import numpy as np
 
 from configs.numbers import short
 
-BINS = 48
-"""Bars of a histogram (ours): a bar is about 5 px wide in the narrowest layout."""
+_BINS = 48
+"""Bars of a histogram; chosen: a bar is about 5 px wide in the narrowest layout."""
 
-SKEWED = 12
-"""From this ratio of the 99th percentile to the median on, a positive quantity is drawn on a log scale (ours)."""
+_SKEWED = 12
+"""From this ratio of the 99th percentile to the median on, a positive quantity is drawn on a log scale; chosen."""
 
-NEAR_ZERO = 0.05
-"""A threshold below this part of the axis could not be told from its end on a linear scale (ours)."""
+_NEAR_ZERO = 0.05
+"""A threshold below this part of the axis could not be told from its end on a linear scale; chosen."""
 
 TAIL = 0.002
-"""Share of values at each end that a histogram with a log scale may lump into its first and last bar (ours)."""
+"""Share of values at each end that a histogram with a log scale may lump into its first and last bar; chosen."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def fit(values: np.ndarray, include: Sequence[float] = (), log: bool | None = No
     low, high = float(seen.min()), float(seen.max())
     if log is None:
         top = float(np.quantile(seen, 0.99))
-        log = low > 0 and (top > SKEWED * float(np.median(seen)) or any(v < NEAR_ZERO * top for v in include))
+        log = low > 0 and (top > _SKEWED * float(np.median(seen)) or any(v < _NEAR_ZERO * top for v in include))
     if log and low > 0:
         low, high = (float(q) for q in np.quantile(seen, (tail, 1 - tail)))
         low, high = min(low, *include, low), max(high, *include, high)
@@ -115,7 +115,7 @@ def histogram(
     lower: np.ndarray,
     include: Sequence[float] = (),
     scale: Scale | None = None,
-    bins: int = BINS,
+    bins: int = _BINS,
 ) -> Histogram:
     """Two groups of values over the same bars. ``include`` are values that must lie on the axis (thresholds);
     ``scale`` None fits one."""

@@ -1,6 +1,6 @@
 """Which characters the visible texts of kept pictures hold, and how often.
 
-Han characters are told by the three levels of the Table of General Standard Chinese Characters
+Han characters are counted by the three levels of the Table of General Standard Chinese Characters
 (3,500 / 3,000 / 1,605 characters, the 8,105 that the report's ChineseWord benchmark draws from).
 """
 
@@ -17,7 +17,7 @@ from pipeline.schema import TEXT_LEVELS
 COLUMNS = {1: 100, 2: 100, 3: 100}
 """Cells per row of the map of a level."""
 
-SHADES = (0, 1, 3, 10, 30)
+_SHADES = (0, 1, 3, 10, 30)
 """Lower limits of the shades of the map; shade 0 is: never seen."""
 
 
@@ -40,8 +40,8 @@ class LevelMap:
 @dataclass(frozen=True)
 class Coverage:
     levels: list[LevelMap]
-    most: list[tuple[str, int]]
-    least: list[tuple[str, int]]
+    most_frequent: list[tuple[str, int]]
+    least_frequent: list[tuple[str, int]]
     occurrences: int
     distinct: int
     outside: int
@@ -64,9 +64,9 @@ def coverage(counts: Counter[str], tables: dict[int, Sequence[str]], examples: i
 
 def _level_map(level: int, table: Sequence[str], counts: Counter[str]) -> LevelMap:
     columns = COLUMNS.get(level, 100)
-    cells: list[list[str]] = [[] for _ in SHADES]
+    cells: list[list[str]] = [[] for _ in _SHADES]
     for index, character in enumerate(table):
-        shade = sum(counts[character] >= limit for limit in SHADES) - 1
+        shade = sum(counts[character] >= limit for limit in _SHADES) - 1
         cells[shade].append(f"M{index % columns} {index // columns}h1v1h-1z")
     seen = sum(counts[c] > 0 for c in table)
     return LevelMap(level, len(table), seen, columns, -(-len(table) // columns), ["".join(c) for c in cells])
@@ -82,7 +82,7 @@ class Part:
 
 
 def distribution(rows: pl.DataFrame, column: str) -> list[Part]:
-    """Pictures by value of ``column``, most first (text levels in their own order); null is told as such."""
+    """Pictures by value of ``column``, most first (text levels in their own order); null is ``unknown``."""
     counted: dict[object, list[int]] = {}
     for value, synthetic, count in rows.group_by([column, "synthetic"]).len().iter_rows():
         counted.setdefault(value, [0, 0])[int(synthetic)] += count
@@ -107,8 +107,8 @@ def level_name(level: int | None) -> str:
 
 
 def shade_labels() -> list[str]:
-    """Words for ``SHADES``."""
+    """Words for ``_SHADES``."""
     labels = ["never"]
-    for low, above in zip(SHADES[1:], [*SHADES[2:], None], strict=True):
+    for low, above in zip(_SHADES[1:], [*_SHADES[2:], None], strict=True):
         labels.append(f"{low} and more" if above is None else str(low) if above == low + 1 else f"{low} to {above - 1}")
     return labels

@@ -1,4 +1,4 @@
-"""Where a rule of ``decide`` cuts a score, as far as one line on a chart can tell it.
+"""Where a rule of ``decide`` cuts a score, as far as one line on a chart can show it.
 
 keep: clarity >= 40 and 0.1 < luma < 0.9   ──cuts──>   clarity above 40, luma above 0.1 and below 0.9
 """

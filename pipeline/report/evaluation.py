@@ -14,10 +14,10 @@ from typing import Any
 from configs import UserError
 from pipeline.report.pictures import file_uri
 
-SHEET_EDGE = 1400
-"""Longer side in px of the copy of a sample sheet (ours)."""
+_SHEET_EDGE = 1400
+"""Longer side in px of the copy of a sample sheet; chosen."""
 
-MOMENTS = ("before", "after", "ceiling")
+_MOMENTS = ("before", "after", "ceiling")
 """Before and after training, and the reader's own ceiling on clean renderings of the same texts."""
 
 
@@ -33,7 +33,8 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Suite:
-    """``exact``: share of texts read exactly, ``characters``: character accuracy, each at MOMENTS; None if not told."""
+    """``exact``: share of texts read exactly, ``characters``: character accuracy; each before and after training
+    and at the ceiling, None where it was not measured."""
 
     name: str
     count: int
@@ -57,14 +58,14 @@ def read_suites(train: Path) -> list[Suite]:
 
 def read_sheet(path: Path, caption: str) -> Sheet | None:
     """A sheet as a picture inside the page; None where there is none."""
-    found = file_uri(path, SHEET_EDGE)
+    found = file_uri(path, _SHEET_EDGE)
     return Sheet(*found, caption) if found else None
 
 
 def _suite(folder: Path, name: str, facts: Mapping[str, Any]) -> Suite:
     count, held_out = int(facts.get("count", 0)), bool(facts.get("held_out"))
     seen = "texts that training never drew" if held_out else "texts of the training data"
-    caption = f"{name}: {count} {seen}; grey where read exactly, red where not."
-    scores = {key: [(facts.get(moment) or {}).get(key) for moment in MOMENTS] for key in ("exact", "characters")}
+    caption = f"{name}: {count} {seen}; gray where read exactly, red where not."
+    scores = {key: [(facts.get(moment) or {}).get(key) for moment in _MOMENTS] for key in ("exact", "characters")}
     sheet = read_sheet(folder / Path(str(facts.get("sheet", f"{name}.png"))).name, caption)
     return Suite(name, count, held_out, scores["exact"], scores["characters"], sheet)

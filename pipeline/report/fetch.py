@@ -1,7 +1,6 @@
-"""Taking chosen pictures of a run off the shelf: bytes, captions and regions of some ids, nothing else.
+"""Reads the chosen pictures of a run: bytes, captions and regions of some ids, nothing else.
 
-A fragment's file is read once for all that is wanted from it, and bytes of a fragment from which
-nothing is wanted are never read.
+The file of a fragment is read once for all of its chosen pictures, and not at all where it has none.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from pipeline.parquet import opened, read_row_group, read_schema
 
 COLUMNS = ("id", "uri", "image", "width", "height", "captions", "text_regions")
 
-MOST_FRAGMENTS = 256
-"""From how many fragments pictures are taken at most (ours): a fragment may hold 128 MB of bytes."""
+_MOST_FRAGMENTS = 256
+"""From how many fragments pictures are taken at most; chosen, because a fragment may hold 128 MB of bytes."""
 
 
 def visible_fragments(fragments: Iterable[str]) -> list[str]:
-    """All fragments, or ``MOST_FRAGMENTS`` of them evenly spread: where the page's pictures come from."""
+    """All fragments, or ``_MOST_FRAGMENTS`` of them evenly spread: where the page's pictures come from."""
     ordered = sorted(set(fragments))
-    if len(ordered) <= MOST_FRAGMENTS:
+    if len(ordered) <= _MOST_FRAGMENTS:
         return ordered
-    return [ordered[i * len(ordered) // MOST_FRAGMENTS] for i in range(MOST_FRAGMENTS)]
+    return [ordered[i * len(ordered) // _MOST_FRAGMENTS] for i in range(_MOST_FRAGMENTS)]
 
 
-def fetch(run: Path, wanted: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """``wanted``: id -> fragment. Returns id -> row of ``COLUMNS``; regions that OCR found stand in for exact ones."""
+def fetch(run: Path, chosen: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """``chosen``: id -> fragment. Returns id -> row of ``COLUMNS``; regions that OCR found stand in for exact ones."""
     by_fragment: dict[str, list[str]] = {}
-    for id_, fragment in wanted.items():
+    for id_, fragment in chosen.items():
         by_fragment.setdefault(fragment, []).append(id_)
     found: dict[str, dict[str, Any]] = {}
     for fragment, ids in sorted(by_fragment.items()):
@@ -55,11 +54,11 @@ def _read_regions(run: Path, fragment: str, ids: list[str]) -> dict[str, Any]:
 def _rows(path: Path, ids: list[str], columns: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Rows of a file by id, one row group at a time, so that little of the bytes is held at once."""
     rows: dict[str, dict[str, Any]] = {}
-    wanted = pa.array(ids, pa.string())
+    ids_ = pa.array(ids, pa.string())
     with opened(path) as file:
         for group in range(file.num_row_groups):
-            if pc.any(pc.is_in(read_row_group(file, group, ["id"])["id"], wanted)).as_py():
+            if pc.any(pc.is_in(read_row_group(file, group, ["id"])["id"], ids_)).as_py():
                 table = read_row_group(file, group, list(columns))
-                chosen = table.filter(pc.is_in(table["id"], wanted))
+                chosen = table.filter(pc.is_in(table["id"], ids_))
                 rows |= {row["id"]: row for row in chosen.to_pylist()}
     return rows

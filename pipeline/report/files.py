@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-KNOWN = (
+_KNOWN = (
     ("run.yaml", "the resolved config"),
     ("ledger", "every input, written when it was listed"),
     ("samples", "bytes and identity of readable inputs"),
@@ -30,8 +30,8 @@ class Listed:
 
 
 def list_files(run: Path) -> list[Listed]:
-    """What of ``KNOWN`` is there."""
-    return [Listed(name, what, _size(run / name)) for name, what in KNOWN if (run / name).exists()]
+    """What of ``_KNOWN`` is there."""
+    return [Listed(name, what, _size(run / name)) for name, what in _KNOWN if (run / name).exists()]
 
 
 def next_commands(run: Path) -> list[str]:

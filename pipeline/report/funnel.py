@@ -22,7 +22,7 @@ STAGES = {
 """Short name, name and resolution of each filtering stage (Qwen-Image report, section on data filtering)."""
 
 
-Pair = tuple[int, int]
+_Pair = tuple[int, int]
 """Of real and of synthetic pictures."""
 
 
@@ -64,7 +64,7 @@ class Funnel:
         return self.inputs == self.kept + self.rejected + self.failed
 
 
-def funnel(rows: pl.DataFrame, inputs: Pair, failed: Pair) -> Funnel:
+def funnel(rows: pl.DataFrame, inputs: _Pair, failed: _Pair) -> Funnel:
     """The funnel of decided ``rows`` (synthetic, stage_from, stage_to, stopped_by).
 
     ``inputs`` and ``failed``: how many were listed and how many failed, (real, synthetic).
@@ -90,7 +90,7 @@ def funnel(rows: pl.DataFrame, inputs: Pair, failed: Pair) -> Funnel:
     )
 
 
-def _lanes(now: Pair, before: Pair, inputs: Pair, joins: tuple[bool, bool] = (False, False)) -> tuple[Lane, Lane]:
+def _lanes(now: _Pair, before: _Pair, inputs: _Pair, joins: tuple[bool, bool] = (False, False)) -> tuple[Lane, Lane]:
     def lane(i: int) -> Lane:
         return Lane(now[i], now[i] / inputs[i] if inputs[i] else 0.0, 0 if joins[i] else before[i] - now[i], joins[i])
 

@@ -22,7 +22,7 @@ from pipeline.report.page import write_page
 from pipeline.report.pictures import levels_of
 from pipeline.report.samples import sample
 
-READ = ("id", "uri", "image", "width", "height", "captions", "text_regions")
+_READ = ("id", "uri", "image", "width", "height", "captions", "text_regions")
 
 
 def inspect_dataset(path: Path, where: str | None = None, limit: int = 60, out: Path | None = None) -> Path:
@@ -35,11 +35,11 @@ def inspect_dataset(path: Path, where: str | None = None, limit: int = 60, out: 
     if not (path / INDEX).exists() and (path / "dataset" / INDEX).exists():
         path = path / "dataset"
     if limit < 0:
-        raise UserError(f"--limit: 0 or more is wanted, found {limit}")
+        raise UserError(f"--limit: expected 0 or more, found {limit}")
     dataset = Dataset.open(path)
     out = Path(out) if out else path.resolve().with_name(f"{path.resolve().name}.html")
     if not out.parent.is_dir() or out.is_dir():
-        raise UserError(f"--out '{out}': a file in an existing folder is wanted")
+        raise UserError(f"--out '{out}': expected a file in an existing folder")
     rows, unknown = _matching(dataset, where)
     manifest = _frame(dataset, rows)
     chosen = spread(len(rows), limit)
@@ -86,13 +86,15 @@ def _show(dataset: Dataset, manifest: pl.DataFrame, where: str | None, unknown: 
     if manifest.is_empty():
         print(f"{dataset.path}: no samples" + "".join(f"\n{note}" for note in notes))
         return
-    summary.show(summary.summarise(manifest), str(dataset.path), notes)
+    summary.show(summary.summarize(manifest), str(dataset.path), notes)
 
 
 def _gallery(
     dataset: Dataset, rows: np.ndarray, facts: pl.DataFrame, where: str | None, matching: int, out: Path
 ) -> None:
-    items = [sample(row, fact) for row, fact in zip(dataset.read(rows, READ), facts.iter_rows(named=True), strict=True)]
+    items = [
+        sample(row, fact) for row, fact in zip(dataset.read(rows, _READ), facts.iter_rows(named=True), strict=True)
+    ]
     context: dict[str, Any] = {
         "title": _title(dataset.path.resolve()),
         "lead": _lead(dataset, matching, len(items)),

@@ -50,7 +50,7 @@ def name_of(uri: str) -> str:
     return clean(unquote(uri.rstrip("/").rsplit("/", 1)[-1], errors="replace") or uri, 80)
 
 
-def slug(name: str) -> str:
+def _slug(name: str) -> str:
     """A name as part of an element's id."""
     return re.sub(r"[^\w.-]+", "-", name)
 
@@ -67,7 +67,7 @@ def _environment() -> Environment:
     environment.filters |= {
         "clean": clean,
         "name_of": name_of,
-        "slug": slug,
+        "slug": _slug,
         "number": number,
         "percent": percent,
         "share": lambda part: "–" if part is None else percent(part),

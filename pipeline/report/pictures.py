@@ -19,8 +19,8 @@ from configs.pictures import DecodeError, Limits, decode
 LEVELS = ("paragraph", "line", "word", "glyph")
 """Levels of regions from the outermost to the innermost: the order in which boxes are drawn."""
 
-LOSSLESS = 96 * 96
-"""Pixels up to which a copy is kept without loss: blur is visible there and bytes are few (ours)."""
+_LOSSLESS = 96 * 96
+"""Pixels up to which a copy is kept without loss: blur is visible there and bytes are few; chosen."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def picture(row: Mapping[str, Any], edge: int, limits: Limits | None = None) -> 
     """A row (id, image, width, height, uri, text_regions) as a copy of at most ``edge`` px on its longer side."""
     src, problem = None, ""
     try:
-        src = data_uri(row["image"]["bytes"], edge, limits or Limits())
+        src = _data_uri(row["image"]["bytes"], edge, limits or Limits())
     except DecodeError as error:
         problem = str(error)
     regions = row.get("text_regions") or ()
@@ -79,7 +79,7 @@ def boxes(regions: Iterable[Mapping[str, Any]]) -> list[Box]:
     return [Box(_points(r["quad"]), r["level"] if r["level"] in LEVELS else "other", r["text"] or "") for r in ordered]
 
 
-def data_uri(data: bytes, edge: int, limits: Limits) -> str:
+def _data_uri(data: bytes, edge: int, limits: Limits) -> str:
     """The picture in ``data`` as a data URI of at most ``edge`` px. Raises DecodeError."""
     return _encode(Image.fromarray(decode(data, limits)), edge)
 
@@ -96,7 +96,7 @@ def file_uri(path: Any, edge: int) -> tuple[str, int, int] | None:
 def _encode(image: Any, edge: int) -> str:
     image.thumbnail((edge, edge))
     out = io.BytesIO()
-    if image.width * image.height <= LOSSLESS:
+    if image.width * image.height <= _LOSSLESS:
         image.save(out, "WEBP", lossless=True, method=4)
     else:
         image.save(out, "WEBP", quality=78, method=4)

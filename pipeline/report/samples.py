@@ -10,7 +10,7 @@ from pipeline.report import coverage
 from pipeline.report.pictures import Picture, picture
 
 EDGE = 480
-"""Longer side in px of the copy inside the page (ours)."""
+"""Longer side in px of the copy inside the page; chosen."""
 
 
 @dataclass(frozen=True)

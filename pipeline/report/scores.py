@@ -20,8 +20,8 @@ from pipeline.report.cuts import Cut, cuts, values
 SHOWN = {
     "clarity": "sharpness of edges",
     "luma": "mean brightness",
-    "saturation": "strength of colours",
-    "entropy": "variety of colours; large uniform regions are low",
+    "saturation": "strength of colors",
+    "entropy": "variety of colors; large uniform regions are low",
     "texture": "fine structure; noise is high",
     "blockiness": "visible blocks of strong compression",
     "nsfw": "probability of not-safe-for-work content",
@@ -33,15 +33,15 @@ SHOWN = {
     "width / height": "aspect ratio",
     "bytes_len": "size of the file, bytes",
 }
-"""Quantities with a histogram, in this order, and what they tell; definitions are in pipeline/annotators/measure.py.
-What else rules compare with a number follows behind."""
+"""Quantities with a histogram, in this order, and what they mean; definitions are in pipeline/annotators/measure.py.
+Other quantities that rules compare with a number follow."""
 
 
-RATIOS = ("clarity", "width * height", "bytes_len")
-"""Quantities of which twice as much is what one sees: their axis is logarithmic."""
+_RATIOS = ("clarity", "width * height", "bytes_len")
+"""Quantities that are compared by ratio: their axis is logarithmic."""
 
 FLAGS = 8
-"""A quantity of a rule with so few values is a code, not a score: the EXIF orientation (ours)."""
+"""A quantity of a rule with so few values is a code, not a score, as the EXIF orientation is; chosen."""
 
 PARTS = ("nsfw", "ocr_score", "text_area")
 """Quantities that are shares or probabilities: their axis is 0 to 1."""
@@ -72,7 +72,7 @@ class ScoreChart:
     nulls: int
 
 
-Named = tuple[str, Cut, tuple[bool, bool]]
+_Named = tuple[str, Cut, tuple[bool, bool]]
 """A rule's name, one of its cuts, and whether it judges any (real, synthetic) picture."""
 
 
@@ -83,7 +83,7 @@ def score_charts(rows: pl.DataFrame, rules: Sequence[Mapping[str, Any]]) -> list
     """
     if rows.is_empty():
         return []
-    named: dict[str, list[Named]] = {quantity: [] for quantity in SHOWN}
+    named: dict[str, list[_Named]] = {quantity: [] for quantity in SHOWN}
     for rule in rules:
         lanes = _judged(rows, rule.get("applies_to"))
         for cut in cuts(rule["keep"]):
@@ -98,18 +98,18 @@ def _judged(rows: pl.DataFrame, applies_to: str | None) -> tuple[bool, bool]:
     return not chosen["synthetic"].all() or chosen.is_empty(), bool(chosen["synthetic"].any())
 
 
-def _chart(rows: pl.DataFrame, quantity: str, named: Sequence[Named]) -> ScoreChart | None:
+def _chart(rows: pl.DataFrame, quantity: str, named: Sequence[_Named]) -> ScoreChart | None:
     column = values(rows, quantity)
     if column is None or column.is_null().all() or (quantity not in SHOWN and column.n_unique() <= FLAGS):
         return None
     synthetic = rows["synthetic"].to_numpy()
     lanes = [column.filter(synthetic == kind).drop_nulls().to_numpy() for kind in (False, True)]
     positive = min(float(np.min(lane)) for lane in lanes if lane.size) > 0
-    wanted = [cut.value for _, cut, _ in named if cut.value > 0 or not positive]
+    shown = [cut.value for _, cut, _ in named if cut.value > 0 or not positive]
     scale = charts.Scale(0.0, 1.0) if quantity in PARTS else None
-    if quantity in RATIOS and positive:
-        scale = charts.fit(np.concatenate(lanes), wanted, log=True, tail=charts.TAIL)
-    chart = charts.histogram(lanes[0], lanes[1], include=wanted, scale=scale)
+    if quantity in _RATIOS and positive:
+        scale = charts.fit(np.concatenate(lanes), shown, log=True, tail=charts.TAIL)
+    chart = charts.histogram(lanes[0], lanes[1], include=shown, scale=scale)
     lines = [_threshold(chart.scale, *one) for one in named]
     return ScoreChart(
         quantity, SHOWN.get(quantity, ""), chart, lines, lanes[0].size, lanes[1].size, column.null_count()

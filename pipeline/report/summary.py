@@ -1,6 +1,6 @@
 """A dataset in a few tables on the terminal: what is in it, at which stages, how large, what is null.
 
-manifest table ──summarise──> Summary ──show──> rich
+manifest table ──summarize──> Summary ──show──> rich
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pipeline.report.coverage import level_name
 from pipeline.report.funnel import STAGES
 from pipeline.report.page import clean
 
-COUNTED = ("task", "origin", "text_language", "text_level", "format", "license")
+_COUNTED = ("task", "origin", "text_language", "text_level", "format", "license")
 """Columns whose values are counted."""
 
 
@@ -34,9 +34,9 @@ class Summary:
     nulls: dict[str, int]
 
 
-def summarise(manifest: pl.DataFrame) -> Summary:
+def summarize(manifest: pl.DataFrame) -> Summary:
     """The summary of these manifest rows; columns that are not there are left out."""
-    present = [name for name in COUNTED if name in manifest.columns]
+    present = [name for name in _COUNTED if name in manifest.columns]
     stages = {
         name: int(((manifest["stage_from"] <= stage) & (manifest["stage_to"] >= stage)).sum())
         for stage, (name, *_) in STAGES.items()
@@ -97,14 +97,14 @@ def _spreads(summary: Summary):  # type: ignore[no-untyped-def]
     return table
 
 
-def _counts(column: pl.Series, most: int = 12) -> list[tuple[str, int]]:
+def _counts(column: pl.Series, limit: int = 12) -> list[tuple[str, int]]:
     name = column.name
     counted = column.value_counts(name="rows").sort(["rows", name], descending=[True, False], nulls_last=True)
     if name == "text_level":
         counted = counted.sort(name, nulls_last=True)
     pairs = [(_label(name, value), rows) for value, rows in counted.iter_rows()]
-    rest = sum(rows for _, rows in pairs[most:])
-    return [*pairs[:most], *([(f"{len(pairs) - most} more", rest)] if rest else [])]
+    rest = sum(rows for _, rows in pairs[limit:])
+    return [*pairs[:limit], *([(f"{len(pairs) - limit} more", rest)] if rest else [])]
 
 
 def _label(name: str, value: object) -> str:

@@ -54,7 +54,7 @@ class RunTables:
 
 
 def read_run(path: Path) -> RunTables:
-    """Read the run at ``path``. Raises UserError when there is none, or it has not come to an end."""
+    """Read the run at ``path``. Raises UserError when there is none, or it is not finished."""
     run = RunFolder(path)
     if not (path / "ledger").is_dir():
         raise UserError(f"RUN '{path}': no run is there (no ledger/); `python -m pipeline run CONFIG {path}` makes one")
@@ -99,12 +99,12 @@ def _rows(run: RunFolder) -> pl.DataFrame:
 
 
 def _decide(rows: pl.DataFrame, folder: Path) -> tuple[pl.DataFrame, bool]:
-    """Rows with their decisions; without decisions every row is undecided, told as kept nowhere."""
-    wanted = schema.arrow(("id", *schema.DECIDED))
+    """Rows with their decisions; without decisions every row is undecided, kept nowhere."""
+    decided = schema.arrow(("id", *schema.DECIDED))
     files = sorted(folder.glob("*.parquet"))
     decisions = (
-        pl.concat([pl.DataFrame(read_table(file, wanted.names)) for file in files])
+        pl.concat([pl.DataFrame(read_table(file, decided.names)) for file in files])
         if files
-        else pl.DataFrame(wanted.empty_table())
+        else pl.DataFrame(decided.empty_table())
     )
     return rows.join(decisions, on="id", how="left", maintain_order="left"), bool(files)

@@ -19,29 +19,29 @@ import yaml
 from pipeline.report import charts
 from pipeline.report.evaluation import Sheet, Suite, read_sheet, read_suites
 
-WINDOW = 25
-"""Steps on each side of the running mean, at most a twentieth of the training (ours)."""
+_WINDOW = 25
+"""Steps on each side of the running mean, at most a twentieth of the training; chosen."""
 
 
-ENDS = 20
+_ENDS = 20
 """Steps at the start and the end of a phase over which its loss is averaged, as in the trainer's phases.json."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """Everything the page tells about a training; ``present`` is False when there is none."""
+    """Everything the page shows of a training; ``present`` is False when there is none."""
 
     present: bool
     command: str
     loss: Loss | None = None
     suites: list[Suite] = field(default_factory=list)
     sheet: Sheet | None = None
-    ends: int = ENDS
+    ends: int = _ENDS
 
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of steps and the mean loss over its first and last ``ENDS`` of them."""
+    """A stretch of steps and the mean loss over its first and last ``_ENDS`` of them."""
 
     name: str
     first: int
@@ -111,7 +111,7 @@ def loss(metrics: Sequence[dict[str, Any]]) -> Loss | None:
     steps = np.array([m["step"] for m in metrics], dtype=np.float64)
     values = np.array([_float(m["loss"]) for m in metrics])
     names = [str(m.get("phase", "")) for m in metrics]
-    window = max(1, min(2 * WINDOW, len(metrics) // 20))
+    window = max(1, min(2 * _WINDOW, len(metrics) // 20))
     spans = _spans(names)
     smoothed = np.concatenate([charts.smooth(values[a:b], window) for a, b in spans])
     positive = values[np.isfinite(values) & (values > 0)]
@@ -144,7 +144,7 @@ def _phases(
 ) -> list[Phase]:
     phases = []
     for a, b in spans:
-        ends = [_mean(values[a : min(b, a + ENDS)]), _mean(values[max(a, b - ENDS) : b])]
+        ends = [_mean(values[a : min(b, a + _ENDS)]), _mean(values[max(a, b - _ENDS) : b])]
         phases.append(Phase(names[a], int(steps[a]), int(steps[b - 1]), *ends))
     return phases
 

@@ -26,7 +26,7 @@ Remark = Callable[[str], None]
 
 
 class Refused(Exception):
-    """This input is no picture for us; the message is the short reason that stands in failures/."""
+    """This input cannot become a sample; the message is the short reason that failures/ keeps."""
 
 
 class Reader(ABC):

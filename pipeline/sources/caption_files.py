@@ -15,7 +15,7 @@ from pipeline.sources.base import Refused
 from pipeline.sources.files import path_of, read_file, uri_of
 from pipeline.store.spill import temporary_database
 
-TEXT_LIMIT = 1 << 20
+_TEXT_LIMIT = 1 << 20
 """Bytes of a text file beside a picture; a larger one is no caption; chosen."""
 
 
@@ -59,7 +59,7 @@ def text_file_of(path: bytes) -> bytes:
 def read_lines(path: bytes) -> list[str]:
     """The captions in a text file, one a line; none where it is empty or cannot be read."""
     try:
-        text = read_file(path, TEXT_LIMIT).decode("utf-8-sig", "replace")
+        text = read_file(path, _TEXT_LIMIT).decode("utf-8-sig", "replace")
     except Refused:
         return []
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -26,15 +26,15 @@ def read_file(path: bytes, max_bytes: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise Refused(_why(error)) from None
+        raise Refused(reason_of(error)) from None
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise Refused(f"not a regular file: {_kind(mode)}")
+            raise Refused(f"not a regular file: {kind_of(mode)}")
         try:
-            data = file.read(max_bytes + 1)  # one more than allowed tells an endless file from a full one
+            data = file.read(max_bytes + 1)  # one byte more than allowed shows that the file is too large
         except OSError as error:
-            raise Refused(_why(error)) from None
+            raise Refused(reason_of(error)) from None
     if not data:
         raise Refused("the file is empty")
     if len(data) > max_bytes:
@@ -42,14 +42,14 @@ def read_file(path: bytes, max_bytes: int) -> bytes:
     return data
 
 
-def _is_folder(entry: os.DirEntry[bytes]) -> bool:
+def is_folder(entry: os.DirEntry[bytes]) -> bool:
     try:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
 
 
-def _inside(path: bytes, folder: bytes) -> bool:
+def is_inside(path: bytes, folder: bytes) -> bool:
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
 
 
@@ -57,12 +57,12 @@ def _bytes(character: str) -> bytes:
     return character.encode("utf-8", "surrogateescape")
 
 
-def _why(error: OSError) -> str:
+def reason_of(error: OSError) -> str:
     if error.errno == errno.ENOENT:
         return "there is nothing: a dangling link, or the file is gone"
     return f"cannot be read: {(error.strerror or str(error)).lower()}"
 
 
-def _kind(mode: int) -> str:
+def kind_of(mode: int) -> str:
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
     return kinds.get(stat.S_IFMT(mode), "a folder" if stat.S_ISDIR(mode) else "something else")

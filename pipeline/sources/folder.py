@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from configs.errors import UserError
 from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row
 from pipeline.sources.caption_files import CaptionTable, read_lines, text_file_of
-from pipeline.sources.files import _inside, _is_folder, _kind, _why, path_of, read_file, uri_of
+from pipeline.sources.files import is_folder, is_inside, kind_of, path_of, read_file, reason_of, uri_of
 from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
     from configs.pictures import Limits
 
-IGNORED = (".*", "Thumbs.db", "desktop.ini", "__MACOSX")
+_IGNORED = (".*", "Thumbs.db", "desktop.ini", "__MACOSX")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class FolderSource(Source):
     captions: str | None = None
     license: str = "unknown"
     domain: Literal["nature", "design", "people"] | None = None
-    ignore: tuple[str, ...] = IGNORED
+    ignore: tuple[str, ...] = _IGNORED
     follow_links: bool = False
 
     paths = ("path",)
@@ -56,7 +56,7 @@ class FolderSource(Source):
     def holds(self, path: Path) -> bool:
         """Whether ``path`` lies inside the folder, under no ignored name."""
         root, inside = os.path.realpath(self.path), os.path.realpath(path)
-        if not _inside(os.fsencode(inside), os.fsencode(root)):
+        if not is_inside(os.fsencode(inside), os.fsencode(root)):
             return False
         names = Path(os.path.relpath(inside, root)).parts
         return not any(fnmatchcase(name, glob) for name in names for glob in self.ignore)
@@ -146,11 +146,11 @@ class _Walk:
         try:
             info = os.stat(path)
         except OSError as error:
-            return None, _why(error)
-        if link and not self.source.follow_links and not _inside(os.path.realpath(path), self.root):
+            return None, reason_of(error)
+        if link and not self.source.follow_links and not is_inside(os.path.realpath(path), self.root):
             return None, "a link that leads outside the folder; 'follow_links: true' reads it"
         if not stat.S_ISREG(info.st_mode):
-            return None, f"not a regular file: {_kind(info.st_mode)}"
+            return None, f"not a regular file: {kind_of(info.st_mode)}"
         return info.st_size, None
 
     def remarks(self) -> Iterator[str]:
@@ -168,7 +168,7 @@ class _Walk:
             with os.scandir(os.path.join(self.root, folder)) as entries:
                 nodes = [node for entry in entries if (node := self._node(folder + entry.name, entry, above))]
         except OSError as error:
-            self._closed.append(f"{uri_of(folder.rstrip(b'/')) or '.'}: {_why(error)}")
+            self._closed.append(f"{uri_of(folder.rstrip(b'/')) or '.'}: {reason_of(error)}")
             return []
         return _with_texts(nodes) if self.source.captions == ".txt" else nodes
 
@@ -180,10 +180,10 @@ class _Walk:
         if entry.is_dir(follow_symlinks=False):
             return _Node(path + b"/", above)
         link = entry.is_symlink()
-        if not (link and _is_folder(entry)):
+        if not (link and is_folder(entry)):
             return _Node(path, link=link)
         target = os.path.realpath(entry.path)
-        if self.source.follow_links and not any(_inside(up, target) for up in above):
+        if self.source.follow_links and not any(is_inside(up, target) for up in above):
             return _Node(path + b"/", (*above, target))
         self._links += 1
         return None

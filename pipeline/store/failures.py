@@ -1,7 +1,7 @@
 """failures/F.parquet: one row for every input of a fragment that could not be read or judged.
 
 A pure function of committed files: each of them carries its own failures, here they come together.
-An input that failed several times is told once, with the first step at which it did.
+An input that failed at several steps has one row, for the first of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pipeline.store.run_folder import RunFolder
 Failure = dict[str, str]
 """id, uri, step, error."""
 
-STEPS_KEY = b"glyphmill.steps"
+_STEPS_KEY = b"glyphmill.steps"
 SCHEMA = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("id", "uri", "step", "error")])
 
 
@@ -27,16 +27,16 @@ def write_failures(run: RunFolder, fragment: str, annotators: Sequence[str]) -> 
     """
     path = run.failures(fragment)
     steps = ",".join(annotators).encode()
-    if path.exists() and metadata(path).get(STEPS_KEY) == steps:
+    if path.exists() and metadata(path).get(_STEPS_KEY) == steps:
         return rows(path)
     files = [run.samples(fragment), *(run.scores(name, fragment) for name in annotators)]
-    failures = first_failures([read_failures(file) for file in files])
+    failures = _first_failures([read_failures(file) for file in files])
     table = pa.Table.from_pylist(failures, schema=SCHEMA)
-    replace_table(path, table.replace_schema_metadata({STEPS_KEY: steps}))
+    replace_table(path, table.replace_schema_metadata({_STEPS_KEY: steps}))
     return len(failures)
 
 
-def first_failures(steps: Sequence[Sequence[Failure]]) -> list[Failure]:
+def _first_failures(steps: Sequence[Sequence[Failure]]) -> list[Failure]:
     """The first failure of each id, sorted by uri."""
     first: dict[str, Failure] = {}
     for failures in steps:

@@ -1,8 +1,8 @@
 """One process at a time holds a run.
 
-RUN/lock   held by flock: the kernel lets go of it when the process ends, however it ends
-           content: who holds it, touched every few seconds for those on other machines,
-           whom flock does not reach on every network file system
+RUN/lock   held by flock: the kernel releases it when the process ends, however it ends
+           content: who holds it; touched every few seconds, because on some network file
+           systems flock does not reach other machines
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from types import TracebackType
 
 from configs import UserError
 
-HEARTBEAT = 5.0
+_HEARTBEAT = 5.0
 """Seconds between two touches."""
 STALE = 60.0
-"""Seconds without a touch after which a holder on another machine counts as gone (ours)."""
+"""Seconds without a touch after which a holder on another machine counts as gone; chosen."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class RunLock:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"{self._path.parent}: cannot be made: {error.strerror}; name another folder") from None
-        told = False
+        announced = False
         while (holder := self._try()) is not None:
             if not self._wait:
                 raise UserError(f"{self._path.parent} is in use by {holder}; wait for it with --wait, or end it first")
-            if not told:
+            if not announced:
                 print(f"waiting for {holder}", flush=True)
-                told = True
+                announced = True
             time.sleep(1)
         self._beat = threading.Thread(target=self._heartbeat, daemon=True)
         self._beat.start()
@@ -93,7 +93,7 @@ class RunLock:
         return None
 
     def _heartbeat(self) -> None:
-        while not self._ended.wait(HEARTBEAT):
+        while not self._ended.wait(_HEARTBEAT):
             os.utime(self._descriptor)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 
-CACHE_KB = 16_384
+_CACHE_KB = 16_384
 """Memory of one table before it goes to disk; chosen."""
 
 
 def temporary_database() -> sqlite3.Connection:
     """An empty database that nobody else sees and that is gone with its connection.
 
-    Its file lies in SQLITE_TMPDIR or TMPDIR, and is written only when the tables outgrow ``CACHE_KB``.
+    Its file lies in SQLITE_TMPDIR or TMPDIR, and is written only when the tables outgrow ``_CACHE_KB``.
     """
     database = sqlite3.connect("")
-    for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = {-CACHE_KB}"):
+    for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = {-_CACHE_KB}"):
         database.execute(f"PRAGMA {pragma}")
     return database

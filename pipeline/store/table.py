@@ -3,7 +3,7 @@
     samples/F + scores/*/F ──by row──> one Arrow table per fragment ──scalars──> sample_table(run)
 
 Score files hold one row per sample in the order of samples/F, so joining needs no keys; ids are checked.
-Exact text (made pictures) stands over what OCR read. Inputs that failed have no place in it.
+Exact text of synthetic pictures takes precedence over what OCR read. Inputs that failed are left out.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
     parts = []
     for name in fragment_names(run):
         table = fragment_table(run, name, columns)
-        keep = ~np.isin(np.asarray(table["id"].to_pylist(), dtype=str), failed_ids(run, name))
+        keep = ~np.isin(np.asarray(table["id"].to_pylist(), dtype=str), _failed_ids(run, name))
         table = table.append_column(FRAGMENT, pa.repeat(pa.scalar(name), len(table)))
         table = table.append_column(FRAGMENT_ROW, pa.array(np.arange(len(table)), pa.int32()))
         parts.append(table.filter(pa.array(keep, pa.bool_())))
@@ -114,7 +114,7 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
     return frame
 
 
-def failed_ids(run: RunFolder, fragment: str) -> list[str]:
+def _failed_ids(run: RunFolder, fragment: str) -> list[str]:
     """Ids of the inputs of a fragment that ended in failures/."""
     return read_table(run.failures(fragment), columns=["id"])["id"].to_pylist()
 
@@ -132,7 +132,7 @@ def _check_rows(samples: pa.Table, scores: pa.Table, path: Path) -> None:
 
 
 def _first_of(exact: pa.ChunkedArray, read: pa.ChunkedArray) -> pa.ChunkedArray:
-    """``exact`` where it is not null, else ``read``; by position, because coalesce does not take nested types."""
+    """``exact`` where it is not null, else ``read``; by position, because Arrow's coalesce does not take nested types."""
     both = pa.concat_arrays([exact.combine_chunks(), read.combine_chunks()])
     rows = np.arange(len(exact))
     there = np.asarray(exact.is_valid())

@@ -11,7 +11,7 @@ from configs import UserError
 from pipeline import Dataset, scan
 from pipeline.report import inspect_dataset
 from pipeline.report.inspect import spread
-from pipeline.report.summary import summarise
+from pipeline.report.summary import summarize
 from tests.chromium import visit
 
 
@@ -58,7 +58,7 @@ def test_nothing_matches(run: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     [
         ({"where": "text_levle > 1"}, "unknown column 'text_levle'.*text_level"),
         ({"where": "text_level >"}, "cannot be read"),
-        ({"limit": -1}, "--limit: 0 or more"),
+        ({"limit": -1}, "--limit: expected 0 or more"),
         ({"out": Path("/nowhere/at/all.html")}, "--out"),
     ],
 )
@@ -74,7 +74,7 @@ def test_no_dataset(tmp_path: Path) -> None:
 
 def test_summary_counts_the_manifest(run: Path) -> None:
     manifest = scan(run / "dataset").collect()
-    told = summarise(manifest)
+    told = summarize(manifest)
     assert told.rows == len(manifest)
     assert sum(count for _, count in told.counts["text_language"]) == told.rows
     assert told.stages["S7"] == len(manifest.filter((pl.col("stage_from") <= 7) & (pl.col("stage_to") >= 7)))

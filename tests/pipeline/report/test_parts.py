@@ -103,14 +103,14 @@ def test_coverage_maps_each_character_to_its_shade() -> None:
     assert [(level.seen, level.characters) for level in told.levels] == [(1, 2), (1, 1)]
     first = told.levels[0].shades
     assert (first[0], first[2]) == ("M1 0h1v1h-1z", "M0 0h1v1h-1z")  # never; 3 to 9
-    assert (told.seen, told.outside, told.most[0]) == (2, 1, ("一", 3))
+    assert (told.seen, told.outside, told.most_frequent[0]) == (2, 1, ("一", 3))
     assert coverage.shade_labels() == ["never", "1 to 2", "3 to 9", "10 to 29", "30 and more"]
 
 
 def test_the_table_has_8105_characters() -> None:
     told = coverage.coverage(Counter(), tables())
     assert [level.characters for level in told.levels] == [3500, 3000, 1605]
-    assert (told.seen, told.most, told.least) == (0, [], [])
+    assert (told.seen, told.most_frequent, told.least_frequent) == (0, [], [])
 
 
 def test_distribution_names_levels_and_nulls() -> None:
@@ -209,7 +209,7 @@ def test_samples_come_from_every_cell_in_turn() -> None:
     assert select.samples(rows.head(0), synthetic=True, count=5) == []
 
 
-def test_twins_show_different_kept_pictures_first() -> None:
+def test_duplicates_show_different_kept_pictures_first() -> None:
     twin = {"b": "a", "c": "a", "e": "d", "z": "gone"}
     rows = pl.DataFrame({"id": list("abcdez"), "duplicate_of": [twin.get(i) for i in "abcdez"]})
-    assert select.twins(rows, 5) == [("a", "b"), ("d", "e"), ("a", "c")]
+    assert select.duplicates(rows, 5) == [("a", "b"), ("d", "e"), ("a", "c")]

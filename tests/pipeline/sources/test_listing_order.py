@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.sources import FolderSource
+from pipeline.sources.files import path_of
 from pipeline.store.ledger import FragmentsConfig, fragments, read_fragment, write_ledger
 
 NAMES = (
@@ -80,3 +84,25 @@ def test_a_table_and_links_that_are_followed(folder: Path, tmp_path: Path) -> No
     assert cuts == [4, 4, 3, 4, 4, 2]
     assert digest(rows) == "c819d91ea2b0b765a64ae785226ffb0da22c5e0329d1a6b1e1c33486ffa3265d"
     assert remarks == [ONE_IGNORED, "1 caption belongs to no file, the first to 'ghost.png'"]
+
+
+def test_a_folder_is_walked_as_its_entries_are_asked_for(tmp_path: Path) -> None:
+    for name in ("a/1.png", "b/1.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"x")
+    entries = FolderSource("folder", "photos", str(tmp_path)).entries("sources.0", print)
+    assert next(entries).uri == "a/1.png"
+    (tmp_path / "b" / "2.png").write_bytes(b"x")  # b is not read yet
+    assert [entry.uri for entry in entries] == ["b/1.png", "b/2.png"]
+
+
+@given(st.sets(st.lists(st.text("a.!-0é", min_size=1, max_size=3), min_size=1, max_size=4).map(".d/".join), min_size=1))
+def test_the_order_is_that_of_the_bytes_of_the_paths(names: set[str]) -> None:
+    files = sorted(f"{name}{ending}".encode() for name in names for ending in (".d.png", ".png"))
+    with tempfile.TemporaryDirectory() as folder:
+        for file in files:
+            path = Path(folder) / file.decode()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        entries = FolderSource("folder", "photos", folder, ignore=()).entries("sources.0", print)
+        assert [path_of(entry.uri) for entry in entries] == files
