@@ -58,6 +58,6 @@ def test_a_required_model_that_is_missing_stops_before_any_work(monkeypatch: pyt
 
 def test_importing_the_annotators_loads_no_model_library() -> None:
     heavy = ("torch", "onnxruntime", "paddleocr", "cv2", "scipy", "imagehash", "polars", "ray")
-    code = f"import sys, pipeline.annotate; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, pipeline.annotators; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
