@@ -18,7 +18,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,8 +67,16 @@ def parse_yaml(text: str, where: str) -> Any:
         raise UserError(f"{where}{place}: not valid YAML: {problem}") from None
 
 
-def load(path: str | Path, cls: type[T], overrides: Sequence[str] = ()) -> T:
+def load(
+    path: str | Path,
+    cls: type[T],
+    overrides: Sequence[str] = (),
+    prepare: Callable[[dict[str, Any], str], dict[str, Any]] | None = None,
+) -> T:
     """Read ``path`` into ``cls``, applying ``overrides`` (``a.b=value``, ``a.0.b=value``) first.
+
+    ``prepare`` gets the file's fields and its name before that, and returns the fields to go on with: it translates
+    or refuses forms that older versions wrote.
 
     Raises UserError for a missing or unreadable file, bad YAML, an unknown, missing or wrong field.
     """
@@ -82,6 +90,8 @@ def load(path: str | Path, cls: type[T], overrides: Sequence[str] = ()) -> T:
         tree = {}
     if not isinstance(tree, dict):
         raise UserError(f"config {path}: expected fields at the top level, found {_show(tree)}")
+    if prepare:
+        tree = prepare(tree, f"config {path}")
     for item in overrides:
         tree = _override(tree, item)
     return decode(tree, cls, f"config {path}")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from configs import command, load
+from configs import command
 
 
 def main(argv: list[str]) -> int | None:
@@ -17,17 +17,17 @@ def main(argv: list[str]) -> int | None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from pipeline.config import PipelineConfig
+    from pipeline.config import load_config
     from pipeline.engine.run import run_pipeline
 
-    run_pipeline(load(arguments.config, PipelineConfig, arguments.set), arguments.folder, arguments.wait)
+    run_pipeline(load_config(arguments.config, arguments.set), arguments.folder, arguments.wait)
 
 
 def _plan(arguments: argparse.Namespace) -> None:
-    from pipeline.config import PipelineConfig
+    from pipeline.config import load_config
     from pipeline.engine.plan import plan
 
-    print(plan(load(arguments.config, PipelineConfig, arguments.set), arguments.folder))
+    print(plan(load_config(arguments.config, arguments.set), arguments.folder))
 
 
 def _decide(arguments: argparse.Namespace) -> None:

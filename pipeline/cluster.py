@@ -3,8 +3,9 @@
     items ──> worker ──> worker ──> results        one item = one fragment or one shard
               (a pool of actors each, growing and shrinking with its queue)
 
-Items and results are small dicts (names of files, counts); bytes go through files. One item is one
-block of one row, so Ray never mixes the contents of two fragments into one batch.
+Items and results are small (names of files, counts); bytes go through files. One item is one block of
+one row, so Ray never mixes the contents of two fragments into one batch. ``watch.py`` follows who holds
+what: a worker that dies is replaced a limited number of times, and work that stands still is named.
 """
 
 from __future__ import annotations
@@ -13,52 +14,84 @@ import contextlib
 import logging
 import os
 import pickle
+import queue
 import re
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from configs import RunFailed, UserError
+from pipeline.watch import HOW_TO_GO_ON, Key, Reporter, Table, Watch, WatchConfig, died
 
-Item = dict[str, Any]
-Worker = Callable[..., Callable[[Item], Item]]
-"""A class (or factory) at the top level of a module; an instance turns an item into a result."""
+
+class Item(Protocol):
+    """What travels between workers: picklable, and ``name`` is what people are told about."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Worker = Callable[..., Callable[[Any], Any]]
+"""A class (or factory) at the top level of a module; an instance turns an item into the next one."""
 
 MAX_BLOCKS = 4096
-"""More items than this share blocks: Ray's bookkeeping per block is what limits it (ours)."""
+"""More items than this share blocks: Ray's bookkeeping per block is what limits it. Chosen."""
 
 STARTS = 3
 SLOW_START = "timed out during startup"
 """Ray gives its own start 30 s, which a machine that is busy with other things can need more than once."""
+
+TICK = 2.0
+"""Seconds between two looks at what the workers report, at most. Chosen."""
 
 
 @dataclass(frozen=True)
 class ClusterConfig:
     """Where work runs. ``address``: ``local`` starts Ray for this command and ends it with it; ``auto`` or
     ``host:port`` joins a running cluster. Inside ``ray job submit`` the job's cluster is used whatever stands here.
-    ``cpus``: of a local cluster; null takes all that the machine has."""
+    ``cpus``: of a local cluster; null takes all that the machine has.
+
+    ``max_retries``: how often a fragment whose worker died is tried again. ``max_restarts``: how often one worker is
+    started again during a step. What still cannot be done then stops the run and is named.
+    ``stall_s``: seconds without progress after which a fragment is named; ``stall_stop_s``: after which the run stops.
+    """
 
     address: str = "local"
     cpus: int | None = None
+    max_restarts: int = 16  # chosen: a worker that the kernel ends now and then survives a long run
+    max_retries: int = 3  # chosen
+    stall_s: float = 300.0  # chosen: a picture may take guard.seconds
+    stall_stop_s: float = 3600.0  # chosen
 
     def __post_init__(self) -> None:
         if self.address not in ("local", "auto") and not re.fullmatch(r"[^/\s]+:\d+", self.address):
             raise ValueError(f"field 'address': local, auto or host:port, found '{self.address}'")
         if self.cpus is not None and self.cpus < 1:
             raise ValueError(f"field 'cpus': must be at least 1, found {self.cpus}")
+        for name in ("max_restarts", "max_retries"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"field '{name}': must be at least 0, found {getattr(self, name)}")
+        if not 0 < self.stall_s <= self.stall_stop_s:
+            raise ValueError(
+                f"fields 'stall_s' and 'stall_stop_s': expected 0 < stall_s <= stall_stop_s, "
+                f"found {self.stall_s:g} and {self.stall_stop_s:g}"
+            )
 
 
 @dataclass(frozen=True)
 class Step:
-    """A pool of workers: what it runs, what one worker takes from the cluster, how many there may be."""
+    """A pool of workers: the name that people know it by, what it runs, what one worker takes from the cluster, how
+    many there may be."""
 
+    name: str
     worker: Worker
     args: tuple[Any, ...] = ()
     cpus: float = 1.0
     gpus: float = 0.0
     workers: int | None = None  # at most; None: as many as the CPUs allow
-    name: str = field(default="")
 
 
 def in_job() -> bool:
@@ -131,37 +164,144 @@ def disconnect() -> None:
     ray.shutdown()
 
 
-def each(items: Sequence[Item], worker: Worker, args: tuple[Any, ...] = (), **resources: Any) -> Iterator[Item]:
+def each(
+    items: Sequence[Item],
+    name: str,
+    worker: Worker,
+    args: tuple[Any, ...] = (),
+    config: ClusterConfig | None = None,
+    **resources: Any,
+) -> Iterator[Any]:
     """Send every item through a pool of ``worker(*args)``; yield results in the order in which they are ready.
 
-    ``resources`` are the fields of ``Step``. Raises RunFailed or UserError as a worker raised it.
+    ``name`` and ``resources`` are the fields of ``Step``. Raises as ``flow`` does.
     """
-    return flow(items, [Step(worker, args, **resources)])
+    return flow(items, [Step(name, worker, args, **resources)], config)
 
 
-def flow(items: Sequence[Item], steps: Sequence[Step]) -> Iterator[Item]:
-    """Send every item through all ``steps`` in turn, all steps working at the same time."""
+def flow(items: Sequence[Item], steps: Sequence[Step], config: ClusterConfig | None = None) -> Iterator[Any]:
+    """Send every item through all ``steps`` in turn, all steps working at the same time.
+
+    Raises RunFailed or UserError as a worker raised it, and RunFailed for an item of which workers keep dying or that
+    makes no progress for ``config.stall_stop_s``.
+    """
     if not items:
         return
-    connect()
-    import ray.data
-
-    rows = [{"item": pickle.dumps(item)} for item in items]
-    dataset: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
-    for step in steps:
-        dataset = dataset.map_batches(
-            _Adapter,
-            fn_constructor_args=(step.worker, step.args),
-            batch_size=1,
-            num_cpus=step.cpus,
-            num_gpus=step.gpus,
-            compute=ray.data.ActorPoolStrategy(min_size=1, max_size=_pool(step, len(items))),
-        )
-    for row in dataset.iter_rows():
+    config = config or ClusterConfig()
+    connect(config)
+    limits = WatchConfig(config.stall_s, config.stall_stop_s, config.max_retries)
+    table = _table()
+    dataset = _dataset(items, steps, config, table)
+    watch = Watch(limits, steps[0].name, lambda: _ask(table))
+    for row in _rows(dataset, watch):
         result = pickle.loads(row["item"])
         if isinstance(result, UserError | RunFailed):
             raise result
         yield result
+
+
+def _dataset(items: Sequence[Item], steps: Sequence[Step], config: ClusterConfig, table: Any) -> Any:
+    """The items in Ray Data, going through one pool of actors for each step; nothing runs yet."""
+    import ray.data
+
+    rows = [{"item": pickle.dumps(item)} for item in items]
+    dataset: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
+    together = sum(step.cpus for step in steps)
+    for step in steps:
+        most = _pool(step.cpus, len(items), step.workers)
+        dataset = dataset.map_batches(
+            _Adapter,
+            fn_constructor_args=(step.name, step.worker, step.args, Reporter(table, config.max_retries)),
+            batch_size=1,
+            num_cpus=step.cpus,
+            num_gpus=step.gpus,
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1, max_size=most, initial_size=min(most, _pool(together, len(items), step.workers))
+            ),
+            max_restarts=config.max_restarts,
+            # A task is charged for every death of its worker, also while it only waits there: with as many retries as
+            # the worker has restarts, ``Reporter`` alone decides which fragment is given up.
+            max_task_retries=config.max_restarts,
+        )
+    return dataset
+
+
+def _rows(dataset: Any, watch: Watch) -> Iterator[dict[str, Any]]:
+    """The rows of ``dataset`` as they are ready, with a look at the workers every few seconds."""
+    import ray
+
+    found: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=64)
+    stop = threading.Event()
+    reader = threading.Thread(target=_read, args=(dataset, found, stop), daemon=True)
+    reader.start()
+    tick = min(TICK, watch.config.stall_s / 4)
+    checked = time.monotonic()
+    try:
+        while True:
+            with contextlib.suppress(queue.Empty):
+                kind, value = found.get(timeout=tick)
+                if kind == "end":
+                    return
+                if kind == "error" and isinstance(value, ray.exceptions.RayActorError):
+                    raise RunFailed(_lost(value, watch))
+                if kind == "error":
+                    raise value
+                yield value
+            if time.monotonic() - checked >= tick:
+                watch.check()
+                checked = time.monotonic()
+    finally:
+        stop.set()
+        if reader.is_alive() and (executor := getattr(dataset, "_current_executor", None)):
+            executor.shutdown(force=True)  # also ends a worker that would sleep for ever
+
+
+def _read(dataset: Any, found: queue.Queue[tuple[str, Any]], stop: threading.Event) -> None:
+    """Hand over rows, then ``end`` or what went wrong, until nobody listens any more."""
+    last: tuple[str, Any] = ("end", None)
+    try:
+        for row in dataset.iter_rows():
+            if not _put(found, ("row", row), stop):
+                return
+    except BaseException as error:  # raised again in the thread that asked
+        last = ("error", error)
+    _put(found, last, stop)
+
+
+def _put(found: queue.Queue[tuple[str, Any]], value: tuple[str, Any], stop: threading.Event) -> bool:
+    while not stop.is_set():
+        with contextlib.suppress(queue.Full):
+            found.put(value, timeout=0.5)
+            return True
+    return False
+
+
+def _table() -> Any:
+    """The actor to which workers report, on this machine: it lives and dies with the command."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(Table).options(num_cpus=0, max_restarts=0, scheduling_strategy=here).remote()
+
+
+def _ask(table: Any) -> tuple[float, dict[Key, Any]]:
+    """The table's states. Where it does not answer nothing can be said: an empty, busy table."""
+    import ray
+
+    try:
+        return ray.get(table.states.remote(), timeout=60)
+    except ray.exceptions.RayError:
+        return 0.0, {}
+
+
+def _lost(error: Exception, watch: Watch) -> str:
+    """What to say of a worker that Ray does not start again: what it held, as far as anybody knows."""
+    _, states = watch.states()
+    for key, state in states.items():
+        if state.actor == getattr(error, "actor_id", None):
+            return died(key, state.deaths + 1, state.worker)
+    return f"{watch.what}: a worker died and is not started again (cluster.max_restarts); {HOW_TO_GO_ON}"
 
 
 class _Adapter:
@@ -170,39 +310,40 @@ class _Adapter:
     What a worker raises for the user travels as its result: Ray would wrap it beyond recognition.
     """
 
-    def __init__(self, worker: Worker, args: tuple[Any, ...]) -> None:
+    def __init__(self, step: str, worker: Worker, args: tuple[Any, ...], reporter: Reporter) -> None:
+        self.step, self.reporter = step, reporter
         self.worker = worker(*args)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         return {"item": [pickle.dumps(self._one(pickle.loads(item)), protocol=5) for item in batch["item"]]}
 
-    def _one(self, item: Item | UserError | RunFailed) -> Item | UserError | RunFailed:
+    def _one(self, item: Any) -> Any:
         if isinstance(item, UserError | RunFailed):  # an earlier step's
             return item
         try:
-            return self.worker(item)
+            with self.reporter.working((self.step, item.name)):
+                return self.worker(item)
         except (UserError, RunFailed) as error:
             return error
 
 
-def _pool(step: Step, items: int) -> int:
+def _pool(cpus: float, items: int, most: int | None) -> int:
+    """How many workers of ``cpus`` each the cluster has room for; never more than there are items."""
     import ray
 
-    room = int(ray.cluster_resources().get("CPU", 1) / step.cpus) if step.cpus else items
-    return max(1, min(items, step.workers or room))
+    room = int(ray.cluster_resources().get("CPU", 1) / cpus) if cpus else items
+    return max(1, min(items, most or room))
 
 
 def _silence() -> None:
-    """Ray speaks of its own plumbing in many voices; its files under the session's logs keep all of it."""
-    import ray._private.worker
+    """Silence Ray's console logging; its session logs keep everything."""
     import ray.data
 
-    ray._private.worker._worker_logs_enabled = False  # "infinite retries remaining" whenever a worker is replaced
-
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # Ray's C++ half writes straight to our stderr
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # Ray's C++ half writes straight to this process's stderr
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    context.execution_no_progress_timeout_s = -1  # half an hour by default, less than a large fragment may take
     for name in ("ray", "ray.data"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.ERROR)
@@ -211,7 +352,7 @@ def _silence() -> None:
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Keep what C++ writes while Ray starts (that it has been told to be silent) off the terminal."""
+    """Keep off the terminal what Ray's C++ half prints while it starts."""
     saved = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from configs import UserError
-from pipeline import schema
-from pipeline.annotators import AnnotateConfig, Annotator, build
+from configs import load
+from pipeline.annotators import DEFAULT, Annotator, AnyAnnotator, build, old_form
 from pipeline.cluster import ClusterConfig
 from pipeline.decide.balance import BalanceConfig
 from pipeline.decide.captions import CaptionConfig
@@ -20,13 +20,13 @@ from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import FolderSource, SynthSource
 from pipeline.store.ledger import FragmentsConfig
 
-FROZEN_FIELDS = ("sources", "limits", "fragments", "annotate", "plugins")
+FROZEN_FIELDS = ("sources", "limits", "fragments", "annotate")
 """Fields that decide what committed fragments hold; they are fixed when a run is started."""
 
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """What ``configs/pipeline/*.yaml`` hold. ``plugins``: annotators of your own, as ``package.module:Class``."""
+    """What ``configs/pipeline/*.yaml`` hold."""
 
     sources: tuple[FolderSource | SynthSource, ...]
     seed: int = 0
@@ -34,8 +34,7 @@ class PipelineConfig:
     fragments: FragmentsConfig = field(default_factory=FragmentsConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
-    annotate: AnnotateConfig = field(default_factory=AnnotateConfig)
-    plugins: tuple[str, ...] = ()
+    annotate: tuple[AnyAnnotator, ...] = DEFAULT
     dedup: DedupConfig = field(default_factory=DedupConfig)
     captions: CaptionConfig = field(default_factory=CaptionConfig)
     decide: DecideConfig = field(default_factory=DecideConfig)
@@ -55,29 +54,19 @@ class PipelineConfig:
                 raise ValueError(f"field 'sources.{index}.name': '{name}' stands twice; names are unique")
 
     def annotators(self) -> list[Annotator]:
-        """All annotators of this run, ready to travel. Raises UserError for a required one that cannot run here."""
-        plugins = [load_plugin(path, f"plugins.{i}") for i, path in enumerate(self.plugins)]
-        annotators = [*build(self.annotate, self.limits), *plugins]
-        for index, plugin in enumerate(plugins):
-            others = [a for a in annotators if a is not plugin]
-            if plugin.name in (a.name for a in others):
-                raise UserError(f"field 'plugins.{index}': there is another annotator named '{plugin.name}'")
-            taken = sorted(set(plugin.columns) & {c for a in others for c in a.columns})
-            if taken:
-                raise UserError(f"field 'plugins.{index}': another annotator fills {', '.join(taken)} as well")
-        return annotators
+        """All annotators of this run, ready to travel. Raises UserError for those that cannot run here or together."""
+        return build(self.annotate, self.limits)
 
 
-def load_plugin(path: str, where: str) -> Annotator:
-    """Import ``package.module:Class`` and make one. Raises UserError naming the field."""
-    module, _, name = path.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), name)()
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise UserError(f"field '{where}': '{path}' cannot be imported as package.module:Class: {error}") from None
-    if not isinstance(made, Annotator):
-        raise UserError(f"field '{where}': '{path}' is no annotator (pipeline/annotators/base.py)")
-    unknown = sorted(set(made.columns) - set(schema.COLUMNS))
-    if unknown:
-        raise UserError(f"field '{where}': '{path}' fills columns that pipeline/schema.py lacks: {', '.join(unknown)}")
-    return made
+def load_config(path: Path, overrides: Sequence[str] = ()) -> PipelineConfig:
+    """A config as a user wrote it. Raises UserError; for a form of older versions with the form to write now."""
+    for item in overrides:
+        old_form.refuse_setting(item)
+    return load(path, PipelineConfig, overrides, prepare=old_form.refuse)
+
+
+def load_run_config(path: Path, overrides: Sequence[str] = ()) -> PipelineConfig:
+    """The config that a run wrote down, also in the form of older versions. Raises UserError."""
+    for item in overrides:
+        old_form.refuse_setting(item)
+    return load(path, PipelineConfig, overrides, prepare=old_form.translate)

@@ -66,6 +66,11 @@ class Column:
     meaning: str
     required: bool = False
 
+    @property
+    def nested(self) -> bool:
+        """Whether the column lives in shards only: what a predicate cannot compare has no place in the manifest."""
+        return self.name in NESTED or pa.types.is_nested(self.type) or pa.types.is_binary(self.type)
+
 
 def _columns(*rows: Column) -> dict[str, Column]:
     return {row.name: row for row in rows}
@@ -171,7 +176,8 @@ COLUMNS: dict[str, Column] = {
     **DECIDED,
     **PLACE,
 }
-"""Every column by name. Annotators' ``<name>_state`` columns are strings from STATES and come on top."""
+"""Every column of ours by name. Annotators' ``<name>_state`` columns are strings from STATES and come on top, and so
+do the columns that annotators from outside declare."""
 
 COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
 """Columns of samples/F.parquet; TEXT is filled only where it is exact (made pictures), captions are counted there."""
@@ -185,23 +191,38 @@ NESTED = (
 SCORED = tuple(CAPTION_FLAT) + tuple(TEXT) + tuple(MEASURES) + tuple(MODEL_SCORES)
 
 STORED = tuple(IDENTITY) + SCORED
-"""Columns of dataset/data/*.parquet, annotator states on top. Decisions are not among them: a shard outlives them."""
+"""Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""
 
 MANIFEST = tuple(n for n in (*STORED, *DECIDED, *PLACE) if n not in NESTED)
-"""Columns of dataset/manifest/*.parquet, annotator states on top."""
+"""Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""
+
+
+FILLED_BY_ANNOTATORS = (*TEXT, *MEASURES, *MODEL_SCORES)
+
+RESERVED = frozenset(COLUMNS) - frozenset(FILLED_BY_ANNOTATORS) | {
+    "fragment",
+    "fragment_row",
+    "aspect",
+    "made",
+    "synthetic",
+}
+"""Names that no annotator's column may have: the pipeline fills these columns, or computes them on the way."""
+
+STATE_SUFFIX = "_state"
 
 
 def state_column(annotator: str) -> str:
     """Name of the column that says why an annotator's scores are null."""
-    return f"{annotator}_state"
+    return f"{annotator}{STATE_SUFFIX}"
 
 
-def arrow(names: Iterable[str], annotators: Iterable[str] = ()) -> pa.Schema:
-    """Arrow schema of the named columns and of the state columns of ``annotators``, version in the metadata."""
-    fields = [
-        pa.field(n, COLUMNS[n].type, nullable=not COLUMNS[n].required, metadata={"meaning": COLUMNS[n].meaning})
-        for n in names
-    ]
+def arrow(columns: Iterable[str | Column], annotators: Iterable[str] = ()) -> pa.Schema:
+    """Arrow schema of ``columns`` and of the state columns of ``annotators``, version in the metadata.
+
+    A name stands for the column of this file; columns that annotators declare themselves are given whole.
+    """
+    given = [COLUMNS[c] if isinstance(c, str) else c for c in columns]
+    fields = [pa.field(c.name, c.type, nullable=not c.required, metadata={"meaning": c.meaning}) for c in given]
     fields += [pa.field(state_column(a), pa.string()) for a in annotators]
     return pa.schema(fields, metadata={"glyphmill.schema": SCHEMA_VERSION})
 

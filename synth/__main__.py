@@ -63,7 +63,7 @@ def render(args: argparse.Namespace) -> None:
 
     The run lies beside it as OUT.run until it is done: killed, the same command goes on from there.
     """
-    from pipeline.annotators import AnnotateConfig
+    from pipeline.annotators.measure import MeasureConfig
     from pipeline.config import PipelineConfig
     from pipeline.dataset import Dataset
     from pipeline.engine.run import run_pipeline
@@ -77,7 +77,7 @@ def render(args: argparse.Namespace) -> None:
         return
     source = SynthSource("synth", recipe.name, args.config, args.count, tuple(args.set))
     run = out.with_name(f"{out.name}.run")
-    run_pipeline(PipelineConfig(sources=(source,), annotate=AnnotateConfig(run=("measure",))), run)
+    run_pipeline(PipelineConfig(sources=(source,), annotate=(MeasureConfig("measure"),)), run)
     if out.exists():
         out.rmdir()  # empty: _is_there refuses anything else
     (run / "dataset").rename(out)

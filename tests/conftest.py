@@ -14,7 +14,7 @@ sources:
 - {kind: synth, name: glyphs, recipe: configs/synth/glyphs.yaml, count: 96}
 - {kind: synth, name: pure, recipe: configs/synth/pure.yaml, count: 24}
 fragments: {inputs: 40}
-annotate: {run: [measure]}
+annotate: [{kind: measure}]
 pack: {rows: 32}
 decide:
   rules:

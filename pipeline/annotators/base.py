@@ -3,9 +3,10 @@
 The engine (``pipeline/engine``) owns reading, guarding, batching, committing and failures; an
 annotator only says which columns it fills, what it needs to see, and computes them.
 
+    config ──make──> annotator
     samples/F ──decode once──> Picture ──annotate──> {column: value} ──> scores/<name>/F
 
-A subclass is picklable before ``setup`` (it travels to its worker) and need not be after it.
+An annotator is picklable before ``setup`` (it travels to its worker) and need not be after it.
 """
 
 from __future__ import annotations
@@ -13,38 +14,45 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+
+from pipeline.schema import Column
+
+if TYPE_CHECKING:
+    from pipeline.decode import Limits
 
 
 @dataclass
 class Picture:
     """One row as an annotator sees it.
 
-    ``row``: the sample's scalar columns and, where ``wants`` is ``bytes``, ``image``.
-    ``pixels``: uint8 (H, W, 3) RGB, oriented, alpha flattened onto white; None unless wanted.
-    ``small``: edge length in px -> uint8 (edge, edge, 3), made by the shared decode for models.
+    ``row``: the sample's scalar columns and, where ``input`` is ``bytes``, ``image``.
+    ``pixels``: uint8 (H, W, 3) RGB, oriented, alpha flattened onto white; None unless ``input`` is ``pixels``.
+    ``thumbnails``: edge length in px -> uint8 (edge, edge, 3), the whole picture resized by the shared decode.
     """
 
     row: Mapping[str, Any]
     pixels: np.ndarray | None = None
-    small: dict[int, np.ndarray] = field(default_factory=dict)
+    thumbnails: Mapping[int, np.ndarray] = field(default_factory=dict)
 
 
 class Annotator(ABC):
     """Fills ``columns`` for rows it applies to; every other row gets the state ``not_applicable``."""
 
     name: ClassVar[str]
-    columns: ClassVar[tuple[str, ...]]
+    """Letters, digits and underscores; names the folder scores/<name> and the column <name>_state."""
+    columns: ClassVar[tuple[Column, ...]]
+    """Columns of ``pipeline/schema.py``, or new ones declared here: they join scores, shards, manifest and rules."""
     version: ClassVar[str]
     """Part of the run's identity: a changed definition gets a new version."""
-    wants: ClassVar[Literal["pixels", "small", "bytes"]]
-    """``pixels``: runs inside the shared decode. ``small``: gets a resized copy. ``bytes``: decodes for itself."""
+    input: ClassVar[Literal["pixels", "thumbnail", "bytes"]]
+    """``pixels``: runs inside the shared decode. ``thumbnail``: gets a resized copy. ``bytes``: decodes for itself."""
     nested: ClassVar[tuple[str, ...]] = ()
     """Nested columns of the samples that a ``bytes`` annotator reads beside the image."""
-    small_edge: ClassVar[int] = 0
-    """Edge in px of the picture a ``small`` annotator wants, at most 448."""
+    thumbnail_edge: ClassVar[int] = 0
+    """Edge in px of the picture that a ``thumbnail`` annotator gets, at most 448."""
     batch_widths: ClassVar[tuple[int, ...]] = (1,)
     """Fixed ladder of batch sizes; batches are formed inside a fragment, so batch-mates are always the same."""
 
@@ -62,3 +70,16 @@ class Annotator(ABC):
     @abstractmethod
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         """One dict of ``columns`` per picture, in order. An exception fails the batch, which is then split."""
+
+
+@dataclass(frozen=True)
+class AnnotatorConfig(ABC):
+    """An entry of ``annotate:``. ``required``: the run shall not start where the annotator cannot run; one that is
+    not required is skipped there, and its columns stay null. A subclass adds its settings as fields."""
+
+    kind: str
+    required: bool = field(default=False, kw_only=True)
+
+    @abstractmethod
+    def make(self, limits: Limits) -> Annotator:
+        """The annotator with these settings; ``limits`` are for one that decodes for itself."""

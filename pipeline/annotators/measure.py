@@ -3,7 +3,7 @@
     pixels ──shrink to the reference size──> clarity, luma, saturation, entropy, texture
            ──as they are──────────────────> blockiness, pixel_sha256, phash
 
-The report names the operators of S2 and prints no formula: the definitions are ours. Those of the
+The report names the operators of S2 and prints no formula; these were chosen. Those of the
 first line are taken at one reference size, the shorter side ``reference_edge`` px, so that the same
 picture in another resolution gets about the same value; smaller pictures are never enlarged, they
 are measured as they are.
@@ -15,12 +15,16 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image
 
-from pipeline.annotators.base import Annotator, Picture
+from pipeline import schema
+from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
+
+if TYPE_CHECKING:
+    from pipeline.decode import Limits
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 """Weights of red, green and blue in the luma of Rec. 709."""
@@ -29,7 +33,7 @@ TILES = 8
 """Tiles along each side in which ``clarity`` is taken."""
 
 SHARPEST = 0.9
-"""The quantile of the tiles that counts: a portrait before a blurred background is sharp (ours)."""
+"""The quantile of the tiles that counts: a portrait before a blurred background is sharp; chosen."""
 
 LEVELS = 16
 """Levels per channel of the histogram behind ``entropy``."""
@@ -42,14 +46,18 @@ LOOKED_AT = 1024
 
 
 @dataclass(frozen=True)
-class MeasureConfig:
+class MeasureConfig(AnnotatorConfig):
     """``reference_edge``: px of the shorter side at which most measures are taken. Thresholds belong to one value of it."""
 
+    kind: Literal["measure"]
     reference_edge: int = 512
 
     def __post_init__(self) -> None:
         if self.reference_edge < 64:
             raise ValueError(f"reference_edge: at least 64 px, found {self.reference_edge}")
+
+    def make(self, limits: Limits) -> MeasureAnnotator:
+        return MeasureAnnotator(self)
 
 
 class MeasureAnnotator(Annotator):
@@ -57,20 +65,11 @@ class MeasureAnnotator(Annotator):
 
     name = "measure"
     version = "1"
-    wants: ClassVar[Literal["pixels"]] = "pixels"
-    columns = (
-        "pixel_sha256",
-        "phash",
-        "clarity",
-        "luma",
-        "saturation",
-        "entropy",
-        "texture",
-        "blockiness",
-    )
+    input: ClassVar[Literal["pixels"]] = "pixels"
+    columns = tuple(schema.MEASURES.values())
 
     def __init__(self, config: MeasureConfig | None = None) -> None:
-        self.config = config or MeasureConfig()
+        self.config = config or MeasureConfig("measure")
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         return [self._measure(picture.pixels) for picture in pictures if picture.pixels is not None]

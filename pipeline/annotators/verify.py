@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from pipeline.annotators.base import Annotator, Picture
+from pipeline import schema
+from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.decode import Limits, decode
 from pipeline.ocr.lines import character_accuracy, language_of, normalise
 from pipeline.ocr.reader import Reader
@@ -24,10 +25,11 @@ from pipeline.ocr.weights import missing
 
 
 @dataclass(frozen=True)
-class VerifyConfig:
+class VerifyConfig(AnnotatorConfig):
     """``lines``: at most so many of a picture are read, the first ones. ``ceiling``: below this share of a clean
     rendering the reader is no judge of the text, and the row is marked unverifiable. ``threads`` of one model."""
 
+    kind: Literal["verify"]
     lines: int = 8
     ceiling: float = 0.5
     threads: int = 1
@@ -38,18 +40,21 @@ class VerifyConfig:
         if not 0 <= self.ceiling <= 1:
             raise ValueError(f"ceiling: from 0 to 1, found {self.ceiling}")
 
+    def make(self, limits: Limits) -> VerifyAnnotator:
+        return VerifyAnnotator(self, limits)
+
 
 class VerifyAnnotator(Annotator):
     """How much of a rendering's text is read back. Applies to rows that know their text from a recipe."""
 
     name = "verify"
     version = "1"
-    wants: ClassVar[Literal["bytes"]] = "bytes"
+    input: ClassVar[Literal["bytes"]] = "bytes"
     nested = ("text_regions",)
-    columns = ("text_read", "text_read_clean", "text_unverifiable")
+    columns = tuple(schema.COLUMNS[n] for n in ("text_read", "text_read_clean", "text_unverifiable"))
 
     def __init__(self, config: VerifyConfig | None = None, limits: Limits | None = None) -> None:
-        self.config, self.limits = config or VerifyConfig(), limits or Limits()
+        self.config, self.limits = config or VerifyConfig("verify"), limits or Limits()
         self._reader = Reader(threads=self.config.threads)
 
     def missing(self) -> str | None:
@@ -69,13 +74,13 @@ class VerifyAnnotator(Annotator):
         lines = [r for r in row["text_regions"] if r["level"] == "line"][: self.config.lines]
         found, clean, total = 0.0, 0.0, 0
         for line in lines:
-            wanted = normalise(line["text"])
+            expected = normalise(line["text"])
             quad = np.asarray(line["quad"], np.float32).reshape(4, 2)
-            found += len(wanted) * character_accuracy(wanted, self._reader.read_at(pixels, quad))
-            clean += len(wanted) * self._ceiling(line["text"])
-            total += len(wanted)
+            found += len(expected) * character_accuracy(expected, self._reader.read_at(pixels, quad))
+            clean += len(expected) * self._ceiling(line["text"])
+            total += len(expected)
         if not total:
-            return dict.fromkeys(self.columns)
+            return dict.fromkeys(column.name for column in self.columns)
         return {
             "text_read": found / total,
             "text_read_clean": clean / total,

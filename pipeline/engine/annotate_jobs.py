@@ -1,7 +1,7 @@
 """What happens to pictures inside the guarded children of the annotate step.
 
-LookJob   bytes ─decode once─> pixels ──> annotators that want pixels, small copies for the others
-ScoreJob  small copies or bytes ──> one annotator
+DecodeJob  bytes ─decode once─> pixels ──> annotators of pixels, thumbnails for the others
+ModelJob   thumbnails or bytes ──> one annotator
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.decode import Limits
 
 ROW = tuple(n for n in (*schema.IDENTITY, *schema.CAPTION_FLAT, *schema.TEXT) if n not in schema.NESTED)
-"""What an annotator is told about a row, beside its picture."""
+"""What an annotator sees of a row, beside its picture."""
 
 
 def known(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -30,20 +30,20 @@ def known(row: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class DecodeResult:
-    """What one decode gave. ``scores``: annotator -> its columns, absent where it does not apply. ``small``: edge ->
-    picture. ``broken``: annotator and error, when one of them failed."""
+    """What one decode gave. ``scores``: annotator -> its columns, absent where it does not apply. ``thumbnails``: edge
+    in px -> uint8 (edge, edge, 3). ``broken``: annotator and error, when one of them failed."""
 
-    small: dict[int, np.ndarray] = field(default_factory=dict)
+    thumbnails: dict[int, np.ndarray] = field(default_factory=dict)
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
     broken: tuple[str, str] | None = None
 
 
 @dataclass
-class LookJob:
-    """Decodes pictures once, runs the annotators that want pixels, makes the copies that those in ``small`` want."""
+class DecodeJob:
+    """Decodes pictures once, runs the annotators of pixels, makes the thumbnails for those of thumbnails."""
 
     annotators: Sequence[Annotator]
-    small: Sequence[Annotator]
+    thumbnail: Sequence[Annotator]
     limits: Limits
 
     def setup(self) -> None:
@@ -51,28 +51,28 @@ class LookJob:
             annotator.setup()
 
     def run(self, items: list[Mapping[str, Any]]) -> list[DecodeResult]:
-        return [self._look(row) for row in items]
+        return [self._decode(row) for row in items]
 
-    def _look(self, row: Mapping[str, Any]) -> DecodeResult:
+    def _decode(self, row: Mapping[str, Any]) -> DecodeResult:
         from pipeline.decode import decode, small
 
         pixels = decode(row["image"]["bytes"], self.limits)
         picture = Picture(known(row), pixels=pixels)
-        edges = {a.small_edge for a in self.small if a.applies_to(picture.row)}
-        look = DecodeResult({edge: small(pixels, edge) for edge in edges})
+        edges = {a.thumbnail_edge for a in self.thumbnail if a.applies_to(picture.row)}
+        result = DecodeResult({edge: small(pixels, edge) for edge in edges})
         for annotator in self.annotators:
             if not annotator.applies_to(picture.row):
                 continue
             try:
-                (look.scores[annotator.name],) = annotator.annotate([picture])
+                (result.scores[annotator.name],) = annotator.annotate([picture])
             except Exception as error:  # one picture, one row in failures/
                 return DecodeResult(broken=(annotator.name, describe(error)))
-        return look
+        return result
 
 
 @dataclass
-class ScoreJob:
-    """Runs one annotator on groups of pictures that somebody else shrank, or that it decodes for itself."""
+class ModelJob:
+    """Runs one annotator on groups of thumbnails, or of pictures that it decodes for itself."""
 
     annotator: Annotator
 

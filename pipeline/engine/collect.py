@@ -51,14 +51,13 @@ class Collector:
         self._run = run
         self._guards = {name: Guard(ReadJob(reader, limits), guard) for name, reader in readers.items()}
 
-    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        fragment: Fragment = item["fragment"]
+    def __call__(self, fragment: Fragment) -> Fragment:
         path = self._run.samples(fragment.name)
         if not path.exists():
             entries = read_fragment(self._run.ledger(fragment.source), fragment.index)
             rows, failures = self._read(fragment.source, entries)
             write_table(path, to_table(rows, schema.arrow(schema.COLLECTED)), failures)
-        return {"fragment": fragment}
+        return fragment
 
     def _read(self, source: str, entries: Sequence[dict[str, Any]]) -> tuple[list[Any], list[dict[str, str]]]:
         rows, failures = [], []

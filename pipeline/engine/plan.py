@@ -23,7 +23,7 @@ def plan(config: PipelineConfig, path: Path | None) -> str:
     config = run_config.resolve(config)
     run = run_config.run_folder(path) if path else None
     annotators = config.annotators()
-    check_rules(config.decide, planned_columns([a.name for a in annotators]))
+    check_rules(config.decide, planned_columns({a.name: a.columns for a in annotators}))
     if run:
         run_config.check_versions(run, annotators)
         list_sources.check_sources(run, config.sources)
@@ -57,8 +57,9 @@ def _source(source: SourceConfig, listed: Sequence[Fragment]) -> str:
 def _annotator(annotator: Annotator) -> str:
     missing = annotator.missing()
     what = f"skipped, {missing}; null: " if missing else ""
-    sees = {"pixels": "the shared decode", "small": f"{annotator.small_edge} px copies", "bytes": "the file"}
-    return f"  {annotator.name:<14}sees {sees[annotator.wants]:<18}{what}{', '.join(annotator.columns)}"
+    edge = f"{annotator.thumbnail_edge} px copies"
+    sees = {"pixels": "the shared decode", "thumbnail": edge, "bytes": "the file"}[annotator.input]
+    return f"  {annotator.name:<14}sees {sees:<18}{what}{', '.join(column.name for column in annotator.columns)}"
 
 
 def _resources(config: PipelineConfig, annotators: Sequence[Annotator]) -> list[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from configs import UserError, load, to_plain
-from pipeline.config import PipelineConfig
+from configs import UserError, to_plain
+from pipeline.config import PipelineConfig, load_run_config
 from pipeline.decide import accounting, changes
 from pipeline.decide.rules import check_rules
 from pipeline.decide.run import decide_run
@@ -25,7 +25,7 @@ from pipeline.store.table import fragment_names, planned_columns
 def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wait: bool = False) -> None:
     """A new manifest over the same shards. Raises UserError when they lack rows that would be kept.
 
-    ``dry_run``: only tell what would change.
+    ``dry_run``: only show what would change.
     """
     run, config = _open(path, overrides)
     if dry_run:
@@ -63,10 +63,10 @@ def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConf
     run = run_config.run_folder(path)
     if not run.config.exists():
         raise UserError(f"RUN '{path}': there is no run (no run.yaml); python -m pipeline run CONFIG {path} makes one")
-    before = load(run.config, PipelineConfig)
-    config = load(run.config, PipelineConfig, overrides)
+    before = load_run_config(run.config)
+    config = load_run_config(run.config, overrides)
     run_config.refuse_changes(run, to_plain(before), to_plain(config))
-    check_rules(config.decide, planned_columns([a.name for a in config.annotators()]))
+    check_rules(config.decide, planned_columns({a.name: a.columns for a in config.annotators()}))
     if not (run.decisions / "decisions.parquet").exists():
         raise UserError(f"RUN '{path}': nothing is decided yet; the command that began it goes on")
     left = [name for name in _fragments(run, config) if not run.failures(name).exists()]

@@ -35,9 +35,9 @@ def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None
     annotators = config.annotators()
     list_sources.check_sources(run, config.sources)
     run_config.check_versions(run, annotators)
-    check_rules(config.decide, planned_columns([a.name for a in annotators]))
+    check_rules(config.decide, planned_columns({a.name: a.columns for a in annotators}))
     if config.cluster.address != "local":
-        cluster.connect(config.cluster)  # a wrong address is told before anything is written
+        cluster.connect(config.cluster)  # a wrong address is found before anything is written
     with RunLock(run.lock, wait):
         run_config.save_run_config(run, config)
         remove_temporary(run.path)
@@ -56,10 +56,11 @@ def collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequenc
         return
     with timed(run, "collect"):
         cluster.connect(config.cluster)
-        wanted = {f.source for f in left}
-        readers = {s.name: s.reader() for s in config.sources if s.name in wanted}
+        sources = {f.source for f in left}
+        readers = {s.name: s.reader() for s in config.sources if s.name in sources}
         worker = (run, readers, config.limits, config.guard)
-        _follow("collect", left, cluster.each(_items(left), collect.Collector, worker, cpus=0.95))
+        results = cluster.each(left, collect.STEP, collect.Collector, worker, config.cluster, cpus=0.95)
+        _follow("collect", left, results)
 
 
 def annotate_fragments(
@@ -72,7 +73,8 @@ def annotate_fragments(
         with timed(run, "annotate"):
             cluster.connect(config.cluster)
             steps = annotate.steps(run, able, config.limits, config.guard)
-            _follow("annotate", left, cluster.flow(_items(left), steps))
+            work = [annotate.FragmentWork(fragment) for fragment in left]
+            _follow("annotate", left, (done.fragment for done in cluster.flow(work, steps, config.cluster)))
     order = list(annotate.names(able))
     for fragment in fragments:
         write_failures(run, fragment.name, order)
@@ -86,15 +88,14 @@ def able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:
         if reason is None:
             able.append(annotator)
         else:
-            print(f"annotator {annotator.name} is skipped: {reason}; null: {', '.join(annotator.columns)}", flush=True)
+            print(
+                f"annotator {annotator.name} is skipped: {reason}; null: {', '.join(column.name for column in annotator.columns)}",
+                flush=True,
+            )
     return able
 
 
-def _items(fragments: Iterable[Fragment]) -> list[cluster.Item]:
-    return [{"fragment": fragment} for fragment in fragments]
-
-
-def _follow(what: str, fragments: Sequence[Fragment], results: Iterable[cluster.Item]) -> None:
+def _follow(what: str, fragments: Sequence[Fragment], results: Iterable[Fragment]) -> None:
     with progress(what, sum(f.inputs for f in fragments)) as counter:
-        for result in results:
-            counter.add(result["fragment"].inputs)
+        for fragment in results:
+            counter.add(fragment.inputs)

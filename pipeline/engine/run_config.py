@@ -18,7 +18,7 @@ import configs
 from configs import UserError
 from pipeline.annotators.base import Annotator
 from pipeline.cluster import in_job
-from pipeline.config import FROZEN_FIELDS, PipelineConfig
+from pipeline.config import FROZEN_FIELDS, PipelineConfig, load_run_config
 from pipeline.sources import FolderSource
 from pipeline.store.commit import metadata, replace_text
 from pipeline.store.run_folder import RunFolder
@@ -56,7 +56,7 @@ def save_run_config(run: RunFolder, config: PipelineConfig) -> None:
     """Write run.yaml, or check that ``config`` agrees with it in everything heavy. Raises UserError."""
     plain = configs.to_plain(config)
     if run.config.exists():
-        before = configs.to_plain(configs.load(run.config, PipelineConfig))
+        before = configs.to_plain(load_run_config(run.config))
         refuse_changes(run, before, plain)
         if before == plain:
             return
@@ -66,25 +66,26 @@ def save_run_config(run: RunFolder, config: PipelineConfig) -> None:
 
 def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise UserError naming the first heavy field in which two plain configs differ; annotators may be added."""
-    before, now = _but_annotators_added(before, now)
     for name in FROZEN_FIELDS:
-        for path, old, new in differences(before.get(name), now.get(name), name):
+        compare = _annotator_differences if name == "annotate" else differences
+        for path, old, new in compare(before.get(name), now.get(name), name):
             raise UserError(
                 f"field '{path}': {run.path} was started with {_show(old)}, found {_show(new)}; what is collected and "
                 f"scored there does not change: take a new RUN folder, or put {_show(old)} back"
             )
 
 
-def _but_annotators_added(before: dict[str, Any], now: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both configs without what only says which further annotators run: they add files and change none."""
-    added = [name for name in now["annotate"]["run"] if name not in before["annotate"]["run"]]
-    kept = [name for name in now["annotate"]["run"] if name not in added]
-    free = {"require": None}
-    old = {**before, "annotate": {**before["annotate"], **free, "run": sorted(before["annotate"]["run"])}}
-    new = {**now, "annotate": {**now["annotate"], **free, "run": sorted(kept)}}
-    for name in added:  # its settings were never used
-        old["annotate"][name] = new["annotate"][name]
-    return old, new
+def _annotator_differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """As ``differences``, of the entries of ``annotate``: their order and ``required`` are free, and those that were
+    added only add files."""
+    places = {entry["kind"]: index for index, entry in enumerate(new)}
+    for entry in old:
+        kind = entry["kind"]
+        if kind not in places:
+            yield path, entry, MISSING
+        else:
+            free = {"required": None}
+            yield from differences(entry | free, new[places[kind]] | free, f"{path}.{places[kind]}")
 
 
 def check_versions(run: RunFolder, annotators: Sequence[Annotator]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,11 +42,16 @@ def packed_places(data: Path) -> pa.Table:
     return pa.concat_tables(parts) if parts else empty.empty_table()
 
 
-def write_manifests(folder: Path, kept: pl.DataFrame, places: pa.Table, annotators: Iterable[str]) -> None:
-    """Write ``folder``/<shard>.parquet for every shard that holds a row of ``kept``; the order is the shard's."""
+def write_manifests(
+    folder: Path, kept: pl.DataFrame, places: pa.Table, annotators: Iterable[str], own: Sequence[schema.Column]
+) -> None:
+    """Write ``folder``/<shard>.parquet for every shard that holds a row of ``kept``; the order is the shard's.
+
+    ``own``: columns that ``annotators`` declare themselves.
+    """
     import polars as pl
 
-    arrow = schema.arrow(schema.MANIFEST, annotators)
+    arrow = schema.arrow([*schema.MANIFEST, *(c for c in own if not c.nested)], annotators)
     where = pl.from_arrow(places)
     assert isinstance(where, pl.DataFrame)
     rows = where.join(kept, on="id", how="inner", maintain_order="left")

@@ -25,7 +25,7 @@ from pipeline.pack.manifest import finish, packed_places, write_manifests
 from pipeline.pack.shards import Shard, ShardWriter, plan_shards
 from pipeline.progress import progress
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import scored_by
+from pipeline.store.table import own_columns, scored_by
 from pipeline.store.timing import timed
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
     if left:
         cluster.connect(config.cluster)
         with progress("pack", sum(rows[shard.name] for shard in left)) as counter:
-            items = [{"shard": shard} for shard in left]
-            for result in cluster.each(items, ShardWriter, (run, folder, config.captions), cpus=0.95):
-                counter.add(rows[result["shard"].name])
+            worker = (run, folder, config.captions)
+            for shard in cluster.each(left, "pack", ShardWriter, worker, config.cluster, cpus=0.95):
+                counter.add(rows[shard.name])
     _unfinish(run.dataset)
     shutil.rmtree(run.dataset / "data", ignore_errors=True)
     folder.mkdir(exist_ok=True)  # nothing was kept: an empty dataset is one, too
@@ -103,7 +103,8 @@ def index(
     _unfinish(run.dataset)
     shutil.rmtree(run.dataset / "manifest", ignore_errors=True)
     (run.dataset / "manifest").mkdir()
-    write_manifests(run.dataset / "manifest", decisions.kept, packed_places(run.dataset / "data"), scored_by(run))
+    places = packed_places(run.dataset / "data")
+    write_manifests(run.dataset / "manifest", decisions.kept, places, scored_by(run), own_columns(run))
     about = {"key": key, "config_digest": digest(to_plain(config)), "packing": packing}
     return finish(run.dataset, about, decisions.kept)
 

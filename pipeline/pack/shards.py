@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ from pipeline import schema
 from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
 from pipeline.store.commit import codecs, created_once
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table, scored_by
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table, own_columns, scored_by
 
 if TYPE_CHECKING:
     import polars as pl
@@ -109,7 +109,7 @@ def _row_groups(strata: pl.DataFrame, config: PackConfig) -> Iterator[tuple[tupl
 
 def shard_schema(run: RunFolder) -> pa.Schema:
     """Arrow schema of data/*.parquet of this run; ``datasets`` is told that ``image`` holds pictures."""
-    arrow = schema.arrow(schema.STORED, scored_by(run))
+    arrow = schema.arrow([*schema.STORED, *own_columns(run)], scored_by(run))
     index = arrow.get_field_index("image")
     arrow = arrow.set(index, arrow.field(index).with_nullable(True))  # `datasets` knows no required pictures
     return arrow.with_metadata({**arrow.metadata, b"huggingface": schema.HUGGINGFACE})
@@ -122,12 +122,11 @@ class ShardWriter:
         self._run, self._folder = run, folder
         self._judge = CaptionJudge(captions)
 
-    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
-        shard: Shard = item["shard"]
+    def __call__(self, shard: Shard) -> Shard:
         path = self._folder / shard.name
         if not path.exists():
             write_shard(path, read_groups(self._run, shard, shard_schema(self._run), self._judge))
-        return {"shard": shard}
+        return shard
 
 
 def read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> list[pa.Table]:

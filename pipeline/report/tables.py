@@ -17,7 +17,7 @@ from configs import UserError
 from pipeline import schema
 from pipeline.parquet import read_table
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import fragment_names, sample_table, scalar_columns
+from pipeline.store.table import fragment_names, own_columns, sample_table, scalar_schema, scored_by
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def _rows(run: RunFolder) -> pl.DataFrame:
     """``sample_table``, or the same columns without a row where nothing was listed."""
     if fragment_names(run):
         return sample_table(run)
-    empty = pl.from_arrow(schema.arrow(scalar_columns(run)).empty_table())
+    empty = pl.from_arrow(scalar_schema(scored_by(run), own_columns(run)).empty_table())
     assert isinstance(empty, pl.DataFrame)
     return empty.with_columns(fragment=pl.lit(None, pl.String))
 

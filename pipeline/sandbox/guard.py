@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from configs import RunFailed, UserError
+from pipeline.watch import beat
 
 HEADER = struct.Struct("<Q")
 """Length of the pickled message that follows."""
@@ -34,7 +35,7 @@ TICK = 0.05
 """Seconds between two looks at the child's memory: it can grow by some 100 MB in this time."""
 
 SETUP_SECONDS = 900.0
-"""Loading models may take this long on a busy machine (ours)."""
+"""Loading models may take this long on a busy machine. Chosen."""
 
 
 class Job(Protocol):
@@ -78,6 +79,7 @@ class Guard:
         self._job = job
         self._config = config
         self._child: _Child | None = None
+        self._progress = (0, 0)
 
     def __enter__(self) -> Guard:
         return self
@@ -93,8 +95,11 @@ class Guard:
 
     def map(self, items: Sequence[Any], widths: Sequence[int] = (1,)) -> Iterator[Any]:
         """A result or ``Failed`` per item, in order; groups have the sizes of the ladder ``widths``."""
+        self._progress = (0, len(items))
         for group in cut(items, widths):
-            yield from self._attempt(group, widths)
+            results = self._attempt(group, widths)
+            self._progress = (self._progress[0] + len(group), len(items))
+            yield from results
 
     def _attempt(self, group: Sequence[Any], widths: Sequence[int]) -> list[Any]:
         for left in range(self._config.retries if len(group) == 1 else 0, -1, -1):
@@ -116,7 +121,10 @@ class Guard:
     def _call(self, group: list[Any]) -> list[Any] | Failed:
         if self._child is None:
             self._child = _Child(self._job, self._config.memory_mb)
-        kind, value = self._child.ask(group, self._config.seconds)
+        try:
+            kind, value = self._child.ask(group, self._config.seconds)
+        finally:
+            beat(*self._progress)  # also a picture that crashed its child is progress
         if kind == "stop":
             raise RunFailed(value)
         return value if kind == "done" else Failed(value)
@@ -235,7 +243,7 @@ class _Child:
         return ChildLost("closed its pipe")
 
     def _memory(self) -> float:
-        """Resident bytes of the child; 0 when it is gone, which the pipe will tell."""
+        """Resident bytes of the child; 0 when it is gone, which reading its pipe will show."""
         try:
             with open(f"/proc/{self._process.pid}/statm") as file:
                 return int(file.read().split()[1]) * _PAGE

@@ -8,7 +8,7 @@ Exact text (made pictures) stands over what OCR read. Inputs that failed have no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import pyarrow as pa
 from configs.errors import RunFailed
 from pipeline import schema
 from pipeline.parquet import read_schema, read_table
+from pipeline.schema import Column
 from pipeline.store.ledger import fragments
 from pipeline.store.run_folder import RunFolder
 
@@ -32,6 +33,19 @@ def scored_by(run: RunFolder) -> list[str]:
     """Names of the annotators that have scored something in this run."""
     folder = run.path / "scores"
     return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+
+
+def own_columns(run: RunFolder) -> list[Column]:
+    """Columns of committed scores that schema.py lacks, by name: annotators from outside declared them."""
+    found: dict[str, Column] = {}
+    for annotator in scored_by(run):
+        first = min(run.scores(annotator, "x").parent.glob("*.parquet"), default=None)
+        known = {"id", schema.state_column(annotator), *schema.COLUMNS}
+        for field in read_schema(first) if first else ():
+            if field.name not in known:
+                meaning = (field.metadata or {}).get(b"meaning", b"").decode()
+                found[field.name] = Column(field.name, field.type, meaning)
+    return [found[name] for name in sorted(found)]
 
 
 def fragment_names(run: RunFolder) -> list[str]:
@@ -57,22 +71,25 @@ def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.
         _check_rows(samples, scores, path)
         for name in names:
             filled[name] = _first_of(filled[name], scores[name]) if name in filled else scores[name]
-    empty = {n: pa.nulls(len(samples), _type(n)) for n in columns if n not in filled and n != "id"}
+    unfilled = [n for n in columns if n not in filled and n != "id"]
+    own = {c.name: c for c in own_columns(run)} if any(n not in schema.COLUMNS for n in unfilled) else {}
+    empty = {n: pa.nulls(len(samples), _type(n, own)) for n in unfilled}
     return pa.table({"id": samples["id"], **{n: filled.get(n, empty.get(n)) for n in columns if n != "id"}})
 
 
-def scalar_columns(run: RunFolder) -> list[str]:
-    """Every column of the table but the nested ones: of the schema, and a state per annotator."""
-    names = [n for n in schema.STORED if n not in schema.NESTED]
-    return names + [schema.state_column(a) for a in scored_by(run)]
+def scalar_schema(annotators: Sequence[str], columns: Sequence[Column]) -> pa.Schema:
+    """Every column of the table but the nested ones: of the schema, of ``columns``, and a state per annotator."""
+    own = [c for c in columns if c.name not in schema.COLUMNS and not c.nested]
+    ours = [n for n in schema.STORED if n not in schema.NESTED]
+    return schema.arrow([*ours, *sorted(own, key=lambda c: c.name)], annotators)
 
 
-def planned_columns(annotators: Sequence[str]) -> pl.Schema:
-    """The Polars schema that ``sample_table`` will have when ``annotators`` have run."""
+def planned_columns(annotators: Mapping[str, Sequence[Column]]) -> pl.Schema:
+    """The Polars schema that ``sample_table`` will have when ``annotators`` (name -> its columns) have run."""
     import polars as pl
 
-    names = [n for n in schema.STORED if n not in schema.NESTED]
-    frame = pl.from_arrow(schema.arrow(names, annotators).empty_table())
+    columns = [column for filled in annotators.values() for column in filled]
+    frame = pl.from_arrow(scalar_schema(list(annotators), columns).empty_table())
     assert isinstance(frame, pl.DataFrame)
     return frame.schema
 
@@ -84,7 +101,7 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
     """
     import polars as pl
 
-    columns = [*scalar_columns(run), *extra]
+    columns = [*scalar_schema(scored_by(run), own_columns(run)).names, *extra]
     parts = []
     for name in fragment_names(run):
         table = fragment_table(run, name, columns)
@@ -102,8 +119,9 @@ def failed_ids(run: RunFolder, fragment: str) -> list[str]:
     return read_table(run.failures(fragment), columns=["id"])["id"].to_pylist()
 
 
-def _type(name: str) -> pa.DataType:
-    return schema.COLUMNS[name].type if name in schema.COLUMNS else pa.string()
+def _type(name: str, own: Mapping[str, Column]) -> pa.DataType:
+    column = schema.COLUMNS.get(name) or own.get(name)
+    return column.type if column else pa.string()
 
 
 def _check_rows(samples: pa.Table, scores: pa.Table, path: Path) -> None:

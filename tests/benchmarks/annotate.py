@@ -80,7 +80,7 @@ def stages(files: Sequence[bytes], pixels: Sequence[np.ndarray], skip_ocr: bool)
     }
     nsfw = NsfwAnnotator()
     nsfw.setup()
-    copies = [Picture({}, small={256: small(p, 256)}) for p in pixels]
+    copies = [Picture({}, thumbnails={256: small(p, 256)}) for p in pixels]
     for width in nsfw.batch_widths:
         done[f"nsfw_batch_{width}"] = lambda width=width: [
             nsfw.annotate(copies[i : i + width]) for i in range(0, len(copies), width)

@@ -89,7 +89,7 @@ def run(path: Path, source: dict[str, object]) -> dict[str, float]:
     config = {
         "sources": [source],
         "fragments": {"inputs": 64},
-        "annotate": {"run": ["measure", "nsfw", "ocr"]},
+        "annotate": [{"kind": kind} for kind in ("measure", "nsfw", "ocr")],
         "decide": {"rules": []},
     }
     file = path.with_suffix(".yaml")

@@ -10,9 +10,12 @@ import random
 import signal
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pipeline.annotators.base import Annotator, Picture
+from pipeline import schema
+from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
+from pipeline.decode import Limits
 
 
 def obey(command: str) -> None:
@@ -54,7 +57,7 @@ class Saboteur(Annotator):
     name = "saboteur"
     columns = ()
     version = "1"
-    wants = "bytes"
+    input = "bytes"
     batch_widths = (4, 1)
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
@@ -67,9 +70,9 @@ class Mates(Annotator):
     """A model whose score depends on its batch-mates, as padded ones do; each picture takes a random while."""
 
     name = "mates"
-    columns = ("ocr_score",)
+    columns = (schema.COLUMNS["ocr_score"],)
     version = "1"
-    wants = "bytes"
+    input = "bytes"
     batch_widths = (4, 2, 1)
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
@@ -89,7 +92,7 @@ class Eyes(Annotator):
     name = "eyes"
     columns = ()
     version = "1"
-    wants = "pixels"
+    input = "pixels"
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         for picture in pictures:
@@ -100,14 +103,46 @@ class Eyes(Annotator):
 
 
 class Thumb(Annotator):
-    """Sees small copies, in groups."""
+    """Sees thumbnails, in groups."""
 
     name = "thumb"
-    columns = ("texture",)
+    columns = (schema.COLUMNS["texture"],)
     version = "1"
-    wants = "small"
-    small_edge = 16
+    input = "thumbnail"
+    thumbnail_edge = 16
     batch_widths = (4,)
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
-        return [{"texture": float(p.small[16].std())} for p in pictures]
+        return [{"texture": float(p.thumbnails[16].std())} for p in pictures]
+
+
+@dataclass(frozen=True)
+class SaboteurConfig(AnnotatorConfig):
+    def make(self, limits: Limits) -> Annotator:
+        return Saboteur()
+
+
+@dataclass(frozen=True)
+class MatesConfig(AnnotatorConfig):
+    def make(self, limits: Limits) -> Annotator:
+        return Mates()
+
+
+@dataclass(frozen=True)
+class EyesConfig(AnnotatorConfig):
+    def make(self, limits: Limits) -> Annotator:
+        return Eyes()
+
+
+@dataclass(frozen=True)
+class ThumbConfig(AnnotatorConfig):
+    def make(self, limits: Limits) -> Annotator:
+        return Thumb()
+
+
+@dataclass(frozen=True)
+class NobodyConfig(AnnotatorConfig):
+    """Makes what is no annotator."""
+
+    def make(self, limits: Limits) -> Annotator:
+        return Obedient()  # type: ignore[return-value]

@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
 sources: [{kind: folder, name: photos, path: PHOTOS}]
 fragments: {inputs: 4}
-annotate: {run: []}
-plugins: ["tests.pipeline.hooks:Eyes", "tests.pipeline.hooks:Mates"]
+annotate:
+- {kind: "tests.pipeline.hooks:EyesConfig"}
+- {kind: "tests.pipeline.hooks:MatesConfig"}
 """
 
 
@@ -62,7 +63,7 @@ def test_a_killed_job_resumes_after_a_source_file_was_edited(head: Head, checkou
     early = {p: p.stat().st_mtime_ns for p in run.rglob("*.parquet")}
     assert 1 <= len(commands.committed(run, "scores/mates")) < 8
 
-    edited = checkout / "pipeline" / "geometry.py"
+    edited = checkout / "pipeline" / "quads.py"
     edited.write_text(edited.read_text() + "\n# edited between two submissions\n")
     ended = head.ray(*submit, "second", *command, str(run), cwd=checkout)
     assert ended.returncode == 0, ended.stdout + ended.stderr

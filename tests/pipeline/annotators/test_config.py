@@ -5,55 +5,105 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from configs import UserError, decode
+from configs import UserError, decode, to_plain
 from pipeline import schema
-from pipeline.annotators import ANNOTATORS, AnnotateConfig, build, ocr
+from pipeline.annotators import DEFAULT, Annotator, AnnotatorConfig, Picture, build, ocr
+from pipeline.config import PipelineConfig
 from pipeline.decode import Limits
+
+KINDS = ["measure", "nsfw", "ocr", "verify"]
+
+
+def decoded(*entries: dict[str, object]) -> PipelineConfig:
+    source = {"kind": "folder", "name": "photos", "path": "photos"}
+    return decode({"sources": [source], "annotate": list(entries)}, PipelineConfig, "test")
 
 
 def test_the_default_runs_everything_that_works_offline() -> None:
-    made = build(AnnotateConfig(), Limits(max_pixels=1000))
+    made = build(DEFAULT, Limits(max_pixels=1000))
     assert [a.name for a in made] == ["measure", "nsfw", "ocr"]
     assert [a.missing() for a in made] == [None] * 3
-    made = build(AnnotateConfig(run=tuple(ANNOTATORS)))
-    assert {a.name: type(a) for a in made} == ANNOTATORS
+    made = decoded(*({"kind": kind} for kind in KINDS)).annotators()
+    assert [a.name for a in made] == KINDS
     for annotator in pickle.loads(pickle.dumps(made)):
-        assert set(annotator.columns) <= set(schema.COLUMNS)
-    columns = [c for a in made for c in a.columns]
+        assert {c.name for c in annotator.columns} <= set(schema.COLUMNS)
+    columns = [c.name for a in made for c in a.columns]
     assert len(set(columns)) == len(columns)
 
 
 def test_settings_reach_their_annotator() -> None:
-    tree = {"run": ["ocr", "measure"], "ocr": {"min_score": 0.9}, "measure": {"reference_edge": 256}}
-    reader, measure = build(decode(tree, AnnotateConfig, "test"))
+    config = decoded({"kind": "ocr", "min_score": 0.9}, {"kind": "measure", "reference_edge": 256})
+    reader, measure = config.annotators()
     assert reader.config.min_score == 0.9  # type: ignore[attr-defined]
     assert measure.config.reference_edge == 256  # type: ignore[attr-defined]
+    assert decode(to_plain(config), PipelineConfig, "again") == config
 
 
 @pytest.mark.parametrize(
-    ("tree", "said"),
+    ("entries", "said"),
     [
-        ({"run": ["measur"]}, "run: no annotator 'measur'; allowed: measure, nsfw, ocr"),
-        ({"run": ["ocr", "ocr"]}, "run: 'ocr' stands twice"),
-        ({"run": ["ocr"], "require": ["nsfw"]}, "require: no annotator 'nsfw'; allowed: ocr"),
-        ({"measure": {"reference_edge": 8}}, "reference_edge: at least 64 px, found 8"),
-        ({"ocr": {"min_scor": 1}}, "unknown field 'ocr.min_scor'; did you mean min_score"),
+        ([{"kind": "measur"}], "annotate.0: no kind 'measur'; allowed: measure, nsfw, ocr, verify, or package.module"),
+        ([{"kind": "ocr"}, {"kind": "ocr"}], "field 'annotate.1': the annotator 'ocr' is given twice"),
+        ([{"kind": "measure", "reference_edge": 8}], "reference_edge: at least 64 px, found 8"),
+        ([{"kind": "ocr", "min_scor": 1}], "unknown field 'annotate.0.min_scor'; did you mean min_score"),
+        ([{"reference_edge": 512}], "field 'annotate.0"),
     ],
 )
-def test_wrong_settings_are_one_line(tree: dict[str, object], said: str) -> None:
+def test_wrong_settings_are_one_line(entries: list[dict[str, object]], said: str) -> None:
     with pytest.raises(UserError) as caught:
-        decode(tree, AnnotateConfig, "test")
+        decoded(*entries).annotators()
     assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_required_model_that_is_missing_stops_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "missing", lambda: "it is not here")
-    assert [a.name for a in build(AnnotateConfig())] == ["measure", "nsfw", "ocr"]
-    with pytest.raises(UserError, match="ocr cannot run here: it is not here"):
-        build(AnnotateConfig(require=("ocr",)))
+    assert [a.name for a in build(DEFAULT)] == ["measure", "nsfw", "ocr"]
+    with pytest.raises(UserError, match=r"field 'annotate.1.required': ocr cannot run here: it is not here"):
+        decoded({"kind": "measure"}, {"kind": "ocr", "required": True}).annotators()
+
+
+class Own(Annotator):
+    """An annotator from outside; ``columns`` are set by each test."""
+
+    name = "own"
+    version = "1"
+    input = "bytes"
+
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        return []
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (schema.Column("clarity", pa.string(), "mine"), "pipeline/schema.py has it as float: see pipeline"),
+        (schema.Column("width", pa.int32(), "mine"), "the pipeline fills it; take another name"),
+        (schema.Column("aspect", pa.string(), "mine"), "the pipeline fills it; take another name"),
+        (schema.Column("my_state", pa.string(), "mine"), "the pipeline fills it; take another name"),
+        (schema.Column("my-score", pa.float32(), "mine"), "a name that rules can use is letters, digits and '_'"),
+        (schema.Column("in", pa.float32(), "mine"), "a name that rules can use"),
+        (schema.Column("my_score", pa.float32(), "mine", required=True), "columns may be null"),
+    ],
+)
+def test_a_column_that_cannot_be_filled_is_one_line(column: schema.Column, said: str) -> None:
+    @dataclass(frozen=True)
+    class OwnConfig(AnnotatorConfig):
+        def make(self, limits: Limits) -> Annotator:
+            own = Own()
+            own.columns = (column,)  # type: ignore[misc]
+            return own
+
+    with pytest.raises(UserError, match=f"field 'annotate.0': own cannot fill the column '{column.name}': ") as caught:
+        build([OwnConfig("own")])
+    assert said in str(caught.value)
 
 
 def test_importing_the_annotators_loads_no_model_library() -> None:

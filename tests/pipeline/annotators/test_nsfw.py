@@ -27,8 +27,8 @@ def annotator() -> NsfwAnnotator:
 
 
 def scores(annotator: NsfwAnnotator, pictures: list[np.ndarray]) -> list[float]:
-    edge = annotator.small_edge
-    rows = annotator.annotate([Picture({}, small={edge: small(p, edge)}) for p in pictures])
+    edge = annotator.thumbnail_edge
+    rows = annotator.annotate([Picture({}, thumbnails={edge: small(p, edge)}) for p in pictures])
     return [row["nsfw"] for row in rows]
 
 

@@ -12,7 +12,7 @@ import pytest
 from configs import RunFailed
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits
-from pipeline.engine.annotate import HOPELESS, ModelWorker, PixelWorker
+from pipeline.engine.annotate import HOPELESS, FragmentWork, ModelWorker, PixelWorker
 from pipeline.engine.collect import Collector
 from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import FolderSource
@@ -31,7 +31,7 @@ class Always(Annotator):
     name = "always"
     columns = ()
     version = "1"
-    wants = "bytes"
+    input = "bytes"
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         raise OSError("no weights")
@@ -47,16 +47,16 @@ def collected(tmp_path: Path, names: Sequence[str]) -> tuple[RunFolder, Fragment
     entries, _ = source.entries("sources.0")
     write_ledger(run.ledger("photos"), "photos", entries, FragmentsConfig())
     (fragment,) = fragments(run.ledger("photos"), "photos")
-    Collector(run, {"photos": source.reader()}, LIMITS, GUARD)({"fragment": fragment})
+    Collector(run, {"photos": source.reader()}, LIMITS, GUARD)(fragment)
     return run, fragment
 
 
 def test_each_state_says_why_a_score_is_null(tmp_path: Path) -> None:
     run, fragment = collected(tmp_path, ["a.png", "b-crash-pixels.png", "c-raise.png", "d.png"])
-    item = PixelWorker(run, [Eyes()], [Thumb()], LIMITS, GUARD)({"fragment": fragment})
-    item = ModelWorker(run, Thumb(), ["eyes"], True, GUARD)(item)
-    assert item == {"fragment": fragment}
-    ModelWorker(run, Saboteur(), ["eyes"], True, GUARD)(item)
+    work = PixelWorker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(FragmentWork(fragment))
+    work = ModelWorker(run, Thumb(), ["eyes"], True, GUARD)(work)
+    assert work == FragmentWork(fragment)
+    ModelWorker(run, Saboteur(), ["eyes"], True, GUARD)(work)
     states = [table(run.path, f"scores/{a}")[f"{a}_state"].to_list() for a in ("eyes", "thumb", "saboteur")]
     assert states == [
         ["ok", "failed", "ok", "ok"],
@@ -72,7 +72,7 @@ def test_each_state_says_why_a_score_is_null(tmp_path: Path) -> None:
 
 def test_small_copies_are_made_again_for_a_resumed_annotator(tmp_path: Path) -> None:
     run, fragment = collected(tmp_path, ["a.png", "b.png", "c.png"])
-    start = {"fragment": fragment}
+    start = FragmentWork(fragment)
     looked = PixelWorker(run, [Eyes()], [Thumb()], LIMITS, GUARD)(start)
     ModelWorker(run, Thumb(), ["eyes"], True, GUARD)(looked)
     first = run.scores("thumb", fragment.name).read_bytes()
@@ -89,8 +89,8 @@ def test_a_decode_failure_is_told_even_without_an_annotator_of_pixels(tmp_path: 
     run, fragment = collected(tmp_path, ["a.png", "b.png"])
     samples = pl.read_parquet(run.samples(fragment.name))
     assert samples["uri"].to_list() == ["a.png", "b.png"]
-    item = PixelWorker(run, [], [Thumb()], Limits(max_pixels=1), GUARD)({"fragment": fragment})
-    ModelWorker(run, Thumb(), [], True, GUARD)(item)
+    work = PixelWorker(run, [], [Thumb()], Limits(max_pixels=1), GUARD)(FragmentWork(fragment))
+    ModelWorker(run, Thumb(), [], True, GUARD)(work)
     assert write_failures(run, fragment.name, ["thumb"]) == 2
     assert table(run.path, "failures")["step"].to_list() == ["decode", "decode"]
 
@@ -98,13 +98,13 @@ def test_a_decode_failure_is_told_even_without_an_annotator_of_pixels(tmp_path: 
 def test_an_annotator_that_fails_on_everything_stops_the_run(tmp_path: Path) -> None:
     run, fragment = collected(tmp_path, [f"{i}.png" for i in range(HOPELESS)])
     with pytest.raises(RunFailed, match="annotator always failed on all 8 pictures of photos-00000: OSError: no weigh"):
-        ModelWorker(run, Always(), [], True, GUARD)({"fragment": fragment})
+        ModelWorker(run, Always(), [], True, GUARD)(FragmentWork(fragment))
     assert not run.scores("always", fragment.name).exists()
 
 
 def test_failures_are_told_anew_when_an_annotator_is_added(tmp_path: Path) -> None:
     run, fragment = collected(tmp_path, ["a.png", "b-raise.png"])
-    PixelWorker(run, [Eyes()], [], LIMITS, GUARD)({"fragment": fragment})
+    PixelWorker(run, [Eyes()], [], LIMITS, GUARD)(FragmentWork(fragment))
     assert write_failures(run, fragment.name, ["eyes"]) == 0
-    ModelWorker(run, Saboteur(), ["eyes"], True, GUARD)({"fragment": fragment})
+    ModelWorker(run, Saboteur(), ["eyes"], True, GUARD)(FragmentWork(fragment))
     assert write_failures(run, fragment.name, ["eyes", "saboteur"]) == 1

@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,10 @@ from tests.pipeline.hooks import scores_of
 CONFIG = """
 sources: [{kind: folder, name: photos, path: PHOTOS}]
 fragments: {inputs: 4}
-annotate: {run: []}
-plugins: ["tests.pipeline.hooks:Eyes", "tests.pipeline.hooks:Thumb", "tests.pipeline.hooks:Mates"]
+annotate:
+- {kind: "tests.pipeline.hooks:EyesConfig"}
+- {kind: "tests.pipeline.hooks:ThumbConfig"}
+- {kind: "tests.pipeline.hooks:MatesConfig"}
 cluster: {cpus: 2}
 """
 
@@ -96,20 +99,27 @@ class _Model:
 
 
 def _by_fragment(ids: list[str]) -> dict[str, float]:
-    items = [{"ids": ids[i : i + 4]} for i in range(0, len(ids), 4)]
-    return {id_: score for result in cluster.each(items, _Fragment, cpus=0.5) for id_, score in result["scores"]}
+    items = [_Group(f"group-{i}", ids[i : i + 4]) for i in range(0, len(ids), 4)]
+    results = cluster.each(items, "score", _Fragment, cpus=0.5)
+    return {id_: score for scores in results for id_, score in scores}
+
+
+@dataclass(frozen=True)
+class _Group:
+    name: str
+    ids: list[str]
 
 
 class _Fragment:
-    def __call__(self, item: cluster.Item) -> cluster.Item:
-        return {"scores": list(zip(item["ids"], scores_of(item["ids"]), strict=True))}
+    def __call__(self, group: _Group) -> list[tuple[str, float]]:
+        return list(zip(group.ids, scores_of(group.ids), strict=True))
 
 
 def test_what_a_worker_says_comes_out_of_the_command(ray_session: None) -> None:
     with pytest.raises(RunFailed, match="nothing is lost"):
-        list(cluster.each([{"n": 1}], _Stops, cpus=0.5))
+        list(cluster.each([_Group("g", [])], "stop", _Stops, cpus=0.5))
 
 
 class _Stops:
-    def __call__(self, item: cluster.Item) -> cluster.Item:
+    def __call__(self, group: _Group) -> _Group:
         raise RunFailed("nothing is lost")

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from configs import UserError, load
-from pipeline.annotators import AnnotateConfig, Annotator
+from pipeline.annotators import Annotator
+from pipeline.annotators.measure import MeasureConfig
+from pipeline.annotators.nsfw import NsfwConfig
 from pipeline.config import PipelineConfig
 from pipeline.engine import run_config
 from pipeline.engine.annotate import commit_scores
@@ -44,11 +46,15 @@ def test_heavy_fields_are_fixed_by_the_first_command(tmp_path: Path, config: Pip
 
 def test_annotators_may_be_added_but_not_taken_away(tmp_path: Path, config: PipelineConfig) -> None:
     run = RunFolder(tmp_path / "run")
-    fewer = dataclasses.replace(config, annotate=AnnotateConfig(run=("measure",)))
+    fewer = dataclasses.replace(config, annotate=(MeasureConfig("measure"),))
     run_config.save_run_config(run, fewer)
-    run_config.save_run_config(run, dataclasses.replace(config, annotate=AnnotateConfig(run=("measure", "nsfw"))))
-    with pytest.raises(UserError, match=r"field 'annotate.run.*started with 'nsfw'"):
+    more = dataclasses.replace(config, annotate=(NsfwConfig("nsfw", required=True), MeasureConfig("measure")))
+    run_config.save_run_config(run, more)
+    with pytest.raises(UserError, match=r"field 'annotate': .*started with \{'kind': 'nsfw'"):
         run_config.save_run_config(run, fewer)
+    other = dataclasses.replace(config, annotate=(NsfwConfig("nsfw"), MeasureConfig("measure", reference_edge=256)))
+    with pytest.raises(UserError, match=r"field 'annotate.1.reference_edge': .* started with 512, found 256"):
+        run_config.save_run_config(run, other)
 
 
 def test_the_rest_may_change(tmp_path: Path, config: PipelineConfig) -> None:
@@ -85,9 +91,25 @@ def test_relative_paths_are_refused_inside_a_ray_job(monkeypatch: pytest.MonkeyP
     ("text", "words"),
     [
         (BASE + "fragments: {input: 3}\n", "unknown field 'fragments.input'; did you mean inputs?"),
-        (BASE + "plugins: ['tests.pipeline.hooks:Nobody']\n", "field 'plugins.0'"),
-        (BASE + "plugins: ['tests.pipeline.hooks:Obedient']\n", "is no annotator"),
-        (BASE + "plugins: ['tests.pipeline.hooks:Thumb']\n", "field 'plugins.0': another annotator fills texture"),
+        (
+            BASE + "annotate: [{kind: 'tests.pipeline.hooks:Nobody'}]\n",
+            "annotate.0: kind 'tests.pipeline.hooks:Nobody'",
+        ),
+        (BASE + "annotate: [{kind: 'tests.pipeline.hooks:Eyes'}]\n", "is no dataclass derived from"),
+        (BASE + "annotate: [{kind: 'tests.pipeline.hooks:NobodyConfig'}]\n", "field 'annotate.0': "),
+        (BASE + "annotate: [{kind: 'tests.pipeline.hooks:NobodyConfig'}]\n", "which is no annotator"),
+        (
+            BASE + "annotate: [{kind: measure}, {kind: 'tests.pipeline.hooks:ThumbConfig'}]\n",
+            "field 'annotate.1': thumb fills the column 'texture', which measure fills as well",
+        ),
+        (
+            BASE + "annotate: {run: [ocr], require: [ocr], ocr: {min_score: 0.5}}\n",
+            "field 'annotate': annotate is a list now; write annotate: [{kind: ocr, required: true, min_score: 0.5}]",
+        ),
+        (
+            BASE + "annotate: {run: [measure]}\nplugins: ['my.redness:Redness']\n",
+            "annotate: [{kind: measure}, {kind: 'my.redness:RednessConfig'}]",
+        ),
         (BASE, "field 'sources.0.path': a folder of pictures is wanted; '/nowhere' does not exist"),
         ("sources: []\n", "field 'sources': at least one source is wanted"),
         (BASE.replace("photos", "a/b"), "field 'sources.0.name': letters, digits"),

@@ -24,7 +24,10 @@ SABOTEURS = {
     b"raise.png": ("saboteur", "ValueError: no good: raise.png"),
     b"crash-pixels.png": ("decode", "crashed: SIGSEGV"),
 }
-PLUGINS = 'plugins=["tests.pipeline.hooks:Eyes", "tests.pipeline.hooks:Saboteur"]'
+ANNOTATE = (
+    "annotate=[{kind: measure}, {kind: nsfw}, "
+    "{kind: 'tests.pipeline.hooks:EyesConfig'}, {kind: 'tests.pipeline.hooks:SaboteurConfig'}]"
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +48,8 @@ def expected(folder: Path) -> dict[bytes, hostile.Expectation]:
 def run(folder: Path, expected: dict[bytes, hostile.Expectation]) -> tuple[Path, str]:
     """The run by the shipped config, and what it printed."""
     path = folder.parent / "run"
-    settings = [f"sources.0.path={folder}", "fragments.inputs=16", "cluster.cpus=2", PLUGINS]
-    settings += ["guard={seconds: 8, memory_mb: 600, retries: 0}", "annotate.run=[measure, nsfw]"]
+    settings = [f"sources.0.path={folder}", "fragments.inputs=16", "cluster.cpus=2", ANNOTATE]
+    settings += ["guard={seconds: 8, memory_mb: 600, retries: 0}"]
     settings += ["decide.rules=[{name: S2.rotation, stage: 2, keep: orientation == 1}]"]
     more = [part for setting in settings for part in ("--set", setting)]
     return path, commands.run_to_end(Path("configs/pipeline/folder.yaml"), path, *more)

@@ -40,12 +40,13 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[bytes, ho
     run.path.mkdir()
     run.config.write_text(yaml.safe_dump(to_plain(config), allow_unicode=True))
     readers = {source.name: source.reader() for source in config.sources}
-    pools = [Collector(run, readers, config.limits, config.guard)]
+    collector = Collector(run, readers, config.limits, config.guard)
     measure = [MeasureAnnotator()]
-    pools += [step.worker(*step.args) for step in annotate.steps(run, measure, config.limits, config.guard)]
+    pools = [step.worker(*step.args) for step in annotate.steps(run, measure, config.limits, config.guard)]
     for fragment in list_sources.list_sources(run, config.sources, config.fragments):
+        collector(fragment)
         for worker in pools:
-            worker({"fragment": fragment})
+            worker(annotate.FragmentWork(fragment))
         write_failures(run, fragment.name, ["measure"])
     publish_without_ray(run, config)
     return run.path, expected
