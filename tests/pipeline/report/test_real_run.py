@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from configs import decode, to_plain
-from pipeline.annotators import MeasureAnnotator
+from pipeline.annotators.measure import MeasureAnnotator
 from pipeline.config import PipelineConfig
 from pipeline.engine import annotate, list_sources
 from pipeline.engine.collect import Collector
