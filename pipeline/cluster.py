@@ -1,7 +1,7 @@
 """The only place that talks to Ray: connect to a cluster and send items through workers.
 
     items ──> worker ──> worker ──> results        one item = one fragment or one shard
-              (a pool of actors each, growing and shrinking with its queue)
+              (a pool of actors each, all at work at the same time)
 
 Items and results are small (names of files, counts); bytes go through files. One item is one block of
 one row, so Ray never mixes the contents of two fragments into one batch. ``watch.py`` follows who holds
@@ -19,12 +19,13 @@ import re
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from configs import RunFailed, UserError
-from pipeline.watch import HOW_TO_GO_ON, Key, Reporter, Table, Watch, WatchConfig, died
+from pipeline.watch import HOW_TO_GO_ON, Report, Reporter, Table, Watch, WatchConfig, died
 
 
 class Item(Protocol):
@@ -203,25 +204,22 @@ def flow(items: Sequence[Item], steps: Sequence[Step], config: ClusterConfig | N
 def _dataset(items: Sequence[Item], steps: Sequence[Step], config: ClusterConfig, table: Any) -> Any:
     """The items in Ray Data, going through one pool of actors for each step; nothing runs yet."""
     import ray.data
+    from ray.util.annotations import RayDeprecationWarning
 
+    warnings.simplefilter("ignore", RayDeprecationWarning)  # 2.60 to 2.63 limit restarts only by these arguments
     rows = [{"item": pickle.dumps(item)} for item in items]
     dataset: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
     together = sum(step.cpus for step in steps)
     for step in steps:
-        most = _pool(step.cpus, len(items), step.workers)
         dataset = dataset.map_batches(
             _Adapter,
             fn_constructor_args=(step.name, step.worker, step.args, Reporter(table, config.max_retries)),
             batch_size=1,
             num_cpus=step.cpus,
             num_gpus=step.gpus,
-            compute=ray.data.ActorPoolStrategy(
-                min_size=1, max_size=most, initial_size=min(most, _pool(together, len(items), step.workers))
-            ),
+            compute=_pool(step, together, len(items)),
             max_restarts=config.max_restarts,
-            # A task is charged for every death of its worker, also while it only waits there: with as many retries as
-            # the worker has restarts, ``Reporter`` alone decides which fragment is given up.
-            max_task_retries=config.max_restarts,
+            max_task_retries=config.max_restarts,  # more than that cannot happen: a fragment stays with its worker
         )
     return dataset
 
@@ -241,6 +239,7 @@ def _rows(dataset: Any, watch: Watch) -> Iterator[dict[str, Any]]:
             with contextlib.suppress(queue.Empty):
                 kind, value = found.get(timeout=tick)
                 if kind == "end":
+                    watch.name_deaths(watch.ask())  # those since the last look
                     return
                 if kind == "error" and isinstance(value, ray.exceptions.RayActorError):
                     raise RunFailed(_lost(value, watch))
@@ -252,8 +251,9 @@ def _rows(dataset: Any, watch: Watch) -> Iterator[dict[str, Any]]:
                 checked = time.monotonic()
     finally:
         stop.set()
-        if reader.is_alive() and (executor := getattr(dataset, "_current_executor", None)):
+        for executor in list(_Executions.running):
             executor.shutdown(force=True)  # also ends a worker that would sleep for ever
+        reader.join(timeout=10)
 
 
 def _read(dataset: Any, found: queue.Queue[tuple[str, Any]], stop: threading.Event) -> None:
@@ -285,23 +285,41 @@ def _table() -> Any:
     return ray.remote(Table).options(num_cpus=0, max_restarts=0, scheduling_strategy=here).remote()
 
 
-def _ask(table: Any) -> tuple[float, dict[Key, Any]]:
-    """The table's states. Where it does not answer nothing can be said: an empty, busy table."""
+def _ask(table: Any) -> Report:
+    """What the table knows; nothing where it does not answer."""
     import ray
 
     try:
-        return ray.get(table.states.remote(), timeout=60)
+        return ray.get(table.report.remote(), timeout=60)
     except ray.exceptions.RayError:
-        return 0.0, {}
+        return Report()
 
 
 def _lost(error: Exception, watch: Watch) -> str:
     """What to say of a worker that Ray does not start again: what it held, as far as anybody knows."""
-    _, states = watch.states()
-    for key, state in states.items():
+    for key, state in watch.ask().held.items():
         if state.actor == getattr(error, "actor_id", None):
             return died(key, state.deaths + 1, state.worker)
     return f"{watch.what}: a worker died and is not started again (cluster.max_restarts); {HOW_TO_GO_ON}"
+
+
+class _Executions:
+    """Ray Data's executions in this process, by its callbacks (``ray.data`` duck-types ``ExecutionCallback``): the
+    only handle there is to one that has not given a result yet."""
+
+    running: ClassVar[list[Any]] = []
+
+    def before_execution_starts(self, executor: Any) -> None:
+        self.running.append(executor)
+
+    def on_execution_step(self, executor: Any) -> None:
+        """Nothing to do."""
+
+    def after_execution_succeeds(self, executor: Any) -> None:
+        self.running.remove(executor)
+
+    def after_execution_fails(self, executor: Any, error: Exception) -> None:
+        self.running.remove(executor)
 
 
 class _Adapter:
@@ -327,12 +345,14 @@ class _Adapter:
             return error
 
 
-def _pool(cpus: float, items: int, most: int | None) -> int:
-    """How many workers of ``cpus`` each the cluster has room for; never more than there are items."""
-    import ray
+def _pool(step: Step, together: float, items: int) -> Any:
+    """The pool of a step: as many workers as fit beside those of all other steps (which take ``together`` CPUs, one
+    worker each), all from the start. A worker is given one item at a time, so that none waits behind a slow one."""
+    import ray.data
 
-    room = int(ray.cluster_resources().get("CPU", 1) / cpus) if cpus else items
-    return max(1, min(items, most or room))
+    fit = int(ray.cluster_resources().get("CPU", 1) / together) if together else items
+    size = max(1, min(items, fit, step.workers or fit))
+    return ray.data.ActorPoolStrategy(size=size, max_tasks_in_flight_per_actor=1)
 
 
 def _silence() -> None:
@@ -343,6 +363,8 @@ def _silence() -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
+    if _Executions not in context.custom_execution_callback_classes:
+        context.custom_execution_callback_classes.append(_Executions)  # type: ignore[arg-type]
     context.execution_no_progress_timeout_s = -1  # half an hour by default, less than a large fragment may take
     for name in ("ray", "ray.data"):
         logger = logging.getLogger(name)

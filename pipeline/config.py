@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from configs import load
+from configs import load, to_plain
 from configs.pictures import Limits
 from pipeline.annotators import DEFAULT, Annotator, AnyAnnotator, build, old_form
 from pipeline.cluster import ClusterConfig
@@ -62,7 +63,13 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> PipelineConfig:
     """A config as a user wrote it. Raises UserError; for a form of older versions with the form to write now."""
     for item in overrides:
         old_form.refuse_setting(item)
-    return load(path, PipelineConfig, overrides, prepare=old_form.refuse)
+    return load(path, PipelineConfig, overrides, prepare=_with_annotators)
+
+
+def _with_annotators(tree: dict[str, Any], where: str) -> dict[str, Any]:
+    """The fields of a config with the annotators that run by default, so that ``--set annotate.0.x=`` finds them."""
+    tree = old_form.refuse(tree, where)
+    return tree if "annotate" in tree else {**tree, "annotate": [to_plain(config) for config in DEFAULT]}
 
 
 def load_run_config(path: Path, overrides: Sequence[str] = ()) -> PipelineConfig:

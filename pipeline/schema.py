@@ -195,7 +195,7 @@ NESTED = (
 SCORED = tuple(CAPTION_FLAT) + tuple(TEXT) + tuple(MEASURES) + tuple(MODEL_SCORES)
 
 STORED = tuple(IDENTITY) + SCORED
-"""Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them, because they change and shards do not."""
+"""Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""
 
 MANIFEST = tuple(n for n in (*STORED, *DECIDED, *PLACE) if n not in NESTED)
 """Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""

@@ -51,6 +51,16 @@ class State:
     ended: bool = False
 
 
+@dataclass(frozen=True)
+class Report:
+    """What the table knows. ``quiet``: seconds since anything happened at all. ``held``: work that has begun and not
+    ended; ``last`` is how many seconds ago it made progress. ``deaths``: of workers, for work that had any."""
+
+    quiet: float = 0.0
+    held: Mapping[Key, State] = field(default_factory=dict)
+    deaths: Mapping[Key, int] = field(default_factory=dict)
+
+
 class Table:
     """The reports of all workers. Runs as a Ray actor; its methods do not wait for anything."""
 
@@ -75,12 +85,11 @@ class Table:
         if state := self._states.get(key):
             state.ended, state.last = True, time.monotonic()
 
-    def states(self) -> tuple[float, dict[Key, State]]:
-        """Seconds since anything happened at all, and the work that has begun and not ended; ``last`` is how many
-        seconds ago it made progress."""
+    def report(self) -> Report:
         now = time.monotonic()
         quiet = now - max([self._started, *(s.last for s in self._states.values())])
-        return quiet, {k: replace(s, last=now - s.last) for k, s in self._states.items() if not s.ended}
+        held = {k: replace(s, last=now - s.last) for k, s in self._states.items() if not s.ended}
+        return Report(quiet, held, {k: s.deaths for k, s in self._states.items() if s.deaths})
 
 
 @dataclass
@@ -146,32 +155,35 @@ def died(key: Key, deaths: int, worker: str) -> str:
 
 @dataclass
 class Watch:
-    """The command's side: call ``check`` now and then. ``states``: asks the table; ``say``: prints a line."""
+    """The command's side: call ``check`` now and then. ``ask``: gets the table's report; ``say``: prints a line."""
 
     config: WatchConfig
     what: str
-    states: Callable[[], tuple[float, Mapping[Key, State]]]
+    ask: Callable[[], Report]
     say: Callable[[str], None] = field(default=lambda line: print(line, flush=True))
     _named: set[tuple[Key, str]] = field(default_factory=set)
     _deaths: dict[Key, int] = field(default_factory=dict)
 
     def check(self) -> None:
         """Name what stands still and what lost its worker. Raises RunFailed for what stood still too long."""
-        quiet, states = self.states()
-        for key, state in sorted(states.items()):
-            if state.deaths > self._deaths.get(key, 0):
-                self._deaths[key] = state.deaths
-                left = self.config.max_retries - state.deaths
-                self.say(
-                    f"{key[0]}: a worker died while it held {key[1]}; tried again, {max(left, 0)} more times at most"
-                )
+        report = self.ask()
+        self.name_deaths(report)
+        for key, state in sorted(report.held.items()):
             if state.last >= self.config.stall_stop_s:
                 raise RunFailed(f"{_stalled(key, state)}; stopped after cluster.stall_stop_s; {HOW_TO_GO_ON}")
             if state.last >= self.config.stall_s and (key, state.worker) not in self._named:
                 self._named.add((key, state.worker))
                 self.say(f"{_stalled(key, state)}; the run stops after {self.config.stall_stop_s:g} s of it")
-        if not states:
-            self._check_idle(quiet)
+        if not report.held:
+            self._check_idle(report.quiet)
+
+    def name_deaths(self, report: Report) -> None:
+        """Say which work lost its worker since the last time."""
+        for key, deaths in sorted(report.deaths.items()):
+            if self._deaths.get(key, 0) < deaths <= self.config.max_retries:
+                self._deaths[key] = deaths
+                left = self.config.max_retries - deaths
+                self.say(f"{key[0]}: a worker died while it held {key[1]}; tried again, {left} more times at most")
 
     def _check_idle(self, quiet: float) -> None:
         """Nothing is held by anybody: no worker could start, or those there were are gone."""

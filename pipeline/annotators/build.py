@@ -45,9 +45,12 @@ def _problems(annotator: Annotator, others: Sequence[Annotator]) -> Iterator[str
     if name in (other.name for other in others):
         yield f"the annotator '{name}' is given twice"
     taken = {column.name: other.name for other in others for column in other.columns}
+    own = [column.name for column in annotator.columns]
     for column in annotator.columns:
         if column.name in taken:
             yield f"{name} fills the column '{column.name}', which {taken[column.name]} fills as well"
+        if own.count(column.name) > 1:
+            yield f"{name} gives the column '{column.name}' twice"
         if problem := _column_problem(column):
             yield f"{name} cannot fill the column '{column.name}': {problem}"
 

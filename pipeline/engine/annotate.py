@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from configs import RunFailed
 from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
@@ -186,7 +188,14 @@ def commit_scores(
         for row, score in zip(rows, scores, strict=True)
     ]
     arrow = schema.arrow(["id", *annotator.columns], [annotator.name])
-    write_table(run.scores(annotator.name, fragment), to_table(table, arrow), failures, version=annotator.version)
+    try:
+        committed = to_table(table, arrow)
+    except (KeyError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise RunFailed(
+            f"annotator {annotator.name}: what it gave for {fragment} does not fit its columns: {error.args[0]}; "
+            "nothing of it was written, committed fragments are safe; the same command goes on when it is repaired"
+        ) from None
+    write_table(run.scores(annotator.name, fragment), committed, failures, version=annotator.version)
 
 
 def _state(row: Mapping[str, Any], score: dict[str, Any] | None, failed: set[str]) -> str:

@@ -9,8 +9,10 @@ import os
 import random
 import signal
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from configs.pictures import Limits
@@ -114,6 +116,31 @@ class Thumb(Annotator):
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         return [{"texture": float(p.thumbnails[16].std())} for p in pictures]
+
+
+@dataclass(frozen=True)
+class Hostages:
+    """A factory of workers that offer their process to be killed: each writes its pid into ``folder`` and waits.
+
+    After ``times`` offers of workers with this ``name`` they do the work of ``worker``."""
+
+    name: str
+    worker: Callable[..., Callable[[Any], Any]]
+    folder: Path
+    times: int = 1
+
+    def __call__(self, *args: Any) -> Callable[[Any], Any]:
+        worker = self.worker(*args)
+
+        def work(item: Any) -> Any:
+            if len(list(self.folder.glob(f"{self.name}-*"))) < self.times:
+                offer = self.folder / f".{self.name}-{uuid.uuid4().hex}"
+                offer.write_text(str(os.getpid()))
+                offer.rename(offer.with_name(offer.name[1:]))
+                time.sleep(3600)
+            return worker(item)
+
+        return work
 
 
 @dataclass(frozen=True)

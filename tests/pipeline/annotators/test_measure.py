@@ -183,9 +183,9 @@ def test_near_pictures_have_near_hashes_and_others_have_not() -> None:
 
 
 def test_the_annotator_fills_its_columns_with_what_the_schema_takes() -> None:
-    annotator = MeasureAnnotator(MeasureConfig(reference_edge=256))
+    annotator = MeasureAnnotator(MeasureConfig("measure", reference_edge=256))
     rows = annotator.annotate([Picture({}, pixels=p) for p in (PHOTO, CAT)])
-    assert [set(row) for row in rows] == [set(annotator.columns)] * 2
+    assert [set(row) for row in rows] == [{c.name for c in annotator.columns}] * 2
     assert annotator.columns == tuple(schema.MEASURES.values())
     arrow = schema.arrow(annotator.columns)
     assert pa.Table.from_pylist(rows, schema=arrow).to_pylist()[0]["phash"] == rows[0]["phash"]

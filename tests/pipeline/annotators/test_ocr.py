@@ -98,4 +98,4 @@ def test_columns_of_lines_placed_by_hand() -> None:
 @pytest.mark.parametrize("fields", [{"min_score": 1.5}, {"detection_edge": 10}, {"threads": 0}])
 def test_settings_that_make_no_sense_are_refused(fields: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(fields))):
-        OcrConfig(**fields)
+        OcrConfig("ocr", **fields)

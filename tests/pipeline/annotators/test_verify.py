@@ -73,4 +73,4 @@ def test_the_plain_print_is_black_on_white_and_whole() -> None:
 @pytest.mark.parametrize("field", [{"lines": 0}, {"threads": 0}, {"ceiling": 1.5}])
 def test_wrong_settings_are_named(field: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(field))):
-        VerifyConfig(**field)
+        VerifyConfig("verify", **field)

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from configs import RunFailed
 from configs.pictures import Limits
+from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.engine.annotate import HOPELESS, FragmentWork, ModelWorker, PixelWorker
 from pipeline.engine.collect import Collector
@@ -100,6 +102,27 @@ def test_an_annotator_that_fails_on_everything_stops_the_run(tmp_path: Path) -> 
     with pytest.raises(RunFailed, match="annotator always failed on all 8 pictures of photos-00000: OSError: no weigh"):
         ModelWorker(run, Always(), [], True, GUARD)(FragmentWork(fragment))
     assert not run.scores("always", fragment.name).exists()
+
+
+class Loose(Always):
+    """Gives what it did not declare, or what does not fit."""
+
+    name = "loose"
+    columns = (schema.Column("share", pa.float32(), "a share"),)
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.row = row
+
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        return [self.row for _ in pictures]
+
+
+@pytest.mark.parametrize(("row", "said"), [({"shares": 1.0}, "not in the schema: shares"), ({"share": "much"}, "much")])
+def test_values_that_do_not_fit_their_columns_stop_the_run(tmp_path: Path, row: dict[str, Any], said: str) -> None:
+    run, fragment = collected(tmp_path, ["a.png"])
+    with pytest.raises(RunFailed, match=f"annotator loose: what it gave for photos-00000 does not fit .*{said}"):
+        ModelWorker(run, Loose(row), [], True, GUARD)(FragmentWork(fragment))
+    assert not run.scores("loose", fragment.name).exists()
 
 
 def test_failures_are_told_anew_when_an_annotator_is_added(tmp_path: Path) -> None:

@@ -45,7 +45,8 @@ def test_a_killed_worker_and_a_killed_driver_change_no_byte(config: Path, tmp_pa
     before = len(commands.committed(disturbed, "scores/mates"))
     commands.wait_for(lambda: len(commands.committed(disturbed, "scores/mates")) >= before + 3, process)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    output, _ = process.communicate()
+    assert "infinite" not in output  # no worker is started again, and no task tried again, without end
     done = len(commands.committed(disturbed, "scores/mates"))
     assert 1 < done < 12
 

@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from configs import UserError, load
 from pipeline.annotators import Annotator
 from pipeline.annotators.measure import MeasureConfig
 from pipeline.annotators.nsfw import NsfwConfig
-from pipeline.config import PipelineConfig
+from pipeline.annotators.ocr import OcrConfig
+from pipeline.config import PipelineConfig, load_config
 from pipeline.engine import run_config
 from pipeline.engine.annotate import commit_scores
 from pipeline.engine.list_sources import check_sources
@@ -55,6 +57,24 @@ def test_annotators_may_be_added_but_not_taken_away(tmp_path: Path, config: Pipe
     other = dataclasses.replace(config, annotate=(NsfwConfig("nsfw"), MeasureConfig("measure", reference_edge=256)))
     with pytest.raises(UserError, match=r"field 'annotate.1.reference_edge': .* started with 512, found 256"):
         run_config.save_run_config(run, other)
+
+
+def test_a_run_that_wrote_the_old_form_of_annotate_goes_on(tmp_path: Path, config: PipelineConfig) -> None:
+    run = RunFolder(tmp_path / "run")
+    run_config.save_run_config(run, config)
+    plain = yaml.safe_load(run.config.read_text())
+    before = {"run": ["nsfw", "measure"], "require": [], "measure": {"reference_edge": 512}, "nsfw": {"threads": 1}}
+    run.config.write_text(yaml.safe_dump(plain | {"annotate": before, "plugins": []}))
+    run_config.save_run_config(run, config)
+    assert load(run.config, PipelineConfig) == config
+    run.config.write_text(yaml.safe_dump(plain | {"annotate": before | {"nsfw": {"threads": 2}}, "plugins": []}))
+    with pytest.raises(UserError, match=r"field 'annotate.1.threads': .* started with 2, found 1"):
+        run_config.save_run_config(run, config)
+
+
+def test_settings_reach_annotators_that_run_by_default(tmp_path: Path, config: PipelineConfig) -> None:
+    changed = load_config(tmp_path / "config.yaml", ["annotate.2.min_score=0.9"])
+    assert changed.annotate == (*config.annotate[:2], OcrConfig("ocr", min_score=0.9))
 
 
 def test_the_rest_may_change(tmp_path: Path, config: PipelineConfig) -> None:

@@ -82,7 +82,7 @@ def publish_without_ray(run: RunFolder, config: PipelineConfig) -> None:
     shards.mkdir(parents=True)
     writer = ShardWriter(run, shards, config.captions)
     for shard in plan_shards(decisions.kept, config.pack):
-        writer({"shard": shard})
+        writer(shard)
     index(run, config, decisions, "key")
 
 
