@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from configs.numbers import duration
+
 EVERY = 15.0
-"""Seconds between two plain lines (ours)."""
+"""Seconds between two plain lines; chosen."""
 FEW, RECENT = 4, 50
-"""chosen: even steps that an estimate wants at least, and looks back on at most."""
+"""Even steps that an estimate needs at least, and looks back on at most; chosen."""
 Clock = Callable[[], float]
 
 
@@ -154,11 +156,3 @@ def _told(estimate: Estimate) -> str:
         return ""
     rate = f"{1 / max(pace, 1e-9):.1f}/s" if pace <= 1 else f"{pace:.1f} s each"
     return f", {rate}, {duration(left)} left"
-
-
-def duration(seconds: float) -> str:
-    """For a reader: 4.2 s, 3 min 7 s, 14 h 3 min."""
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes >= 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

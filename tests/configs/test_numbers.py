@@ -30,3 +30,10 @@ def test_words_for_numbers() -> None:
     assert (percent(0.1234), percent(0.0), percent(0.0001)) == ("12.3 %", "0.0 %", "< 0.1 %")
     assert [duration(s) for s in (4.25, 59.97, 190, 7500)] == ["4.2 s", "1 min 0 s", "3 min 10 s", "2 h 5 min"]
     assert [size(n) for n in (12, 1500, 2.5e6, 3e9)] == ["12 bytes", "1.5 kB", "2.5 MB", "3.0 GB"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(4.21, "4.2 s"), (59.6, "1 min 0 s"), (187, "3 min 7 s"), (50_600, "14 h 3 min")]
+)
+def test_durations_are_read_at_a_glance(seconds: float, told: str) -> None:
+    assert duration(seconds) == told

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.progress import EVERY, FEW, Overall, Recent, duration, progress
+from pipeline.progress import EVERY, FEW, Overall, Recent, progress
 
 
 def clock_of(times: list[float]) -> Callable[[], float]:
@@ -57,10 +57,3 @@ def test_bursts_of_inputs_are_judged_by_all_since_the_start(capsys: pytest.Captu
 def test_nothing_done_has_no_estimate() -> None:
     assert Overall(10, 0.0).left() is None
     assert Recent(10, 0.0).left() is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"), [(4.21, "4.2 s"), (59.6, "1 min 0 s"), (187, "3 min 7 s"), (50_600, "14 h 3 min")]
-)
-def test_durations_are_read_at_a_glance(seconds: float, told: str) -> None:
-    assert duration(seconds) == told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.progress import duration
+from configs.numbers import duration
 
 LONG = 3600.0
 """Seconds beyond which a training on a CPU is called long (chosen)."""

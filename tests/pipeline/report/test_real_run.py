@@ -1,4 +1,4 @@
-"""The report of a run that the engine itself synthetic of a hostile folder: every input has its place on the page."""
+"""The report of a run that the engine itself made of a hostile folder: every input has its place on the page."""
 
 from __future__ import annotations
 

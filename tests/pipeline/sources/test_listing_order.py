@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.sources import FolderSource
@@ -96,6 +96,7 @@ def test_a_folder_is_walked_as_its_entries_are_asked_for(tmp_path: Path) -> None
     assert [entry.uri for entry in entries] == ["b/1.png", "b/2.png"]
 
 
+@settings(deadline=None, max_examples=40)  # writes files
 @given(st.sets(st.lists(st.text("a.!-0é", min_size=1, max_size=3), min_size=1, max_size=4).map(".d/".join), min_size=1))
 def test_the_order_is_that_of_the_bytes_of_the_paths(names: set[str]) -> None:
     files = sorted(f"{name}{ending}".encode() for name in names for ending in (".d.png", ".png"))
