@@ -17,3 +17,11 @@ def rounding(summands: float, magnitude: float = 1.0, dtype: torch.dtype = torch
     and T. Mary, 2019); both computations that are compared err, which is a factor of sqrt(2) within ROOM.
     """
     return ROOM * torch.finfo(dtype).eps / 2 * math.sqrt(summands * layers) * magnitude
+
+
+def counting(share: float, draws: int) -> float:
+    """How far a share among ``draws`` independent draws may lie from its expectation ``share``: four deviations.
+
+    Draws of a fixed seed are the same on every machine; the bound says that a miss is no accident of that seed.
+    """
+    return ROOM * math.sqrt(share * (1 - share) / draws)

@@ -1,44 +1,42 @@
 """CPU seconds of a command with all that it starts, which on a busy machine say more than the clock.
 
-A child's seconds are known to its parent once it was waited for. Ray's daemons outlive the process that started
-them, so this process asks the kernel for such orphans (``PR_SET_CHILD_SUBREAPER``) and waits for them itself.
+The kernel adds up only children that were waited for, and Ray waits for none of its workers: so the tree below this
+process is looked at twice a second, and of each process the last figure counts.
 """
 
 from __future__ import annotations
 
 import ctypes
-import os
-import resource
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 
+import psutil
+
 PR_SET_CHILD_SUBREAPER = 36
-PATIENCE = 5.0
-"""Seconds that orphans are given to end (chosen); those that stay longer are not counted."""
+EVERY = 0.5
+"""Seconds between two looks (chosen); what a process does after the last one is not seen."""
 
 
 def run_counted(command: Sequence[str]) -> tuple[int, float]:
-    """Run ``command``; its exit status and the CPU seconds of its tree. Waits for every child of this process."""
-    if sys.platform == "linux":
+    """Run ``command``; its exit status and the CPU seconds of all processes below this one while it ran."""
+    if sys.platform == "linux":  # a daemon whose parent ends comes to this process and stays in its tree
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    before = _of_children()
-    status = subprocess.run(command, check=False).returncode
-    _wait_for_orphans()
-    return status, _of_children() - before
+    used: dict[psutil.Process, float] = {}
+    with subprocess.Popen(command) as process:
+        while True:
+            _look(used)
+            try:
+                return process.wait(EVERY), sum(used.values())
+            except subprocess.TimeoutExpired:
+                continue
 
 
-def _of_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _wait_for_orphans() -> None:
-    deadline = time.monotonic() + PATIENCE
-    try:
-        while time.monotonic() < deadline:
-            if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                time.sleep(0.05)
-    except ChildProcessError:  # none is left
-        return
+def _look(used: dict[psutil.Process, float]) -> None:
+    """Bring ``used`` up to date. A process is told from a later one of its number by the time it was made."""
+    for process in psutil.Process().children(recursive=True):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:  # it ended since it was listed
+            continue
+        used[process] = times.user + times.system

@@ -19,6 +19,7 @@ from synth.corpus.corpus import Corpus, CorpusSource
 from synth.coverage import plot, rows
 from tests.synth.common import PURE, SHIPPED, recipe
 from tests.synth.content.test_kinds import only
+from tests.tolerance import counting
 
 
 def corpus(path: Path, **settings: object) -> Corpus:
@@ -81,9 +82,11 @@ def test_rare_characters_bring_their_texts_forward(tmp_path: Path) -> None:
         own = corpus(path, balance=balance)
         return sum("龘" in own.pick("line", (1, 20), rng) for _ in range(2000)) / 2000
 
-    assert rare(0.0) == pytest.approx(0.01, abs=0.008)
-    assert rare(0.5) == pytest.approx(10 / 109, abs=0.03)  # the root of 99 times rarer weighs about ten times
-    assert rare(1.0) == pytest.approx(0.5, abs=0.05)
+    assert rare(0.0) == pytest.approx(0.01, abs=counting(0.01, 2000))
+    assert rare(0.5) == pytest.approx(
+        10 / 109, abs=counting(10 / 109, 2000)
+    )  # the root of 99 times rarer weighs about ten times
+    assert rare(1.0) == pytest.approx(0.5, abs=counting(0.5, 2000))
 
 
 def test_every_character_comes_equally_often_in_words(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def test_a_mixture_gives_its_shares_and_ramps() -> None:
     mixture = (Share("level == 0", 3, end=0), Share("level == 1", 1, end=3))
     order = Order(manifest(), [phase(steps=101, mixture=mixture)], seed=0)
     shares = np.array([(order.batch(s).rows < 30).mean() for s in range(101)])
+    # a batch holds 64 samples: a share is one of them more or less, and ramps by hundredths
     assert shares[0] == pytest.approx(0.75, abs=0.02)
     assert shares[-1] == 0
     assert shares[33] == pytest.approx(3 * 0.67 / (3 * 0.67 + 1 + 2 * 0.33), abs=0.03)
@@ -84,7 +85,7 @@ def test_sizes_and_resolutions_share_the_tokens() -> None:
     order = Order(table, [two], seed=0)
     batches = [order.batch(s) for s in range(60)]
     total = sum(int(b.tokens.sum()) for b in batches)
-    assert total / 60 == pytest.approx(2048, rel=0.02)
+    assert total / 60 == pytest.approx(2048, rel=0.02)  # a picture of 32 tokens more or less
     assert all(abs(int(b.tokens.sum()) - 2048) <= 150 for b in batches)
     assert {tuple(b) for batch in batches for b in batch.buckets.tolist()} >= {(64, 64), (128, 64)}
 
@@ -96,7 +97,9 @@ def test_every_step_has_a_sample_though_a_batch_holds_hardly_one() -> None:
     )
     batches = [order.batch(s) for s in range(300)]
     assert all(len(b.rows) >= 1 for b in batches)
-    assert sum(int(b.tokens.sum()) for b in batches) / 300 == pytest.approx(32, rel=0.05)
+    assert sum(int(b.tokens.sum()) for b in batches) / 300 == pytest.approx(
+        32, rel=0.05
+    )  # what a batch lacks the next ones get
 
 
 def test_a_picture_that_would_grow_is_left_out_at_that_resolution() -> None:
