@@ -130,8 +130,8 @@ def test_relative_paths_are_refused_inside_a_ray_job(monkeypatch: pytest.MonkeyP
             BASE + "annotate: {run: [measure]}\nplugins: ['my.redness:Redness']\n",
             "annotate: [{kind: measure}, {kind: 'my.redness:RednessConfig'}]",
         ),
-        (BASE, "field 'sources.0.path': a folder of pictures is wanted; '/nowhere' does not exist"),
-        ("sources: []\n", "field 'sources': at least one source is wanted"),
+        (BASE, "field 'sources.0.path': expected a folder of pictures; '/nowhere' does not exist"),
+        ("sources: []\n", "field 'sources': expected at least one source"),
         (BASE.replace("photos", "a/b"), "field 'sources.0.name': letters, digits"),
         (
             BASE.replace("PATH", "configs") + "decide: {rules: [{name: S1.x, stage: 1, keep: clarty > 1}]}\n",
