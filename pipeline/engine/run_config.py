@@ -66,7 +66,7 @@ def save_run_config(run: RunFolder, config: PipelineConfig) -> None:
 
 
 def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise UserError naming the first heavy field in which two plain configs differ; annotators may be added."""
+    """Raise UserError naming the first frozen field in which two plain configs differ; annotators may be added."""
     for name in FROZEN_FIELDS:
         compare = _annotator_differences if name == "annotate" else differences
         for path, old, new in compare(before.get(name), now.get(name), name):
