@@ -29,7 +29,7 @@ from pipeline.watch import HOW_TO_GO_ON, Report, Reporter, Table, Watch, WatchCo
 
 
 class Item(Protocol):
-    """What travels between workers: picklable, and ``name`` is what people are told about."""
+    """What travels between workers: picklable, ``name`` stands for it in messages."""
 
     @property
     def name(self) -> str: ...

@@ -207,7 +207,6 @@ RESERVED = frozenset(COLUMNS) - frozenset(FILLED_BY_ANNOTATORS) | {
     "fragment",
     "fragment_row",
     "aspect",
-    "made",
     "synthetic",
 }
 """Names that no annotator's column may have: the pipeline fills these columns, or computes them on the way."""

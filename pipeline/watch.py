@@ -94,7 +94,7 @@ class Table:
 
 @dataclass
 class Reporter:
-    """What one worker holds, as it tells the table. ``table``: handle of the actor."""
+    """What one worker holds, as it reports to the table. ``table``: handle of the actor."""
 
     table: Any
     max_retries: int
@@ -149,7 +149,7 @@ def died(key: Key, deaths: int, worker: str) -> str:
     times = "once" if deaths == 1 else f"{deaths} times"
     return (
         f"{step}: the worker died {times} while it held {name}, the last one was {worker}; most often the kernel ends "
-        f"it for memory (dmesg tells): fewer workers (cluster.cpus) leave each one more; {HOW_TO_GO_ON}"
+        f"it for memory (dmesg shows): fewer workers (cluster.cpus) leave each one more; {HOW_TO_GO_ON}"
     )
 
 

@@ -1,4 +1,4 @@
-"""From the list ``annotate:`` to annotators that may run together: no name and no column is given twice."""
+"""From the list ``annotate:`` to annotators that may run together: each name and each column only once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS = ("collect", "decode")
 def build(configs: Sequence[AnnotatorConfig], limits: Limits | None = None) -> list[Annotator]:
     """The annotators of a run, ready to travel to their workers.
 
-    Raises UserError for a name or column given twice, a column that cannot be filled, or a required annotator that
+    Raises UserError for a repeated name or column, a column that cannot be filled, or a required annotator that
     cannot run here.
     """
     made: list[Annotator] = []
@@ -50,7 +50,7 @@ def _problems(annotator: Annotator, others: Sequence[Annotator]) -> Iterator[str
         if column.name in taken:
             yield f"{name} fills the column '{column.name}', which {taken[column.name]} fills as well"
         if own.count(column.name) > 1:
-            yield f"{name} gives the column '{column.name}' twice"
+            yield f"{name} repeats the column '{column.name}'"
         if problem := _column_problem(column):
             yield f"{name} cannot fill the column '{column.name}': {problem}"
 

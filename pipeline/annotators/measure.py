@@ -76,15 +76,15 @@ class MeasureAnnotator(Annotator):
 
     def _measure(self, pixels: np.ndarray) -> dict[str, Any]:
         reference = at_reference(pixels, self.config.reference_edge)
-        grey = reference @ LUMA
+        gray = reference @ LUMA
         return {
             "pixel_sha256": pixel_sha256(pixels),
             "phash": phash(pixels),
-            "clarity": clarity(grey),
-            "luma": luma(grey),
+            "clarity": clarity(gray),
+            "luma": luma(gray),
             "saturation": saturation(reference),
             "entropy": entropy(reference),
-            "texture": texture(grey),
+            "texture": texture(gray),
             "blockiness": blockiness(pixels),
         }
 
@@ -99,17 +99,17 @@ def at_reference(pixels: np.ndarray, edge: int) -> np.ndarray:
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
 
 
-def clarity(grey: np.ndarray) -> float:
+def clarity(gray: np.ndarray) -> float:
     """Sharpness of the sharp parts; 0 is flat, below about 100 is blurred to the eye.
 
-    ``grey``: float (H, W) luma 0..255. The mean square of the 4-neighbour Laplacian in each of 8 x 8
-    tiles, of which the 0.9 quantile is returned, in squared grey levels. (The variance of the
+    ``gray``: float (H, W) luma 0..255. The mean square of the 4-neighbour Laplacian in each of 8 x 8
+    tiles, of which the 0.9 quantile is returned, in squared gray levels. (The variance of the
     Laplacian over the whole picture, the usual measure, calls any picture with much sky blurred.)
     """
-    if min(grey.shape) < 3:
+    if min(gray.shape) < 3:
         return 0.0
-    core = grey[1:-1, 1:-1]
-    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * core
+    core = gray[1:-1, 1:-1]
+    laplacian = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:] - 4 * core
     energy = laplacian * laplacian
     rows, columns = (np.linspace(0, n, min(TILES, n) + 1).astype(int)[:-1] for n in energy.shape)
     sums = np.add.reduceat(np.add.reduceat(energy, rows, axis=0, dtype=np.float64), columns, axis=1)
@@ -117,13 +117,13 @@ def clarity(grey: np.ndarray) -> float:
     return float(np.quantile(sums / sizes, SHARPEST))
 
 
-def luma(grey: np.ndarray) -> float:
-    """Mean Rec. 709 luma (of gamma-encoded values), 0 black .. 1 white. ``grey``: float (H, W) 0..255."""
-    return float(grey.mean(dtype=np.float64) / 255)
+def luma(gray: np.ndarray) -> float:
+    """Mean Rec. 709 luma (of gamma-encoded values), 0 black .. 1 white. ``gray``: float (H, W) 0..255."""
+    return float(gray.mean(dtype=np.float64) / 255)
 
 
 def saturation(pixels: np.ndarray) -> float:
-    """Mean chroma (largest minus smallest channel) over 255: 0 grey .. 1 pure colours. ``pixels``: uint8 (H, W, 3).
+    """Mean chroma (largest minus smallest channel) over 255: 0 gray .. 1 pure colors. ``pixels``: uint8 (H, W, 3).
 
     Not the S of HSV, by which a near-black pixel may be as saturated as a poster.
     """
@@ -134,32 +134,32 @@ def saturation(pixels: np.ndarray) -> float:
 
 
 def entropy(pixels: np.ndarray) -> float:
-    """Shannon entropy of the joint RGB histogram with 16 levels a channel, in bits: 0 one colour .. 12 all alike.
+    """Shannon entropy of the joint RGB histogram with 16 levels a channel, in bits: 0 one color .. 12 all alike.
 
-    ``pixels``: uint8 (H, W, 3). A drawing in two flat colours has at most 1.
+    ``pixels``: uint8 (H, W, 3). A drawing in two flat colors has at most 1.
     """
     level = (pixels // (256 // LEVELS)).astype(np.int32)
     index = (level[..., 0] * LEVELS + level[..., 1]) * LEVELS + level[..., 2]
     counts = np.bincount(index.ravel())
-    share = counts[counts > 0] / index.size
-    return float(max(0.0, -(share * np.log2(share)).sum()))
+    fraction = counts[counts > 0] / index.size
+    return float(max(0.0, -(fraction * np.log2(fraction)).sum()))
 
 
-def texture(grey: np.ndarray) -> float:
-    """Noise and over-complex texture as the standard deviation of an equal white noise, in grey levels.
+def texture(gray: np.ndarray) -> float:
+    """Noise and over-complex texture as the standard deviation of an equal white noise, in gray levels.
 
-    ``grey``: float (H, W) luma 0..255. Immerkaer's estimate (1996): the mean absolute response to a
+    ``gray``: float (H, W) luma 0..255. Immerkaer's estimate (1996): the mean absolute response to a
     mask that is blind to constant, linear and quadratic shading. Photographs have about 1 to 6.
     """
-    if min(grey.shape) < 3:
+    if min(gray.shape) < 3:
         return 0.0
-    rows = grey[:-2] - 2 * grey[1:-1] + grey[2:]
+    rows = gray[:-2] - 2 * gray[1:-1] + gray[2:]
     response = rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]
     return float(np.abs(response).mean(dtype=np.float64) * math.sqrt(math.pi / 2) / 6)
 
 
 def blockiness(pixels: np.ndarray) -> float:
-    """How far the 8 x 8 grid of JPEG stands out, in grey levels; 0 without a grid, 1 and more to be seen.
+    """How far the 8 x 8 grid of JPEG stands out, in gray levels; 0 without a grid, 1 and more to be seen.
 
     ``pixels``: uint8 (H, W, 3) at their own size, as shrinking destroys the grid; at most the middle
     1,024 x 1,024 px. The step between neighbours less the mean of the steps on both sides of it,
@@ -169,14 +169,14 @@ def blockiness(pixels: np.ndarray) -> float:
     """
     height, width = (min(n, LOOKED_AT) for n in pixels.shape[:2])
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
-    grey = pixels[top : top + height, left : left + width] @ LUMA
-    return (_grid(grey) + _grid(grey.T)) / 2
+    gray = pixels[top : top + height, left : left + width] @ LUMA
+    return (_grid(gray) + _grid(gray.T)) / 2
 
 
-def _grid(grey: np.ndarray) -> float:
-    if grey.shape[1] < 4 * GRID:
+def _grid(gray: np.ndarray) -> float:
+    if gray.shape[1] < 4 * GRID:
         return 0.0
-    step = np.abs(np.diff(grey, axis=1)).mean(axis=0)
+    step = np.abs(np.diff(gray, axis=1)).mean(axis=0)
     excess = step[1:-1] - (step[:-2] + step[2:]) / 2
     places = sorted(float(np.median(excess[place::GRID])) for place in range(GRID))
     return max(0.0, places[-1] - places[-2])

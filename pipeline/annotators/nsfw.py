@@ -42,7 +42,7 @@ class NsfwConfig(AnnotatorConfig):
 
 
 class NsfwAnnotator(Annotator):
-    """Fills ``nsfw`` for every row that is no rendering of ours."""
+    """Fills ``nsfw`` for every row that was not rendered by a recipe."""
 
     name = "nsfw"
     version = "1"

@@ -19,8 +19,8 @@ from synth.language import is_han, visible
 @dataclass(frozen=True)
 class OcrConfig(AnnotatorConfig):
     """``detection_edge``: px to which the longer side is shrunk while lines are looked for. ``min_score``: lines read
-    with less confidence are taken for no text; ``min_score_lone``: the same for a lone letter, digit or sign, which
-    any round thing is mistaken for (a cup seen from above reads as 8 with 0.975). ``threads`` of one model."""
+    with less confidence are dropped; ``min_score_lone``: the same for a lone letter, digit or sign, because round
+    things are read as such (a cup seen from above reads as 8 with 0.975). ``threads`` of one model."""
 
     kind: Literal["ocr"]
     detection_edge: int = 960

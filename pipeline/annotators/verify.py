@@ -1,9 +1,9 @@
-"""The OCR round trip: can what a rendering says be read where it stands, as well as the reader reads such text at all?
+"""The OCR round trip: is a rendering's text read as well in the picture as in plain print?
 
-    each line's quad ──cut out──> read ──> text_read          share of its characters that come back
+    each line's quad ──cut out──> read ──> text_read          fraction of its characters that are read back
     the same text on white ─────> read ──> text_read_clean    the reader's own ceiling
 
-A weak reader must not cost rare characters: PP-OCRv6 small misses a third of the rarest of the 8,105 even in print.
+A weak reader must not drop rare characters: PP-OCRv6 small misses a third of the rarest of the 8,105 even in print.
 So a rule compares the two, for example ``text_unverifiable or text_read >= text_read_clean - 0.25``.
 """
 
@@ -26,8 +26,8 @@ from pipeline.ocr.weights import missing
 
 @dataclass(frozen=True)
 class VerifyConfig(AnnotatorConfig):
-    """``lines``: at most so many of a picture are read, the first ones. ``ceiling``: below this share of a clean
-    rendering the reader is no judge of the text, and the row is marked unverifiable. ``threads`` of one model."""
+    """``lines``: at most so many of a picture are read, the first ones. ``ceiling``: below this fraction of a clean
+    rendering the reader cannot judge the text, and the row is marked unverifiable. ``threads`` of one model."""
 
     kind: Literal["verify"]
     lines: int = 8
@@ -88,7 +88,7 @@ class VerifyAnnotator(Annotator):
         }
 
     def _ceiling(self, text: str) -> float:
-        """What the reader makes of the text on white; 0 where the plain face lacks a character."""
+        """Accuracy of the reader on the text in plain print; 0 where the plain face lacks a character."""
         return _read_clean(self._reader, text)
 
 

@@ -1,7 +1,7 @@
 """The main loop of the pipeline: list, collect, annotate, dedup, decide, balance, pack, account.
 
     run ─> check everything ─> lock ─> [list ─> collect ─> annotate ─> write_failures] ─> [decide ─> pack] ─> account
-           (exit 2 so far)             heavy, once, fragment by fragment on Ray            seconds, from files
+           (exit 2 so far)             once, fragment by fragment on Ray                   seconds, from files
 
 Each step does only what no committed file holds yet: the same command again goes on, or ends at once.
 """

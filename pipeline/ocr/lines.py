@@ -61,9 +61,9 @@ def normalise(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 
-def character_accuracy(wanted: str, read: str) -> float:
+def character_accuracy(expected: str, read: str) -> float:
     """1 - NED = 1 - levenshtein / length of the longer text, 0..1, as CVTG-2K scores it; 1 for two empty texts."""
-    return Levenshtein.normalized_similarity(normalise(wanted), normalise(read))
+    return Levenshtein.normalized_similarity(normalise(expected), normalise(read))
 
 
 def is_column(text: str) -> bool:

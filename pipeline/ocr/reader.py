@@ -152,5 +152,5 @@ def _paddleocr(cache: Path | None) -> Any:
     finally:
         if absent:
             del sys.modules["modelscope"]
-    logging.getLogger("paddlex").setLevel(logging.ERROR)  # it announces every model in colours
+    logging.getLogger("paddlex").setLevel(logging.ERROR)  # it announces every model in colors
     return paddleocr

@@ -16,10 +16,11 @@ from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.engine.annotate import HOPELESS, FragmentWork, ModelWorker, PixelWorker
 from pipeline.engine.collect import Collector
+from pipeline.engine.list_sources import list_sources
 from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import FolderSource
 from pipeline.store.failures import write_failures
-from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, write_ledger
+from pipeline.store.ledger import Fragment, FragmentsConfig
 from pipeline.store.run_folder import RunFolder
 from tests.pipeline.commands import table, write_pictures
 from tests.pipeline.hooks import Eyes, Saboteur, Thumb
@@ -46,9 +47,7 @@ def collected(tmp_path: Path, names: Sequence[str]) -> tuple[RunFolder, Fragment
     for index, name in enumerate(names):
         (folder / f"{index:03d}.png").rename(folder / name)
     source = FolderSource("folder", "photos", str(folder))
-    entries, _ = source.entries("sources.0")
-    write_ledger(run.ledger("photos"), "photos", entries, FragmentsConfig())
-    (fragment,) = fragments(run.ledger("photos"), "photos")
+    (fragment,) = list_sources(run, [source], FragmentsConfig())
     Collector(run, {"photos": source.reader()}, LIMITS, GUARD)(fragment)
     return run, fragment
 
