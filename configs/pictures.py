@@ -24,9 +24,9 @@ warnings.filterwarnings("ignore", module=r"PIL\.")  # they are about odd metadat
 PILLOW_CEILING = 178_956_970
 """Pixels above which Pillow itself refuses a picture (twice ``Image.MAX_IMAGE_PIXELS``); its global stays as it is."""
 
-ORIENTATION_TAG = 0x0112
+_ORIENTATION_TAG = 0x0112
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 """Containers that are opened; JPEG includes MPO. Left out on purpose: EPS, which runs Ghostscript, and icons, which
 hold several sizes."""
 
@@ -116,7 +116,7 @@ def _open(data: bytes, limits: Limits) -> tuple[Image.Image, Header]:
     if len(data) > limits.max_bytes:
         raise DecodeError(f"{len(data)} bytes, allowed are {limits.max_bytes}")
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError:
         raise DecodeError(f"more than {limits.max_pixels} pixels") from None
     except Image.UnidentifiedImageError:
@@ -142,7 +142,7 @@ def _orientation(image: Image.Image, data: bytes) -> int:
         if image.format == "PNG" and "exif" not in image.info and (chunk := _png_exif(data)):
             image.info["exif"] = chunk
         # Not image.getexif(): for a PNG it would decode all pixels to look behind them.
-        value = Image.Image.getexif(image).get(ORIENTATION_TAG, 1)
+        value = Image.Image.getexif(image).get(_ORIENTATION_TAG, 1)
     except Exception:  # broken EXIF is common in the wild and costs the orientation, not the picture
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1

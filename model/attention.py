@@ -2,7 +2,7 @@
 
     merge   two streams -> one, in the order of the layout (``joint.py``)
     attend  by the layout's kernel
-    part    the way back
+    split_streams  the way back
 
 Kernels: torch's varlen on CUDA in half precision, FlexAttention for other CUDA tensors, rectangles of
 scaled_dot_product_attention anywhere.
@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.joint import Joint, Kernel, Queries
+from model.joint import JointLayout, Kernel, TokenOrder
 
 
 def kernel_for(device: torch.device, dtype: torch.dtype) -> Kernel:
@@ -29,7 +29,7 @@ def kernel_for(device: torch.device, dtype: torch.dtype) -> Kernel:
     return "varlen" if dtype in (torch.float16, torch.bfloat16) else "flex"  # varlen is FlashAttention
 
 
-def merge(text_NHD: Tensor, image_MHD: Tensor, joint: Joint) -> Tensor:
+def merge(text_NHD: Tensor, image_MHD: Tensor, joint: JointLayout) -> Tensor:
     """(K, H, D): both streams in joint order."""
     if joint.every.order is None:
         samples = joint.every.rectangles[0][0]
@@ -38,7 +38,7 @@ def merge(text_NHD: Tensor, image_MHD: Tensor, joint: Joint) -> Tensor:
     return torch.cat((text_NHD, image_MHD)).index_select(0, joint.every.order)
 
 
-def part(x: Tensor, joint: Joint) -> tuple[Tensor, Tensor]:
+def split_streams(x: Tensor, joint: JointLayout) -> tuple[Tensor, Tensor]:
     """(K, ...) in joint order -> (N, ...) text and (M, ...) image."""
     if joint.text_run is not None:
         samples, run = joint.every.rectangles[0]
@@ -49,16 +49,16 @@ def part(x: Tensor, joint: Joint) -> tuple[Tensor, Tensor]:
     return text, image
 
 
-def reorder(x: Tensor, queries: Queries) -> Tensor:
+def reorder(x: Tensor, queries: TokenOrder) -> Tensor:
     """One stream into the order of ``queries``."""
     return x if queries.order is None else x.index_select(0, queries.order)
 
 
-def restore(x: Tensor, queries: Queries) -> Tensor:
+def restore(x: Tensor, queries: TokenOrder) -> Tensor:
     return x if queries.inverse is None else x.index_select(0, queries.inverse)
 
 
-def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: Queries, joint: Joint) -> Tensor:
+def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: TokenOrder, joint: JointLayout) -> Tensor:
     """Attention within each sample; ``q`` is in the order of ``queries``, keys and values in ``joint.every``'s.
 
     Returns q's shape with heads and channels flattened.
@@ -82,13 +82,13 @@ def _cut(x_KHD: Tensor, sizes: tuple[tuple[int, int], ...]) -> list[Tensor]:
     return [x.unflatten(0, size).transpose(1, 2) for x, size in zip(parts, sizes, strict=True)]
 
 
-def _in_float32(q: Tensor, k: Tensor, v: Tensor, queries: Queries, joint: Joint) -> Tensor:
+def _in_float32(q: Tensor, k: Tensor, v: Tensor, queries: TokenOrder, joint: JointLayout) -> Tensor:
     """On a CPU the backward of short sequences takes ten times as long in bf16 as in fp32 (torch 2.14)."""
     with torch.autocast("cpu", enabled=False):  # which would bring the bf16 kernel back
         return attend(q.float(), k.float(), v.float(), queries, joint).to(q.dtype)
 
 
-def _varlen(q: Tensor, k: Tensor, v: Tensor, queries: Queries, keys: Queries) -> Tensor:
+def _varlen(q: Tensor, k: Tensor, v: Tensor, queries: TokenOrder, keys: TokenOrder) -> Tensor:
     from torch.nn.attention.varlen import varlen_attn
 
     out = varlen_attn(q, k, v, queries.cu_seqlens, keys.cu_seqlens, queries.longest, keys.longest)
@@ -96,7 +96,7 @@ def _varlen(q: Tensor, k: Tensor, v: Tensor, queries: Queries, keys: Queries) ->
     return out.flatten(1)
 
 
-def _flex(q: Tensor, k: Tensor, v: Tensor, queries: Queries) -> Tensor:
+def _flex(q: Tensor, k: Tensor, v: Tensor, queries: TokenOrder) -> Tensor:
     out = _flex_attention(q.is_cuda)(*(x.transpose(0, 1)[None] for x in (q, k, v)), block_mask=queries.block_mask)
     return out[0].transpose(0, 1).flatten(1)
 

@@ -30,20 +30,20 @@ from model.mmdit import MMDiT, MMDiTConfig
 from model.schedule import ScheduleConfig
 from model.templates import Style
 
-TRANSFORMER_CLASS = "QwenImageTransformer2DModel"
-SCHEDULER_CLASS = "FlowMatchEulerDiscreteScheduler"
+_TRANSFORMER_CLASS = "QwenImageTransformer2DModel"
+_SCHEDULER_CLASS = "FlowMatchEulerDiscreteScheduler"
 INDEX = {
     "_diffusers_version": "0.42.1",
-    "scheduler": ["diffusers", SCHEDULER_CLASS],
+    "scheduler": ["diffusers", _SCHEDULER_CLASS],
     "text_encoder": ["transformers", "Qwen2_5_VLForConditionalGeneration"],
     "tokenizer": ["transformers", "Qwen2Tokenizer"],
-    "transformer": ["diffusers", TRANSFORMER_CLASS],
+    "transformer": ["diffusers", _TRANSFORMER_CLASS],
     "vae": ["diffusers", "AutoencoderKLQwenImage"],
 }
-PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
-PROCESSOR = ["transformers", "Qwen2VLProcessor"]
+_PARTS = ("scheduler", "text_encoder", "tokenizer", "transformer", "vae")
+_PROCESSOR = ["transformers", "Qwen2VLProcessor"]
 # Fields of scheduler_config.json that have one right value for this family.
-FIXED_SCHEDULE = {
+_FIXED_SCHEDULE = {
     "num_train_timesteps": 1000,
     "use_dynamic_shifting": True,
     "time_shift_type": "exponential",
@@ -62,7 +62,7 @@ def check_folder(folder: str | Path) -> Path:
     if not (folder / "model_index.json").is_file():
         raise UserError(f"{folder}: has no model_index.json; a diffusers folder of Qwen-Image is needed")
     _pipeline(folder)
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    missing = [part for part in _PARTS if not (folder / part).is_dir()]
     if missing:
         raise UserError(f"{folder}: the folder {missing[0]}/ is missing")
     return folder
@@ -85,7 +85,7 @@ def load_transformer(folder: str | Path, dtype: torch.dtype | None = None, devic
     """The MMDiT of a pipeline folder (or of its ``transformer/``), filled from meta without a second copy."""
     folder = Path(folder)
     folder = folder if (folder / "config.json").is_file() else folder / "transformer"
-    config = read_config(folder / "config.json", MMDiTConfig, TRANSFORMER_CLASS)
+    config = read_config(folder / "config.json", MMDiTConfig, _TRANSFORMER_CLASS)
     with torch.device("meta"):
         model = MMDiT(config)
     load_weights(model, folder)
@@ -100,7 +100,7 @@ def save_transformer(
 ) -> None:
     """Write ``transformer/`` of a pipeline: ``folder`` itself gets config.json and the weights."""
     folder = Path(folder)
-    write_config(folder / "config.json", config, TRANSFORMER_CLASS, guidance_embeds=False)
+    write_config(folder / "config.json", config, _TRANSFORMER_CLASS, guidance_embeds=False)
     save_weights(state, folder, shard_bytes=shard_bytes)
 
 
@@ -108,9 +108,9 @@ def load_schedule(folder: str | Path) -> ScheduleConfig:
     """Of a pipeline folder; UserError for a schedule of another kind."""
     path = Path(folder) / "scheduler" / "scheduler_config.json"
     tree = read_json(path)
-    if tree.get("_class_name") != SCHEDULER_CLASS:
-        raise UserError(f"{path}: _class_name is {tree.get('_class_name')!r}; {SCHEDULER_CLASS} is needed")
-    for key, right in FIXED_SCHEDULE.items():
+    if tree.get("_class_name") != _SCHEDULER_CLASS:
+        raise UserError(f"{path}: _class_name is {tree.get('_class_name')!r}; {_SCHEDULER_CLASS} is needed")
+    for key, right in _FIXED_SCHEDULE.items():
         if key in tree and tree[key] != right:
             raise UserError(f"{path}: {key} is {tree[key]!r}; Qwen-Image's schedule has {right!r}")
     names = [f.name for f in dataclasses.fields(ScheduleConfig)]
@@ -127,11 +127,11 @@ def load_schedule(folder: str | Path) -> ScheduleConfig:
 
 
 def save_schedule(config: ScheduleConfig, folder: str | Path) -> None:
-    write_config(Path(folder) / "scheduler" / "scheduler_config.json", config, SCHEDULER_CLASS, **FIXED_SCHEDULE)
+    write_config(Path(folder) / "scheduler" / "scheduler_config.json", config, _SCHEDULER_CLASS, **_FIXED_SCHEDULE)
 
 
 def write_index(folder: str | Path, pipeline: Pipeline) -> None:
-    more = {} if pipeline == "QwenImagePipeline" else {"processor": PROCESSOR}
+    more = {} if pipeline == "QwenImagePipeline" else {"processor": _PROCESSOR}
     write_json(Path(folder) / "model_index.json", {"_class_name": pipeline, **INDEX, **more})
 
 
@@ -147,7 +147,7 @@ def save_like(
     if out.resolve() == base.resolve():
         raise UserError(f"{out}: is the folder that the other parts come from; name another one")
     (out / "model_index.json").unlink(missing_ok=True)
-    for part in (*PARTS, "processor"):
+    for part in (*_PARTS, "processor"):
         if part != "transformer" and (base / part).is_dir():
             shutil.copytree(base / part, out / part, dirs_exist_ok=True)
     save_transformer(state, config, out / "transformer", shard_bytes)

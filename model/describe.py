@@ -19,7 +19,7 @@ from model.vae import ImageVAE
 
 
 @dataclass(frozen=True)
-class Case:
+class _Case:
     """A sample as training meets it. ``width``, ``height`` in px of the target; ``text``: tokens after the template."""
 
     name: str
@@ -37,15 +37,15 @@ class Case:
 
 # The report's resolutions; text lengths are ours. A reference's vision tokens are part of the text: 1,369 in Edit,
 # which shows the vision tower one picture of 1024^2, and 196 in EditPlus, which shows several of 384^2.
-CASES = (
-    Case("256p", "t2i", 256, 256, 128),
-    Case("640p", "t2i", 640, 640, 200),
-    Case("1024p", "t2i", 1024, 1024, 256),
-    Case("1328p", "t2i", 1328, 1328, 256),
-    Case("1664 x 928", "t2i", 1664, 928, 256),
-    Case("1024p, Edit", "ti2i", 1024, 1024, 1450, 1),
-    Case("1024p, EditPlus, 1 reference", "ti2i", 1024, 1024, 270, 1),
-    Case("1024p, EditPlus, 3 references", "ti2i", 1024, 1024, 270 + 2 * 196, 3),
+_CASES = (
+    _Case("256p", "t2i", 256, 256, 128),
+    _Case("640p", "t2i", 640, 640, 200),
+    _Case("1024p", "t2i", 1024, 1024, 256),
+    _Case("1328p", "t2i", 1328, 1328, 256),
+    _Case("1664 x 928", "t2i", 1664, 928, 256),
+    _Case("1024p, Edit", "ti2i", 1024, 1024, 1450, 1),
+    _Case("1024p, EditPlus, 1 reference", "ti2i", 1024, 1024, 270, 1),
+    _Case("1024p, EditPlus, 3 references", "ti2i", 1024, 1024, 270 + 2 * 196, 3),
 )
 
 
@@ -61,18 +61,18 @@ def describe(config: ModelConfig, optimizer: Optimizer = "adamw", gpus: int = 1,
     state = training_state(transformer, optimizer, gpus)
     return {
         "parameters": {**_transformer_parts(transformer), **_vae_parts(config), **_text_parts(config)},
-        "flops": [_flops(config.transformer, case) for case in CASES],
+        "flops": [_flops(config.transformer, case) for case in _CASES],
         "memory": {
             "optimizer": optimizer,
             "gpus": gpus,
             "samples": samples,
             "state": {**asdict(state), "total": state.total},
-            "cases": [_memory(config.transformer, case, state, samples) for case in CASES],
+            "cases": [_memory(config.transformer, case, state, samples) for case in _CASES],
         },
     }
 
 
-def _flops(config: MMDiTConfig, case: Case) -> dict[str, Any]:
+def _flops(config: MMDiTConfig, case: _Case) -> dict[str, Any]:
     forward = forward_flops(config, case.image, case.text)
     training = TRAINING_FACTOR * forward
     return {
@@ -84,7 +84,7 @@ def _flops(config: MMDiTConfig, case: Case) -> dict[str, Any]:
     }
 
 
-def _memory(config: MMDiTConfig, case: Case, state: State, samples: int) -> dict[str, Any]:
+def _memory(config: MMDiTConfig, case: _Case, state: State, samples: int) -> dict[str, Any]:
     return {
         "name": case.name,
         "task": case.task,
@@ -93,7 +93,7 @@ def _memory(config: MMDiTConfig, case: Case, state: State, samples: int) -> dict
     }
 
 
-def _plan(config: MMDiTConfig, case: Case, state: State, samples: int, checkpoint: bool) -> dict[str, int | bool]:
+def _plan(config: MMDiTConfig, case: _Case, state: State, samples: int, checkpoint: bool) -> dict[str, int | bool]:
     """Several samples count as unlike: their texts are."""
     tokens = (samples * case.image, samples * case.text)
     activations = activation_bytes(config, *tokens, checkpoint=checkpoint, alike=samples == 1)

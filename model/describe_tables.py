@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-Row = Sequence[str]
+_Row = Sequence[str]
 
-OPTIMIZER_NAMES = {"adamw": "AdamW: two moments", "muon": "Muon: momentum of the blocks' matrices; AdamW for the rest"}
+_OPTIMIZER_NAMES = {"adamw": "AdamW: two moments", "muon": "Muon: momentum of the blocks' matrices; AdamW for the rest"}
 
 
 def format_figures(figures: dict[str, Any]) -> str:
@@ -38,7 +38,7 @@ def format_figures(figures: dict[str, Any]) -> str:
     )
 
 
-def _flops(cases: Sequence[dict[str, Any]]) -> list[Row]:
+def _flops(cases: Sequence[dict[str, Any]]) -> list[_Row]:
     header = ("sample", "task", "image tokens", "text", "forward", "training", "at peak")
     return [header] + [
         (
@@ -54,12 +54,12 @@ def _flops(cases: Sequence[dict[str, Any]]) -> list[Row]:
     ]
 
 
-def _state(memory: dict[str, Any]) -> list[Row]:
+def _state(memory: dict[str, Any]) -> list[_Row]:
     state = memory["state"]
     rows = (
         ("weights, fp32", "weights"),
         ("gradients, fp32", "gradients"),
-        (f"{OPTIMIZER_NAMES[memory['optimizer']]}, fp32", "optimizer"),
+        (f"{_OPTIMIZER_NAMES[memory['optimizer']]}, fp32", "optimizer"),
         ("averaged weights, fp32", "average"),
         ("in flight, unsharded: two blocks' weights in bf16, one block's gradients", "in_flight"),
         ("total", "total"),
@@ -67,14 +67,14 @@ def _state(memory: dict[str, Any]) -> list[Row]:
     return [(words, _gigabytes(state[name])) for words, name in rows]
 
 
-def _cases(cases: Sequence[dict[str, Any]]) -> list[Row]:
+def _cases(cases: Sequence[dict[str, Any]]) -> list[_Row]:
     header = ("sample", "task", "activations", "total", "", "checkpointed", "total", "")
     return [header] + [
         (case["name"], case["task"].upper(), *_plan(case["kept"]), *_plan(case["checkpointed"])) for case in cases
     ]
 
 
-def _plan(plan: dict[str, Any]) -> Row:
+def _plan(plan: dict[str, Any]) -> _Row:
     return _gigabytes(plan["activations"]), _gigabytes(plan["total"]), "fits" if plan["fits"] else "over"
 
 
@@ -87,7 +87,7 @@ def _scaled(number: float) -> str:
     return f"{number:,.1f}" if number >= 1 else f"{number:#.2g}"
 
 
-def _table(title: str, rows: Sequence[Row]) -> str:
+def _table(title: str, rows: Sequence[_Row]) -> str:
     """Plain columns, as wide as they need; the first to the left, numbers to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [

@@ -19,7 +19,7 @@ from configs import UserError
 from model.checkpoint import check_folder, load_transformer, save_like
 from model.files import load_weights, read_json
 
-STEMS = ("ema", "model")  # the first one found is exported
+_STEMS = ("ema", "model")  # the first one found is exported
 
 
 def export(checkpoint: str | Path, out: str | Path) -> None:
@@ -53,7 +53,7 @@ def _base(checkpoint: Path) -> Path:
 
 
 def _stem(checkpoint: Path) -> str:
-    for stem in STEMS:
+    for stem in _STEMS:
         if list(checkpoint.glob(f"{stem}.safetensors*")):
             return stem
     raise UserError(f"{checkpoint}: has neither ema.safetensors nor model.safetensors")

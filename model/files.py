@@ -28,12 +28,12 @@ from configs.files import remove_temporary, replace_text, replaced
 
 C = TypeVar("C")
 
-WEIGHTS = "diffusion_pytorch_model"
+_WEIGHTS = "diffusion_pytorch_model"
 SHARD_BYTES = 5 * 2**30
 # Keys of released configs that say nothing about the network.
-SILENT_KEYS = frozenset({"pooled_projection_dim"})
+_SILENT_KEYS = frozenset({"pooled_projection_dim"})
 # What a model computes in; eight-bit floats are numbers too, but no product takes them as they are.
-DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+_DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def read_config(path: Path, cls: type[C], class_name: str) -> C:
     for key, value in tree.items():
         if key in fields:
             values[key] = _checked(path, key, value, fields[key])
-        elif not key.startswith("_") and key not in SILENT_KEYS and value not in (None, False):
+        elif not key.startswith("_") and key not in _SILENT_KEYS and value not in (None, False):
             raise UserError(f"{path}: {key} is {value!r}; this is another model than {class_name} as released")
     try:
         return cls(**values)
@@ -76,7 +76,7 @@ def write_config(path: Path, config: Any, class_name: str, **more: Any) -> None:
     write_json(path, {"_class_name": class_name, "_diffusers_version": "0.42.1", **dataclasses.asdict(config), **more})
 
 
-def load_weights(module: nn.Module, folder: Path, stem: str = WEIGHTS) -> None:
+def load_weights(module: nn.Module, folder: Path, stem: str = _WEIGHTS) -> None:
     """Fill ``module`` (on meta or not) from the safetensors of ``folder``; UserError unless keys and shapes agree."""
     expected = module.state_dict(keep_vars=True)
     seen: set[str] = set()
@@ -96,13 +96,13 @@ def load_weights(module: nn.Module, folder: Path, stem: str = WEIGHTS) -> None:
 
 
 def check_dtype(where: Path | str, name: str, tensor: Tensor) -> None:
-    if tensor.dtype not in DTYPES:
+    if tensor.dtype not in _DTYPES:
         raise UserError(
             f"{where}: weight '{name}' is {tensor.dtype}; floating-point numbers of 16 bits or more are needed"
         )
 
 
-def iterate_tensors(folder: Path, stem: str = WEIGHTS) -> Iterator[tuple[str, Tensor]]:
+def iterate_tensors(folder: Path, stem: str = _WEIGHTS) -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) of every tensor in the folder's safetensors, one at a time."""
     for path in weight_files(folder, stem):
         try:
@@ -113,7 +113,7 @@ def iterate_tensors(folder: Path, stem: str = WEIGHTS) -> Iterator[tuple[str, Te
             raise UserError(f"{path}: not a whole safetensors file: {error}") from None
 
 
-def weight_files(folder: Path, stem: str = WEIGHTS) -> list[Path]:
+def weight_files(folder: Path, stem: str = _WEIGHTS) -> list[Path]:
     """The files of one set of weights; UserError when there are none or the index names one that is missing."""
     index, single = folder / f"{stem}.safetensors.index.json", folder / f"{stem}.safetensors"
     if index.is_file():
@@ -136,7 +136,7 @@ def _named_by(index: Path) -> list[str]:
 
 
 def save_weights(
-    tensors: Mapping[str, Tensor], folder: Path, stem: str = WEIGHTS, shard_bytes: int = SHARD_BYTES
+    tensors: Mapping[str, Tensor], folder: Path, stem: str = _WEIGHTS, shard_bytes: int = SHARD_BYTES
 ) -> None:
     """Write ``tensors`` as one file, or as shards of at most ``shard_bytes`` with an index. Bytes are kept as they are."""
     folder.mkdir(parents=True, exist_ok=True)

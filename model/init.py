@@ -24,11 +24,11 @@ def new_transformer(config: MMDiTConfig, seed: int) -> MMDiT:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = MMDiT(config)
-    zero_modulation(model)
+    _zero_modulation(model)
     return model
 
 
-def zero_modulation(model: MMDiT) -> None:
+def _zero_modulation(model: MMDiT) -> None:
     """Zero every modulation and the output projection (adaLN-zero, as DiT trains from scratch; the report is silent)."""
     names = ("img_mod.1", "txt_mod.1", "norm_out.linear", "proj_out")
     for name, module in model.named_modules():

@@ -8,7 +8,7 @@ The order depends on the kernel that will read it:
     varlen      sample by sample, nothing padded, limits in ``cu_seqlens``         (CUDA, half precision)
     flex        the same order, limits in a block mask                               (CUDA, otherwise)
 
-``Queries`` describes one such order. There are two of them: all tokens, and the image tokens alone,
+``TokenOrder`` describes one such order. There are two of them: all tokens, and the image tokens alone,
 which is all that the last block asks for.
 """
 
@@ -29,7 +29,7 @@ Kernel = Literal["rectangles", "varlen", "flex"]
 
 
 @dataclass(frozen=True)
-class Queries:
+class TokenOrder:
     """An order of tokens, K of them with padding. Indices are into the stream that is reordered."""
 
     order: Tensor | None  # (K,) int64; None: samples alike, a view does it
@@ -42,15 +42,15 @@ class Queries:
 
 
 @dataclass(frozen=True)
-class Joint:
-    every: Queries  # of [all text | all images]; keys and values are always these
-    image: Queries  # of the image stream
+class JointLayout:
+    every: TokenOrder  # of [all text | all images]; keys and values are always these
+    image: TokenOrder  # of the image stream
     masks: tuple[Tensor | None, ...]  # per rectangle (G, 1, 1, S) bool, True where a key is real; None: all are
     n_text: int  # tokens of the text stream
     text_run: int | None  # text tokens per sample when samples are alike
     kernel: Kernel
 
-    def with_block_masks(self) -> Joint:
+    def with_block_masks(self) -> JointLayout:
         """Ready for the flex kernel, on the device where the indices are; waits for nothing."""
         masks = [_block_mask(queries, self.every) for queries in (self.every, self.image)]
         every, image = (
@@ -60,7 +60,7 @@ class Joint:
         return dataclasses.replace(self, every=every, image=image)
 
 
-def make_joint(texts: np.ndarray, images: np.ndarray, kernel: Kernel, longest: int | None = None) -> Joint:
+def make_joint(texts: np.ndarray, images: np.ndarray, kernel: Kernel, longest: int | None = None) -> JointLayout:
     """From the (B,) lengths of texts and images; ``longest`` stands in for the greatest sum of both."""
     n_text = int(texts.sum())
     sequences = _sequences(texts, images)
@@ -74,7 +74,7 @@ def make_joint(texts: np.ndarray, images: np.ndarray, kernel: Kernel, longest: i
         groups = [[i] for i in range(len(texts))]
     groups = [group for group in groups if any(len(sequences[i]) for i in group)]
     real = [_real([len(sequences[i]) for i in group]) for group in groups]
-    return Joint(
+    return JointLayout(
         every=_queries(sequences, groups, alike, kernel == "flex", longest),
         image=_queries(alone, groups, alike, kernel == "flex", longest),
         masks=tuple(None if r.all() else torch.from_numpy(r[:, None, None, :]) for r in real),
@@ -84,7 +84,7 @@ def make_joint(texts: np.ndarray, images: np.ndarray, kernel: Kernel, longest: i
     )
 
 
-def _block_mask(queries: Queries, keys: Queries) -> Any:
+def _block_mask(queries: TokenOrder, keys: TokenOrder) -> Any:
     from torch.nn.attention.flex_attention import create_block_mask
 
     asking, asked = queries.samples, keys.samples
@@ -108,7 +108,7 @@ def _sequences(texts: np.ndarray, images: np.ndarray) -> list[np.ndarray]:
 
 def _queries(
     sequences: list[np.ndarray], groups: list[list[int]], by_view: bool, flex: bool, longest: int | None
-) -> Queries:
+) -> TokenOrder:
     """The groups' rectangles one after the other; padding takes token 0, whose result nobody reads."""
     lengths = np.array([len(s) for s in sequences])
     rectangles = [_rectangle([sequences[i] for i in group]) for group in groups]
@@ -116,7 +116,7 @@ def _queries(
     real = np.concatenate([_real([len(sequences[i]) for i in group]).ravel() for group in groups])
     inverse = np.empty(int(lengths.sum()), np.int64)
     inverse[order[real]] = np.flatnonzero(real)
-    return Queries(
+    return TokenOrder(
         order=None if by_view else torch.from_numpy(order),
         inverse=None if by_view else torch.from_numpy(inverse),
         rectangles=tuple((r.shape[0], r.shape[1]) for r in rectangles),

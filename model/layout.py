@@ -27,13 +27,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.joint import Joint, Kernel, make_joint
+from model.joint import JointLayout, Kernel, make_joint
 
 Size = tuple[int, int]  # (h, w) in patches of 16 x 16 pixels
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowIndex:
     """For every token of a stream the row of a (count, D) table that applies to it."""
 
     ids: Tensor  # (N,) int64
@@ -67,15 +67,15 @@ class Layout:
     images: tuple[tuple[Size, ...], ...]
     n_text: int  # tokens of the text stream, the dummy's included
     n_image: int
-    text_rows: Rows  # row = sample
-    image_rows: Rows  # row = sample
-    image_rows_zero_cond: Rows  # row = sample for target tokens, row B (time 0) for references
+    text_rows: RowIndex  # row = sample
+    image_rows: RowIndex  # row = sample
+    image_rows_zero_cond: RowIndex  # row = sample for target tokens, row B (time 0) for references
     target: Tensor  # (N_target,) int64: the target tokens within the image stream
     target_samples: Tensor  # (N_target,) int64: their samples
     target_tokens: Tensor  # (N_target,) float32: how many tokens the target has
     text_positions: Tensor  # (N_txt, 3) float32: MSRoPE coordinates (frame, height, width)
     image_positions: Tensor  # (N_img, 3) float32
-    joint: Joint
+    joint: JointLayout
 
     def check(self, image_tokens: int, text_tokens: int, times: int) -> None:
         """ValueError unless a batch of so many tokens and times is this one, with or without the dummy."""
@@ -130,7 +130,7 @@ def make_layout(
         n_image=len(image_samples),
         text_rows=_rows(np.repeat(np.arange(count), texts), texts, fixed=padding is not None),
         image_rows=_rows(image_samples, image_lengths, fixed=padding is not None),
-        image_rows_zero_cond=Rows(torch.from_numpy(np.where(referenced, count, image_samples)), count + 1, None),
+        image_rows_zero_cond=RowIndex(torch.from_numpy(np.where(referenced, count, image_samples)), count + 1, None),
         target=torch.from_numpy(target),
         target_samples=torch.from_numpy(target_samples),
         target_tokens=torch.from_numpy(target_lengths[target_samples].astype(np.float32)),
@@ -206,9 +206,9 @@ def _image_positions(sizes: list[list[Size]]) -> np.ndarray:
     return np.concatenate([image_positions(frame, h, w) for s in sizes for frame, (h, w) in enumerate(s)])
 
 
-def _rows(ids: np.ndarray, lengths: np.ndarray, fixed: bool) -> Rows:
+def _rows(ids: np.ndarray, lengths: np.ndarray, fixed: bool) -> RowIndex:
     alike = not fixed and bool((lengths == lengths[0]).all())  # ``run`` would be another graph to compile
-    return Rows(torch.from_numpy(ids), len(lengths), int(lengths[0]) if alike else None)
+    return RowIndex(torch.from_numpy(ids), len(lengths), int(lengths[0]) if alike else None)
 
 
 def _map(value: Any, move: Callable[[Tensor], Tensor]) -> Any:

@@ -51,7 +51,7 @@ def training_state(model: MMDiT, optimizer: Optimizer, gpus: int) -> State:
         gradients=_share(trained, gpus),
         optimizer=_share(optimizer_bytes(model, optimizer), gpus),
         average=_share(trained, gpus),
-        in_flight=in_flight_bytes(model),
+        in_flight=_in_flight_bytes(model),
     )
 
 
@@ -69,7 +69,7 @@ def _is_muons(name: str, parameter: Tensor) -> bool:
     return parameter.ndim == 2 and name.startswith("transformer_blocks.") and "_mod." not in name
 
 
-def in_flight_bytes(model: MMDiT) -> int:
+def _in_flight_bytes(model: MMDiT) -> int:
     """Unsharded at the worst moment of the backward pass.
 
     bf16 weights of the block at work and of the one being fetched, and of the layers outside the blocks;

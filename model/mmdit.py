@@ -20,14 +20,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.attention import attend, merge, part, reorder, restore
+from model.attention import attend, merge, reorder, restore, split_streams
 from model.config import MMDiTConfig
-from model.joint import Joint
-from model.layout import Layout, Rows
+from model.joint import JointLayout
+from model.layout import Layout, RowIndex
 from model.modulation import add_gated, by_row, modulate
 from model.rope import EPS, norm_rotate, rope_table
 
-TIME_CHANNELS = 256
+_TIME_CHANNELS = 256
 
 
 class MMDiT(nn.Module):
@@ -99,7 +99,7 @@ class Block(nn.Module):
         time_BD: Tensor,
         ropes: tuple[Tensor, Tensor],
         layout: Layout,
-        image_rows: Rows,
+        image_rows: RowIndex,
     ) -> tuple[Tensor, Tensor]:
         text_rows = layout.text_rows
         shift1, scale1, gate1, shift2, scale2, gate2 = self.img_mod(time_RD).chunk(6, dim=-1)
@@ -133,7 +133,7 @@ class JointAttention(nn.Module):
         self.to_add_out = nn.Linear(d, d)
 
     def forward(
-        self, image: Tensor, text: Tensor, ropes: tuple[Tensor, Tensor], joint: Joint, image_only: bool
+        self, image: Tensor, text: Tensor, ropes: tuple[Tensor, Tensor], joint: JointLayout, image_only: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Normed streams (T, D) -> attention's output for the image (M, D) and, unless ``image_only``, the text (N, D)."""
         rope, txt_rope = ropes
@@ -145,7 +145,7 @@ class JointAttention(nn.Module):
             out = restore(attend(reorder(q, joint.image), k, v, joint.image, joint), joint.image)
             return self.to_out[0](out), None
         txt_q = norm_rotate(self._heads(self.add_q_proj(text)), self.norm_added_q.weight, txt_rope)
-        text, image = part(attend(merge(txt_q, q, joint), k, v, joint.every, joint), joint)
+        text, image = split_streams(attend(merge(txt_q, q, joint), k, v, joint.every, joint), joint)
         return self.to_out[0](image), self.to_add_out(text)
 
     def _heads(self, x: Tensor) -> Tensor:
@@ -181,7 +181,7 @@ class TimeEmbedding(nn.Module):
         self.timestep_embedder = _TimeMLP(d)
 
     def forward(self, sigma_B: Tensor) -> Tensor:
-        half = TIME_CHANNELS // 2
+        half = _TIME_CHANNELS // 2
         steps = torch.arange(half, dtype=torch.float32, device=sigma_B.device)
         frequencies = torch.exp(-math.log(10000) * steps / half)
         angles = 1000 * torch.outer(sigma_B.float(), frequencies)  # fp32: bf16 knows only 506 of the times 1..1000
@@ -192,7 +192,7 @@ class TimeEmbedding(nn.Module):
 class _TimeMLP(nn.Module):
     def __init__(self, d: int) -> None:
         super().__init__()
-        self.linear_1 = nn.Linear(TIME_CHANNELS, d)
+        self.linear_1 = nn.Linear(_TIME_CHANNELS, d)
         self.linear_2 = nn.Linear(d, d)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -206,12 +206,12 @@ class OutputNorm(nn.Module):
         super().__init__()
         self.linear = nn.Linear(d, 2 * d)
 
-    def forward(self, x_MD: Tensor, time_BD: Tensor, rows: Rows) -> Tensor:
+    def forward(self, x_MD: Tensor, time_BD: Tensor, rows: RowIndex) -> Tensor:
         scale, shift = self.linear(F.silu(time_BD)).chunk(2, dim=-1)
         return modulate(by_row(x_MD, rows), shift, scale, rows)
 
 
-def _flat(x: Tensor, rows: Rows) -> Tensor:
+def _flat(x: Tensor, rows: RowIndex) -> Tensor:
     """(T, D) -> (tokens, D)."""
     return x if rows.run is None else x.flatten(0, 1)
 

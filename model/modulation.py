@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from model.layout import Rows
+from model.layout import RowIndex
 
 
 class _Spread(torch.autograd.Function):
@@ -35,12 +35,12 @@ class _Spread(torch.autograd.Function):
         return one_hot_RN.to(grad_ND.dtype) @ grad_ND, None
 
 
-def by_row(x_ND: Tensor, rows: Rows) -> Tensor:
+def by_row(x_ND: Tensor, rows: RowIndex) -> Tensor:
     """(N, D) -> (T, D): the view on which ``spread`` tables broadcast."""
     return x_ND if rows.run is None else x_ND.unflatten(0, (rows.count, rows.run))
 
 
-def spread(table_RD: Tensor, rows: Rows) -> Tensor:
+def spread(table_RD: Tensor, rows: RowIndex) -> Tensor:
     """A per-row table made broadcastable against (T, D)."""
     return _Spread.apply(table_RD, rows.ids) if rows.run is None else table_RD.unsqueeze(1)
 
@@ -50,11 +50,11 @@ def norm(x_TD: Tensor) -> Tensor:
     return F.layer_norm(x_TD, x_TD.shape[-1:], eps=1e-6)
 
 
-def modulate(x_TD: Tensor, shift_RD: Tensor, scale_RD: Tensor, rows: Rows) -> Tensor:
+def modulate(x_TD: Tensor, shift_RD: Tensor, scale_RD: Tensor, rows: RowIndex) -> Tensor:
     """norm(x) * (1 + scale) + shift."""
     return torch.addcmul(spread(shift_RD, rows), norm(x_TD), spread(scale_RD + 1, rows))
 
 
-def add_gated(x_TD: Tensor, y_TD: Tensor, gate_RD: Tensor, rows: Rows) -> Tensor:
+def add_gated(x_TD: Tensor, y_TD: Tensor, gate_RD: Tensor, rows: RowIndex) -> Tensor:
     """x + gate * y."""
     return torch.addcmul(x_TD, spread(gate_RD, rows), y_TD)

@@ -33,7 +33,7 @@ from model.schedule import QWEN_IMAGE, ScheduleConfig
 from model.vae import ImageVAE
 from model.vae_weights import load_vae_folder
 
-DEFAULT_SIDE = 1024  # px
+_DEFAULT_SIDE = 1024  # px
 DECODE_PIXELS = 2**20  # ours: pixels decoded in one call
 
 log = logging.getLogger(__name__)
@@ -180,7 +180,7 @@ def _sizes(
 ) -> list[Size]:
     """(h, w) in patches for each sample; a side that is not given is that of its last (fitted) reference, or 1024."""
     count = len(references)
-    defaults = [images[-1].size if images else (DEFAULT_SIDE, DEFAULT_SIDE) for images in references]
+    defaults = [images[-1].size if images else (_DEFAULT_SIDE, _DEFAULT_SIDE) for images in references]
     heights = _each(height, [h for _, h in defaults])
     widths = _each(width, [w for w, _ in defaults])
     if not len(heights) == len(widths) == count:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 VAE_AREA = 1024 * 1024  # px
 VISION_AREA: dict[Style, int] = {"single": 1024 * 1024, "multi": 384 * 384}  # px
 MULTIPLE = 32  # px: of both sides
-MAX_ASPECT = 200  # what Qwen2.5-VL's image processor takes
+_MAX_ASPECT = 200  # what Qwen2.5-VL's image processor takes
 # The released processor's limits in pixels; transformers' default upper one is smaller and would shrink 1024^2.
-LIMITS = {"shortest_edge": 56 * 56, "longest_edge": 12_845_056}
+_LIMITS = {"shortest_edge": 56 * 56, "longest_edge": 12_845_056}
 
 
 def fitted_size(width: int, height: int, area: int) -> tuple[int, int]:
@@ -42,12 +42,12 @@ def fitted_size(width: int, height: int, area: int) -> tuple[int, int]:
         raise UserError(f"reference_area: {area} px; at least {MULTIPLE} x {MULTIPLE} are needed")
     if width < 1 or height < 1:
         raise UserError(f"reference of {width} x {height} has no area")
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise UserError(f"reference of {width} x {height}: the sides may differ by a factor of {MAX_ASPECT} at most")
+    if max(width, height) > _MAX_ASPECT * min(width, height):
+        raise UserError(f"reference of {width} x {height}: the sides may differ by a factor of {_MAX_ASPECT} at most")
     ratio = width / height
     ideal = math.sqrt(area * ratio)
     w, h = (max(round(side / MULTIPLE), 1) * MULTIPLE for side in (ideal, ideal / ratio))
-    return min(w, MAX_ASPECT * h), min(h, MAX_ASPECT * w)  # rounding the short side may have gone beyond
+    return min(w, _MAX_ASPECT * h), min(h, _MAX_ASPECT * w)  # rounding the short side may have gone beyond
 
 
 def fitted(image: Image, area: int) -> Image:
@@ -73,7 +73,7 @@ def image_processor(folder: Path | None, vision: Any) -> Any:
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{folder}/processor: cannot be loaded: {str(error).splitlines()[0]}") from None
     patch = {"patch_size": vision.patch_size, "temporal_patch_size": vision.temporal_patch_size}
-    return Qwen2VLImageProcessor(size=dict(LIMITS), merge_size=vision.spatial_merge_size, **patch)
+    return Qwen2VLImageProcessor(size=dict(_LIMITS), merge_size=vision.spatial_merge_size, **patch)
 
 
 def write_processor(folder: Path, tokenizer: Path, vision: Any) -> None:

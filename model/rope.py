@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-THETA = 10000.0
+_THETA = 10000.0
 EPS = 1e-6
 
 
@@ -79,4 +79,4 @@ def _wide(x: Tensor) -> Tensor:
 def _frequencies(dim: int, device: torch.device) -> Tensor:
     """(dim / 2,) angular frequencies theta^(-2k / dim)."""
     exponents = torch.arange(0, dim, 2, dtype=torch.float32, device=device) / dim
-    return 1.0 / torch.pow(THETA, exponents)
+    return 1.0 / torch.pow(_THETA, exponents)

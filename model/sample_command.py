@@ -24,8 +24,8 @@ from model.checkpoint import check_folder
 from model.files import weight_files
 from model.qwen_image import QwenImage
 
-IMAGE_LIMITS = Limits(max_bytes=1_000_000_000)  # of a picture that the user names
-LINE_EVERY = 20.0  # seconds
+_IMAGE_LIMITS = Limits(max_bytes=1_000_000_000)  # of a picture that the user names
+_LINE_EVERY = 20.0  # seconds
 
 
 def sample_to_file(args: argparse.Namespace) -> None:
@@ -39,7 +39,7 @@ def sample_to_file(args: argparse.Namespace) -> None:
         edit = {"references": references, "reference_area": args.reference_area}
         picture = model.sample(args.prompt, args.height, args.width, progress=count, **settings, **edit)[0]
         info = PngInfo()
-        made = {"prompt": args.prompt, **settings, "model_digest": transformer_digest(folder)}
+        made = {"prompt": args.prompt, **settings, "model_digest": _transformer_digest(folder)}
         if args.image:
             made["references"] = " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in args.image)
         for name, value in made.items():
@@ -79,13 +79,13 @@ def _device(name: str | None) -> torch.device:
 def _reference(path: Path) -> Image.Image:
     """The picture upright, in RGB; UserError naming the file."""
     try:
-        return Image.fromarray(decode(path.read_bytes(), IMAGE_LIMITS))
+        return Image.fromarray(decode(path.read_bytes(), _IMAGE_LIMITS))
     except (OSError, DecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"--image: {path} cannot be read as a picture: {reason}") from None
 
 
-def transformer_digest(folder: Path) -> str:
+def _transformer_digest(folder: Path) -> str:
     """sha256 over the names and sha256 of the transformer's files: which weights made a picture."""
     total = hashlib.sha256()
     for path in [folder / "transformer" / "config.json", *weight_files(folder / "transformer")]:
@@ -105,7 +105,7 @@ def _counter(steps: int) -> Iterator[Callable[[int], None]]:
             nonlocal done, told
             done += 1
             bar.advance(task)
-            if bar.disable and time.monotonic() - told > LINE_EVERY:
+            if bar.disable and time.monotonic() - told > _LINE_EVERY:
                 print(f"sampling: step {done} of {steps}", file=sys.stderr)
                 told = time.monotonic()
 

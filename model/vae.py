@@ -3,7 +3,7 @@
     image (B, 3, H, W) in [-1, 1] --encode--> normalised latents (B, 16, H/8, W/8) --decode--> image
 
 Normalisation, (z - mean) / std with the constants of the config, happens here and nowhere else.
-Weights come from and go to the 3-D form in ``vae_weights.py``. Pictures larger than ``TILE`` px on a side
+Weights come from and go to the 3-D form in ``vae_weights.py``. Pictures larger than ``_TILE`` px on a side
 run in windows, with the result of the whole.
 """
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from model.config import VAEConfig
 from model.vae_layers import Decoder, Encoder, Recomputed
 
-TILE = 1024  # ours: px; at the released width a window's decoding takes about 2 GB in fp32
+_TILE = 1024  # ours: px; at the released width a window's decoding takes about 2 GB in fp32
 
 
 class ImageVAE(nn.Module):
@@ -24,7 +24,7 @@ class ImageVAE(nn.Module):
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
         self.config = config
-        self.tile = TILE
+        self.tile = _TILE
         shape = (config.base_dim, config.dim_mult, config.num_res_blocks, config.dropout, config.input_channels)
         c, mult, blocks, dropout, channels = shape
         self.encoder = Encoder(c, 2 * config.z_dim, mult, blocks, dropout, channels)

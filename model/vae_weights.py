@@ -24,11 +24,11 @@ from model.vae import ImageVAE, VAEConfig
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLQwenImage
 
-CLASS = "AutoencoderKLQwenImage"
-FORMAT = "glyphmill-image-vae-1"
+_CLASS = "AutoencoderKLQwenImage"
+_FORMAT = "glyphmill-image-vae-1"
 
 
-def from_3d(name: str, tensor: Tensor) -> Tensor:
+def _from_3d(name: str, tensor: Tensor) -> Tensor:
     """One tensor of diffusers' state dict in 2-D: the last temporal slice of a convolution, (C, 1, 1) of a norm."""
     if tensor.ndim == 5:
         return tensor[:, :, -1].contiguous()
@@ -61,22 +61,22 @@ def load_vae_folder(folder: str | Path) -> ImageVAE:
     folder = Path(folder)
     folder = folder if (folder / "config.json").is_file() else folder / "vae"
     with torch.device("meta"):
-        vae = ImageVAE(read_config(folder / "config.json", VAEConfig, CLASS))
-    flat = ((n, from_3d(n, t)) for n, t in iterate_tensors(folder) if ".time_conv." not in n)
+        vae = ImageVAE(read_config(folder / "config.json", VAEConfig, _CLASS))
+    flat = ((n, _from_3d(n, t)) for n, t in iterate_tensors(folder) if ".time_conv." not in n)
     return _filled(vae, dict(flat), str(folder))
 
 
 def save_vae_folder(vae: ImageVAE, folder: str | Path, base: dict[str, Tensor] | None = None) -> None:
     """Write a folder that ``AutoencoderKLQwenImage.from_pretrained`` loads; ``base`` as in ``to_3d``."""
     folder = Path(folder)
-    write_config(folder / "config.json", vae.config, CLASS)
+    write_config(folder / "config.json", vae.config, _CLASS)
     save_weights(to_3d(vae, base), folder)
 
 
 def save_image_vae(vae: ImageVAE, path: str | Path, dtype: torch.dtype = torch.float32) -> None:
     """One safetensors file of 2-D weights in ``dtype``, with the config (latents_mean, latents_std) as metadata."""
     weights = {name: tensor.to(dtype) for name, tensor in vae.state_dict().items()}
-    write_tensors(Path(path), weights, {"format": FORMAT, "config": json.dumps(dataclasses.asdict(vae.config))})
+    write_tensors(Path(path), weights, {"format": _FORMAT, "config": json.dumps(dataclasses.asdict(vae.config))})
 
 
 def load_image_vae(path: str | Path) -> ImageVAE:
@@ -87,8 +87,8 @@ def load_image_vae(path: str | Path) -> ImageVAE:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: cannot be read as a VAE file: {error}") from None
-    if metadata.get("format") != FORMAT:
-        raise UserError(f"{path}: format is {metadata.get('format')!r}; a file of format {FORMAT!r} is needed")
+    if metadata.get("format") != _FORMAT:
+        raise UserError(f"{path}: format is {metadata.get('format')!r}; a file of format {_FORMAT!r} is needed")
     tree = json.loads(metadata["config"])
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in tree.items()}
     with torch.device("meta"):

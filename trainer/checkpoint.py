@@ -22,17 +22,17 @@ from model.mmdit import MMDiT
 from trainer.optim.ema import Average
 from trainer.optim.optimizer import Together
 
-PREFIX = "step-"
+_PREFIX = "step-"
 
 
 def checkpoints(out: Path) -> list[Path]:
     """Complete checkpoints, oldest first."""
-    return sorted(p for p in (out / "checkpoints").glob(f"{PREFIX}[0-9]*") if p.is_dir())
+    return sorted(p for p in (out / "checkpoints").glob(f"{_PREFIX}[0-9]*") if p.is_dir())
 
 
 def save(out: Path, step: int, base: Path, model: MMDiT, average: Average, optimizer: Together, keep: int) -> Path:
     """Write the checkpoint after ``step`` steps and drop all but the newest ``keep``."""
-    target = out / "checkpoints" / f"{PREFIX}{step:06d}"
+    target = out / "checkpoints" / f"{_PREFIX}{step:06d}"
     remove_temporary(target.parent)
     with replaced(target, durable=False) as temporary:
         save_weights(model.state_dict(), temporary, "model")

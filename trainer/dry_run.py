@@ -8,7 +8,7 @@ from pipeline.dataset import Dataset
 from trainer.config import FitConfig
 from trainer.order.order import Order, PhaseOrder
 
-SAMPLED_STEPS = 50
+_SAMPLED_STEPS = 50
 """Steps over which read amplification is measured (ours)."""
 
 
@@ -60,7 +60,7 @@ def amplification(dataset: Dataset, order: Order, number: int) -> float:
     )
     _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     start = int(order.starts[number])
-    steps = range(start, min(start + SAMPLED_STEPS, int(order.starts[number + 1])))
+    steps = range(start, min(start + _SAMPLED_STEPS, int(order.starts[number + 1])))
     read = used = 0
     for step in steps:
         rows = np.unique(order.batch(step).rows)

@@ -52,7 +52,7 @@ def micro_batch(
     chance = Chance(seed, prepared.batch.step, size)
     weight = 1.0 / size if len(slots) else 0.0
     chosen = slots.tolist() or [0]
-    sigma = draw_sigma(chance, [len(x) for x in prepared.latents], config, schedule)[chosen]
+    sigma = _draw_sigma(chance, [len(x) for x in prepared.latents], config, schedule)[chosen]
     clean = torch.cat([prepared.latents[i] for i in chosen])
     noise = torch.cat([chance.noise(i, tuple(prepared.latents[i].shape)) for i in chosen])
     layout = make_layout(
@@ -71,7 +71,7 @@ def micro_batch(
     )
 
 
-def draw_sigma(chance: Chance, tokens: Sequence[int], config: ObjectiveConfig, schedule: ScheduleConfig) -> Tensor:
+def _draw_sigma(chance: Chance, tokens: Sequence[int], config: ObjectiveConfig, schedule: ScheduleConfig) -> Tensor:
     """(slots,) fp32 in (0, 1), shifted by mu of each slot's target tokens."""
     raw = torch.from_numpy(config.sigma_mean + config.sigma_std * chance.normal(SIGMA))
     shifts = torch.tensor([mu(n, schedule) for n in tokens], dtype=torch.float64)

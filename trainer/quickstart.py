@@ -29,16 +29,16 @@ from pipeline.decide.accounting import account, total
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.timing import seconds_of
 
-PIPELINE = "configs/pipeline/quickstart.yaml"
-TRAIN = "configs/train/quickstart.yaml"
-CAPTIONS = "configs/pipeline/quickstart-captions.tsv"
-PICTURES = (("skimage", "data"), ("sklearn", "datasets/images"))
+_PIPELINE = "configs/pipeline/quickstart.yaml"
+_TRAIN = "configs/train/quickstart.yaml"
+_CAPTIONS = "configs/pipeline/quickstart-captions.tsv"
+_PICTURES = (("skimage", "data"), ("sklearn", "datasets/images"))
 """Packages whose wheels carry photographs and pages of text, and the folder within."""
-SUFFIXES = (".png", ".jpg", ".gif", ".tif")
+_SUFFIXES = (".png", ".jpg", ".gif", ".tif")
 
 
 @dataclass
-class Way:
+class _StepRunner:
     """Runs the steps in order and remembers how long each took."""
 
     steps: int
@@ -75,23 +75,23 @@ def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
         raise UserError(f"--images {images}: expected a folder of pictures, found {_what(images)}")
     if images is not None and not any(images.iterdir()):
         raise UserError(f"--images {images}: the folder is empty")
-    check_pictures(out, images or out / "inputs" / "photos")
-    pictures = images or collect_pictures(out / "inputs" / "photos")
+    _check_pictures(out, images or out / "inputs" / "photos")
+    pictures = images or _collect_pictures(out / "inputs" / "photos")
     source = ["--set", f"sources.0.path={json.dumps(str(pictures))}"]
     if images is not None:
         source += ["--set", "sources.0.captions=null"]
     train, dataset, evaluation = out / "train", out / "dataset", out / "train" / "evaluation"
 
-    way = Way(steps=4, seconds=_earlier_seconds(out))
+    way = _StepRunner(steps=4, seconds=_earlier_seconds(out))
     way.run(
         "curate",
         "collect, annotate, synthesise, decide, balance, pack",
-        ["pipeline", "run", PIPELINE, str(out), *source],
+        ["pipeline", "run", _PIPELINE, str(out), *source],
     )
     way.run(
         "train",
         "train a tiny Qwen-Image through its curriculum",
-        ["trainer", "fit", TRAIN, str(train), "--data", str(dataset)],
+        ["trainer", "fit", _TRAIN, str(train), "--data", str(dataset)],
     )
     way.run(
         "evaluate",
@@ -102,11 +102,11 @@ def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
     summary = summarise(out, way.seconds)
     replace_text(out / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n", durable=False)
     way.run("report", "put everything on one page", ["pipeline", "report", str(out)])
-    print_end(out, summary)
+    _print_end(out, summary)
     return summary
 
 
-def check_pictures(out: Path, pictures: Path) -> None:
+def _check_pictures(out: Path, pictures: Path) -> None:
     """Raise UserError where the run in ``out`` was made from another folder."""
     if not (out / "run.yaml").exists():
         return
@@ -118,12 +118,12 @@ def check_pictures(out: Path, pictures: Path) -> None:
         )
 
 
-def collect_pictures(folder: Path) -> Path:
+def _collect_pictures(folder: Path) -> Path:
     """Copy the pictures that installed packages carry into ``folder``; does nothing where they are."""
     folder.mkdir(parents=True, exist_ok=True)
-    for package, inside in PICTURES:
+    for package, inside in _PICTURES:
         for path in sorted((package_folder(package, "the quickstart's pictures") / inside).iterdir()):
-            if path.suffix in SUFFIXES and not (folder / path.name).exists():
+            if path.suffix in _SUFFIXES and not (folder / path.name).exists():
                 with created_once(folder / path.name, durable=False) as temporary:
                     shutil.copyfile(path, temporary)
     return folder
@@ -148,7 +148,7 @@ def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def print_end(out: Path, summary: dict[str, Any]) -> None:
+def _print_end(out: Path, summary: dict[str, Any]) -> None:
     """Where everything is, and what to run next."""
     counts = summary["counts"]
     print(

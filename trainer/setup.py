@@ -40,12 +40,12 @@ def check_start(config: FitConfig, out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"OUT '{out}': a folder is wanted, found a file")
     pick_device(config.device)
-    start = start_of(config)
+    start = _start_of(config)
     if isinstance(start, ModelConfig):
         vae_file(start)
 
 
-def start_of(config: FitConfig) -> Path | ModelConfig:
+def _start_of(config: FitConfig) -> Path | ModelConfig:
     """What training starts from: a pipeline folder, or a model to be made with fresh weights."""
     path = Path(config.model)
     if path.is_dir():
@@ -57,7 +57,7 @@ def start_of(config: FitConfig) -> Path | ModelConfig:
 
 def base_folder(config: FitConfig, out: Path) -> Path:
     """The pipeline folder to start from: the named one, or OUT/base with fresh weights."""
-    start = start_of(config)
+    start = _start_of(config)
     if isinstance(start, Path):
         return start
     base = out / "base"

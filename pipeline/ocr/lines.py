@@ -17,20 +17,20 @@ from rapidfuzz.distance import Levenshtein
 from pipeline.quads import quad_height
 from synth.language import is_han, language, visible
 
-PADDED = 0.3
+_PADDED = 0.3
 """Share of a line's height by which its box is larger than its glyphs: detectors pad, so boxes of a tight
 paragraph overlap (ours, from PP-OCRv6's unclip ratio)."""
 
-LIKE_HEIGHT = 1.6
+_LIKE_HEIGHT = 1.6
 """Lines of one block differ in height by at most this factor: descenders and capitals alone make 1.4 (ours)."""
 
-WORD_HAN = 4
+_WORD_HAN = 4
 """A run of at most so many Han characters counts as one word (ours: idioms have four)."""
 
-PARAGRAPH_LINES = 3
+_PARAGRAPH_LINES = 3
 """Fewest lines of a paragraph (ours)."""
 
-PARAGRAPH_LENGTH = 8
+_PARAGRAPH_LENGTH = 8
 """Fewest characters per line of a paragraph on average, a Han character counting as two (ours)."""
 
 
@@ -78,14 +78,14 @@ def unit_of(text: str) -> str:
         return "glyph"
     if len(text.split()) > 1:
         return "line"
-    return "word" if sum(map(is_han, text)) <= WORD_HAN else "line"
+    return "word" if sum(map(is_han, text)) <= _WORD_HAN else "line"
 
 
 def level_of(lines: Sequence[Placed]) -> int:
     """``text_level``: 0 none, 1 one character or word, 2 one line, 3 several lines or regions, 4 a paragraph among them.
 
-    A paragraph is a run of at least ``PARAGRAPH_LINES`` lines of like height, one close under the
-    other and sharing most of their width, of ``PARAGRAPH_LENGTH`` characters on average.
+    A paragraph is a run of at least ``_PARAGRAPH_LINES`` lines of like height, one close under the
+    other and sharing most of their width, of ``_PARAGRAPH_LENGTH`` characters on average.
     """
     if len(lines) <= 1:
         return sum(1 if unit_of(line.text) != "line" else 2 for line in lines)
@@ -149,7 +149,7 @@ def _cut(lines: list[L], axis: int) -> tuple[float, list[L], list[L]]:
 def _span(line: Placed, axis: int) -> tuple[float, float]:
     """From where to where a line reaches along x (0) or y (1), without the padding of its box."""
     low, high = float(line.quad[:, axis].min()), float(line.quad[:, axis].max())
-    padding = min(PADDED * height_of(line), high - low) / 2
+    padding = min(_PADDED * height_of(line), high - low) / 2
     return low + padding, high - padding
 
 
@@ -174,7 +174,7 @@ def _follows(line: Placed, other: Placed) -> bool:
     """Whether ``other`` stands where the next line of the same block would."""
     across = 1 if line.direction == "ltr" else 0
     heights = sorted((height_of(line), height_of(other)))
-    if line.direction != other.direction or heights[0] <= 0 or heights[1] > LIKE_HEIGHT * heights[0]:
+    if line.direction != other.direction or heights[0] <= 0 or heights[1] > _LIKE_HEIGHT * heights[0]:
         return False
     (start, end), (start2, end2) = _span(line, across), _span(other, across)
     apart = max(start2 - end, start - end2)
@@ -185,4 +185,4 @@ def _follows(line: Placed, other: Placed) -> bool:
 
 def _is_prose(block: Sequence[Placed]) -> bool:
     length = sum(visible(line.text) + sum(map(is_han, line.text)) for line in block)
-    return len(block) >= PARAGRAPH_LINES and length >= PARAGRAPH_LENGTH * len(block)
+    return len(block) >= _PARAGRAPH_LINES and length >= _PARAGRAPH_LENGTH * len(block)

@@ -25,17 +25,17 @@ from pipeline.ocr.crop import cut_out
 from pipeline.ocr.lines import is_column, reading_order
 from pipeline.ocr.weights import DETECTION, RECOGNITION, cache_folder, model_folders
 
-LARGEST_EDGE = 4000
+_LARGEST_EDGE = 4000
 """px; larger pictures are shrunk to this before they are read: the detector counts in 16 bits, and glyphs that
 vanish at this size are none that an image of 1328p shows (ours)."""
 
-TALL = 1.5
+_TALL = 1.5
 """Height over width from which on a box holds a turned line or a column (PaddleOCR's own number)."""
 
-SURE = 0.9
+_SURE = 0.9
 """Score below which a box is read the other way round as well (ours)."""
 
-CLEARLY = 0.1
+_CLEARLY = 0.1
 """By so much must the other way round be surer, as it is rarer: 0.98 against 0.5 is usual for true ones (ours)."""
 
 
@@ -66,7 +66,7 @@ class Reader:
 
     def read(self, rgb: np.ndarray) -> list[Line]:
         """Lines in ``rgb``, uint8 (H, W, 3), in reading order; none when there is no text or nothing legible."""
-        bgr, scale = _within(rgb, LARGEST_EDGE)
+        bgr, scale = _within(rgb, _LARGEST_EDGE)
         (found,) = self._detector.predict(bgr, limit_side_len=self._edge, limit_type="max")
         lines = [self._line(bgr, np.asarray(quad, dtype=np.float32)) for quad in found["dt_polys"]]
         seen = [Line(x.text, x.quad / np.float32(scale), x.score, x.direction) for x in lines if x.text]
@@ -90,15 +90,15 @@ class Reader:
     def _line(self, bgr: np.ndarray, quad: np.ndarray) -> Line:
         """Read one detected box, turned the likelier way first; ``quad`` starts at its top left corner."""
         crop = cut_out(bgr, quad)
-        tall = crop.shape[0] >= TALL * crop.shape[1]
+        tall = crop.shape[0] >= _TALL * crop.shape[1]
         best = Line("", quad, 0.0)
         for quarters in (1, 3) if tall else (0, 2):
             text, score = self._recognise(np.rot90(crop, quarters))
-            if score > best.score + (CLEARLY if best.text else 0):
+            if score > best.score + (_CLEARLY if best.text else 0):
                 upright = tall and quarters == 1 and is_column(text)
                 turned = quad if upright else np.roll(quad, -quarters, axis=0)
                 best = Line(text, turned, score, "ttb" if upright else "ltr")
-            if best.score >= SURE:
+            if best.score >= _SURE:
                 break
         return best
 

@@ -23,9 +23,9 @@ from configs.files import created_once, find_package
 
 DETECTION = "PP-OCRv6_small_det"
 RECOGNITION = "PP-OCRv6_small_rec"
-WEIGHTS = {DETECTION: "PP-OCRv6_det_small.onnx", RECOGNITION: "PP-OCRv6_rec_small.onnx"}
+_WEIGHTS = {DETECTION: "PP-OCRv6_det_small.onnx", RECOGNITION: "PP-OCRv6_rec_small.onnx"}
 
-FORM = 1
+_FORM = 1
 """Raise it with any change of what is written here: folders of another form are left alone."""
 
 
@@ -37,7 +37,7 @@ def missing() -> str | None:
     folder = _wheel_models()
     if folder is None:
         return "the package rapidocr, whose wheel carries the weights, is not installed"
-    absent = [file for file in WEIGHTS.values() if not (folder / file).is_file()]
+    absent = [file for file in _WEIGHTS.values() if not (folder / file).is_file()]
     return f"the installed rapidocr has no {absent[0]}" if absent else None
 
 
@@ -50,10 +50,10 @@ def model_folders(cache: Path | None = None) -> dict[str, Path]:
     if reason:
         raise RunFailed(f"text cannot be read: {reason}; see README, installation")
     root = cache_folder(cache)
-    final = root / f"ppocrv6-{importlib.metadata.version('rapidocr')}-{FORM}"
+    final = root / f"ppocrv6-{importlib.metadata.version('rapidocr')}-{_FORM}"
     if not final.exists():
         _build(final)
-    return {name: final / name for name in WEIGHTS}
+    return {name: final / name for name in _WEIGHTS}
 
 
 def _build(final: Path) -> None:
@@ -61,7 +61,7 @@ def _build(final: Path) -> None:
     models = _wheel_models()
     assert models is not None
     with created_once(final, durable=False) as work:
-        for name, file in WEIGHTS.items():
+        for name, file in _WEIGHTS.items():
             (work / name).mkdir(parents=True)
             # A copy, not a link: the cache outlives the environment that the wheel lies in.
             shutil.copyfile(models / file, work / name / "inference.onnx")

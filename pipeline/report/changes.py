@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.decide.changes import Group
+from pipeline.report.page import write_page
+from pipeline.report.pictures import LEVELS
+from pipeline.report.samples import Sample, sample
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table
 
@@ -19,10 +22,6 @@ SHOWN = ("id", "uri", "image", "width", "height", "captions", "text_regions")
 
 def write_gallery(run: RunFolder, groups: Sequence[Group]) -> Path:
     """RUN/changes.html: some pictures of every group."""
-    from pipeline.report.page import write_page
-    from pipeline.report.pictures import LEVELS
-    from pipeline.report.samples import Sample, sample
-
     items = []
     for group in groups:
         for facts in group.rows.head(EXAMPLES).iter_rows(named=True):

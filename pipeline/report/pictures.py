@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from PIL import Image
+
 from configs.pictures import DecodeError, Limits, decode
 
 LEVELS = ("paragraph", "line", "word", "glyph")
@@ -79,8 +81,6 @@ def boxes(regions: Iterable[Mapping[str, Any]]) -> list[Box]:
 
 def data_uri(data: bytes, edge: int, limits: Limits) -> str:
     """The picture in ``data`` as a data URI of at most ``edge`` px. Raises DecodeError."""
-    from PIL import Image
-
     return _encode(Image.fromarray(decode(data, limits)), edge)
 
 
@@ -90,8 +90,6 @@ def file_uri(path: Any, edge: int) -> tuple[str, int, int] | None:
         pixels = decode(path.read_bytes(), Limits())
     except (OSError, DecodeError):
         return None
-    from PIL import Image
-
     return _encode(Image.fromarray(pixels), edge), pixels.shape[1], pixels.shape[0]
 
 

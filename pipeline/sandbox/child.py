@@ -13,6 +13,9 @@ import pickle
 import signal
 from typing import Any, BinaryIO
 
+from configs import RunFailed, UserError
+from pipeline.sandbox.guard import HEADER
+
 PR_SET_PDEATHSIG = 1
 
 
@@ -41,8 +44,6 @@ def describe(error: BaseException) -> str:
 
 
 def _prepare(job: Any) -> tuple[str, str]:
-    from configs import RunFailed, UserError
-
     try:
         job.setup()
     except UserError as error:
@@ -55,8 +56,6 @@ def _prepare(job: Any) -> tuple[str, str]:
 
 
 def _answer(job: Any, items: list[Any]) -> tuple[str, Any]:
-    from configs import RunFailed
-
     try:
         results = job.run(items)
     except RunFailed as error:  # not this picture's fault: nothing can be read like this
@@ -78,8 +77,6 @@ def _die_with(parent: int) -> None:
 
 
 def _receive(stream: BinaryIO) -> Any:
-    from pipeline.sandbox.guard import HEADER
-
     header = stream.read(HEADER.size)
     if len(header) < HEADER.size:
         raise EOFError
@@ -88,8 +85,6 @@ def _receive(stream: BinaryIO) -> Any:
 
 
 def _send(stream: BinaryIO, reply: tuple[str, Any]) -> None:
-    from pipeline.sandbox.guard import HEADER
-
     data = pickle.dumps(reply, protocol=5)
     stream.write(HEADER.pack(len(data)))
     stream.write(data)

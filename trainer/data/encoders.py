@@ -19,7 +19,7 @@ from model.latents import patchify
 from model.vae import ImageVAE
 
 
-class Memory:
+class _TensorCache:
     """Tensors by key, the least recently used dropped beyond ``limit`` bytes."""
 
     def __init__(self, limit: int) -> None:
@@ -47,7 +47,7 @@ class Encoders:
 
     def __init__(self, vae: ImageVAE, conditioner: Conditioner, limit: int, device: torch.device) -> None:
         self.vae, self.conditioner, self.device = vae.eval().requires_grad_(False), conditioner, device
-        self.latents, self.conditions = Memory(limit), Memory(limit // 4)
+        self.latents, self.conditions = _TensorCache(limit), _TensorCache(limit // 4)
 
     @torch.no_grad()
     def image(self, key: Hashable, pixels: Callable[[], np.ndarray]) -> Tensor:

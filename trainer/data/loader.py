@@ -27,7 +27,7 @@ from trainer.data.resize import fit
 from trainer.order.order import Batch, Order
 from trainer.rng import CAPTION, DROPOUT, Chance
 
-TEXTS_KEPT = 1_000_000
+_TEXTS_KEPT = 1_000_000
 """Rows whose captions are remembered: they are short, and re-reading a row group for them is not (ours)."""
 
 
@@ -82,7 +82,7 @@ class Loader:
         pictures = self._columns(sorted(new), ["id", "image", "captions"])
         for row, sample in (pictures | self._columns(sorted(silent), ["captions"])).items():
             self._captions[row] = [c["text"] for c in sample["captions"] or () if not c["invalid"]]
-        while len(self._captions) > TEXTS_KEPT + len(rows):
+        while len(self._captions) > _TEXTS_KEPT + len(rows):
             self._captions.popitem(last=False)
         return pictures
 

@@ -72,22 +72,22 @@ def evaluate(checkpoint: Path, out: Path, suites: Sequence[str], config: Evaluat
     from pipeline.ocr.reader import Reader
 
     chosen = {name: make_suite(name, config.recipe, config.limit(name)) for name in suites}
-    folder = find_model(checkpoint)
+    folder = _find_model(checkpoint)
     trained, reader = QwenImage.load(folder), Reader()
-    untrained = without_training(trained)
+    untrained = _without_training(trained)
     results = {}
     for name, items in chosen.items():
         if not items:
             print(f"evaluate: {config.recipe} has nothing for the suite '{name}'")
             continue
-        results[name] = run_suite(items, trained, untrained, reader, config)
-    report = as_report(results, config, folder)
+        results[name] = _run_suite(items, trained, untrained, reader, config)
+    report = _as_report(results, config, folder)
     write(results, report, out)
     print(table(results))
     return report
 
 
-def find_model(checkpoint: Path) -> Path:
+def _find_model(checkpoint: Path) -> Path:
     """The diffusers folder in a training's output (``export/``), or the folder itself."""
     for folder in (checkpoint, checkpoint / "export"):
         if (folder / "model_index.json").is_file():
@@ -97,7 +97,7 @@ def find_model(checkpoint: Path) -> Path:
     )
 
 
-def without_training(trained: QwenImage) -> QwenImage:
+def _without_training(trained: QwenImage) -> QwenImage:
     """The same parts around a transformer with fresh weights."""
     from model import QwenImage
     from model.init import new_transformer
@@ -106,7 +106,7 @@ def without_training(trained: QwenImage) -> QwenImage:
     return QwenImage(fresh, trained.vae, trained.conditioner, trained.schedule)
 
 
-def run_suite(
+def _run_suite(
     items: list[Item], trained: QwenImage, untrained: QwenImage, reader: Reader, config: EvaluateConfig
 ) -> Result:
     """Sample and read one suite with both models, and read its clean renderings."""
@@ -134,7 +134,7 @@ def read(reader: Reader, picture: np.ndarray) -> str:
     return reader.read_line(picture)[0]
 
 
-def as_report(results: dict[str, Result], config: EvaluateConfig, folder: Path) -> dict[str, Any]:
+def _as_report(results: dict[str, Result], config: EvaluateConfig, folder: Path) -> dict[str, Any]:
     """The content of evaluation.json."""
     suites = {}
     for name, result in results.items():

@@ -10,8 +10,8 @@ from PIL import Image, ImageFont
 from configs.contact_sheet import Cell, contact_sheet
 from configs.files import package_folder
 
-LABEL = 18  # px under each picture
-GAP = 6
+_LABEL = 18  # px under each picture
+_GAP = 6
 GROUND, GREY, RED = (228, 228, 228), (80, 80, 80), (200, 0, 0)
 
 
@@ -26,7 +26,7 @@ def draw_sheet(
         for i, picture in enumerate(pictures)
     ]
     rows = [[cells[i] for i in row] for row in _rows([p.shape[1] for p in pictures], width)]
-    return contact_sheet(rows, GAP, GROUND, label_height=LABEL, font=_font(), width=width)
+    return contact_sheet(rows, _GAP, GROUND, label_height=_LABEL, font=_font(), width=width)
 
 
 def _rows(widths: Sequence[int], limit: int) -> list[list[int]]:
@@ -34,11 +34,11 @@ def _rows(widths: Sequence[int], limit: int) -> list[list[int]]:
     rows: list[list[int]] = []
     used = 0
     for index, width in enumerate(widths):
-        if not rows or used + width + GAP > limit - GAP:
+        if not rows or used + width + _GAP > limit - _GAP:
             rows.append([])
             used = 0
         rows[-1].append(index)
-        used += width + GAP
+        used += width + _GAP
     return rows
 
 

@@ -24,9 +24,9 @@ from synth.content.kinds import Charset, Word
 from synth.corpus.corpus import Corpora
 from synth.recipe import AnyContent, Recipe, RecipeConfig
 
-SUITES = ("glyphs", "numbers", "words", "lines")
-OTHER_SEED = 1_000_003  # added to the recipe's seed where texts must differ from training's
-TRAINED = 4_000  # the recipe's first samples, whose texts count as seen in training
+_SUITES = ("glyphs", "numbers", "words", "lines")
+_OTHER_SEED = 1_000_003  # added to the recipe's seed where texts must differ from training's
+_TRAINED = 4_000  # the recipe's first samples, whose texts count as seen in training
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Item:
 
 def make_suite(suite: str, recipe: str, limit: int) -> list[Item]:
     """At most ``limit`` items (glyphs: all of them). UserError for an unknown suite; empty if the recipe has no such content."""
-    if suite not in SUITES:
-        raise UserError(f"--suite: unknown suite '{suite}'; allowed: {', '.join(SUITES)}")
+    if suite not in _SUITES:
+        raise UserError(f"--suite: unknown suite '{suite}'; allowed: {', '.join(_SUITES)}")
     config = configs.load(recipe, RecipeConfig)
     contents = [content for content in config.contents if suite_of(content) == suite]
     share = -(-limit // len(contents)) if contents else 0
@@ -72,14 +72,14 @@ def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int, se
         raise UserError(f"recipe {config.name}: its numbers hold none out; set held_out_part")
     if suite != "lines":
         return _render(config, content, limit, held_out=False)
-    other = _render(replace(config, seed=config.seed + OTHER_SEED), content, 2 * limit, held_out=True)
+    other = _render(replace(config, seed=config.seed + _OTHER_SEED), content, 2 * limit, held_out=True)
     return [item for item in other if item.text not in seen][:limit]
 
 
 def _trained(config: RecipeConfig) -> set[str]:
     """Texts of the recipe's first samples."""
     recipe = Recipe(config)
-    return {recipe.text(index)[0] for index in range(TRAINED)}
+    return {recipe.text(index)[0] for index in range(_TRAINED)}
 
 
 def spread(texts: Sequence[str], limit: int, seed: int) -> list[str]:

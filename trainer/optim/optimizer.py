@@ -14,7 +14,7 @@ from trainer.optim.muon import Muon
 def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Together:
     """Over parameters that train; biases and norms do not decay. ``kind: muon`` takes the blocks' matrices from AdamW."""
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    chosen = [n for n, p in trained.items() if config.kind == "muon" and is_block_matrix(n, p)]
+    chosen = [n for n, p in trained.items() if config.kind == "muon" and _is_block_matrix(n, p)]
     matrices = [trained.pop(n) for n in chosen]
     groups = [
         {"params": [p for p in trained.values() if p.ndim > 1], "weight_decay": config.weight_decay},
@@ -26,7 +26,7 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Together:
     )
 
 
-def is_block_matrix(name: str, parameter: Tensor) -> bool:
+def _is_block_matrix(name: str, parameter: Tensor) -> bool:
     """Attention's and the MLPs' weights. Modulations start at zero and depend on few inputs: they stay with AdamW."""
     return parameter.ndim == 2 and name.startswith("transformer_blocks.") and "_mod." not in name
 

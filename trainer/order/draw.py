@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-ROUNDS = 4
+_ROUNDS = 4
 
 
 def mix(*parts: np.ndarray | int) -> np.ndarray:
@@ -56,6 +56,6 @@ def draw(numbers: np.ndarray, cumulated: np.ndarray, key: int) -> np.ndarray:
 
 def _feistel(value: np.ndarray, keys: np.ndarray, half: int, mask: np.uint64) -> np.ndarray:
     left, right = value >> np.uint64(half), value & mask
-    for number in range(ROUNDS):
+    for number in range(_ROUNDS):
         left, right = right, left ^ (mix(keys, number, right) & mask)
     return (left << np.uint64(half)) | right

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("width", "height", "task", "repeats")
 """What the order reads of the manifest beside the columns of predicates."""
-EXTRA = 1
+_EXTRA = 1
 """Key of the draws that fill a step which no stratum is due to give a sample to."""
 
 
@@ -113,7 +113,7 @@ class Order:
         ]
         if not drawn:
             index = phase.quota.waiting(local)
-            drawn = [(index, self._draw(number, index, np.array([local]), EXTRA))]
+            drawn = [(index, self._draw(number, index, np.array([local]), _EXTRA))]
         counts = [len(rows) for _, rows in drawn]
         strata = [phase.strata[index] for index, _ in drawn]
         return Batch(

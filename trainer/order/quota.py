@@ -17,7 +17,7 @@ from configs.errors import UserError
 from trainer.order.curriculum import Phase
 from trainer.order.strata import Stratum
 
-GOLDEN = 0.6180339887498949
+_GOLDEN = 0.6180339887498949
 """Starts of the strata are multiples of it: together, small ones would all give their sample in the same step."""
 
 
@@ -38,7 +38,7 @@ class Quota:
             )
         mean = np.bincount(self.share, weights=self.part * size)  # tokens of a sample of each share
         self.due = _cumulated(phase, mean)
-        self.start = (np.arange(len(strata)) * GOLDEN) % 1.0
+        self.start = (np.arange(len(strata)) * _GOLDEN) % 1.0
 
     def given(self, step: int) -> np.ndarray:
         """(strata,) int64: samples given before ``step`` of the phase."""

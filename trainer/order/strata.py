@@ -22,7 +22,7 @@ from trainer.order.curriculum import Phase
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NOBODY = -1
+_NOBODY = -1
 """Share of a row that the phase does not take."""
 
 
@@ -73,8 +73,8 @@ def stratify(manifest: pa.Table, phase: Phase) -> tuple[tuple[Stratum, ...], Lef
     share_of = _shares(manifest, phase, chosen)
     strata, taken = _strata(manifest, phase, share_of)
     _check_shares(phase, strata, taken)
-    small = int(np.count_nonzero(share_of != NOBODY)) - taken
-    return strata, LeftOut(where.null_count, int((chosen & (share_of == NOBODY)).sum()), small)
+    small = int(np.count_nonzero(share_of != _NOBODY)) - taken
+    return strata, LeftOut(where.null_count, int((chosen & (share_of == _NOBODY)).sum()), small)
 
 
 def _check_shares(phase: Phase, strata: Sequence[Stratum], taken: int) -> None:
@@ -95,18 +95,18 @@ def _check_shares(phase: Phase, strata: Sequence[Stratum], taken: int) -> None:
 def _shares(manifest: pa.Table, phase: Phase, chosen: np.ndarray) -> np.ndarray:
     """(rows,) number of the share that each row belongs to, or NOBODY."""
     if not phase.mixture:
-        return np.where(chosen, 0, NOBODY)
-    share_of = np.full(len(manifest), NOBODY)
+        return np.where(chosen, 0, _NOBODY)
+    share_of = np.full(len(manifest), _NOBODY)
     for index, share in enumerate(phase.mixture):
         where = parse(share.where, f"phase {phase.name}, mixture.{index}.where").evaluate(manifest)
         holds = where.fill_null(False).to_numpy(zero_copy_only=False)
-        share_of[chosen & holds & (share_of == NOBODY)] = index
+        share_of[chosen & holds & (share_of == _NOBODY)] = index
     return share_of
 
 
 def _strata(manifest: pa.Table, phase: Phase, share_of: np.ndarray) -> tuple[tuple[Stratum, ...], int]:
     """Strata in order of share, resolution, task, size; and the number of distinct rows in them."""
-    rows = np.flatnonzero(share_of != NOBODY)
+    rows = np.flatnonzero(share_of != _NOBODY)
     repeats = np.nan_to_num(manifest["repeats"].to_numpy()[rows].astype(np.float64), nan=1.0)
     tasks, task_of = np.unique(manifest["task"].to_numpy()[rows].astype(str), return_inverse=True)
     sizes, size_of = _sizes(*(manifest[name].to_numpy()[rows] for name in ("width", "height")))
