@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people expect it: ``1e-4`` is a number and a key stands once."""
+    """YAML as people expect it: ``1e-4`` is a number and a key is given once."""
 
 
 _Loader.add_implicit_resolver(  # YAML 1.1 reads 1e-4 as a string, a silent way to train at the wrong rate
@@ -47,7 +47,7 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
         if isinstance(key, list | dict):
             raise yaml.constructor.ConstructorError(None, None, "a key must be a single value", key_node.start_mark)
         if key in seen:
-            raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' stands twice", key_node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, f"the key '{key}' is given twice", key_node.start_mark)
         seen.add(key)
     return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
 

@@ -15,7 +15,7 @@ __all__ = ["QwenImage"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only when the model is wanted, so that ``--help`` answers at once."""
+    """Import torch only when the model is asked for, so that ``--help`` answers at once."""
     if name == "QwenImage":
         from model.qwen_image import QwenImage
 

@@ -81,7 +81,7 @@ def _describe(args: argparse.Namespace) -> None:
         if getattr(args, name) < 1:
             raise UserError(f"--{name}: found {getattr(args, name)}; at least 1 is needed")
     config = _load_config(args.config, args.set)
-    from model.describe import describe  # imports torch: a wrong config is told before
+    from model.describe import describe  # imports torch: a wrong config is reported before
     from model.describe_tables import format_figures
 
     figures = describe(config, args.optimizer, args.gpus, args.samples)

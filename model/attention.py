@@ -55,6 +55,7 @@ def reorder(x: Tensor, queries: TokenOrder) -> Tensor:
 
 
 def restore(x: Tensor, queries: TokenOrder) -> Tensor:
+    """The inverse of ``reorder``."""
     return x if queries.inverse is None else x.index_select(0, queries.inverse)
 
 
@@ -84,7 +85,7 @@ def _cut(x_KHD: Tensor, sizes: tuple[tuple[int, int], ...]) -> list[Tensor]:
 
 def _in_float32(q: Tensor, k: Tensor, v: Tensor, queries: TokenOrder, joint: JointLayout) -> Tensor:
     """On a CPU the backward of short sequences takes ten times as long in bf16 as in fp32 (torch 2.14)."""
-    with torch.autocast("cpu", enabled=False):  # which would bring the bf16 kernel back
+    with torch.autocast("cpu", enabled=False):  # an enclosing autocast would choose the bf16 kernel again
         return attend(q.float(), k.float(), v.float(), queries, joint).to(q.dtype)
 
 

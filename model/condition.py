@@ -4,7 +4,7 @@
                                           +--> language model --> hidden states --prefix dropped--> (n, d)
     references --vision tower--> tokens --+
 
-What is kept is told in ``templates.py``. The language model is causal, so prompts of unlike lengths
+``templates.py`` says what is kept. The language model is causal, so prompts of unlike lengths
 share a call by padding on the right: what follows cannot change a token. The vision tower takes any
 number of pictures end to end and pads nothing.
 """
@@ -31,7 +31,7 @@ from model.tokenizer import load_tokenizer
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-BATCH_TOKENS = 8192  # ours: tokens of one call of the language model
+BATCH_TOKENS = 8192  # chosen: tokens of one call of the language model
 TooLong = Literal["error", "cut"]
 
 log = logging.getLogger(__name__)

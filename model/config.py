@@ -1,6 +1,6 @@
 """The shape of every part: ``configs/model/*.yaml``, read by ``configs.load(path, ModelConfig)``.
 
-Standard library only, so that a wrong config is told before torch is imported. The fields have the
+Standard library only, so that a wrong config is reported before torch is imported. The fields have the
 names of diffusers' config files; every default is the released Qwen-Image's.
 """
 

@@ -35,7 +35,7 @@ class _Case:
         return _tokens(self.width, self.height) + self.references * _tokens(1024, 1024)
 
 
-# The report's resolutions; text lengths are ours. A reference's vision tokens are part of the text: 1,369 in Edit,
+# The report's resolutions; text lengths are chosen. A reference's vision tokens are part of the text: 1,369 in Edit,
 # which shows the vision tower one picture of 1024^2, and 196 in EditPlus, which shows several of 384^2.
 _CASES = (
     _Case("256p", "t2i", 256, 256, 128),

@@ -48,7 +48,7 @@ def init_folder(config: ModelConfig, out: str | Path, seed: int = 0, vae: str | 
     out = Path(out)
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out}: exists and is not empty; name a new folder")
-    autoencoder = _vae(config, seed, vae)  # first: it may be missing, and nothing is written then
+    autoencoder = _vae(config, seed, vae)  # comes first: nothing is written where its file is missing
     dtype = getattr(torch, config.dtype)
     transformer = new_transformer(config.transformer, seed).to(dtype)
     save_transformer(transformer.state_dict(), config.transformer, out / "transformer")

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Ours: padding up to a quarter of a rectangle costs less on a CPU than another attention call.
+# Chosen: padding up to a quarter of a rectangle costs less on a CPU than another attention call.
 PADDING_LIMIT = 1.25
 
 Kernel = Literal["rectangles", "varlen", "flex"]
@@ -32,8 +32,8 @@ Kernel = Literal["rectangles", "varlen", "flex"]
 class TokenOrder:
     """An order of tokens, K of them with padding. Indices are into the stream that is reordered."""
 
-    order: Tensor | None  # (K,) int64; None: samples alike, a view does it
-    inverse: Tensor | None  # (N,) int64: the way back
+    order: Tensor | None  # (K,) int64; None where all samples have equal lengths: a view is enough
+    inverse: Tensor | None  # (N,) int64: undoes ``order``
     rectangles: tuple[tuple[int, int], ...]  # (samples, tokens of each): the K tokens cut up; one if samples are alike
     cu_seqlens: Tensor  # (B + 1,) int32: limits of the samples, taken one by one
     longest: int  # tokens of a sample, at most

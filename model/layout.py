@@ -207,7 +207,9 @@ def _image_positions(sizes: list[list[Size]]) -> np.ndarray:
 
 
 def _rows(ids: np.ndarray, lengths: np.ndarray, fixed: bool) -> RowIndex:
-    alike = not fixed and bool((lengths == lengths[0]).all())  # ``run`` would be another graph to compile
+    alike = not fixed and bool(
+        (lengths == lengths[0]).all()
+    )  # a layout of fixed size has no ``run``, which would compile another graph
     return RowIndex(torch.from_numpy(ids), len(lengths), int(lengths[0]) if alike else None)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Optimizer = Literal["adamw", "muon"]
 OPTIMIZERS: tuple[Optimizer, ...] = get_args(Optimizer)
-CARD_BYTES = 80 * 10**9  # an "80 GB" H100 has 85.5e9: the difference is for what is not counted
+CARD_BYTES = 80 * 10**9  # an "80 GB" H100 has 85.5e9: the difference covers what is not counted
 
 FP32, BF16 = 4, 2
 
@@ -94,7 +94,7 @@ def activation_bytes(
     ``alike``: all samples have the same lengths (or there is one), so that modulation broadcasts.
     ``element_bytes``: of weights and activations, without autocast; on the CPU 4. Not compiled: then it is less.
 
-    What autograd saves in a block, in elements of D = ``config.dim`` for each token (ours, by ``Block.forward``):
+    What autograd saves in a block, in elements of D = ``config.dim`` for each token (counted by hand, by ``Block.forward``):
 
         by                       tensor                                              times D
         modulate, twice          x, norm(x), their modulated sum for the linears     3 + 3

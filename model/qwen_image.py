@@ -34,7 +34,7 @@ from model.vae import ImageVAE
 from model.vae_weights import load_vae_folder
 
 _DEFAULT_SIDE = 1024  # px
-DECODE_PIXELS = 2**20  # ours: pixels decoded in one call
+DECODE_PIXELS = 2**20  # chosen: pixels decoded in one call
 
 log = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from model.layout import Layout, Size, make_layout
 from model.mmdit import MMDiT
 from model.schedule import QWEN_IMAGE, ScheduleConfig, sigmas
 
-BATCH_TOKENS = 16384  # ours: tokens (text and image, both halves of the guidance) of one forward pass
+BATCH_TOKENS = 16384  # chosen: tokens (text and image, both halves of the guidance) of one forward pass
 
 
 @dataclass(frozen=True)

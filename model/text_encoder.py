@@ -78,7 +78,7 @@ def load_text_encoder(folder: Path, dtype: torch.dtype | None = None) -> Qwen2_5
     kind = read_json(folder / "config.json").get("model_type")
     if kind != "qwen2_5_vl":
         raise UserError(f"{folder / 'config.json'}: model_type is {kind!r}; qwen2_5_vl is needed")
-    for name, tensor in iterate_tensors(folder, "model"):  # mapped, not read
+    for name, tensor in iterate_tensors(folder, "model"):  # the files are memory-mapped: no weight is read here
         check_dtype(folder, name, tensor)
     try:
         with no_progress_bars():
@@ -106,7 +106,7 @@ def load_text_encoder(folder: Path, dtype: torch.dtype | None = None) -> Qwen2_5
 
 @contextmanager
 def no_progress_bars() -> Iterator[None]:
-    """transformers draws a bar for every file it reads or writes; ours are enough."""
+    """transformers draws a bar for every file it reads or writes; our progress bars are enough."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from model.config import VAEConfig
 from model.vae_layers import Decoder, Encoder, Recomputed
 
-_TILE = 1024  # ours: px; at the released width a window's decoding takes about 2 GB in fp32
+_TILE = 1024  # chosen: px; at the released width a window's decoding takes about 2 GB in fp32
 
 
 class ImageVAE(nn.Module):

@@ -39,7 +39,7 @@ def _vae(arguments: argparse.Namespace) -> None:
     from trainer.vae.config import VAETrainConfig
 
     config = load(arguments.config, VAETrainConfig, arguments.set)
-    from trainer.vae.train import train_vae  # imports torch: a wrong config is told before
+    from trainer.vae.train import train_vae  # imports torch: a wrong config is reported before
 
     train_vae(config, arguments.out)
 

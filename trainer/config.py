@@ -41,7 +41,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """Rectified flow. ``sigma_mean``, ``sigma_std``: of the logit-normal (ours). ``dropout``: of the caption, per
+    """Rectified flow. ``sigma_mean``, ``sigma_std``: of the logit-normal (chosen). ``dropout``: of the caption, per
     sample (rate from the successor's report), replaced by the encoded ``empty`` prompt."""
 
     sigma_mean: float = 0.0

@@ -9,7 +9,7 @@ from trainer.config import FitConfig
 from trainer.order.order import Order, PhaseOrder
 
 _SAMPLED_STEPS = 50
-"""Steps over which read amplification is measured (ours)."""
+"""Steps over which read amplification is measured (chosen)."""
 
 
 def describe(config: FitConfig, dataset: Dataset, order: Order) -> list[str]:

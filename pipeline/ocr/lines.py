@@ -19,19 +19,19 @@ from synth.language import is_han, language, visible
 
 _PADDED = 0.3
 """Share of a line's height by which its box is larger than its glyphs: detectors pad, so boxes of a tight
-paragraph overlap (ours, from PP-OCRv6's unclip ratio)."""
+paragraph overlap (chosen, from PP-OCRv6's unclip ratio)."""
 
 _LIKE_HEIGHT = 1.6
-"""Lines of one block differ in height by at most this factor: descenders and capitals alone make 1.4 (ours)."""
+"""Lines of one block differ in height by at most this factor: descenders and capitals alone make 1.4 (chosen)."""
 
 _WORD_HAN = 4
-"""A run of at most so many Han characters counts as one word (ours: idioms have four)."""
+"""A run of at most so many Han characters counts as one word (chosen: idioms have four)."""
 
 _PARAGRAPH_LINES = 3
-"""Fewest lines of a paragraph (ours)."""
+"""Fewest lines of a paragraph (chosen)."""
 
 _PARAGRAPH_LENGTH = 8
-"""Fewest characters per line of a paragraph on average, a Han character counting as two (ours)."""
+"""Fewest characters per line of a paragraph on average, a Han character counting as two (chosen)."""
 
 
 class Placed(Protocol):

@@ -27,16 +27,16 @@ from pipeline.ocr.weights import DETECTION, RECOGNITION, cache_folder, model_fol
 
 _LARGEST_EDGE = 4000
 """px; larger pictures are shrunk to this before they are read: the detector counts in 16 bits, and glyphs that
-vanish at this size are none that an image of 1328p shows (ours)."""
+vanish at this size are none that an image of 1328p shows (chosen)."""
 
 _TALL = 1.5
 """Height over width from which on a box holds a turned line or a column (PaddleOCR's own number)."""
 
 _SURE = 0.9
-"""Score below which a box is read the other way round as well (ours)."""
+"""Score below which a box is read the other way round as well (chosen)."""
 
 _CLEARLY = 0.1
-"""By so much must the other way round be surer, as it is rarer: 0.98 against 0.5 is usual for true ones (ours)."""
+"""By so much must the other way round be surer, as it is rarer: 0.98 against 0.5 is usual for true ones (chosen)."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def test_a_missing_field_is_named(tmp_path: Path) -> None:
     [
         ("a: [", "not valid YAML"),
         ("- 1\n", "top level"),
-        ("seed: 1\nseed: 2\n", "'seed' stands twice"),
+        ("seed: 1\nseed: 2\n", "'seed' is given twice"),
         ("? [a, b]\n: 1\n", "single value"),
     ],
 )

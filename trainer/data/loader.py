@@ -28,7 +28,7 @@ from trainer.order.order import Batch, Order
 from trainer.rng import CAPTION, DROPOUT, Chance
 
 _TEXTS_KEPT = 1_000_000
-"""Rows whose captions are remembered: they are short, and re-reading a row group for them is not (ours)."""
+"""Rows whose captions are remembered: they are short, and re-reading a row group for them is not (chosen)."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import math
 from synth.sizes import ASPECTS, MULTIPLE, size_of
 
 SLACK = 1.05
-"""A picture of this much more than the resolution's area still counts as of that resolution (ours)."""
+"""A picture of this much more than the resolution's area still counts as of that resolution (chosen)."""
 
 Bucket = tuple[int, int]
 """Width and height in px."""

@@ -32,7 +32,7 @@ class Phase:
 
     ``tokens``: image tokens of a global batch, on average. ``lr``: factor on the optimizer's rate.
     ``mixture``: empty takes all rows as they come, weighted by ``repeats``. ``upscale``: a picture that
-    would have to grow by more to fill its size is left out at that resolution (ours). ``optional``: a dataset
+    would have to grow by more to fill its size is left out at that resolution (chosen). ``optional``: a dataset
     without rows for this phase is trained on without it, and that is said; else it is an error.
     """
 
