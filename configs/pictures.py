@@ -82,7 +82,7 @@ def decode(data: bytes, limits: Limits) -> np.ndarray:
     """The picture as uint8 (H, W, 3) sRGB, upright, of the size that ``probe`` gives.
 
     The first frame of an animation; transparency over white; 16-bit and float samples scaled to
-    8 bits, never clipped. A file that ends early is an error, never a picture with a grey rest.
+    8 bits, never clipped. A file that ends early is an error, never a picture with a gray rest.
     Raises DecodeError.
     """
     image, header = _open(data, limits)
@@ -159,12 +159,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
     An embedded ICC profile is applied if it works. 16-bit and float samples are scaled to 8 bits.
     """
     if image.mode.startswith("I") or image.mode == "F":
-        image = _to_grey(image)
+        image = _to_gray(image)
     if image.mode in ("LA", "PA", "La", "RGBa", "RGBA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        colours = _to_srgb(rgba.convert("RGB"), image.info.get("icc_profile"))
+        colors = _to_srgb(rgba.convert("RGB"), image.info.get("icc_profile"))
         white = Image.new("RGB", image.size, (255, 255, 255))
-        white.paste(colours, mask=rgba.getchannel("A"))
+        white.paste(colors, mask=rgba.getchannel("A"))
         return white
     if image.mode in ("1", "P"):
         image, profile = image.convert("RGB"), image.info.get("icc_profile")
@@ -173,7 +173,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert through an ICC profile; one that is broken or of another colour space is ignored."""
+    """Convert through an ICC profile; one that is broken or of another color space is ignored."""
     if not profile and image.mode != "LAB":
         return image.convert("RGB")
     try:
@@ -187,7 +187,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return converted
 
 
-def _to_grey(image: Image.Image) -> Image.Image:
+def _to_gray(image: Image.Image) -> Image.Image:
     """16-bit, 32-bit and float samples to 8 bits.
 
     16 bits: v * 255 / 65535, rounded. Floats in 0..1: times 255. What lies outside of these ranges
@@ -197,12 +197,12 @@ def _to_grey(image: Image.Image) -> Image.Image:
     key = image.info.get("transparency")
     integers = np.issubdtype(values.dtype, np.integer)
     if integers and values.min() >= 0 and values.max() <= 65535:
-        grey = np.rint(np.arange(65536) / 257).astype(np.uint8)[values]  # a table: floats would take 8 bytes a pixel
+        gray = np.rint(np.arange(65536) / 257).astype(np.uint8)[values]  # a table: floats would take 8 bytes a pixel
     else:
-        grey = _stretched(np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0), integers)
-    if isinstance(key, int):  # the one grey value that a PNG declares transparent
-        grey[values == key] = 255
-    result = Image.fromarray(grey)
+        gray = _stretched(np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0), integers)
+    if isinstance(key, int):  # the one gray value that a PNG declares transparent
+        gray[values == key] = 255
+    result = Image.fromarray(gray)
     if "icc_profile" in image.info:
         result.info["icc_profile"] = image.info["icc_profile"]
     return result

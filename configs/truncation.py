@@ -2,7 +2,7 @@
 
 Pillow tells when a file is cut off. Where the pixel stream ends properly, but before the last row
 (a header that lies, a broken copy that was closed afterwards), it leaves the rest black in a PNG
-and mid-grey in a JPEG. Looking closer costs a second pass, so it is done only for pictures whose
+and mid-gray in a JPEG. Looking closer costs a second pass, so it is done only for pictures whose
 last row is exactly that.
 """
 
@@ -23,7 +23,7 @@ _END = b"\xff\xd9"
 """The marker that ends a JPEG."""
 
 _FILLING = b"\x55" * 4096
-"""Entropy-coded nonsense: a decoder that wants more data makes anything but flat grey of the first of it."""
+"""Entropy-coded nonsense: a decoder that wants more data makes anything but flat gray of the first of it."""
 
 
 def is_truncated(data: bytes, image: Image.Image) -> bool:
@@ -51,10 +51,10 @@ def _last_row_is(image: Image.Image, value: int) -> bool:
 
 def _png_is_short(data: bytes) -> bool:
     """Interlaced ones are not looked at: what they lack is detail, not a part."""
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", next(png_chunks(data, b"IHDR"))[:13])
+    width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", next(png_chunks(data, b"IHDR"))[:13])
     if interlaced:
         return False
-    row = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour] + 7) // 8
+    row = 1 + (width * depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color] + 7) // 8
     inflate, length = zlib.decompressobj(), 0
     for body in png_chunks(data, b"IDAT"):
         part = inflate.decompress(body, _INFLATE_STEP)

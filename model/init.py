@@ -20,7 +20,7 @@ from model.vae_weights import load_image_vae, save_vae_folder
 
 
 def new_transformer(config: MMDiTConfig, seed: int) -> MMDiT:
-    """PyTorch's default initialisation, then zeros where the network should start as the identity."""
+    """PyTorch's default initialization, then zeros where the network should start as the identity."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = MMDiT(config)

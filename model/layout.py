@@ -148,7 +148,7 @@ def to_device(x: Tensor, device: torch.device | str) -> Tensor:
 
 
 def image_positions(frame: int, h: int, w: int) -> np.ndarray:
-    """(h * w, 3) MSRoPE coordinates of image number ``frame``: rows and columns centred on 0 (report, section 2.4)."""
+    """(h * w, 3) MSRoPE coordinates of image number ``frame``: rows and columns centered on 0 (report, section 2.4)."""
     rows, columns = np.arange(h) - (h - h // 2), np.arange(w) - (w - w // 2)
     grid = np.broadcast_arrays(np.float32(frame), rows[:, None], columns[None, :])
     return np.stack(grid, axis=-1).reshape(h * w, 3).astype(np.float32)

@@ -129,7 +129,7 @@ def activation_bytes(
 def _ends_bytes(config: MMDiTConfig, n_image: int, n_text: int, element_bytes: int, alike: bool) -> int:
     """Outside the blocks: inputs of the first linears, rope tables, the last norm.
 
-    The text three times: as given, normalised in fp32, and times the norm's weight.
+    The text three times: as given, normalized in fp32, and times the norm's weight.
     """
     rope = FP32 * config.attention_head_dim
     output = (3 if alike else 4) * config.dim * element_bytes + FP32 * 2

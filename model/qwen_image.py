@@ -128,7 +128,7 @@ class QwenImage:
         return [next(seen) if images else plain for images in references]
 
     def _encode(self, image: Image) -> tuple[Tensor, Size]:
-        """Tokens of a reference: the posterior's mean, normalised."""
+        """Tokens of a reference: the posterior's mean, normalized."""
         latents = self.vae.encode(pixels(image))
         return patchify(latents)[0], tokens_of(image.height, image.width)
 

@@ -1,6 +1,6 @@
 """Queries and keys: RMSNorm over each head, then MSRoPE, rotary positions over (frame, height, width).
 
-The head's channels are split among the three axes; neighbouring channels (2k, 2k + 1) are one
+The head's channels are split among the three axes; neighboring channels (2k, 2k + 1) are one
 complex number that turns with the position. The text runs along the diagonal of the same grid
 (``layout.text_start``), so text and image share one coordinate system.
 

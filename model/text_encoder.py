@@ -61,7 +61,7 @@ def transformers_config(config: TextEncoderConfig) -> Any:
 
 
 def new_text_encoder(config: TextEncoderConfig, seed: int) -> Qwen2_5_VLForConditionalGeneration:
-    """A fresh encoder with transformers' own initialisation, the same for the same seed."""
+    """A fresh encoder with transformers' own initialization, the same for the same seed."""
     from transformers import Qwen2_5_VLForConditionalGeneration
 
     with torch.random.fork_rng(devices=[]):

@@ -1,8 +1,8 @@
 """The VAE of Qwen-Image for single images: AutoencoderKLQwenImage's exact 2-D path.
 
-    image (B, 3, H, W) in [-1, 1] --encode--> normalised latents (B, 16, H/8, W/8) --decode--> image
+    image (B, 3, H, W) in [-1, 1] --encode--> normalized latents (B, 16, H/8, W/8) --decode--> image
 
-Normalisation, (z - mean) / std with the constants of the config, happens here and nowhere else.
+Normalization, (z - mean) / std with the constants of the config, happens here and nowhere else.
 Weights come from and go to the 3-D form in ``vae_weights.py``. Pictures larger than ``_TILE`` px on a side
 run in windows, with the result of the whole.
 """
@@ -45,13 +45,13 @@ class ImageVAE(nn.Module):
         self._tile = side
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance (clamped to -30..20) of the *unnormalised* latents, each (B, z, H/8, W/8)."""
+        """Mean and log-variance (clamped to -30..20) of the *unnormalized* latents, each (B, z, H/8, W/8)."""
         moments = self.quant_conv(self.encoder(self._pixels(images), self.tile))
         mean, logvar = moments.chunk(2, dim=1)
         return mean, logvar.clamp(-30.0, 20.0)
 
     def encode(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """uint8 0..255 or float -1..1 images (B, 3, H, W) -> normalised latents (B, z, H/8, W/8).
+        """uint8 0..255 or float -1..1 images (B, 3, H, W) -> normalized latents (B, z, H/8, W/8).
 
         The posterior's mean, or a draw from it when a (CPU) ``generator`` is given.
         """
@@ -59,15 +59,15 @@ class ImageVAE(nn.Module):
         if generator is not None:
             noise = torch.randn(mean.shape, generator=generator, dtype=torch.float32).to(mean)
             mean = mean + (0.5 * logvar).exp() * noise
-        return self.normalise(mean)
+        return self.normalize(mean)
 
     def decode(self, latents: Tensor, clamp: bool = True) -> Tensor:
-        """Normalised latents -> images in -1..1. Training wants ``clamp=False``: a clamp has no gradient outside."""
-        images = self.decode_raw(self.denormalise(self._latents(latents)))
+        """Normalized latents -> images in -1..1. Training wants ``clamp=False``: a clamp has no gradient outside."""
+        images = self.decode_raw(self.denormalize(self._latents(latents)))
         return images.clamp(-1.0, 1.0) if clamp else images
 
     def decode_raw(self, z: Tensor) -> Tensor:
-        """Unnormalised latents -> unclamped images."""
+        """Unnormalized latents -> unclamped images."""
         return self.decoder(self.post_quant_conv(self._latents(z)), self.tile)
 
     def checkpoint_gradients(self, on: bool = True) -> None:
@@ -76,11 +76,11 @@ class ImageVAE(nn.Module):
             if isinstance(module, Recomputed):
                 module.checkpointing = on
 
-    def normalise(self, z: Tensor) -> Tensor:
+    def normalize(self, z: Tensor) -> Tensor:
         mean, std = self._statistics(z)
         return (z - mean) / std
 
-    def denormalise(self, latents: Tensor) -> Tensor:
+    def denormalize(self, latents: Tensor) -> Tensor:
         mean, std = self._statistics(latents)
         return latents * std + mean
 

@@ -97,7 +97,7 @@ class MidBlock(nn.Module):
 
 
 class Double(nn.Module):
-    """Nearest-neighbour enlargement by two."""
+    """Nearest-neighbor enlargement by two."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.interpolate(x, scale_factor=2.0, mode="nearest-exact")

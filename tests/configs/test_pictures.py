@@ -1,4 +1,4 @@
-"""Bytes to pixels: every kind of picture comes out upright and in the right colours, every broken one as DecodeError."""
+"""Bytes to pixels: every kind of picture comes out upright and in the right colors, every broken one as DecodeError."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def quarters(width: int = 60, height: int = 40) -> Image.Image:
     return image
 
 
-def close(pixel: np.ndarray, colour: tuple[int, ...], within: int = 12) -> bool:
-    return bool(np.abs(pixel.astype(int) - np.array(colour)).max() <= within)
+def close(pixel: np.ndarray, color: tuple[int, ...], within: int = 12) -> bool:
+    return bool(np.abs(pixel.astype(int) - np.array(color)).max() <= within)
 
 
 def test_every_file_of_the_hostile_folder_is_a_picture_or_a_decode_error(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_alpha_lies_on_white(mode: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "1", "RGB"])
-def test_the_transparent_colour_of_a_png_is_white(mode: str) -> None:
+def test_the_transparent_color_of_a_png_is_white(mode: str) -> None:
     image = Image.new("RGB", (20, 20), (0, 0, 0))
     image.paste((255, 0, 0) if mode in ("P", "RGB") else (255, 255, 255), (10, 0, 20, 20))
     if mode == "P":
@@ -155,22 +155,22 @@ def test_the_transparent_colour_of_a_png_is_white(mode: str) -> None:
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "LAB", "I;16"])
 def test_modes_keep_their_brightness(mode: str) -> None:
-    grey = Image.new("RGB", (24, 24), (255, 255, 255))
-    grey.paste((0, 0, 0), (0, 0, 12, 24))
+    gray = Image.new("RGB", (24, 24), (255, 255, 255))
+    gray.paste((0, 0, 0), (0, 0, 12, 24))
     if mode == "LAB":
         values = np.zeros((24, 24, 3), dtype=np.uint8)
         values[:, 12:, 0] = 255
         image = Image.frombytes("LAB", (24, 24), values.tobytes())
     elif mode == "I;16":
-        image = Image.fromarray(np.asarray(grey.convert("L")).astype(np.uint16) * 257)
+        image = Image.fromarray(np.asarray(gray.convert("L")).astype(np.uint16) * 257)
     else:
-        image = grey.convert(mode)
+        image = gray.convert(mode)
     pixels = decode(encode(image, "TIFF"), LIMITS)
     assert close(pixels[12, 3], (0, 0, 0), 3)
     assert close(pixels[12, 20], (255, 255, 255), 3)
 
 
-def test_cmyk_jpeg_with_and_without_adobes_marker_has_its_colours() -> None:
+def test_cmyk_jpeg_with_and_without_adobes_marker_has_its_colors() -> None:
     marked = encode(Image.new("CMYK", (32, 32), (0, 255, 255, 0)), "JPEG", quality=95)  # red
     start = marked.index(b"\xff\xee\x00\x0eAdobe")
     for data in (marked, marked[:start] + marked[start + 16 :]):  # both store the inks inverted, as Photoshop does
@@ -283,7 +283,7 @@ def taller(jpeg: bytes, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_that_ends_in_mid_grey_is_whole(progressive: bool) -> None:
+def test_a_jpeg_that_ends_in_mid_gray_is_whole(progressive: bool) -> None:
     image = picture(200, 160, seed=8)
     image.paste((128, 128, 128), (0, 80, 200, 160))
     pixels = decode(encode(image, "JPEG", progressive=progressive), LIMITS)

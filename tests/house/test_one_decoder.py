@@ -23,7 +23,7 @@ OPENERS = {
 }
 
 
-def grey_with_alpha() -> bytes:
+def gray_with_alpha() -> bytes:
     image = picture(120, 100, seed=1).convert("LA")
     image.putalpha(picture(120, 100, seed=2).convert("L"))
     return encode(image, "PNG")
@@ -31,7 +31,7 @@ def grey_with_alpha() -> bytes:
 
 PICTURES = {
     "16 bits": encode(sixteen_bit(120, 100), "PNG"),
-    "grey with alpha": grey_with_alpha(),
+    "gray with alpha": gray_with_alpha(),
     "palette with a transparent color": palette_with_transparency(120, 100),
     "rotated by EXIF": with_orientation(picture(120, 100, seed=3), 6),
     "profile": encode(picture(120, 100, seed=4), "JPEG", icc_profile=profile_with_swapped_primaries()),

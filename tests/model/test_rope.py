@@ -24,7 +24,7 @@ def test_tables_equal_diffusers(images: list[tuple[int, int]]) -> None:
         assert (ours - expected).abs().max() < 1e-6
 
 
-def test_positions_are_centred_and_the_text_starts_outside_the_largest_image() -> None:
+def test_positions_are_centered_and_the_text_starts_outside_the_largest_image() -> None:
     positions = image_positions(2, 3, 4)
     assert positions[:, 0].tolist() == [2] * 12
     assert positions[::4, 1].tolist() == [-2, -1, 0]  # -(H - H//2) .. H//2 - 1

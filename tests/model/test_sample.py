@@ -46,7 +46,7 @@ def diffusers_pictures(prompts: list[str], seeds: list[int], cfg: float, height:
 def test_pictures_equal_the_diffusers_pipelines(cfg: float) -> None:
     expected = diffusers_pictures(PROMPTS, [5, 6], cfg)
     pictures = torch.stack(ours().sample_tensor(PROMPTS, 64, 96, steps=6, cfg=cfg, seed=[5, 6]))
-    assert expected.std() > 0.05  # a picture, not one colour
+    assert expected.std() > 0.05  # a picture, not one color
     assert (expected[0] - expected[1]).abs().max() > 0.01
     assert (pictures - expected).abs().max() <= 1e-4
 

@@ -48,7 +48,7 @@ def test_encode_and_decode_equal_diffusers(folder: Path) -> None:
     z = torch.randn(2, 16, 6, 10) * 3
     assert (ours.decode_raw(z).clamp(-1, 1) - theirs.decode(z[:, :, None]).sample[:, :, 0]).abs().max() < 2e-5
     assert torch.equal(
-        ours.decode(ours.normalise(z)), ours.decode_raw(ours.denormalise(ours.normalise(z))).clamp(-1, 1)
+        ours.decode(ours.normalize(z)), ours.decode_raw(ours.denormalize(ours.normalize(z))).clamp(-1, 1)
     )
 
 
@@ -60,7 +60,7 @@ def test_bytes_and_floats_encode_alike_and_a_draw_follows_the_posterior(folder: 
     mean, logvar = vae.posterior(pixels)
     drawn = vae.encode(pixels, generator=torch.Generator().manual_seed(3))
     noise = torch.randn(mean.shape, generator=torch.Generator().manual_seed(3))
-    assert torch.allclose(drawn, vae.normalise(mean + (0.5 * logvar).exp() * noise))
+    assert torch.allclose(drawn, vae.normalize(mean + (0.5 * logvar).exp() * noise))
 
 
 def test_the_three_dimensional_form_comes_back_whole(folder: Path, tmp_path: Path) -> None:
