@@ -31,7 +31,6 @@ from trainer.monitor.cpu_time import run_counted
 
 _PIPELINE = "configs/pipeline/quickstart.yaml"
 _TRAIN = "configs/train/quickstart.yaml"
-_CAPTIONS = "configs/pipeline/quickstart-captions.tsv"
 _PICTURES = (("skimage", "data"), ("sklearn", "datasets/images"))
 """Packages whose wheels carry photographs and pages of text, and the folder within."""
 _SUFFIXES = (".png", ".jpg", ".gif", ".tif")
