@@ -19,8 +19,8 @@ from configs import UserError
 from configs.files import remove_temporary, replaced
 from model.files import load_weights, read_json, save_weights, write_json
 from model.mmdit import MMDiT
-from trainer.optim.ema import Average
-from trainer.optim.optimizer import Together
+from trainer.optim.ema import EMA
+from trainer.optim.optimizer import OptimizerGroup
 
 _PREFIX = "step-"
 
@@ -30,7 +30,7 @@ def checkpoints(out: Path) -> list[Path]:
     return sorted(p for p in (out / "checkpoints").glob(f"{_PREFIX}[0-9]*") if p.is_dir())
 
 
-def save(out: Path, step: int, base: Path, model: MMDiT, average: Average, optimizer: Together, keep: int) -> Path:
+def save(out: Path, step: int, base: Path, model: MMDiT, average: EMA, optimizer: OptimizerGroup, keep: int) -> Path:
     """Write the checkpoint after ``step`` steps and drop all but the newest ``keep``."""
     target = out / "checkpoints" / f"{_PREFIX}{step:06d}"
     remove_temporary(target.parent)
@@ -45,7 +45,7 @@ def save(out: Path, step: int, base: Path, model: MMDiT, average: Average, optim
     return target
 
 
-def restore(checkpoint: Path, model: MMDiT, average: Average, optimizer: Together) -> int:
+def restore(checkpoint: Path, model: MMDiT, average: EMA, optimizer: OptimizerGroup) -> int:
     """Fill everything from a checkpoint in place; returns the steps done. Raises UserError for a damaged one."""
     step = read_json(checkpoint / "step.json").get("step")
     if not isinstance(step, int):

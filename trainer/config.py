@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from trainer.order.curriculum import Phase, check_phases
 
@@ -105,9 +105,11 @@ class SamplesConfig:
 class FitConfig:
     """``model``: a config under configs/model (fresh weights from ``seed``) or a diffusers folder to go on from.
 
-    ``micro_tokens``: text and image tokens of a micro-batch at most; null takes a global batch at once.
+    ``max_micro_batch_tokens``: text and image tokens of a micro-batch; null takes a global batch at once.
     ``precision``: of the forward pass; weights, loss and optimizer are fp32 whatever stands here.
     """
+
+    renamed: ClassVar[dict[str, str]] = {"micro_tokens": "max_micro_batch_tokens"}
 
     model: str
     phases: tuple[Phase, ...]
@@ -117,14 +119,14 @@ class FitConfig:
     loading: LoadingConfig = field(default_factory=LoadingConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     samples: SamplesConfig | None = None
-    micro_tokens: int | None = None
+    max_micro_batch_tokens: int | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
 
     def __post_init__(self) -> None:
         check_phases(self.phases)
-        if self.micro_tokens is not None and self.micro_tokens < 1:
-            raise ValueError(f"field 'micro_tokens': must be at least 1, found {self.micro_tokens}")
+        if self.max_micro_batch_tokens is not None and self.max_micro_batch_tokens < 1:
+            raise ValueError(f"field 'max_micro_batch_tokens': must be at least 1, found {self.max_micro_batch_tokens}")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"field 'threads': must be at least 1, found {self.threads}")

@@ -14,20 +14,20 @@ _SAMPLED_STEPS = 50
 
 def describe(config: FitConfig, dataset: Dataset, order: Order) -> list[str]:
     """Lines for a terminal: rows, draws, epochs, tokens, sizes, read amplification of each phase."""
-    told = [
+    lines = [
         f"{dataset.path}: {dataset.rows:,} samples; {order.steps:,} steps in {len(order.phases)} phases, seed {config.seed}"
     ]
-    told += [f"left out, being optional: {why}" for why in order.without]
+    lines += [f"left out, being optional: {why}" for why in order.without]
     for number, phase in enumerate(order.phases):
-        told += _phase(dataset, order, number, phase)
-    return told
+        lines += _phase(dataset, order, number, phase)
+    return lines
 
 
 def _phase(dataset: Dataset, order: Order, number: int, phase: PhaseOrder) -> list[str]:
     what = phase.phase
     given = phase.draws
     image_tokens = sum(int(n) * s.tokens for n, s in zip(given, phase.strata, strict=True))
-    told = [
+    lines = [
         f"{what.name}: {what.steps:,} steps at {', '.join(map(str, what.resolutions))} px, where {what.where}",
         f"    {phase.rows:,} rows, {given.sum():,} draws = {given.sum() / phase.rows:.1f} epochs; "
         f"{image_tokens:,} image tokens, {image_tokens / what.steps:,.0f} a step; "
@@ -38,9 +38,9 @@ def _phase(dataset: Dataset, order: Order, number: int, phase: PhaseOrder) -> li
         name = what.mixture[index].where if what.mixture else "all"
         draws, rows = sum(n for n, _ in mine), len(np.unique(np.concatenate([s.rows for _, s in mine])))
         sizes = ", ".join(f"{s.bucket[0]}x{s.bucket[1]}" for _, s in mine[:6]) + (" ..." if len(mine) > 6 else "")
-        told.append(f"    {draws / given.sum():6.1%}  {name}: {rows:,} rows, {draws / rows:.1f} draws each; {sizes}")
-    told += [f"    {number:,} rows not drawn: {why}" for number, why in _left_out(phase) if number]
-    return told
+        lines.append(f"    {draws / given.sum():6.1%}  {name}: {rows:,} rows, {draws / rows:.1f} draws each; {sizes}")
+    lines += [f"    {number:,} rows not drawn: {why}" for number, why in _left_out(phase) if number]
+    return lines
 
 
 def _left_out(phase: PhaseOrder) -> list[tuple[int, str]]:

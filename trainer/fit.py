@@ -36,12 +36,12 @@ from trainer.loss import loss_of, micro_batch
 from trainer.monitor.forecast import Forecast
 from trainer.monitor.metrics import Metrics, phase_losses, read_metrics
 from trainer.monitor.samples import draw_samples
-from trainer.optim.ema import Average
+from trainer.optim.ema import EMA
 from trainer.optim.optimizer import make_optimizer
 from trainer.optim.schedule import rate
 from trainer.order.order import Order, read_index
 from trainer.order.split import split
-from trainer.setup import autocast_dtype, base_folder, check_start, pick_device, remember
+from trainer.setup import autocast_dtype, base_folder, check_start, pick_device, save_config
 
 
 def fit(config: FitConfig, out: Path, data: Path, wait: bool = False) -> None:
@@ -55,7 +55,7 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False) -> None:
     for why in order.without:
         print(f"left out, being optional: {why}")
     with RunLock(out / "lock", wait):
-        remember(config, dataset, out)
+        save_config(config, dataset, out)
         if (out / "export" / "model_index.json").exists() and (out / "phases.json").exists():
             print(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
             return
@@ -76,7 +76,7 @@ class Trainer:
         self.base = base_folder(config, out)
         self.schedule = load_schedule(self.base)
         self.model = load_transformer(self.base, torch.float32, self.device).train()
-        self.average = Average(self.model, config.optimizer.ema)
+        self.average = EMA(self.model, config.optimizer.ema)
         self.optimizer = make_optimizer(self.model, config.optimizer)
         vae, conditioner = load_vae_folder(self.base).to(self.device), Conditioner.load(self.base, device=self.device)
         widened = widen(self.device, vae, conditioner.encoder)
@@ -138,7 +138,7 @@ class Trainer:
         image, text = [len(x) for x in prepared.latents], [len(x) for x in prepared.texts]
         costs = [float(forward_flops(self.model.config, i, t)) for i, t in zip(image, text, strict=True)]
         sizes = [i + t for i, t in zip(image, text, strict=True)]
-        return split(sizes, costs, 1, self.config.micro_tokens)[0]
+        return split(sizes, costs, 1, self.config.max_micro_batch_tokens)[0]
 
     def _keep(self) -> None:
         """Checkpoint and sample when it is time; the last step always is."""
@@ -166,9 +166,9 @@ def finish(trainer: Trainer) -> None:
     shutil.rmtree(out / "export", ignore_errors=True)
     export(newest, out / "export")
     names = [p.phase.name for p in trainer.order.phases]
-    told = phase_losses(read_metrics(out), names)
-    replace_text(out / "phases.json", json.dumps(told, indent=2, ensure_ascii=False) + "\n", durable=False)
-    for line in told:
+    losses = phase_losses(read_metrics(out), names)
+    replace_text(out / "phases.json", json.dumps(losses, indent=2, ensure_ascii=False) + "\n", durable=False)
+    for line in losses:
         print(
             f"{line['phase']:>12}: loss {line['loss_start']:.4f} -> {line['loss_end']:.4f} in {line['steps']:,} steps"
         )

@@ -20,7 +20,7 @@ from model.mmdit import MMDiT
 from model.schedule import ScheduleConfig, mu, shift
 from trainer.config import ObjectiveConfig
 from trainer.data.loader import Prepared
-from trainer.rng import SIGMA, Chance
+from trainer.rng import SIGMA, KeyedRandom
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ def micro_batch(
 ) -> MicroBatch:
     """Noise and pack the samples at ``slots`` of the global batch; none of them makes a dummy of the first."""
     size = len(prepared.latents)
-    chance = Chance(seed, prepared.batch.step, size)
+    rng = KeyedRandom(seed, prepared.batch.step, size)
     weight = 1.0 / size if len(slots) else 0.0
     chosen = slots.tolist() or [0]
-    sigma = _draw_sigma(chance, [len(x) for x in prepared.latents], config, schedule)[chosen]
+    sigma = _draw_sigma(rng, [len(x) for x in prepared.latents], config, schedule)[chosen]
     clean = torch.cat([prepared.latents[i] for i in chosen])
-    noise = torch.cat([chance.noise(i, tuple(prepared.latents[i].shape)) for i in chosen])
+    noise = torch.cat([rng.noise(i, tuple(prepared.latents[i].shape)) for i in chosen])
     layout = make_layout(
         [len(prepared.texts[i]) for i in chosen],
         [[prepared.sizes[i]] for i in chosen],
@@ -71,9 +71,9 @@ def micro_batch(
     )
 
 
-def _draw_sigma(chance: Chance, tokens: Sequence[int], config: ObjectiveConfig, schedule: ScheduleConfig) -> Tensor:
+def _draw_sigma(rng: KeyedRandom, tokens: Sequence[int], config: ObjectiveConfig, schedule: ScheduleConfig) -> Tensor:
     """(slots,) fp32 in (0, 1), shifted by mu of each slot's target tokens."""
-    raw = torch.from_numpy(config.sigma_mean + config.sigma_std * chance.normal(SIGMA))
+    raw = torch.from_numpy(config.sigma_mean + config.sigma_std * rng.normal(SIGMA))
     shifts = torch.tensor([mu(n, schedule) for n in tokens], dtype=torch.float64)
     return shift(torch.sigmoid(raw), shifts).float()
 

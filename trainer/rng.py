@@ -15,7 +15,7 @@ CAPTION, DROPOUT, SIGMA, NOISE = range(4)
 
 
 @dataclass(frozen=True)
-class Chance:
+class KeyedRandom:
     """The random numbers of one step's ``slots`` samples."""
 
     seed: int

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 import yaml
+from configs.renamed import renamed_fields
 
 import configs
 from configs import UserError
@@ -19,12 +20,14 @@ from pipeline.dataset import Dataset
 from trainer.config import FitConfig
 
 
-def remember(config: FitConfig, dataset: Dataset, out: Path) -> None:
+def save_config(config: FitConfig, dataset: Dataset, out: Path) -> None:
     """Write config.yaml, or check that ``out`` was started with the same. Raises UserError naming what differs."""
     path = out / "config.yaml"
     now = {**configs.to_plain(config), "dataset": dataset.digest}
     if path.exists():
-        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        renamed = renamed_fields(FitConfig)
+        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
+        before = {renamed.get(name, name): value for name, value in stored.items()}
         changed = [name for name in now if before.get(name) != now[name]]
         if changed:
             raise UserError(
@@ -38,7 +41,7 @@ def remember(config: FitConfig, dataset: Dataset, out: Path) -> None:
 def check_start(config: FitConfig, out: Path) -> None:
     """Raise UserError for a model, a device or an OUT with which training cannot begin."""
     if out.exists() and not out.is_dir():
-        raise UserError(f"OUT '{out}': a folder is wanted, found a file")
+        raise UserError(f"OUT '{out}': a folder is expected, found a file")
     pick_device(config.device)
     start = _start_of(config)
     if isinstance(start, ModelConfig):

@@ -182,7 +182,7 @@ def test_one_process_at_a_time_trains_into_a_folder(config: Path, small_run: Pat
 
 def test_a_file_is_no_output_folder(config: Path, small_run: Path, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("x")
-    with pytest.raises(UserError, match="a folder is wanted, found a file"):
+    with pytest.raises(UserError, match="a folder is expected, found a file"):
         fit(load(config, FitConfig), tmp_path / "out", small_run / "dataset")
 
 

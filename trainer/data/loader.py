@@ -23,9 +23,9 @@ from configs.pictures import DecodeError, Limits, decode
 from pipeline.dataset import Dataset
 from trainer.config import FitConfig
 from trainer.data.encoders import Encoders
-from trainer.data.resize import fit
+from trainer.data.resize import resize_to_cover
 from trainer.order.order import Batch, Order
-from trainer.rng import CAPTION, DROPOUT, Chance
+from trainer.rng import CAPTION, DROPOUT, KeyedRandom
 
 _TEXTS_KEPT = 1_000_000
 """Rows whose captions are remembered: they are short, and re-reading a row group for them is not (chosen)."""
@@ -92,7 +92,7 @@ class Loader:
     def _pixels(self, pictures: dict[int, dict[str, Any]], row: int, bucket: tuple[int, int]) -> np.ndarray:
         sample = pictures.get(row) or self.dataset.read([row], ["id", "image"])[0]
         try:
-            return fit(decode(sample["image"]["bytes"], Limits()), bucket)
+            return resize_to_cover(decode(sample["image"]["bytes"], Limits()), bucket)
         except DecodeError as error:
             raise RunFailed(
                 f"sample {sample['id']} (manifest row {row}) cannot be decoded: {error}; the dataset is damaged or was "
@@ -102,8 +102,8 @@ class Loader:
     def _prompts(self, batch: Batch) -> list[str]:
         """A caption each, drawn from its valid ones, or the empty prompt where it has none or is dropped."""
         objective = self.config.objective
-        chance = Chance(self.config.seed, batch.step, len(batch.rows))
-        pick, drop = chance.uniform(CAPTION), chance.uniform(DROPOUT) < objective.dropout
+        rng = KeyedRandom(self.config.seed, batch.step, len(batch.rows))
+        pick, drop = rng.uniform(CAPTION), rng.uniform(DROPOUT) < objective.dropout
         prompts = []
         for slot, row in enumerate(batch.rows.tolist()):
             captions = self._captions[row]

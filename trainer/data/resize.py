@@ -8,8 +8,8 @@ from PIL import Image
 from trainer.order.bucket import Bucket, growth
 
 
-def fit(pixels: np.ndarray, bucket: Bucket) -> np.ndarray:
-    """Resize (H, W, 3) uint8 to cover the bucket and cut its centre: (bucket height, bucket width, 3)."""
+def resize_to_cover(pixels: np.ndarray, bucket: Bucket) -> np.ndarray:
+    """Resize (H, W, 3) uint8 to cover the bucket and cut its center: (bucket height, bucket width, 3)."""
     height, width = pixels.shape[:2]
     if (width, height) == bucket:
         return pixels

@@ -43,12 +43,12 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def phase_losses(metrics: list[dict[str, Any]], names: list[str], over: int = 20) -> list[dict[str, Any]]:
     """Per phase: its name, steps, and the mean loss over its first and last ``over`` steps, a half each at most."""
-    told = []
+    found = []
     for name in names:
         losses = [line["loss"] for line in metrics if line["phase"] == name]
         if losses:
             few = max(1, min(over, len(losses) // 2))
             first, last = losses[:few], losses[-few:]
             means = {"loss_start": sum(first) / len(first), "loss_end": sum(last) / len(last)}
-            told.append({"phase": name, "steps": len(losses), **means})
-    return told
+            found.append({"phase": name, "steps": len(losses), **means})
+    return found

@@ -12,14 +12,14 @@ from configs.pictures import Limits, decode
 from model.mmdit import MMDiT
 from model.qwen_image import QwenImage
 from trainer.config import SamplesConfig
-from trainer.optim.ema import Average
+from trainer.optim.ema import EMA
 
 GAP, LABEL, WHITE = 4, 60, (255, 255, 255)
 """px between pictures, and for the step's number on the left."""
 
 
 def draw_samples(
-    out: Path, step: int, model: MMDiT, average: Average, parts: QwenImage, config: SamplesConfig, negative: str
+    out: Path, step: int, model: MMDiT, average: EMA, parts: QwenImage, config: SamplesConfig, negative: str
 ) -> None:
     """Sample the prompts with the averaged weights into samples/step-*.png, and renew samples.png.
 

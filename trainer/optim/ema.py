@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Average:
+class EMA:
     """Exponential moving average of the trained parameters, by name."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:

@@ -11,7 +11,7 @@ from trainer.config import OptimizerConfig
 from trainer.optim.muon import Muon
 
 
-def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Together:
+def make_optimizer(model: nn.Module, config: OptimizerConfig) -> OptimizerGroup:
     """Over parameters that train; biases and norms do not decay. ``kind: muon`` takes the blocks' matrices from AdamW."""
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
     chosen = [n for n, p in trained.items() if config.kind == "muon" and _is_block_matrix(n, p)]
@@ -22,7 +22,9 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig) -> Together:
     ]
     adamw = torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
     return (
-        Together(adamw, Muon(matrices, lr=config.lr, weight_decay=config.weight_decay)) if matrices else Together(adamw)
+        OptimizerGroup(adamw, Muon(matrices, lr=config.lr, weight_decay=config.weight_decay))
+        if matrices
+        else OptimizerGroup(adamw)
     )
 
 
@@ -31,7 +33,7 @@ def _is_block_matrix(name: str, parameter: Tensor) -> bool:
     return parameter.ndim == 2 and name.startswith("transformer_blocks.") and "_mod." not in name
 
 
-class Together:
+class OptimizerGroup:
     """Several optimizers that are driven, saved and restored as one."""
 
     def __init__(self, *parts: torch.optim.Optimizer) -> None:

@@ -68,8 +68,8 @@ class Phase:
 def check_phases(phases: tuple[Phase, ...]) -> None:
     """Raise ValueError unless there is a phase and names are unique."""
     if not phases:
-        raise ValueError("field 'phases': at least one phase is wanted")
+        raise ValueError("field 'phases': at least one phase is expected")
     names = [phase.name for phase in phases]
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise ValueError(f"field 'phases.{index}.name': '{name}' stands twice; names are unique")
+            raise ValueError(f"field 'phases.{index}.name': '{name}' is given twice; names are unique")

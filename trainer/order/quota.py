@@ -22,7 +22,7 @@ _GOLDEN = 0.6180339887498949
 
 
 class Quota:
-    """The quotas of one phase. Memory: a number for each step and share of the mixture."""
+    """The quotas of one phase. TensorCache: a number for each step and share of the mixture."""
 
     def __init__(self, phase: Phase, strata: Sequence[Stratum]) -> None:
         """Raises UserError for a token budget that does not hold one sample of each size."""

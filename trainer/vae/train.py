@@ -25,7 +25,7 @@ from model.precision import WIDER, multiplies_bf16
 from model.vae import ImageVAE, VAEConfig
 from model.vae_weights import save_image_vae
 from trainer.optim.muon import Muon
-from trainer.optim.optimizer import Together
+from trainer.optim.optimizer import OptimizerGroup
 from trainer.vae.config import Rates, Shape, VAETrainConfig
 from trainer.vae.pictures import draw_batch, picture_pool
 
@@ -85,7 +85,7 @@ def _optimise(vae: ImageVAE, pool: Tensor, config: VAETrainConfig) -> float:
     return time.monotonic() - start
 
 
-def _step(vae: ImageVAE, images: Tensor, optimizer: Together, config: VAETrainConfig, step: int) -> float:
+def _step(vae: ImageVAE, images: Tensor, optimizer: OptimizerGroup, config: VAETrainConfig, step: int) -> float:
     target = images.float() / 127.5 - 1.0
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + 500_000_000 + step)
     with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bf16" and multiplies_bf16("cpu")):
@@ -102,7 +102,7 @@ def _step(vae: ImageVAE, images: Tensor, optimizer: Together, config: VAETrainCo
     return l1.item()
 
 
-def make_optimizer(vae: ImageVAE, lr: float) -> Together:
+def make_optimizer(vae: ImageVAE, lr: float) -> OptimizerGroup:
     """Muon for the kernels that are matrices of some size, AdamW for vectors, the first and the last convolution."""
     ends = ("encoder.conv_in.", "decoder.conv_out.")
     matrices: list[Tensor] = []
@@ -110,7 +110,7 @@ def make_optimizer(vae: ImageVAE, lr: float) -> Together:
     for name, parameter in vae.named_parameters():
         is_matrix = parameter.ndim == 4 and min(parameter.shape[:2]) >= 16 and not name.startswith(ends)
         (matrices if is_matrix else others).append(parameter)
-    return Together(Muon(matrices, lr), torch.optim.AdamW(others, lr, betas=(0.9, 0.95), weight_decay=0.0))
+    return OptimizerGroup(Muon(matrices, lr), torch.optim.AdamW(others, lr, betas=(0.9, 0.95), weight_decay=0.0))
 
 
 def rate(step: int, total: int, lr: Rates) -> float:

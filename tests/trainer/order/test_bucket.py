@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth.sizes import sizes
-from trainer.data.resize import fit
+from trainer.data.resize import resize_to_cover
 from trainer.order.bucket import bucket_of, tokens
 
 
@@ -36,7 +36,7 @@ def test_pictures_drawn_to_size_keep_it_and_others_go_to_the_nearest_ratio() -> 
 @given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([(64, 64), (96, 64), (48, 112)]))
 def test_fit_gives_exactly_the_bucket(width: int, height: int, bucket: tuple[int, int]) -> None:
     pixels = np.full((height, width, 3), 77, np.uint8)
-    fitted = fit(pixels, bucket)
+    fitted = resize_to_cover(pixels, bucket)
     assert fitted.shape == (bucket[1], bucket[0], 3)
     assert (fitted == 77).all()
 
@@ -44,6 +44,6 @@ def test_fit_gives_exactly_the_bucket(width: int, height: int, bucket: tuple[int
 def test_fit_cuts_the_centre_and_leaves_the_right_size_alone() -> None:
     pixels = np.zeros((64, 192, 3), np.uint8)
     pixels[:, 64:128] = 255
-    assert (fit(pixels, (64, 64)) > 200).mean() > 0.9
+    assert (resize_to_cover(pixels, (64, 64)) > 200).mean() > 0.9
     square = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
-    assert fit(square, (64, 64)) is square
+    assert resize_to_cover(square, (64, 64)) is square
