@@ -2,68 +2,55 @@
 
     Recipe.load(yaml) ──> Recipe ──render(index)──> Sample
                                       │
-       schedule(index) ─> content ─> text ─> font ─> canvas ─> layout ─> colours ─> paint ─> captions, regions
-                            ^──────────────────────────────────┘ Undrawable: discard the text whole, draw again
+       schedule(index) ─> content, ordinal ─> DrawRequest ─> strategy ─> Composition ─> captions, regions
+                                                   ^─────────────┘ Undrawable: discard the text whole, draw again
 
-All randomness of a sample comes from (recipe digest, index, attempt). The digest covers the config, the
-content of every font file and corpus, and the versions of the engines that shape, paint and encode.
+All randomness of a sample comes from (recipe digest, index, attempt).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from importlib import metadata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
 
 import configs
 from configs.errors import UserError
+from configs.kinds import OpenKind
 from synth.caption.describe import CaptionConfig, describe
 from synth.caption.facts import facts_of
-from synth.choice import choose_key
-from synth.content import kinds
-from synth.content.base import Text
-from synth.content.canvas import Canvas, pick_size
+from synth.caption.instructions import instruct
+from synth.content.base import Content, ContentRequest
+from synth.content.canvas import Canvas
 from synth.content.contact import Contact
 from synth.content.kinds import Charset, Line, Mixed, Number, Paragraph, Sentence, Word
 from synth.content.page import Page
 from synth.content.rare import Balanced
-from synth.corpus.builtin import data_sha256
 from synth.corpus.corpus import Corpora, CorpusSource
+from synth.digest import recipe_digest
 from synth.drawing import regions
 from synth.drawing.colors import ColorConfig
-from synth.drawing.layers import TextLayer
-from synth.drawing.paint import paint
 from synth.drawing.style import EffectConfig
 from synth.errors import Undrawable
-from synth.fonts.source import FontFile, FontSource, find
-from synth.language import language_of
-from synth.photos import Photos
+from synth.fonts.source import FontSource, find
 from synth.sample import Caption, Sample
 from synth.schedule import Schedule
-from synth.strategies import edit, page, pure
-from synth.strategies.base import Composition, RenderContext
-from synth.strategies.edit import EditStrategy
+from synth.strategies.base import Composition, DrawRequest, Strategy
+from synth.strategies.context import RenderContext
+from synth.strategies.edit.strategy import EditStrategy
 from synth.strategies.pure import PureStrategy
-from synth.strategies.scene import scene
 from synth.strategies.scene.scene import SceneStrategy
-from synth.strategies.template import render
-from synth.strategies.template.nodes import TemplateStrategy, load_templates
-from synth.typeset.block import Block
+from synth.strategies.template.strategy import TemplateStrategy
 from synth.typeset.layout import LayoutConfig
 
 AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page | Mixed | Balanced | Contact
-PROSE = 3  # lines from which a template's text is a paragraph (ours)
-VERSION = "3"
-"""Raised whenever the same config would draw other pixels or other words."""
+AnyStrategy = PureStrategy | SceneStrategy | TemplateStrategy | EditStrategy
 
 
 @dataclass(frozen=True)
@@ -73,11 +60,9 @@ class RecipeConfig:
     name: str
     fonts: tuple[FontSource, ...]
     canvases: tuple[Canvas, ...]
-    contents: tuple[AnyContent, ...] = ()  # a recipe of templates has none
+    contents: tuple[Annotated[AnyContent, OpenKind(Content)], ...] = ()  # a recipe of templates has none
     seed: int = 0
-    strategy: PureStrategy | SceneStrategy | TemplateStrategy | EditStrategy = field(
-        default_factory=lambda: PureStrategy("pure")
-    )
+    strategy: Annotated[AnyStrategy, OpenKind(Strategy)] = field(default_factory=lambda: PureStrategy("pure"))
     layout: LayoutConfig = field(default_factory=LayoutConfig)
     colors: ColorConfig = field(default_factory=ColorConfig)
     effects: EffectConfig = field(default_factory=EffectConfig)
@@ -86,11 +71,10 @@ class RecipeConfig:
     attempts: int = 50  # texts drawn for one sample before the recipe is called impossible
 
     def __post_init__(self) -> None:
-        for name in ("fonts", "canvases", "contents"):
-            if not getattr(self, name) and not (name == "contents" and self.strategy.kind == "template"):
+        for name in ("fonts", "canvases"):
+            if not getattr(self, name):
                 raise ValueError(f"{name} must hold at least one entry")
-        if self.contents and self.strategy.kind == "template":
-            raise ValueError("contents: templates bring their own; leave it out")
+        self.strategy.check_contents(self.contents)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
             raise ValueError(f"name must be of letters, digits, '_', '.', '-', found '{self.name}'")
         if self.seed < 0 or self.attempts < 1:
@@ -109,13 +93,12 @@ class Recipe:
         self.config = config
         self.fonts = find(config.fonts)
         self.corpora = Corpora(config.corpora)
-        self.photos: Photos | None = None
-        scenes = config.strategy.scene if isinstance(config.strategy, EditStrategy) else config.strategy
-        if isinstance(scenes, SceneStrategy) or (isinstance(scenes, TemplateStrategy) and scenes.photos):
-            self.photos = Photos(scenes.photos, "strategy.photos")
-        self.tools = RenderContext(self.fonts, config.colors, config.effects)
-        self.templates = load_templates(config.strategy) if isinstance(config.strategy, TemplateStrategy) else {}
-        self.digest = _digest(config, self.fonts, self.corpora, self.photos, self.templates)
+        self.context = RenderContext(self.fonts, config.colors, config.effects)
+        self.drawer = config.strategy.open()
+        packages = [package for content in config.contents for package in content.packages]
+        self.digest = recipe_digest(
+            configs.to_plain(config), self.fonts, self.corpora, self.drawer.identity(), packages
+        )
         self._schedule = Schedule([c.share for c in config.contents] or [1.0], config.seed)
 
     @classmethod
@@ -155,20 +138,20 @@ class Recipe:
 
     def render(self, index: int) -> Sample:
         """Sample ``index`` (from 0). Raises UserError when ``attempts`` texts in a row could not be shown whole."""
-        return self._finish(self._turn(index), index)
+        return self._finish(self._drawn(index), index)
 
     def text(self, index: int) -> tuple[str, Counter[str]]:
         """What ``render`` would show, without painting where the strategy allows it, and the characters no font had."""
-        turn = self._turn(index)
-        return _shown(turn.made), turn.missing_glyphs
+        drawn = self._drawn(index)
+        return drawn.composition.shown, drawn.missing_glyphs
 
-    def _turn(self, index: int) -> _Turn:
+    def _drawn(self, index: int) -> _Drawn:
         if index < 0:
             raise UserError(f"recipe {self.name}: index must be at least 0, found {index}")
         number, ordinal = self._schedule.at(index)
         return self._first_drawable(number, ordinal, [index, int(self.digest[:16], 16)])
 
-    def _first_drawable(self, number: int, ordinal: int, entropy: list[int]) -> _Turn:
+    def _first_drawable(self, number: int, ordinal: int, entropy: list[int]) -> _Drawn:
         reasons: Counter[str] = Counter()
         missing_glyphs: Counter[str] = Counter()
         for attempt in range(self.config.attempts):
@@ -177,7 +160,7 @@ class Recipe:
             kept = attempt < self.config.attempts // 2 and not missing_glyphs
             turn = ordinal if kept else int(rng.integers(2**31))
             try:
-                return _Turn(self._draw(number, turn, rng), rng, attempt, missing_glyphs)
+                return _Drawn(self._draw(number, turn, rng), rng, attempt, missing_glyphs)
             except Undrawable as reason:
                 reasons[str(reason)] += 1
                 missing_glyphs.update(reason.missing_glyphs)
@@ -187,156 +170,73 @@ class Recipe:
 
     def _draw(self, number: int, ordinal: int, rng: np.random.Generator) -> Composition:
         config = self.config
-        if isinstance(config.strategy, TemplateStrategy):
-            canvas = pick_size(config.canvases, rng)
-            language = choose_key(rng, config.strategy.languages)
-            return render.draw(self.tools, self.templates, canvas, language, rng, self.photos)
-        content = config.contents[number]
-        turn = kinds.ContentRequest(rng, ordinal, (config.seed, number), self.corpora)
-        layout = content.layout or config.layout
-        canvases = content.canvases or config.canvases
-        if isinstance(content, Page):
-            canvas = pick_size(canvases, rng)
-            return page.draw(self.tools, content.write(turn), content, canvas, layout, rng)
-        try:
-            text = content.text(turn)
-        except UserError:
-            raise
-        except ValueError as error:
-            raise Undrawable(str(error)) from None  # the next attempt may find a text
-        canvas = pick_size(canvases, rng)
-        if isinstance(config.strategy, EditStrategy):
-            write = partial(self._write, number, turn)
-            backdrop = partial(self.photos.choose, canvas, rng) if self.photos else None
-            return edit.draw(self.tools, config.strategy, write, backdrop, canvas, layout, rng)
-        words = self.tools.words(text, layout, rng)
-        if isinstance(config.strategy, SceneStrategy) and self.photos:
-            return scene.draw(self.tools, words, config.strategy, self.photos.choose(canvas, rng), layout, rng)
-        return pure.draw(self.tools, words, canvas, layout, rng)
+        content = config.contents[number] if config.contents else None
+        request = DrawRequest(
+            self.context,
+            rng,
+            (content and content.layout) or config.layout,
+            (content and content.canvases) or config.canvases,
+            content,
+            ContentRequest(rng, ordinal, (config.seed, number), self.corpora),
+        )
+        return self.drawer.draw(request)
 
-    def _write(self, number: int, turn: kinds.ContentRequest, rng: np.random.Generator) -> Text:
-        """Some text of a content, at a random turn."""
-        return self.config.contents[number].text(replace(turn, rng=rng, ordinal=int(rng.integers(2**31))))
-
-    def _finish(self, turn: _Turn, index: int) -> Sample:
-        made = turn.made
-        layers = made.drawing.texts
-        text, language = _shown(made), made.text.language
-        corpus, license_ = self.corpora.identity(made.text.corpus)
-        parents, licenses = [*dict.fromkeys(font.id for font in made.fonts), corpus], [license_]
-        photos = [*([made.backdrop] if made.backdrop else []), *made.pictures]
-        parents += dict.fromkeys(photo.id for photo in photos)
-        licenses += [photo.license for photo in photos]
+    def _finish(self, drawn: _Drawn, index: int) -> Sample:
+        composition, layers = drawn.composition, drawn.composition.drawing.texts
+        corpus, license_ = self.corpora.identity(composition.text.corpus)
+        photos = composition.photos
+        parents = [*(font.id for font in composition.fonts), corpus, *(photo.id for photo in photos)]
+        captions, instructions = self._describe(composition, drawn.rng)
         return Sample(
             id=self.sample_id(index),
             recipe=self.name,
             index=index,
-            image=made.image,
-            text=text,
-            text_language=language if made.source is None else language_of(text) if text else "none",
-            text_level=_level_of_many(layers) if made.family else _level(made.text, [layer.block for layer in layers]),
-            captions=self._captions(made, turn.rng),
-            regions=regions.of(made.drawing),
-            license=joined(licenses),
-            parents=parents,
+            image=composition.image,
+            text=composition.shown,
+            text_language=composition.language,
+            text_level=composition.level,
+            captions=captions,
+            regions=regions.of(composition.drawing),
+            license=_joined([license_, *(photo.license for photo in photos)]),
+            parents=list(dict.fromkeys(parents)),
+            task=composition.task,
+            reference=composition.reference,
+            instructions=instructions,
             strategy=self.config.strategy.kind,
-            medium=made.medium,
-            fonts=sorted({font.family for font in made.fonts}),
+            medium=composition.medium,
+            fonts=sorted({font.family for font in composition.fonts}),
             colors=list(dict.fromkeys(layer.style.color.en for layer in layers)),
             effects=sorted({effect for layer in layers for effect in layer.effects}),
             photographic=bool(photos),
-            discarded=turn.attempt,
-            missing_glyphs=dict(turn.missing_glyphs),
-            **self._pair(made),
+            discarded=drawn.attempt,
+            missing_glyphs=dict(drawn.missing_glyphs),
         )
 
-    def _pair(self, made: Composition) -> dict[str, Any]:
-        """The other half of an edit."""
-        if made.source is None:
-            return {}
-        same = made.source.layers == made.drawing.layers
-        return {
-            "task": "i2i" if same else "ti2i",
-            "reference": made.image if same else paint(made.source),
-            "instructions": [Caption(made.instruction, made.spoken)],
-        }
-
-    def _captions(self, made: Composition, rng: np.random.Generator) -> list[Caption]:
-        if made.source is not None:  # an edit is described by its instruction
-            return []
-        return describe(facts_of(made), self.config.captions, rng)
+    def _describe(self, composition: Composition, rng: np.random.Generator) -> tuple[list[Caption], list[Caption]]:
+        """Captions and instructions: an edit is described by its instruction alone."""
+        if composition.change is None:
+            return describe(facts_of(composition), self.config.captions, rng), []
+        language = composition.instruction_language
+        return [], [Caption(instruct(composition.change, language, rng), language)]
 
 
 @dataclass(frozen=True, eq=False)
-class _Turn:
-    """A picture, its stream where the drawing left it, how many texts were thrown away before, and which characters
-    no font drew in how many of those."""
+class _Drawn:
+    """A picture, its random stream where the drawing left it, and what was discarded before.
 
-    made: Composition
+    ``attempt``: how many texts were thrown away. ``missing_glyphs``: characters that no font draws, and how many of
+    those texts had them.
+    """
+
+    composition: Composition
     rng: np.random.Generator
     attempt: int
     missing_glyphs: Counter[str]
 
 
-def _shown(made: Composition) -> str:
-    return "\n".join(layer.block.text for layer in made.drawing.texts)
-
-
-def _level_of_many(layers: Sequence[TextLayer]) -> int:
-    """Of a template: 4 with a paragraph of at least three lines in it, else 3, or 2 for a single line."""
-    lines = [len(layer.block.lines) for layer in layers]
-    return 4 if max(lines) >= PROSE else 3 if sum(lines) > 1 else 2
-
-
-def joined(licenses: Sequence[str]) -> str:
+def _joined(licenses: Sequence[str]) -> str:
     """One SPDX expression for what all of ``licenses`` apply to; unknown where one is."""
     known = list(dict.fromkeys(licenses))
     if "unknown" in known:
         return "unknown"
     return " AND ".join(f"({item})" if " OR " in item and len(known) > 1 else item for item in known)
-
-
-def _level(text: Text, blocks: Sequence[Block]) -> int:
-    """``text_level`` by what is seen: 0 nothing, 1 character or word, 2 one line, 3 several lines, 4 a paragraph."""
-    if not blocks:
-        return 0
-    if sum(len(block.lines) for block in blocks) == 1:
-        return 1 if text.unit == "item" else 2
-    return 4 if text.unit == "paragraph" else 3
-
-
-def _digest(
-    config: RecipeConfig,
-    fonts: Sequence[FontFile],
-    corpora: Corpora,
-    photos: Photos | None,
-    templates: Mapping[str, Any],
-) -> str:
-    """sha256 over all that decides a pixel. Where files lie does not: their content stands for them."""
-    plain = configs.to_plain(config)
-    plain["fonts"] = [configs.to_plain(f.source) | {"file": f.sha256, "package": None} for f in fonts]
-    plain["corpora"] = [configs.to_plain(s) | {"file": corpora[s.name].sha256} for s in config.corpora]
-    if photos:
-        scenes = plain["strategy"].get("scene", plain["strategy"])
-        scenes["photos"] = [photos.digest, photos.shares]  # where they lie does not matter
-    plain["templates"] = {family: configs.to_plain(t) for family, (t, _) in templates.items()}
-    packages = sorted({package for content in config.contents for package in content.packages})
-    plain["packages"] = {package: metadata.version(package) for package in packages}
-    covered = {"config": plain, "data": data_sha256(), "engines": engines(), "synth": VERSION}
-    return hashlib.sha256(json.dumps(covered, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def engines() -> dict[str, str]:
-    """Versions of what shapes, paints, encodes and draws lots."""
-    import PIL
-    import skia
-    import uharfbuzz
-    from PIL import features
-
-    return {
-        "harfbuzz": uharfbuzz.version_string(),
-        "skia": skia.__version__,
-        "pillow": PIL.__version__,
-        "webp": str(features.version("webp")),
-        "numpy": np.__version__,
-    }

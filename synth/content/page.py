@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from synth.choice import check_shares, choose_key
-from synth.content.base import Content, ContentRequest, both, to_traditional
+from synth.content.base import Content, ContentRequest, Text, both, to_traditional
 from synth.corpus import grammar
 from synth.sample import CaptionLanguage
 
@@ -25,6 +25,12 @@ class PageText:
     items: tuple[str, ...]
     markers: tuple[str, ...]
     language: CaptionLanguage
+
+    @property
+    def text(self) -> Text:
+        """All of it as one running text."""
+        said = " ".join(filter(None, (self.title, *self.lines)))
+        return Text(said, self.language, "paragraph", f"grammar-{self.language}")
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -48,7 +54,7 @@ class PageText:
 
 @dataclass(frozen=True, kw_only=True)
 class Page(Content):
-    """A heading with paragraphs or a list."""
+    """A heading with paragraphs or a list. Strategy pure lays it out as a page; the others show it as one paragraph."""
 
     ranges: ClassVar[tuple[str, ...]] = ("sentences",)
 
@@ -68,10 +74,13 @@ class Page(Content):
         if not 1 <= self.items[0] <= self.items[1] <= 10:
             raise ValueError(f"items must be [least, most] within 1..10, found {list(self.items)}")
 
-    def write(self, draw: ContentRequest) -> PageText:
+    def text(self, request: ContentRequest) -> Text:
+        return self.write(request).text
+
+    def write(self, request: ContentRequest) -> PageText:
         """The words of one page."""
-        page = self._write(draw.rng)
-        if self.traditional and page.language == "zh" and draw.rng.random() < self.traditional:
+        page = self._write(request.rng)
+        if self.traditional and page.language == "zh" and request.rng.random() < self.traditional:
             return replace(page, title=to_traditional(page.title), items=tuple(map(to_traditional, page.items)))
         return page
 
@@ -79,15 +88,15 @@ class Page(Content):
         language = choose_key(rng, self.languages)
         body = choose_key(rng, self.bodies)
         count = int(rng.integers(self.items[0], self.items[1] + 1))
-        title = capitalised(grammar.phrase(language, rng)) if rng.random() < self.titled else ""
+        title = capitalized(grammar.phrase(language, rng)) if rng.random() < self.titled else ""
         if body == "paragraphs":
             lengths = [int(rng.integers(self.sentences[0], self.sentences[1] + 1)) for _ in range(count)]
             return PageText(title, tuple(grammar.sentences(language, n, rng) for n in lengths), (), language)
-        items = tuple(capitalised(grammar.phrase(language, rng)) for _ in range(count))
+        items = tuple(capitalized(grammar.phrase(language, rng)) for _ in range(count))
         return PageText(title, items, _markers(body, count, language, rng), language)
 
 
-def capitalised(text: str) -> str:
+def capitalized(text: str) -> str:
     """With a capital at the start, where the script has any."""
     return text[:1].upper() + text[1:]
 

@@ -1,137 +1,122 @@
-"""What strategies work with and what they give: ``draw(tools, ..., rng) -> Composition``."""
+"""What a strategy is: how the pictures of a recipe are made.
+
+    strategy: {kind: ...} ──> Strategy ──open()──> Drawer ──draw(DrawRequest)──> Composition
+                                                     └──identity()──> its part of the recipe's digest
+
+A strategy is a frozen dataclass derived from ``Strategy``: its fields are those of the recipe's ``strategy:``. The
+ones that ship are named in ``synth/recipe.py``'s ``AnyStrategy``; one of your own joins by
+``kind: package.module:Class``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from PIL.Image import Image
 
+import configs
 from configs.errors import UserError
-from synth.choice import choose
-from synth.content.base import Text
-from synth.drawing.colors import Color, ColorConfig, Ground
+from synth.content.base import Content, ContentRequest, Text
+from synth.content.canvas import Canvas, pick_size
+from synth.drawing.colors import Color, Ground
 from synth.drawing.layers import Drawing
 from synth.drawing.paint import paint
-from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
+from synth.language import language_of
 from synth.photos import Backdrop
-from synth.sample import CaptionLanguage
-from synth.typeset.block import Block
-from synth.typeset.layout import LayoutConfig, direction_for
-from synth.typeset.shaped import Shaped
+from synth.sample import CaptionLanguage, Language
+from synth.strategies.context import RenderContext
+from synth.typeset.layout import LayoutConfig
 
-PLAIN = EffectConfig()
+PARAGRAPH_LINES = 3  # chosen: a text of a template with at least so many lines is a paragraph
 
 
-@dataclass(frozen=True, eq=False)
-class Composition:
-    """A drawn picture and what a caption may say of it. ``text`` is quoted; ``fonts`` are those that were used."""
+class Drawer(Protocol):
+    """A strategy with its files open."""
 
-    text: Text
-    fonts: tuple[FontFile, ...]
-    drawing: Drawing
-    painted: Image | None = None  # where the strategy had to look at it already
-    ground: Ground | None = None  # None for a photograph
-    medium: str | None = None
-    body: str | None = None  # of a page: paragraphs, bullets, numbers
-    family: dict[CaptionLanguage, str] | None = None  # names of a template's
-    backdrop: Backdrop | None = None
-    pictures: tuple[Backdrop, ...] = ()  # photographs that are part of a template
-    source: Drawing | None = None  # of an edit: the picture before it
-    instruction: str = ""
-    spoken: CaptionLanguage = "en"  # language of the instruction
+    def draw(self, request: DrawRequest) -> Composition:
+        """One picture: a pure function of the request. Raises Undrawable where this text cannot be shown whole."""
 
-    @cached_property
-    def image(self) -> Image:
-        """The drawing, painted when it is first asked for."""
-        return self.painted or paint(self.drawing)
+    def identity(self) -> dict[str, Any]:
+        """Plain data of all that decides a pixel; contents of files stand for their places."""
 
 
 @dataclass(frozen=True)
-class ShapedText:
-    """A drawn text in a face, shaped."""
+class Strategy:
+    """How the pictures of a recipe are made; the base class of the strategies' configs.
 
-    text: Text
-    font: FontFile
-    shaped: Shaped
-    curved: bool = False
+    A strategy that reads no files of its own defines ``draw`` and is its own ``Drawer``. One that does defines
+    ``open``.
+    """
 
-    @property
-    def one(self) -> bool:
-        """Whether the text is a single word or character."""
-        return self.text.unit == "item"
+    def open(self) -> Drawer:
+        """Read the files it draws from, once a process. Raises UserError naming the field of one that is missing."""
+        return self
 
-    def horizontal(self) -> ShapedText:
-        """The same in lines: columns look lost on something wide."""
-        shaped = self.shaped
-        return (
-            replace(self, shaped=Shaped(shaped.face, self.text.text, self.text.language)) if shaped.vertical else self
-        )
+    def draw(self, request: DrawRequest) -> Composition:
+        raise TypeError(f"{type(self).__name__} defines neither draw nor open")
 
-    def aspect(self, rng: np.random.Generator) -> float:
-        """Width to height of a place that would suit the text."""
-        if self.text.wrap:
-            return float(rng.uniform(1.0, 2.4)) if not self.shaped.vertical else float(rng.uniform(0.5, 1.2))
-        along = min(max(self.shaped.advance / 1.25, 0.8), 10.0)
-        return 1 / along if self.shaped.vertical else along / 2 if self.curved else along
+    def identity(self) -> dict[str, Any]:
+        plain: dict[str, Any] = configs.to_plain(self)
+        return plain
+
+    def check_contents(self, contents: Sequence[Content]) -> None:
+        """Raise ValueError where the recipe's contents do not suit the strategy."""
+        if not contents:
+            raise ValueError("contents must hold at least one entry")
 
 
 @dataclass(frozen=True, eq=False)
-class RenderContext:
-    """The fonts of a recipe and how it colours them."""
+class DrawRequest:
+    """What one picture is drawn from.
 
-    fonts: Sequence[FontFile]
-    colors: ColorConfig
-    effects: EffectConfig
+    Its methods draw from ``rng`` themselves, so the order in which a strategy calls them decides the picture.
+    ``content`` is None in a recipe without contents; ``layout`` and ``canvases`` are those of the content where it has
+    its own.
+    """
 
-    def font(self, text: Text, rng: np.random.Generator) -> FontFile:
-        """A font that covers a text. Raises Undrawable where none does, UserError where none is for its language."""
-        fonts = self._covering(text)
-        return fonts[choose(rng, [f.source.share for f in fonts])]
+    context: RenderContext
+    rng: np.random.Generator
+    layout: LayoutConfig
+    canvases: Sequence[Canvas]
+    content: Content | None
+    turn: ContentRequest
 
-    def _covering(self, text: Text) -> list[FontFile]:
-        fitting = [f for f in self.fonts if text.language in f.source.languages]
-        if not fitting:
-            raise UserError(f"fonts: none is for language '{text.language}'")
-        covering = [f for f in fitting if f.missing(text.text) is None]
-        if not covering:
-            missing_glyphs = max(filter(None, (f.missing(text.text) for f in fitting)), key=text.text.index)
-            raise Undrawable(f"no font has '{missing_glyphs}'", (missing_glyphs,))
-        return covering
+    def canvas(self) -> tuple[int, int]:
+        """Width and height in px."""
+        return pick_size(self.canvases, self.rng)
 
-    def by_hand(self, words: ShapedText, rng: np.random.Generator) -> ShapedText:
-        """The same in a handwriting face, unchanged where none covers the text."""
-        text = words.text
-        fonts = [f for f in self.fonts if f.handwriting and text.language in f.source.languages]
-        covering = [f for f in fonts if f.missing(text.text) is None]
-        return self._set(text, covering, words.shaped.vertical, words.curved, rng) if covering else words
+    def text(self) -> Text:
+        """The text whose turn it is. Raises Undrawable where the content finds none."""
+        return self._text(self.turn)
 
-    def words(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> ShapedText:
-        """The text in a direction, a font and a weight. Raises Undrawable where the font lacks a character."""
-        direction = direction_for(layout, text.language, text.wrap, rng)
-        return self._set(text, self._covering(text), direction == "vertical", direction == "curved", rng)
+    def other_text(self) -> Text:
+        """A text of the same content at a random turn, for pictures that show several. Raises Undrawable."""
+        return self._text(replace(self.turn, ordinal=int(self.rng.integers(2**31))))
 
-    def _set(
-        self, text: Text, fonts: Sequence[FontFile], vertical: bool, curved: bool, rng: np.random.Generator
-    ) -> ShapedText:
-        """The text in one of ``fonts``."""
-        font = fonts[choose(rng, [f.source.share for f in fonts])]
-        wght = font.wghts[int(rng.integers(len(font.wghts)))]
-        return ShapedText(text, font, Shaped(font.face(wght), text.text, text.language, vertical), curved)
-
-    def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
-        """A style of one colour; small text stays plain."""
-        effects = self.effects if block.size >= self.effects.least else PLAIN
-        return pick_style(effects, color, grounds, rng)
+    def _text(self, turn: ContentRequest) -> Text:
+        if self.content is None:
+            raise UserError("contents must hold at least one entry: the strategy asks for a text")
+        try:
+            return self.content.text(turn)
+        except UserError:
+            raise
+        except ValueError as error:
+            raise Undrawable(str(error)) from None  # the next attempt may find a text
 
 
 @dataclass(frozen=True)
 class Change:
-    """What an edit does. ``before``, ``after``: texts; ``place``: where to, in English words; ``several``: other texts stay."""
+    """What an edit did to one text, or to the ground under all.
+
+    ``before``, ``after``: the text. ``place``: where the text is added or moved to, in English words. ``several``:
+    whether other texts stay beside it.
+    """
 
     operation: str
     before: str | None = None
@@ -142,3 +127,71 @@ class Change:
     effect: str | None = None
     place: str | None = None
     several: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """A drawn picture and what may be said of it.
+
+    ``text`` is what a caption quotes. A picture with a ``change`` is the second of an edit pair: ``source`` is the
+    first, and an instruction in the language ``instruction_language`` is written instead of captions.
+    """
+
+    text: Text
+    fonts: tuple[FontFile, ...]
+    drawing: Drawing
+    painted: Image | None = None  # given where the strategy had to look at the pixels already
+    ground: Ground | None = None  # None for a photograph
+    medium: str | None = None
+    body: str | None = None  # of a page: paragraphs, bullets, numbers
+    family: dict[CaptionLanguage, str] | None = None  # names of a template's family
+    backdrop: Backdrop | None = None
+    pictures: tuple[Backdrop, ...] = ()  # photographs that are part of a template
+    source: Drawing | None = None
+    change: Change | None = None
+    instruction_language: CaptionLanguage = "en"
+
+    @cached_property
+    def image(self) -> Image:
+        """The drawing in pixels, painted when first asked for."""
+        return self.painted or paint(self.drawing)
+
+    @cached_property
+    def reference(self) -> Image | None:
+        """The picture before an edit in pixels, None for all others."""
+        if self.source is None:
+            return None
+        return self.image if self.task == "i2i" else paint(self.source)
+
+    @property
+    def task(self) -> Literal["t2i", "ti2i", "i2i"]:
+        """What a model learns from it: draw, edit, or reproduce a picture in which nothing was changed."""
+        if self.source is None:
+            return "t2i"
+        return "i2i" if self.source.layers == self.drawing.layers else "ti2i"
+
+    @property
+    def shown(self) -> str:
+        """All visible text, with a newline where the picture starts a new line."""
+        return "\n".join(layer.block.text for layer in self.drawing.texts)
+
+    @property
+    def language(self) -> Language:
+        """Of the visible text; "none" where an edit removed the only one."""
+        if self.source is None:
+            return self.text.language
+        return language_of(self.shown) if self.shown else "none"
+
+    @property
+    def level(self) -> int:
+        """``text_level`` by what is seen: 0 nothing, 1 character or word, 2 one line, 3 several lines, 4 a paragraph."""
+        lines = [len(layer.block.lines) for layer in self.drawing.texts]
+        if sum(lines) <= 1:
+            return 0 if not lines else 1 if self.text.unit == "item" else 2
+        paragraph = max(lines) >= PARAGRAPH_LINES if self.family else self.text.unit == "paragraph"
+        return 4 if paragraph else 3
+
+    @property
+    def photos(self) -> tuple[Backdrop, ...]:
+        """The photographs behind the text and in it."""
+        return (*([self.backdrop] if self.backdrop else []), *self.pictures)

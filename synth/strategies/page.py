@@ -10,9 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from synth.content.base import Text
 from synth.content.page import Page, PageText
 from synth.drawing.colors import pick, pick_other
 from synth.drawing.layers import Drawing, TextLayer
@@ -20,28 +17,22 @@ from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
 from synth.fonts.face import Face
 from synth.geometry import Matrix, translation
-from synth.strategies.base import Composition, RenderContext
-from synth.strategies.pure import ground_layers
+from synth.strategies.base import Composition, DrawRequest
+from synth.strategies.ground import ground_layers
 from synth.typeset.block import Block
-from synth.typeset.layout import Align, LayoutConfig, Measure, compose
+from synth.typeset.layout import Align, Measure, compose
 from synth.typeset.shaped import Shaped
 
-LARGEST = 0.09  # of the canvas's shorter side: the body of a page does not grow beyond it (ours)
+LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger
 INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
 
 
-def draw(
-    tools: RenderContext,
-    page: PageText,
-    content: Page,
-    canvas: tuple[int, int],
-    layout: LayoutConfig,
-    rng: np.random.Generator,
-) -> Composition:
+def draw_page(request: DrawRequest, content: Page) -> Composition:
     """A page on a clean ground, as large as fits. Raises Undrawable."""
-    said = " ".join(filter(None, (page.title, *page.lines)))
-    text = Text(said, page.language, "paragraph", f"grammar-{page.language}")
-    title_font, body_font = tools.font(text, rng), tools.font(text, rng)
+    context, rng, layout = request.context, request.rng, request.layout
+    canvas = request.canvas()
+    page = content.write(request.turn)
+    title_font, body_font = context.font(page.text, rng), context.font(page.text, rng)
     margin = max(layout.margin, 0.04) * min(canvas)
     box = (margin, margin, canvas[0] - margin, canvas[1] - margin)
     several = canvas[0] > 0.8 * canvas[1] and not page.markers
@@ -51,13 +42,13 @@ def draw(
     low, high = (layout.min_size, layout.max_size) if layout.size == "fit" else layout.size
     faces = title_font.face(title_font.wghts[-1]), body_font.face(body_font.wghts[len(body_font.wghts) // 3])
     blocks = lay_out(page, *faces, box, setting, (low, max(low, min(high, LARGEST * min(canvas)))))
-    ground, color = pick(tools.colors, rng)
-    other = pick_other(tools.colors, ground, color, rng)
+    ground, color = pick(context.colors, rng)
+    other = pick_other(context.colors, ground, color, rng)
     layers = [
         TextLayer(b.block, TextStyle(other if b.role == "heading" else color), b.matrix, role=b.role) for b in blocks
     ]
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *layers))
-    return Composition(text, (title_font, body_font), drawing, ground=ground, body=page.body)
+    return Composition(page.text, (title_font, body_font), drawing, ground=ground, body=page.body)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +62,13 @@ class Placed:
 
 @dataclass(frozen=True)
 class PageSetting:
-    """How a page is set; lengths in em of the body unless told otherwise."""
+    """How a page is set; all lengths in em of the body."""
 
     columns: int
     align: Align
     spacing: float
     heading: float  # size of the heading
-    centred: bool  # whether the heading is
+    centered: bool  # whether the heading is
     gutter: float = 2.0
     between: float = 0.45  # after a paragraph
     under: float = 0.6  # between heading and body
@@ -136,9 +127,9 @@ class _Page:
             lines = measure.lines(self.title, head)
             if lines is None or len(lines) > 2:
                 return None
-            block = compose(self.title, lines, head, measure, "center" if s.centred else "left")
+            block = compose(self.title, lines, head, measure, "center" if s.centered else "left")
             width = block.box[2] - block.box[0]
-            left = x0 + ((x1 - x0 - width) / 2 - block.box[0] if s.centred else 0.0)
+            left = x0 + ((x1 - x0 - width) / 2 - block.box[0] if s.centered else 0.0)
             placed.append(Placed(block, translation(left, top), "heading"))
             top += measure.height_of(lines, head) + s.under * size
         width = (x1 - x0 - (s.columns - 1) * s.gutter * size) / s.columns

@@ -3,38 +3,40 @@
     photograph ──> a flat place ──> perspective ──┬─ text straight on the picture, lit by it
                                                   └─ a medium with a shadow, text on the medium
 
-Text straight on the photograph takes a flat, low-texture place (integral images of the gradient) and a colour that
-stands off both its dark and its light parts. What cannot be seen in the pixels at the end is thrown away.
+Text straight on the photograph takes a flat, low-texture place (integral images of the gradient) and a color that
+stands off both its dark and its light parts. A picture in which the text can hardly be seen is thrown away.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+import configs
 from synth.choice import check_shares, choose_key
 from synth.drawing.colors import PALETTE, Color, Ground, contrast, opposite
-from synth.drawing.layers import Drawing, Layer, Light, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.layers import Drawing, Layer, Light, PictureLayer, TextLayer
 from synth.drawing.paint import paint_twice
 from synth.errors import Undrawable
-from synth.geometry import Box, Matrix, apply, from_box, rotation
-from synth.photos import Backdrop, PhotoSource
-from synth.strategies.base import Composition, RenderContext, ShapedText
+from synth.geometry import Matrix, apply, from_box, rotation
+from synth.photos import Backdrop, Photos, PhotoSource
+from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.scene.flat_areas import find_flat_box
-from synth.strategies.scene.media import MEDIA, Carrier, placed
-from synth.typeset.layout import LayoutConfig, arrange
+from synth.strategies.scene.lighting import light_in, shade_layer, shadow_layers
+from synth.strategies.scene.media import MEDIA, placed
+from synth.typeset.layout import arrange
 
-DARK_TO_LIGHT = 0.04, 0.96  # quantiles of the luminance behind text that it must stand off (ours)
-LEAST_OF_BEST = 0.55  # of the best contrast any colour has to a place: others are not used there (ours)
-BY_HAND = 0.7  # of the texts on what people write on are in a handwriting face, where one covers them (ours)
-VISIBLE = 32.0  # grey levels that ink must differ from the picture without it, on average (ours)
+DARK_TO_LIGHT = 0.04, 0.96  # chosen: quantiles of the luminance behind text that it must stand off
+MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
+BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
+VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from the picture without it
 
 
 @dataclass(frozen=True)
-class SceneStrategy:
+class SceneStrategy(Strategy):
     """``media``: shares of the carriers of ``synth.strategies.scene.media``; "none" writes straight on the photograph.
 
     ``perspective``: how far corners move, of the shorter side. ``turn``: degrees. ``size``: of a medium, of the canvas.
@@ -61,6 +63,43 @@ class SceneStrategy:
         if not self.photos:
             raise ValueError("photos must hold at least one source")
 
+    def open(self) -> SceneDrawer:
+        return SceneDrawer(self, Photos(self.photos, "strategy.photos"))
+
+
+@dataclass(frozen=True, eq=False)
+class SceneDrawer:
+    """The scene strategy with its photographs found."""
+
+    strategy: SceneStrategy
+    photos: Photos
+
+    def draw(self, request: DrawRequest) -> Composition:
+        """One block of text in a photograph. Raises Undrawable where no place suits it, or it can hardly be seen."""
+        context, rng, layout = request.context, request.rng, request.layout
+        text, canvas = request.text(), request.canvas()
+        shaped_text = context.shape(text, layout, rng)
+        backdrop = self.photos.choose(canvas, rng)
+        place = find_place(self.strategy, backdrop, shaped_text.aspect(rng), rng)
+        if place.size[0] > place.size[1]:
+            shaped_text = shaped_text.horizontal()
+        if place.handwritten and rng.random() < BY_HAND:
+            shaped_text = context.by_hand(shaped_text, rng)
+        margin = context.effects.stroke_margin
+        block, matrix = arrange(shaped_text.shaped, place.size, layout, rng, text.wrap, shaped_text.curved, margin)
+        color = place.colors[int(rng.integers(len(place.colors)))]
+        style = context.style(block, color, place.ground or (opposite(color),), rng)
+        layer = TextLayer(block, style, place.matrix @ matrix, light=place.light, one_word=shaped_text.one)
+        drawing = Drawing(canvas, (*place.behind, layer))
+        image, behind = paint_twice(drawing)
+        check_visible(drawing, image, behind)
+        ground = Ground(place.ground) if place.ground else None
+        return Composition(text, (shaped_text.font,), drawing, image, ground, place.medium, backdrop=backdrop)
+
+    def identity(self) -> dict[str, Any]:
+        """The config with the photographs' contents in place of where they lie."""
+        return configs.to_plain(self.strategy) | {"photos": [self.photos.digest, self.photos.shares]}
+
 
 @dataclass(frozen=True, eq=False)
 class Place:
@@ -74,34 +113,6 @@ class Place:
     medium: str | None
     light: Light | None
     handwritten: bool
-
-
-def draw(
-    tools: RenderContext,
-    words: ShapedText,
-    strategy: SceneStrategy,
-    backdrop: Backdrop,
-    layout: LayoutConfig,
-    rng: np.random.Generator,
-) -> Composition:
-    """One block of text in the photograph. Raises Undrawable where no place suits it, or it can hardly be seen."""
-    w, h = backdrop.canvas
-    place = find_place(strategy, backdrop, words.aspect(rng), rng)
-    if place.size[0] > place.size[1]:
-        words = words.horizontal()
-    if place.handwritten and rng.random() < BY_HAND:
-        words = tools.by_hand(words, rng)
-    block, matrix = arrange(
-        words.shaped, place.size, layout, rng, words.text.wrap, words.curved, tools.effects.stroke_margin
-    )
-    color = place.colors[int(rng.integers(len(place.colors)))]
-    style = tools.style(block, color, place.ground or (opposite(color),), rng)
-    layer = TextLayer(block, style, place.matrix @ matrix, light=place.light, one_word=words.one)
-    drawing = Drawing((w, h), (*place.behind, layer))
-    image, behind = paint_twice(drawing)
-    check_visible(drawing, image, behind)
-    ground = Ground(place.ground) if place.ground else None
-    return Composition(words.text, (words.font,), drawing, image, ground, place.medium, backdrop=backdrop)
 
 
 def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
@@ -126,10 +137,10 @@ def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.ra
     if rng.random() < strategy.blurred:
         pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.006 * w)))
     behind: list[Layer] = [PictureLayer(pixels)]
-    behind += _shadow(carrier, width, height, matrix, rng)
+    behind += shadow_layers(carrier, width, height, matrix, rng)
     behind += [placed(layer, matrix) for layer in carrier.layers]
     if carrier.lit:
-        behind.append(_dimmed(backdrop.pixels, corners, width, height, matrix, carrier.radius))
+        behind.append(shade_layer(backdrop.pixels, corners, width, height, matrix, carrier.radius))
     x0, y0, x1, y1 = carrier.room
     inner = matrix @ np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
     size = (int(x1 - x0), int(y1 - y0))
@@ -154,11 +165,11 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     dark, light = (part[order[int(q * (len(order) - 1))]] for q in DARK_TO_LIGHT)
     ends = [(int(c[0]), int(c[1]), int(c[2])) for c in (dark, light)]
     apart = {c: min(contrast(c.rgb, end) for end in ends) for c in PALETTE.values()}
-    least = max(strategy.contrast, LEAST_OF_BEST * max(apart.values()))
+    least = max(strategy.contrast, MIN_OF_BEST * max(apart.values()))
     colors = tuple(c for c, ratio in apart.items() if ratio >= least)
     if not colors:
         raise Undrawable("no colour stands off this part of the photograph")
-    light = _light(backdrop.pixels, box)
+    light = light_in(backdrop.pixels, box)
     return Place((int(width), int(height)), matrix, (PictureLayer(backdrop.pixels),), colors, (), None, light, False)
 
 
@@ -183,47 +194,6 @@ def _thrown(
     return corners + 2 + slack * rng.uniform(0, 1, size=2)
 
 
-def _shadow(
-    carrier: Carrier, width: float, height: float, matrix: Matrix, rng: np.random.Generator
-) -> list[ShapeLayer]:
-    if not carrier.shadow:
-        return []
-    dx, dy = rng.uniform(-1, 1) * carrier.shadow, rng.uniform(0.3, 1.2) * carrier.shadow
-    return [
-        ShapeLayer(
-            "rect",
-            (dx, dy, width + dx, height + dy),
-            fill=(0, 0, 0),
-            alpha=0.5,
-            blur=carrier.shadow,
-            radius=carrier.radius,
-            matrix=matrix,
-        )
-    ]
-
-
-def _dimmed(
-    pixels: np.ndarray, corners: np.ndarray, width: float, height: float, matrix: Matrix, radius: float
-) -> ShapeLayer:
-    """The medium in the light of its surroundings: a veil, darker in a dark picture and warm in a warm one."""
-    h, w = pixels.shape[:2]
-    x0, y0 = np.clip(corners.min(axis=0), 0, (w - 2, h - 2)).astype(int)
-    x1, y1 = np.clip(corners.max(axis=0), 2, (w, h)).astype(int)
-    mean = pixels[y0 : max(y1, y0 + 1) : 4, x0 : max(x1, x0 + 1) : 4].reshape(-1, 3).mean(axis=0)
-    tint = 255 * (0.72 + 0.28 * np.clip(mean / 170, 0, 1))
-    rgb = (int(tint[0]), int(tint[1]), int(tint[2]))
-    return ShapeLayer("rect", (0, 0, width, height), fill=rgb, blend="multiply", radius=radius, matrix=matrix)
-
-
-def _light(pixels: np.ndarray, box: Box) -> Light:
-    """How bright the photograph is in ``box``, against its bright parts there: shades and grain of the surface."""
-    x0, y0, x1, y1 = (int(v) for v in box)
-    part = np.asarray(Image.fromarray(np.ascontiguousarray(pixels[y0:y1, x0:x1])).convert("L"))
-    bright = float(np.percentile(part[::4, ::4], 90)) or 1.0
-    scale = np.clip(np.arange(256) / bright, 0.7, 1.0)
-    return Light(np.rint(255 * scale).astype(np.uint8)[part], (x0, y0))
-
-
 def check_visible(drawing: Drawing, image: Image.Image, behind: np.ndarray) -> None:
     """Raise Undrawable unless the text changes its pixels enough to be seen."""
     w, h = drawing.canvas
@@ -231,7 +201,7 @@ def check_visible(drawing: Drawing, image: Image.Image, behind: np.ndarray) -> N
     (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     x0, y0, x1, y1 = max(int(x0), 0), max(int(y0), 0), min(int(x1) + 1, w), min(int(y1) + 1, h)
     without = Image.fromarray(np.ascontiguousarray(behind[y0:y1, x0:x1])).convert("L")
-    after, before = (np.asarray(grey, np.int16) for grey in (image.crop((x0, y0, x1, y1)).convert("L"), without))
+    after, before = (np.asarray(gray, np.int16) for gray in (image.crop((x0, y0, x1, y1)).convert("L"), without))
     change = np.abs(after - before)
     ink = change > 8
     if not ink.any() or change[ink].mean() < VISIBLE:

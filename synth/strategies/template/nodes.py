@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
-import configs
-from configs.errors import UserError
-from synth.choice import check_shares
 from synth.drawing.colors import PALETTE
 from synth.fonts.families import Style
-from synth.photos import PhotoSource
 from synth.sample import CaptionLanguage
 from synth.strategies.template.chart import ChartKind
 from synth.strategies.template.slots import known
-
-FOLDER = Path(__file__).parents[2] / "templates"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,42 +158,3 @@ class Template:
             for role, name in palette.items():
                 if name not in PALETTE:
                     raise ValueError(f"palettes: '{role}' is '{name}', no colour of the palette: {', '.join(PALETTE)}")
-
-
-@dataclass(frozen=True)
-class TemplateStrategy:
-    """``families``: shares by the names of files in synth/templates, empty for all alike. ``files``: own ones beside them.
-
-    ``photos``: photographs for the pictures in them.
-    """
-
-    kind: Literal["template"]
-    families: dict[str, float] = field(default_factory=dict)
-    files: tuple[str, ...] = ()
-    photos: tuple[PhotoSource, ...] = ()
-    languages: dict[CaptionLanguage, float] = field(default_factory=lambda: {"zh": 1.0, "en": 1.0})
-
-    def __post_init__(self) -> None:
-        check_shares("languages", self.languages)
-        if self.families:
-            check_shares("families", self.families)
-
-
-def load_templates(strategy: TemplateStrategy) -> dict[str, tuple[Template, float]]:
-    """Templates with their shares, by family. Raises UserError for an unknown family or a wrong file."""
-    paths = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
-    for name in strategy.files:
-        path = Path(name).expanduser()
-        if not path.exists():
-            raise UserError(f"strategy.files: {path} does not exist")
-        paths |= {p.stem: p for p in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])}
-    for family in strategy.families:
-        if family not in paths:
-            raise UserError(f"strategy.families: no template '{family}'; there are {', '.join(paths)}")
-    wanted = strategy.families or dict.fromkeys(paths, 1.0)
-    return {family: (_read(paths[family]), share) for family, share in wanted.items()}
-
-
-@lru_cache(maxsize=256)
-def _read(path: Path) -> Template:
-    return configs.load(path, Template)

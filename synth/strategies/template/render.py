@@ -29,7 +29,8 @@ from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
 from synth.photos import Backdrop, Photos
 from synth.sample import CaptionLanguage
-from synth.strategies.base import Composition, RenderContext
+from synth.strategies.base import Composition
+from synth.strategies.context import RenderContext
 from synth.strategies.template.chart import chart
 from synth.strategies.template.nodes import (
     AnyNode,
@@ -54,35 +55,28 @@ BALANCED = 4  # lines: up to so many are made alike in length, so that no word i
 SQUEEZE = 0.75  # fixed sizes may shrink to this where a canvas is too small for them
 
 
-def draw(
-    tools: RenderContext,
-    templates: dict[str, tuple[Template, float]],
+def render(
+    context: RenderContext,
+    family: str,
+    template: Template,
     canvas: tuple[int, int],
     language: CaptionLanguage,
     rng: np.random.Generator,
     photos: Photos | None = None,
 ) -> Composition:
-    """A picture of a family that suits the canvas. Raises Undrawable."""
-    aspect = canvas[0] / canvas[1]
-    fitting = {f: t for f, t in templates.items() if t[0].aspect[0] <= aspect <= t[0].aspect[1]}
-    if not fitting:
-        raise Undrawable(f"no template suits a canvas of {canvas[0]} x {canvas[1]}")
-    family = list(fitting)[choose(rng, [share for _, share in fitting.values()])]
-    template = fitting[family][0]
-    sheet = _Sheet(tools, template, canvas, language, rng, photos)
+    """A picture of ``family`` on a ``canvas`` (px). Raises Undrawable where a text does not fit."""
+    sheet = _Sheet(context, template, canvas, language, rng, photos)
     root = template.layouts[int(rng.integers(len(template.layouts)))]
     sheet.lay(root, (0.0, 0.0, float(canvas[0]), float(canvas[1])))
-    layers = sheet.layers()
-    drawing = Drawing(canvas, layers)
+    drawing = Drawing(canvas, sheet.layers())
     texts = drawing.texts
     if not texts:
         raise Undrawable("the template came out without text")
     main = next((t for t in texts if t.role == "title"), texts[0])
     said = ("" if language == "zh" else " ").join(line.text for line in main.block.lines)
-    fonts = tuple(dict.fromkeys(sheet.used))
     return Composition(
         Text(said, language, "line", f"slots-{language}"),
-        fonts,
+        tuple(dict.fromkeys(sheet.used)),
         drawing,
         ground=Ground((sheet.color("ground"),)),
         medium=family,
@@ -107,14 +101,14 @@ class _Sheet:
 
     def __init__(
         self,
-        tools: RenderContext,
+        context: RenderContext,
         template: Template,
         canvas: tuple[int, int],
         language: CaptionLanguage,
         rng: np.random.Generator,
         photos: Photos | None,
     ) -> None:
-        self._tools, self._rng, self._language, self._photos = tools, rng, language, photos
+        self._context, self._rng, self._language, self._photos = context, rng, language, photos
         self._canvas = canvas
         self._u = min(canvas) / 100
         self._palette = template.palettes[int(rng.integers(len(template.palettes)))]
@@ -303,7 +297,7 @@ class _Sheet:
 
     def _pick(self, styles: Sequence[Style]) -> FontFile:
         """A font of the language in one of the styles, or any of the language."""
-        mine = [f for f in self._tools.fonts if self._language in f.source.languages]
+        mine = [f for f in self._context.fonts if self._language in f.source.languages]
         style = styles[int(self._rng.integers(len(styles)))]
         fitting = [f for f in mine if f.source.style == style and "Italic" not in f.path.stem] or mine
         if not fitting:
@@ -313,7 +307,9 @@ class _Sheet:
     def _covering(self, face: Literal["title", "body"], said: str) -> FontFile:
         font = self._fonts.get(face) or self._fonts["body"]
         return (
-            font if font.missing(said) is None else self._tools.font(Text(said, self._language, "line", ""), self._rng)
+            font
+            if font.missing(said) is None
+            else self._context.font(Text(said, self._language, "line", ""), self._rng)
         )
 
 

@@ -199,6 +199,6 @@ def test_a_place_is_named_only_where_the_text_surely_stands() -> None:
         "contents=[{kind: word}]",
     )
     number, ordinal = corner._schedule.at(0)
-    assert facts_of(corner._first_drawable(number, ordinal, [0]).made).place == "top left"
+    assert facts_of(corner._first_drawable(number, ordinal, [0]).composition).place == "top left"
     full = recipe(PURE, "layout.fill=[1, 1]", "contents=[{kind: paragraph}]")
-    assert facts_of(full._first_drawable(0, 0, [0]).made).place is None
+    assert facts_of(full._first_drawable(0, 0, [0]).composition).place is None

@@ -15,7 +15,7 @@ from synth.drawing.style import EffectConfig
 from synth.errors import Undrawable
 from synth.fonts.catalog import catalogue
 from synth.fonts.source import FontSource, find, find_all
-from synth.strategies.base import RenderContext
+from synth.strategies.context import RenderContext
 from tests.synth.common import PURE, recipe
 
 NOTO = FontSource("NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(300, 900))
@@ -153,14 +153,14 @@ def test_the_latin_collection_brings_thirty_families_in_their_styles_shares() ->
 
 def test_a_text_gets_a_font_that_covers_it_or_is_given_up() -> None:
     fonts = find([NOTO, FontSource(collection="latin")])
-    tools = RenderContext(fonts, ColorConfig(), EffectConfig())
+    context = RenderContext(fonts, ColorConfig(), EffectConfig())
     rng = np.random.default_rng(0)
     for _ in range(50):
-        assert tools.font(Text("naïve ŵ", "en", "line", "x"), rng).missing("naïve ŵ") is None
-    chosen = {tools.font(Text("mixed 汉字", "en", "line", "x"), rng).family for _ in range(30)}
+        assert context.font(Text("naïve ŵ", "en", "line", "x"), rng).missing("naïve ŵ") is None
+    chosen = {context.font(Text("mixed 汉字", "en", "line", "x"), rng).family for _ in range(30)}
     assert chosen == {"Noto Sans CJK SC"}
     with pytest.raises(Undrawable, match="no font has '\U0001f600'"):
-        tools.font(Text("smile \U0001f600", "en", "line", "x"), rng)
+        context.font(Text("smile \U0001f600", "en", "line", "x"), rng)
 
 
 def test_families_of_capitals_draw_no_small_letters() -> None:

@@ -14,7 +14,7 @@ from synth.drawing import regions
 from synth.errors import Undrawable
 from synth.strategies.scene.flat_areas import find_flat_box
 from synth.strategies.scene.media import MEDIA
-from synth.strategies.scene.scene import VISIBLE
+from synth.strategies.scene.scene import VISIBLE, SceneDrawer
 from tests.synth.common import recipe
 from tests.synth.test_geometry import alone, drawn, glyphs_of, ink, outside
 
@@ -114,8 +114,8 @@ def test_photographs_that_cannot_be_read_are_counted_and_passed_over(tmp_path: P
     mixed = Recipe.load(SCENE, [f"strategy.photos=[{{path: {tmp_path}}}]"])
     samples = [mixed.render(index) for index in range(8)]
     assert all(sample.parents[-1].startswith("photo:good.png@") for sample in samples)
-    assert mixed.photos is not None
-    assert list(mixed.photos.unreadable) == ["bad.jpg"]
+    assert isinstance(mixed.drawer, SceneDrawer)
+    assert list(mixed.drawer.photos.unreadable) == ["bad.jpg"]
 
 
 def test_photographs_without_text_come_from_a_dataset(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from configs import UserError
 from synth import Recipe
 from synth.drawing import regions
 from synth.drawing.colors import contrast
-from synth.strategies.template.nodes import FOLDER
 from synth.strategies.template.slots import Filler, known, slots
+from synth.strategies.template.strategy import FOLDER
 from tests.synth.common import recipe
 from tests.synth.test_geometry import alone, drawn, glyphs_of, ink, outside
 

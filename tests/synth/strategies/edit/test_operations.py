@@ -12,7 +12,7 @@ from configs import UserError
 from synth import Recipe, Sample
 from synth.caption.instructions import SHAPES
 from synth.corpus.builtin import pairs, translations
-from synth.strategies.edit import ALL
+from synth.strategies.edit.operations import OPERATIONS
 from tests.synth.common import recipe
 from tests.synth.test_geometry import drawn
 
@@ -45,7 +45,7 @@ def around(made: Any) -> np.ndarray:
     return mask
 
 
-@pytest.mark.parametrize("operation", [o for o in ALL if o not in ("background", "reconstruct")])
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o not in ("background", "reconstruct")])
 def test_outside_of_the_edited_texts_both_pictures_are_identical(operation: str) -> None:
     made = only(operation)
     for index in range(10):
@@ -124,7 +124,7 @@ def test_pairs_are_one_to_one_and_in_two_languages() -> None:
 
 
 def test_instructions_vary() -> None:
-    assert all(len(set(SHAPES[o][spoken])) >= 8 for o in ALL for spoken in ("zh", "en"))
+    assert all(len(set(SHAPES[o][spoken])) >= 8 for o in OPERATIONS for spoken in ("zh", "en"))
     seen = Counter(recipe(EDIT).render(i).instructions[0].language for i in range(30))
     assert min(seen["zh"], seen["en"]) > 5
 

@@ -1,0 +1,100 @@
+"""The fonts, colors and effects of a recipe, and texts shaped with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from configs.errors import UserError
+from synth.choice import choose
+from synth.content.base import Text
+from synth.drawing.colors import Color, ColorConfig
+from synth.drawing.style import EffectConfig, TextStyle, pick_style
+from synth.errors import Undrawable
+from synth.fonts.source import FontFile
+from synth.typeset.block import Block
+from synth.typeset.layout import LayoutConfig, direction_for
+from synth.typeset.shaped import Shaped
+
+PLAIN = EffectConfig()
+
+
+@dataclass(frozen=True)
+class ShapedText:
+    """A text shaped in one face. ``shaped`` holds its glyphs; ``curved``: it is to be set along an arc."""
+
+    text: Text
+    font: FontFile
+    shaped: Shaped
+    curved: bool = False
+
+    @property
+    def one(self) -> bool:
+        """Whether the text is a single word or character."""
+        return self.text.unit == "item"
+
+    def horizontal(self) -> ShapedText:
+        """The same text in lines instead of columns, for places that are wider than high."""
+        shaped = self.shaped
+        return (
+            replace(self, shaped=Shaped(shaped.face, self.text.text, self.text.language)) if shaped.vertical else self
+        )
+
+    def aspect(self, rng: np.random.Generator) -> float:
+        """Width to height of a place that would suit the text."""
+        if self.text.wrap:
+            return float(rng.uniform(1.0, 2.4)) if not self.shaped.vertical else float(rng.uniform(0.5, 1.2))
+        along = min(max(self.shaped.advance / 1.25, 0.8), 10.0)
+        return 1 / along if self.shaped.vertical else along / 2 if self.curved else along
+
+
+@dataclass(frozen=True, eq=False)
+class RenderContext:
+    """What every picture of a recipe is drawn with."""
+
+    fonts: Sequence[FontFile]
+    colors: ColorConfig
+    effects: EffectConfig
+
+    def font(self, text: Text, rng: np.random.Generator) -> FontFile:
+        """A font that covers a text. Raises Undrawable where none does, UserError where none is for its language."""
+        fonts = self._covering(text)
+        return fonts[choose(rng, [f.source.share for f in fonts])]
+
+    def shape(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> ShapedText:
+        """The text in a direction, a font that covers it and a weight. Raises Undrawable where no font covers it."""
+        direction = direction_for(layout, text.language, text.wrap, rng)
+        return self._shape_with(self._covering(text), text, direction == "vertical", direction == "curved", rng)
+
+    def by_hand(self, shaped_text: ShapedText, rng: np.random.Generator) -> ShapedText:
+        """The same text in a handwriting font, unchanged where none covers it."""
+        text = shaped_text.text
+        fonts = [f for f in self.fonts if f.handwriting and text.language in f.source.languages]
+        covering = [f for f in fonts if f.missing(text.text) is None]
+        if not covering:
+            return shaped_text
+        return self._shape_with(covering, text, shaped_text.shaped.vertical, shaped_text.curved, rng)
+
+    def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
+        """A style in one color, readable on ``grounds``; text below ``effects.least`` px stays plain."""
+        effects = self.effects if block.size >= self.effects.least else PLAIN
+        return pick_style(effects, color, grounds, rng)
+
+    def _covering(self, text: Text) -> list[FontFile]:
+        fitting = [f for f in self.fonts if text.language in f.source.languages]
+        if not fitting:
+            raise UserError(f"fonts: none is for language '{text.language}'")
+        covering = [f for f in fitting if f.missing(text.text) is None]
+        if not covering:
+            missing = max(filter(None, (f.missing(text.text) for f in fitting)), key=text.text.index)
+            raise Undrawable(f"no font has '{missing}'", (missing,))
+        return covering
+
+    def _shape_with(
+        self, fonts: Sequence[FontFile], text: Text, vertical: bool, curved: bool, rng: np.random.Generator
+    ) -> ShapedText:
+        font = fonts[choose(rng, [f.source.share for f in fonts])]
+        wght = font.wghts[int(rng.integers(len(font.wghts)))]
+        return ShapedText(text, font, Shaped(font.face(wght), text.text, text.language, vertical), curved)

@@ -1,0 +1,141 @@
+"""What an edit pair is drawn on, and texts set into it.
+
+plain_canvas, photo_canvas ──> EditCanvas with one Area for each text
+place_text, place_text_like ──> PlacedText: a shaped text as a layer
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from synth.content.base import Text
+from synth.drawing.colors import Color, Ground, opposite, pick, readable
+from synth.drawing.layers import Layer, Light, TextLayer
+from synth.drawing.regions import layer_regions
+from synth.fonts.source import FontFile
+from synth.geometry import Box, Matrix, translation
+from synth.photos import Backdrop
+from synth.strategies.base import DrawRequest
+from synth.strategies.context import ShapedText
+from synth.strategies.ground import ground_layers
+from synth.strategies.scene.scene import SceneDrawer, find_place
+from synth.typeset.layout import LayoutConfig, arrange
+from synth.typeset.shaped import Shaped
+
+MIN_SHRINK = 0.55  # chosen: a new text set smaller than this fraction of the old one's size is drawn again
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """A place for one text: a box of ``size`` px and what takes it to the canvas."""
+
+    size: tuple[int, int]
+    matrix: Matrix
+
+
+@dataclass(frozen=True, eq=False)
+class EditCanvas:
+    """What a pair is drawn on. ``colors`` may be used for text. ``ground`` is None on a photograph without a medium."""
+
+    canvas: tuple[int, int]
+    behind: tuple[Layer, ...]
+    areas: tuple[Area, ...]
+    colors: tuple[Color, ...]
+    ground: Ground | None
+    medium: str | None = None
+    backdrop: Backdrop | None = None
+    light: Light | None = None
+
+    @property
+    def grounds(self) -> tuple[Color, ...]:
+        """The colors under the text; on a photograph one that stands for them."""
+        return self.ground.colors if self.ground else (opposite(self.colors[0]),)
+
+
+@dataclass(frozen=True, eq=False)
+class PlacedText:
+    """A text set into an area."""
+
+    shaped_text: ShapedText
+    layer: TextLayer
+    area: Area
+
+    @property
+    def text(self) -> str:
+        """The characters, as an instruction quotes them."""
+        return self.shaped_text.text.text
+
+    @property
+    def font(self) -> FontFile:
+        return self.shaped_text.font
+
+    def box(self) -> Box:
+        """The box around its lines on the canvas, px."""
+        quads = [region.quad for region in layer_regions(self.layer) if region.level == "line"]
+        return (
+            min(min(q[::2]) for q in quads),
+            min(min(q[1::2]) for q in quads),
+            max(max(q[::2]) for q in quads),
+            max(max(q[1::2]) for q in quads),
+        )
+
+
+def plain_canvas(request: DrawRequest, canvas: tuple[int, int], count: int) -> EditCanvas:
+    """A clean ground in bands, one for each of ``count`` texts."""
+    w, h = canvas
+    margin = 0.05 * min(w, h)
+    height = (h - 2 * margin) / count
+    size = (int(w - 2 * margin), int(height * (0.86 if count > 1 else 1.0)))
+    areas = tuple(Area(size, translation(margin, margin + k * height)) for k in range(count))
+    ground, _ = pick(request.context.colors, request.rng)
+    behind = ground_layers(ground, canvas, request.rng)
+    return EditCanvas(canvas, behind, areas, tuple(readable(request.context.colors, ground)), ground)
+
+
+def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, int], text: Text) -> EditCanvas:
+    """A photograph with an area that suits the text. Raises Undrawable where it has none."""
+    backdrop = scene.photos.choose(canvas, request.rng)
+    shaped_text = request.context.shape(text, _horizontal(request.layout), request.rng)
+    place = find_place(scene.strategy, backdrop, shaped_text.aspect(request.rng), request.rng)
+    ground = Ground(place.ground) if place.ground else None
+    areas = (Area(place.size, place.matrix),)
+    return EditCanvas(backdrop.canvas, place.behind, areas, place.colors, ground, place.medium, backdrop, place.light)
+
+
+def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text) -> PlacedText:
+    """A text in a font and style of its own. Raises Undrawable where it does not fit its area."""
+    context, rng = request.context, request.rng
+    layout = _horizontal(request.layout)
+    shaped_text = context.shape(text, layout, rng)
+    margin = context.effects.stroke_margin
+    block, matrix = arrange(shaped_text.shaped, area.size, layout, rng, text.wrap, stroke_margin=margin)
+    style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.grounds, rng)
+    layer = TextLayer(block, style, area.matrix @ matrix, light=canvas.light, one_word=shaped_text.one)
+    return PlacedText(shaped_text, layer, area)
+
+
+def place_text_like(request: DrawRequest, canvas: EditCanvas, old: PlacedText, text: Text) -> PlacedText:
+    """A text in the area, font, size and style of ``old``; smaller, down to MIN_SHRINK, where it must be.
+
+    Raises Undrawable where it does not fit even so.
+    """
+    face, size, area = old.layer.block.face, old.layer.block.size, old.area
+    shaped_text = ShapedText(text, old.font, Shaped(face, text.text, text.language))
+    layout = replace(
+        _horizontal(request.layout),
+        size="fit",
+        fill=(1.0, 1.0),
+        min_size=MIN_SHRINK * size,
+        max_size=size,
+        jitter=0.0,
+        rotate=(0.0, 0.0),
+    )
+    margin = request.context.effects.stroke_margin
+    block, matrix = arrange(shaped_text.shaped, area.size, layout, request.rng, text.wrap, stroke_margin=margin)
+    style = old.layer.style
+    layer = TextLayer(block, style, area.matrix @ matrix, light=canvas.light, one_word=shaped_text.one)
+    return PlacedText(shaped_text, layer, area)
+
+
+def _horizontal(layout: LayoutConfig) -> LayoutConfig:
+    return replace(layout, directions={"horizontal": 1.0})

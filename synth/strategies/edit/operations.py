@@ -1,0 +1,220 @@
+"""What an edit pair may differ in: one function for each operation, by name in ``OPERATIONS``.
+
+    Edit: an operation, a canvas, its texts, the one to edit ──apply──> Edited: layers before and after, the change
+
+A new operation is a function here, its name in ``Operation`` and ``OPERATIONS``, and sentences that ask for it in
+``synth/caption``. Layers that an operation does not touch are shared by both pictures, so that they are
+pixel-identical outside of the edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from synth.content.base import Text
+from synth.corpus.builtin import translations
+from synth.drawing.colors import Ground, pick, readable
+from synth.drawing.layers import Layer
+from synth.drawing.style import Effect, EffectConfig, TextStyle, pick_style
+from synth.errors import Undrawable
+from synth.geometry import Box, translation
+from synth.language import language_of
+from synth.strategies.base import Change, DrawRequest
+from synth.strategies.edit.canvas import EditCanvas, PlacedText, place_text_like
+from synth.strategies.ground import ground_layers
+
+Operation = Literal["replace", "add", "remove", "recolor", "restyle", "move", "translate", "background", "reconstruct"]
+TRIES = 20  # texts or grounds drawn for one edit before the pair is given up
+MIN_MOVE = 0.15  # chosen: of the canvas's shorter side; a text that moves less has not visibly moved
+EFFECTS: tuple[Effect, ...] = ("stroke", "hollow", "shadow", "glow")
+CORNERS = {
+    "top left": (0.0, 0.0),
+    "top": (0.5, 0.0),
+    "top right": (1.0, 0.0),
+    "left": (0.0, 0.5),
+    "center": (0.5, 0.5),
+    "right": (1.0, 0.5),
+    "bottom left": (0.0, 1.0),
+    "bottom": (0.5, 1.0),
+    "bottom right": (1.0, 1.0),
+}
+"""Where a text may be moved to: the fraction of the free room that is left of it, and above it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """What is to be done: an operation to ``target``, one of the ``texts`` on a canvas."""
+
+    operation: Operation
+    request: DrawRequest
+    canvas: EditCanvas
+    texts: Sequence[PlacedText]
+    target: PlacedText
+
+    @property
+    def change(self) -> Change:
+        """What is known of the change before it is made."""
+        color = self.target.layer.style.color
+        return Change(self.operation, before=self.target.text, color_before=color, several=len(self.texts) > 1)
+
+    def layers(self, instead: PlacedText | None) -> tuple[Layer, ...]:
+        """All layers of a picture, with ``instead`` in place of the target, or with nothing there."""
+        texts = [instead if text is self.target else text for text in self.texts]
+        return (*self.canvas.behind, *(text.layer for text in texts if text))
+
+    def replaced(self, new: PlacedText, change: Change) -> Edited:
+        """The pair in which ``new`` stands where the target was."""
+        return Edited(self.layers(self.target), self.layers(new), change, self.canvas.ground, new)
+
+    def restyled(self, style: TextStyle, change: Change) -> Edited:
+        """The pair in which the target takes another style."""
+        return self.replaced(replace(self.target, layer=replace(self.target.layer, style=style)), change)
+
+
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """The layers of both pictures, the change, the ground of the second picture and the text that is new in it."""
+
+    before: tuple[Layer, ...]
+    after: tuple[Layer, ...]
+    change: Change
+    ground: Ground | None
+    new: PlacedText | None = None
+
+
+def apply(edit: Edit) -> Edited:
+    """Both pictures of a pair. Raises Undrawable where the operation cannot be done to this text."""
+    return OPERATIONS[edit.operation](edit)
+
+
+def _replace(edit: Edit) -> Edited:
+    """Another text of the same language, in the same style and place."""
+    language, shown = edit.target.shaped_text.text.language, {text.text for text in edit.texts}
+    for _ in range(TRIES):
+        text = edit.request.other_text()
+        if text.language == language and text.text not in shown:
+            new = place_text_like(edit.request, edit.canvas, edit.target, text)
+            return edit.replaced(new, replace(edit.change, after=text.text))
+    raise Undrawable("no other text of the same language came up")
+
+
+def _add(edit: Edit) -> Edited:
+    """The target, on a canvas that had only the other texts."""
+    target = edit.target
+    color = target.layer.style.color
+    change = Change(edit.operation, after=target.text, color_after=color, place=_named_place(edit))
+    return Edited(edit.layers(None), edit.layers(target), change, edit.canvas.ground)
+
+
+def _remove(edit: Edit) -> Edited:
+    return Edited(edit.layers(edit.target), edit.layers(None), edit.change, edit.canvas.ground)
+
+
+def _recolor(edit: Edit) -> Edited:
+    """Another color that can be read here; of the effects only a shadow and hollow letters stay."""
+    style, rng = edit.target.layer.style, edit.request.rng
+    others = [c for c in edit.canvas.colors if c.en != style.color.en]
+    if not others:
+        raise Undrawable("no other color can be read here")
+    color = others[int(rng.integers(len(others)))]
+    recolored = replace(TextStyle(color), shadows=style.shadows) if style.fill else replace(style, stroke=color)
+    return edit.restyled(recolored, replace(edit.change, color_after=color))
+
+
+def _restyle(edit: Edit) -> Edited:
+    """Another effect in the same color."""
+    layer, request = edit.target.layer, edit.request
+    effect = EFFECTS[int(request.rng.integers(len(EFFECTS)))]
+    if effect == layer.style.effect or layer.block.size < request.context.effects.least:
+        raise Undrawable("the text has this effect, or is too small for one")
+    style = pick_style(EffectConfig(shares={effect: 1.0}), layer.style.color, edit.canvas.grounds, request.rng)
+    return edit.restyled(style, replace(edit.change, effect=effect))
+
+
+def _move(edit: Edit) -> Edited:
+    """To another corner, edge or the center, in its own size, clear of the other texts."""
+    x0, y0, x1, y1 = edit.target.box()
+    w, h = edit.canvas.canvas
+    edge = 0.05 * min(w, h)
+    taken = [text.box() for text in edit.texts if text is not edit.target]
+    places = []
+    for name, (fx, fy) in CORNERS.items():
+        left, top = edge + fx * (w - 2 * edge - (x1 - x0)), edge + fy * (h - 2 * edge - (y1 - y0))
+        moved = (left, top, left + x1 - x0, top + y1 - y0)
+        far = abs(left - x0) + abs(top - y0) > MIN_MOVE * min(w, h)
+        if far and not any(_overlap(moved, box) for box in taken):
+            places.append((name, left - x0, top - y0))
+    if not places:
+        raise Undrawable("there is no free place to move the text to")
+    name, dx, dy = places[int(edit.request.rng.integers(len(places)))]
+    # Whole pixels, so that the glyphs are rasterized exactly as before.
+    matrix = translation(round(dx), round(dy)) @ edit.target.layer.matrix
+    moved_text = replace(edit.target, layer=replace(edit.target.layer, matrix=matrix))
+    return edit.replaced(moved_text, replace(edit.change, place=name))
+
+
+def _translate(edit: Edit) -> Edited:
+    """The same in the other language, in a font that covers it, else in the same style and place."""
+    target, rng = edit.target, edit.request.rng
+    other = translations()[target.text]
+    text = Text(other, language_of(other), "line", "pairs")
+    font = edit.request.context.font(text, rng)
+    wght = font.wghts[int(rng.integers(len(font.wghts)))]
+    block = replace(target.layer.block, face=font.face(wght))
+    in_its_font = replace(
+        target, shaped_text=replace(target.shaped_text, font=font), layer=replace(target.layer, block=block)
+    )
+    new = place_text_like(edit.request, edit.canvas, in_its_font, text)
+    return edit.replaced(new, replace(edit.change, after=other))
+
+
+def _background(edit: Edit) -> Edited:
+    """Another ground on which all texts can be read, under unchanged texts."""
+    context, rng, old = edit.request.context, edit.request.rng, edit.canvas.ground
+    if old is None:
+        raise Undrawable("a photograph has no ground to change")
+    colors = [text.layer.style.color for text in edit.texts]
+    for _ in range(TRIES):
+        ground, _ = pick(context.colors, rng)
+        names = {c.en for c in readable(context.colors, ground)}
+        if {c.en for c in ground.colors} != {c.en for c in old.colors} and all(c.en in names for c in colors):
+            behind = ground_layers(ground, edit.canvas.canvas, rng)
+            after = (*behind, *(text.layer for text in edit.texts))
+            return Edited(edit.layers(edit.target), after, replace(edit.change, ground=ground), ground)
+    raise Undrawable("no other ground suits all texts")
+
+
+def _reconstruct(edit: Edit) -> Edited:
+    """Nothing changes: the picture is to be reproduced."""
+    layers = edit.layers(edit.target)
+    return Edited(layers, layers, edit.change, edit.canvas.ground)
+
+
+OPERATIONS: dict[Operation, Callable[[Edit], Edited]] = {
+    "replace": _replace,
+    "add": _add,
+    "remove": _remove,
+    "recolor": _recolor,
+    "restyle": _restyle,
+    "move": _move,
+    "translate": _translate,
+    "background": _background,
+    "reconstruct": _reconstruct,
+}
+
+
+def _named_place(edit: Edit) -> str | None:
+    """Where the target stands, in words; None on a photograph."""
+    if edit.canvas.ground is None or edit.canvas.medium:
+        return None
+    x0, y0, x1, y1 = edit.target.box()
+    w, h = edit.canvas.canvas
+    row = "top" if (y0 + y1) / 2 < 0.36 * h else "bottom" if (y0 + y1) / 2 > 0.64 * h else ""
+    column = "left" if x1 < 0.56 * w else "right" if x0 > 0.44 * w else ""
+    return f"{row} {column}".strip() or "center"
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])

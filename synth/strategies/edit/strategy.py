@@ -1,0 +1,118 @@
+"""Edit pairs (TI2I): a picture, an instruction, the picture after it. Reconstruction (I2I): the same picture twice.
+
+    canvas: a ground or a photograph, with one to three texts ──operation on one of them──> source, target, Change
+
+The instruction is written from the Change, by ``synth.caption``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import configs
+from synth.choice import check_shares, choose_key
+from synth.content.base import Text
+from synth.corpus.builtin import pairs, translations
+from synth.drawing.layers import Drawing
+from synth.drawing.paint import paint, paint_twice
+from synth.errors import Undrawable
+from synth.language import language_of
+from synth.sample import CaptionLanguage
+from synth.strategies.base import Composition, DrawRequest, Strategy
+from synth.strategies.edit.canvas import photo_canvas, place_text, plain_canvas
+from synth.strategies.edit.operations import OPERATIONS, Edit, Operation, apply
+from synth.strategies.scene.scene import SceneDrawer, SceneStrategy, check_visible
+
+TRIES = 20  # texts drawn for one picture before it is given up
+PLAIN_ONLY = ("move", "background")  # a photograph has one place for text, and no ground to change
+
+
+@dataclass(frozen=True)
+class EditStrategy(Strategy):
+    """``operations``: shares. ``texts``: how many stand on a plain ground, [least, most].
+
+    ``scene``: where given, this ``photographed`` part of the pairs is made from photographs, with one text each.
+    """
+
+    kind: Literal["edit"]
+    operations: dict[Operation, float] = field(default_factory=lambda: dict.fromkeys(OPERATIONS, 1.0))
+    texts: tuple[int, int] = (1, 3)
+    scene: SceneStrategy | None = None
+    photographed: float = 0.5
+    languages: dict[CaptionLanguage, float] = field(
+        default_factory=lambda: {"zh": 1.0, "en": 1.0}
+    )  # of the instruction
+
+    def __post_init__(self) -> None:
+        check_shares("operations", self.operations)
+        check_shares("languages", self.languages)
+        if not 1 <= self.texts[0] <= self.texts[1] <= 4:
+            raise ValueError(f"texts must be [least, most] within 1..4, found {list(self.texts)}")
+        if not 0 <= self.photographed <= 1:
+            raise ValueError(f"photographed must be within 0..1, found {self.photographed:g}")
+
+    def open(self) -> EditDrawer:
+        return EditDrawer(self, self.scene.open() if self.scene else None)
+
+
+@dataclass(frozen=True, eq=False)
+class EditDrawer:
+    """The edit strategy with its photographs found."""
+
+    strategy: EditStrategy
+    scene: SceneDrawer | None
+
+    def draw(self, request: DrawRequest) -> Composition:
+        """One pair. Raises Undrawable where a text does not fit, or the operation cannot be done to it."""
+        request.text()  # not shown: keeps the random stream, and so the bytes, of pairs made by earlier versions
+        rng, size = request.rng, request.canvas()
+        operation = choose_key(rng, self.strategy.operations)
+        photographed = self.scene is not None and rng.random() < self.strategy.photographed
+        scene = self.scene if photographed and operation not in PLAIN_ONLY else None
+        count = 1 if scene else int(rng.integers(self.strategy.texts[0], self.strategy.texts[1] + 1))
+        texts = _different_texts(request, operation, count)
+        canvas = photo_canvas(request, scene, size, texts[0]) if scene else plain_canvas(request, size, len(texts))
+        placed = [place_text(request, canvas, area, text) for area, text in zip(canvas.areas, texts, strict=True)]
+        chosen = int(rng.integers(len(placed)))
+        edited = apply(Edit(operation, request, canvas, placed, placed[chosen]))
+        source, target = Drawing(canvas.canvas, edited.before), Drawing(canvas.canvas, edited.after)
+        image = paint(target)
+        if canvas.backdrop:
+            visible = source if operation == "remove" else target
+            check_visible(visible, *paint_twice(visible))
+        new = [edited.new] if edited.new else []
+        return Composition(
+            texts[chosen],
+            tuple(dict.fromkeys(text.font for text in (*placed, *new))),
+            target,
+            image,
+            edited.ground,
+            canvas.medium,
+            backdrop=canvas.backdrop,
+            source=source,
+            change=edited.change,
+            instruction_language=choose_key(rng, self.strategy.languages),
+        )
+
+    def identity(self) -> dict[str, Any]:
+        plain = configs.to_plain(self.strategy)
+        return plain | {"scene": self.scene.identity()} if self.scene else plain
+
+
+def _different_texts(request: DrawRequest, operation: Operation, count: int) -> list[Text]:
+    """``count`` different texts; for a translation such as are known in both languages. Raises Undrawable."""
+    found: dict[str, Text] = {}
+    for _ in range(TRIES):
+        text = _translatable(request) if operation == "translate" else request.other_text()
+        if translations().get(text.text) not in found:  # else its translation would stand beside it already
+            found.setdefault(text.text, text)
+        if len(found) == count:
+            return list(found.values())
+    raise Undrawable("not enough different texts came up")
+
+
+def _translatable(request: DrawRequest) -> Text:
+    pair = pairs()[int(request.rng.integers(len(pairs())))]
+    text = pair[int(request.rng.integers(2))]
+    return Text(text, language_of(text), "line", "pairs")

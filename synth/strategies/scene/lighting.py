@@ -1,0 +1,52 @@
+"""What lets a medium or a text share the light of the photograph it is set into: shadow, shade, grain."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from synth.drawing.layers import Light, ShapeLayer
+from synth.geometry import Box, Matrix
+from synth.strategies.scene.media import Carrier
+
+
+def shadow_layers(
+    carrier: Carrier, width: float, height: float, matrix: Matrix, rng: np.random.Generator
+) -> list[ShapeLayer]:
+    """The soft shadow under a medium; none where it casts none."""
+    if not carrier.shadow:
+        return []
+    dx, dy = rng.uniform(-1, 1) * carrier.shadow, rng.uniform(0.3, 1.2) * carrier.shadow
+    return [
+        ShapeLayer(
+            "rect",
+            (dx, dy, width + dx, height + dy),
+            fill=(0, 0, 0),
+            alpha=0.5,
+            blur=carrier.shadow,
+            radius=carrier.radius,
+            matrix=matrix,
+        )
+    ]
+
+
+def shade_layer(
+    pixels: np.ndarray, corners: np.ndarray, width: float, height: float, matrix: Matrix, radius: float
+) -> ShapeLayer:
+    """The medium in the light of its surroundings: a veil, darker in a dark picture and warm in a warm one."""
+    h, w = pixels.shape[:2]
+    x0, y0 = np.clip(corners.min(axis=0), 0, (w - 2, h - 2)).astype(int)
+    x1, y1 = np.clip(corners.max(axis=0), 2, (w, h)).astype(int)
+    mean = pixels[y0 : max(y1, y0 + 1) : 4, x0 : max(x1, x0 + 1) : 4].reshape(-1, 3).mean(axis=0)
+    tint = 255 * (0.72 + 0.28 * np.clip(mean / 170, 0, 1))
+    rgb = (int(tint[0]), int(tint[1]), int(tint[2]))
+    return ShapeLayer("rect", (0, 0, width, height), fill=rgb, blend="multiply", radius=radius, matrix=matrix)
+
+
+def light_in(pixels: np.ndarray, box: Box) -> Light:
+    """How bright the photograph is in ``box``, against its bright parts there: shades and grain of the surface."""
+    x0, y0, x1, y1 = (int(v) for v in box)
+    part = np.asarray(Image.fromarray(np.ascontiguousarray(pixels[y0:y1, x0:x1])).convert("L"))
+    bright = float(np.percentile(part[::4, ::4], 90)) or 1.0
+    scale = np.clip(np.arange(256) / bright, 0.7, 1.0)
+    return Light(np.rint(255 * scale).astype(np.uint8)[part], (x0, y0))
