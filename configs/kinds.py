@@ -11,7 +11,6 @@ checked as strictly as ours. This package imports nothing of the others, so a un
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import typing
 from dataclasses import dataclass
@@ -29,9 +28,9 @@ class OpenKind:
         module, _, name = kind.partition(":")
         try:
             found = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise ValueError(f"kind '{kind}' cannot be imported as package.module:Class: {error}") from None
-        if not isinstance(found, type) or not issubclass(found, self.base) or not dataclasses.is_dataclass(found):
+        if not (isinstance(found, type) and issubclass(found, self.base) and "__dataclass_fields__" in vars(found)):
             raise ValueError(f"kind '{kind}' is no dataclass derived from {self.base.__module__}.{self.base.__name__}")
         return found
 
@@ -41,17 +40,21 @@ class OpenKind:
 
         names = [name for arm in typing.get_args(source) for name in _kinds(arm)]
 
-        def decode_kind(value: Any, shipped: Any) -> Any:
-            kind = value.get("kind") if isinstance(value, dict) else None
-            if isinstance(kind, str) and ":" in kind:
-                from configs.load import decode
+        def decode_own(value: Any) -> Any:
+            from configs.load import decode
 
-                return decode(value, self.resolve(kind), f"kind {kind}")
-            if isinstance(kind, str) and kind not in names:
+            kind = value["kind"]
+            if ":" not in kind:
                 raise ValueError(f"no kind '{kind}'; allowed: {', '.join(names)}, or package.module:Class of your own")
-            return shipped(value)
+            return decode(value, self.resolve(kind), f"kind {kind}")
 
-        return core_schema.no_info_wrap_validator_function(decode_kind, handler(source))
+        def arm(value: Any) -> str:
+            kind = value.get("kind") if isinstance(value, dict) else None
+            return "Own" if isinstance(kind, str) and kind not in names else "Shipped"
+
+        # A choice of schemas, not a validator around the union: that would take the union out of JSON mode.
+        own = core_schema.no_info_plain_validator_function(decode_own)
+        return core_schema.tagged_union_schema({"Shipped": handler(source), "Own": own}, arm)
 
 
 def _kinds(arm: Any) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class Circle(Shape):
 class Square(Shape):
     kind: Literal["square"]
     side: int = 1
+    colors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ class Stray:
     kind: str
 
 
+class Undecorated(Star):
+    """Its fields would be ignored."""
+
+    size: int = 1
+
+
 @dataclass(frozen=True)
 class Drawing:
     shapes: tuple[Annotated[Circle | Square, OpenKind(Shape)], ...] = ()
@@ -54,9 +61,12 @@ OWN = f"{__name__}:Star"
 
 
 def test_an_own_kind_stands_among_ours_and_survives_the_way_through_plain_data() -> None:
-    tree = {"shapes": [{"kind": "square", "side": 2}, {"kind": OWN, "points": 7}], "frame": {"kind": OWN}}
+    tree = {
+        "shapes": [{"kind": "square", "side": 2, "colors": ["red"]}, {"kind": OWN, "points": 7}],
+        "frame": {"kind": OWN},
+    }
     drawing = decode(tree, Drawing, "drawing")
-    assert drawing == Drawing((Square("square", 2), Star(OWN, 7)), Star(OWN))
+    assert drawing == Drawing((Square("square", 2, ("red",)), Star(OWN, 7)), Star(OWN))
     assert decode(to_plain(drawing), Drawing, "again") == drawing
 
 
@@ -67,6 +77,7 @@ def test_an_own_kind_stands_among_ours_and_survives_the_way_through_plain_data()
         ({"kind": "nowhere.at_all:Star"}, "shapes.0: kind 'nowhere.at_all:Star' cannot be imported"),
         ({"kind": f"{__name__}:Comet"}, "cannot be imported as package.module:Class"),
         ({"kind": f"{__name__}:Stray"}, "is no dataclass derived from"),
+        ({"kind": f"{__name__}:Undecorated"}, "is no dataclass derived from"),
         ({"kind": OWN, "pionts": 7}, "unknown field 'pionts'; did you mean points?"),
         ({"kind": OWN, "points": "7"}, "field 'points': "),
         ({"kind": OWN, "points": 2}, "field 'points': must be at least 3, found 2"),
