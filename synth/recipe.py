@@ -197,7 +197,7 @@ class Recipe:
             text_level=composition.level,
             captions=captions,
             regions=regions.of(composition.drawing),
-            license=_joined([license_, *(photo.license for photo in photos)]),
+            license=_joined([license_ or composition.text.license, *(photo.license for photo in photos)]),
             parents=list(dict.fromkeys(parents)),
             task=composition.task,
             reference=composition.reference,

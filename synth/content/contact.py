@@ -38,10 +38,10 @@ class Contact(Content):
     def packages(self) -> tuple[str, ...]:
         return (*super().packages, "Faker")
 
-    def draw(self, draw: ContentRequest) -> Text:
-        fake = _faker(choose_key(draw.rng, self.languages))
-        form = choose_key(draw.rng, self.forms)
-        fake.seed_instance(int(draw.rng.integers(2**63)))
+    def draw(self, request: ContentRequest) -> Text:
+        fake = _faker(choose_key(request.rng, self.languages))
+        form = choose_key(request.rng, self.forms)
+        fake.seed_instance(int(request.rng.integers(2**63)))
         text = ", ".join(str(getattr(fake, form)()).split("\n"))
         return Text(text, language_of(text), "line", "Faker")
 

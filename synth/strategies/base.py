@@ -54,6 +54,8 @@ class Strategy:
     ``open``.
     """
 
+    kind: str
+
     def open(self) -> Drawer:
         """Read the files it draws from, once a process. Raises UserError naming the field of one that is missing."""
         return self

@@ -14,8 +14,9 @@ from synth.drawing.colors import Color, ColorConfig
 from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
+from synth.geometry import Matrix
 from synth.typeset.block import Block
-from synth.typeset.layout import LayoutConfig, direction_for
+from synth.typeset.layout import LayoutConfig, arrange, direction_for
 from synth.typeset.shaped import Shaped
 
 PLAIN = EffectConfig()
@@ -76,6 +77,13 @@ class RenderContext:
         if not covering:
             return shaped_text
         return self._shape_with(covering, text, shaped_text.shaped.vertical, shaped_text.curved, rng)
+
+    def arrange(
+        self, shaped_text: ShapedText, size: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator
+    ) -> tuple[Block, Matrix]:
+        """The text as a block that fits a box of ``size`` px, and its place in it. Raises Undrawable where none does."""
+        wrap, curved, margin = shaped_text.text.wrap, shaped_text.curved, self.effects.stroke_margin
+        return arrange(shaped_text.shaped, size, layout, rng, wrap, curved, margin)
 
     def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
         """A style in one color, readable on ``grounds``; text below ``effects.least`` px stays plain."""

@@ -27,7 +27,6 @@ from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.scene.flat_areas import find_flat_box
 from synth.strategies.scene.lighting import light_in, shade_layer, shadow_layers
 from synth.strategies.scene.media import MEDIA, placed
-from synth.typeset.layout import arrange
 
 DARK_TO_LIGHT = 0.04, 0.96  # chosen: quantiles of the luminance behind text that it must stand off
 MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
@@ -85,8 +84,7 @@ class SceneDrawer:
             shaped_text = shaped_text.horizontal()
         if place.handwritten and rng.random() < BY_HAND:
             shaped_text = context.by_hand(shaped_text, rng)
-        margin = context.effects.stroke_margin
-        block, matrix = arrange(shaped_text.shaped, place.size, layout, rng, text.wrap, shaped_text.curved, margin)
+        block, matrix = context.arrange(shaped_text, place.size, layout, rng)
         color = place.colors[int(rng.integers(len(place.colors)))]
         style = context.style(block, color, place.ground or (opposite(color),), rng)
         layer = TextLayer(block, style, place.matrix @ matrix, light=place.light, one_word=shaped_text.one)
