@@ -95,9 +95,8 @@ class Recipe:
         self.corpora = Corpora(config.corpora)
         self.context = RenderContext(self.fonts, config.colors, config.effects)
         self.drawer = config.strategy.open()
-        packages = [package for content in config.contents for package in content.packages]
         self.digest = recipe_digest(
-            configs.to_plain(config), self.fonts, self.corpora, self.drawer.identity(), packages
+            configs.to_plain(config), self.fonts, self.corpora, self.drawer.identity(), config.contents
         )
         self._schedule = Schedule([c.share for c in config.contents] or [1.0], config.seed)
 

@@ -50,8 +50,9 @@ class Charset(Content):
         return self.characters or levels_characters(self.levels)
 
     def draw(self, request: ContentRequest) -> Text:
-        count, most = int(request.rng.integers(self.count[0], self.count[1] + 1)), self.count[1]
-        turns = [replace(request, ordinal=request.ordinal * most + k) for k in range(count)]
+        min_count, max_count = self.count
+        count = int(request.rng.integers(min_count, max_count + 1))
+        turns = [replace(request, ordinal=request.ordinal * max_count + k) for k in range(count)]
         text = "".join(cycled(self.items(), turn) for turn in turns)
         unit: Unit = "item" if count == 1 else "line"
         return Text(text, language_of(text), unit, "characters" if self.characters else "tongyong")
@@ -118,7 +119,7 @@ class Word(Content):
             raise ValueError(f"words: none has a length within {list(self.length)}")
 
     def items(self, language: str, corpora: Corpora) -> list[str]:
-        """ShapedText that may be rendered."""
+        """The words that may be rendered: all but the held-out ones."""
         return [w for w in self._all(language, corpora) if not is_held_out(w.lower(), self.held_out_part)]
 
     def held_out(self, corpora: Corpora) -> list[str]:
@@ -216,7 +217,7 @@ def _prose(
     length: tuple[int, int],
     compose: Callable[[CaptionLanguage, np.random.Generator], str],
 ) -> Text:
-    """A text of ``length`` characters out of a corpus, or made by ``compose``."""
+    """A text of ``length`` characters from a corpus, or written by ``compose``. Raises ValueError where none comes up."""
     if corpus:
         text = request.corpora[corpus].pick(unit, length, request.rng)
         return Text(text, language_of(text), unit, corpus)

@@ -21,7 +21,7 @@ from synth.corpus.builtin import levels_characters
 
 SEPARATORS = ("", "、", "，", " ")
 KEPT = 48  # words kept per character: the most frequent ones
-LEAST_HAN, MOST_HAN = 2, 4  # characters of a word
+MIN_HAN, MAX_HAN = 2, 4  # characters of a word
 NAMES = ("nr", "nrt", "nrfg")  # parts of speech: people's names
 
 
@@ -40,9 +40,10 @@ class Balanced(Content):
         return (*super().packages, "jieba")
 
     def draw(self, request: ContentRequest) -> Text:
-        count, most = int(request.rng.integers(self.words[0], self.words[1] + 1)), self.words[1]
+        min_count, max_count = self.words
+        count = int(request.rng.integers(min_count, max_count + 1))
         characters = levels_characters(self.levels)
-        turns = [replace(request, ordinal=request.ordinal * most + k) for k in range(count)]
+        turns = [replace(request, ordinal=request.ordinal * max_count + k) for k in range(count)]
         words = [_word(cycled(characters, turn), turn) for turn in turns]
         text = SEPARATORS[int(request.rng.integers(len(SEPARATORS)))].join(words)
         unit: Unit = "item" if count == 1 else "line"
@@ -81,7 +82,7 @@ def dictionary() -> dict[str, Sequence[str]]:
     ranked = sorted(
         (-int(frequency), word)
         for word, frequency, kind in entries
-        if LEAST_HAN <= len(word) <= MOST_HAN and kind not in NAMES and known.issuperset(word)
+        if MIN_HAN <= len(word) <= MAX_HAN and kind not in NAMES and known.issuperset(word)
     )
     found: defaultdict[str, list[str]] = defaultdict(list)
     for _, word in ranked:

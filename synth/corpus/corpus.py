@@ -37,8 +37,8 @@ _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[\u3400-\u9fff]{1,4}")
 class CorpusSource:
     """A user's texts: a UTF-8 file with one paragraph a line, or the text column ``column`` of a Parquet file.
 
-    ``license`` is an SPDX expression for what is drawn from it. ``balance``: how much oftener a text is drawn for the
-    rare characters in it: its weight is the share of its rarest character in the corpus to the power of -balance;
+    ``license`` is an SPDX expression for what is drawn from it. ``balance``: how much more often a text is drawn for
+    the rare characters in it: its weight is the share of its rarest character in the corpus to the power of -balance;
     with 0 all texts come equally often.
     """
 
@@ -122,7 +122,7 @@ class Corpus:
     def pick(
         self, unit: Literal["line", "sentence", "paragraph"], length: tuple[int, int], rng: np.random.Generator
     ) -> str:
-        """A paragraph, or a sentence, of ``length`` [least, most] characters, oftener the rarer what it holds."""
+        """A paragraph, or a sentence, of ``length`` [least, most] characters, more often the rarer what it holds."""
         fitting, edges = self._fitting(unit, length)
         if not fitting:
             raise UserError(f"{self._where}: no {unit} of {length[0]} to {length[1]} characters is in it")

@@ -129,7 +129,7 @@ def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.ra
     width = scale * min(w, h * aspect)
     height = width / aspect
     carrier = medium.draw(width, height, rng)
-    corners = _thrown(width, height, (w, h), strategy, rng)
+    corners = _place_corners(width, height, (w, h), strategy, rng)
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     pixels = backdrop.pixels
     if rng.random() < strategy.blurred:
@@ -155,7 +155,7 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     box = find_flat_box(backdrop.cells, backdrop.canvas, aspect, rng)
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
-    corners = _thrown(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)
+    corners = _place_corners(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)
     corners += np.array((x0, y0))
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     part = backdrop.colors(box)
@@ -163,15 +163,15 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     dark, light = (part[order[int(q * (len(order) - 1))]] for q in DARK_TO_LIGHT)
     ends = [(int(c[0]), int(c[1]), int(c[2])) for c in (dark, light)]
     apart = {c: min(contrast(c.rgb, end) for end in ends) for c in PALETTE.values()}
-    least = max(strategy.contrast, MIN_OF_BEST * max(apart.values()))
-    colors = tuple(c for c, ratio in apart.items() if ratio >= least)
+    min_contrast = max(strategy.contrast, MIN_OF_BEST * max(apart.values()))
+    colors = tuple(c for c, ratio in apart.items() if ratio >= min_contrast)
     if not colors:
-        raise Undrawable("no colour stands off this part of the photograph")
+        raise Undrawable("no color stands off this part of the photograph")
     light = light_in(backdrop.pixels, box)
     return Place((int(width), int(height)), matrix, (PictureLayer(backdrop.pixels),), colors, (), None, light, False)
 
 
-def _thrown(
+def _place_corners(
     width: float,
     height: float,
     room: tuple[float, float],
@@ -179,7 +179,7 @@ def _thrown(
     rng: np.random.Generator,
     gentle: bool = False,
 ) -> np.ndarray:
-    """(4, 2) corners of a box of ``width`` x ``height`` turned and put into perspective, wholly inside ``room``."""
+    """(4, 2) corners, px, of a box of ``width`` x ``height`` turned and put into perspective, wholly inside ``room``."""
     strength = rng.uniform(*strategy.perspective) * min(width, height)
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
     corners += rng.uniform(-strength, strength, size=(4, 2))
