@@ -19,7 +19,7 @@ from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig, arrange, direction_for
 from synth.typeset.shaped import Shaped
 
-PLAIN = EffectConfig()
+_PLAIN = EffectConfig()
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class RenderContext:
 
     def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
         """A style in one color, readable on ``grounds``; text below ``effects.least`` px stays plain."""
-        effects = self.effects if block.size >= self.effects.least else PLAIN
+        effects = self.effects if block.size >= self.effects.least else _PLAIN
         return pick_style(effects, color, grounds, rng)
 
     def _covering(self, text: Text) -> list[FontFile]:

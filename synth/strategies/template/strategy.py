@@ -46,7 +46,7 @@ class TemplateStrategy(Strategy):
 
     def open(self) -> TemplateDrawer:
         photos = Photos(self.photos, "strategy.photos") if self.photos else None
-        return TemplateDrawer(self, load_templates(self), photos)
+        return TemplateDrawer(self, _load_templates(self), photos)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class TemplateDrawer:
         return plain | {"templates": {family: configs.to_plain(t) for family, (t, _) in self.templates.items()}}
 
 
-def load_templates(strategy: TemplateStrategy) -> dict[str, tuple[Template, float]]:
+def _load_templates(strategy: TemplateStrategy) -> dict[str, tuple[Template, float]]:
     """Templates with their shares, by family. Raises UserError for an unknown family or a wrong file."""
     paths = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
     for name in strategy.files:
