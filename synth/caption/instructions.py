@@ -101,7 +101,7 @@ SHAPES: dict[str, dict[CaptionLanguage, tuple[str, ...]]] = {
     "restyle": {
         "en": (
             "Give the text {before} {effect}.",
-            "ContentRequest {before} with {effect}.",
+            "Draw {before} with {effect}.",
             "Restyle {before}: add {effect}.",
             "The text {before} should have {effect}.",
             "Keep the words {before} and their color, but give them {effect}.",
@@ -194,7 +194,7 @@ SHAPES: dict[str, dict[CaptionLanguage, tuple[str, ...]]] = {
             "Change nothing.",
             "Make an exact copy of this picture.",
             "Leave everything as it is, including the text {before}.",
-            "ContentRequest the same picture again.",
+            "Draw the same picture again.",
             "Copy the image without any change.",
         ),
         "zh": (

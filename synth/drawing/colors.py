@@ -94,7 +94,7 @@ class Ground:
 
 
 def pick(config: ColorConfig, rng: np.random.Generator) -> tuple[Ground, Color]:
-    """ContentRequest a ground and a text colour with the configured contrast between them."""
+    """Draw a ground and a text color with the configured contrast between them."""
     kind = choose_key(rng, config.backgrounds)
     pairs = usable(kind, config.ground, config.text, config.contrast)
     pair, texts = pairs[int(rng.integers(len(pairs)))]
