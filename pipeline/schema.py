@@ -101,7 +101,9 @@ IDENTITY = _columns(
         "effects", pa.list_(pa.string()), "synthetic rows: stroke, hollow, shadow, glow, gradient, vertical, curved"
     ),
     Column(
-        "missing_glyphs", pa.string(), "synthetic rows: characters no font had; for each a text was discarded before this one"
+        "missing_glyphs",
+        pa.string(),
+        "synthetic rows: characters no font had; for each a text was discarded before this one",
     ),
 )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synth.language import language
+from synth.language import language_of
 
 if TYPE_CHECKING:
     import tiktoken
@@ -48,7 +48,7 @@ def finish_captions(captions: Iterable[dict[str, Any]]) -> dict[str, Any]:
     done = [dict(caption) for caption in captions]
     for caption, tokens in zip(done, count_tokens([c["text"] for c in done]), strict=True):
         caption["tokens"] = tokens
-        caption["language"] = caption.get("language") or language(caption["text"])
+        caption["language"] = caption.get("language") or language_of(caption["text"])
     valid = [c for c in done if not c.get("invalid")]
     languages = "+".join(sorted({c["language"] for c in valid})) or None
     return {"captions": done, "n_captions": len(valid), "caption_languages": languages}

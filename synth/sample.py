@@ -13,9 +13,9 @@ from typing import Literal
 
 from PIL import Image
 
+from synth.language import Language
+
 Level = Literal["glyph", "word", "line", "paragraph"]
-Language = Literal["zh", "en", "other", "none"]
-CaptionLanguage = Literal["zh", "en"]
 
 PALETTE = 256
 """Up to this many colours WebP writes a palette when asked for method 1: at 512 px 6 kB in 2.6 ms, against 32 kB in

@@ -18,9 +18,10 @@ import numpy as np
 
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.decode import Limits, decode
-from pipeline.ocr.lines import character_accuracy, language_of, normalise
+from pipeline.ocr.lines import character_accuracy, normalise
 from pipeline.ocr.reader import Reader
 from pipeline.ocr.weights import missing
+from synth.language import language_of
 
 
 @dataclass(frozen=True)

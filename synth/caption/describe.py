@@ -15,7 +15,8 @@ from synth.caption.facts import SceneFacts
 from synth.caption.sentences import write_caption
 from synth.choice import check_shares, choose_key
 from synth.drawing.colors import Color, Ground
-from synth.sample import Caption, CaptionLanguage
+from synth.language import CaptionLanguage
+from synth.sample import Caption
 
 Style = Literal["displaying", "background_is", "reads", "short", "grammar"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from synth.drawing.colors import Color, Ground
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
-from synth.sample import CaptionLanguage, Language
+from synth.language import CaptionLanguage, Language
 from synth.strategies.base import Composition
 
 LARGE, SMALL = 0.22, 0.06  # of the canvas's shorter side: type sizes that a person calls large, or small (ours)

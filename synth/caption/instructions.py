@@ -6,7 +6,7 @@ import numpy as np
 
 from synth.caption.phrases import EFFECTS, PLACES_ZH, quoted
 from synth.drawing.colors import Ground
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage, language_of
 from synth.strategies.base import Change
 
 SHAPES: dict[str, dict[CaptionLanguage, tuple[str, ...]]] = {
@@ -222,8 +222,7 @@ def _words(change: Change, language: CaptionLanguage) -> dict[str, str]:
     chinese = language == "zh"
     name = lambda color: "" if color is None else color.zh if chinese else color.en  # noqa: E731
     effect = EFFECTS[change.effect][1 if chinese else 0] if change.effect else ""
-    target = change.after or ""
-    to_chinese = any("\u3400" <= c <= "\u9fff" for c in target)
+    to_chinese = language_of(change.after or "") == "zh"
     tongue = ("中文" if to_chinese else "英文") if chinese else ("Chinese" if to_chinese else "English")
     return {
         "before": quoted(change.before, language),

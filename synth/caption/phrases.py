@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 
 EFFECTS: dict[str, tuple[str, str]] = {
     "stroke": ("an outline", "描边"),

@@ -28,7 +28,7 @@ from synth.caption.phrases import (
     quoted,
 )
 from synth.corpus.builtin import DATA
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 from synth.strategies.scene.media import MEDIA
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")

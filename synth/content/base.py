@@ -20,7 +20,7 @@ import numpy as np
 from synth.choice import check_shares
 from synth.content.canvas import Canvas
 from synth.corpus.corpus import Corpora
-from synth.sample import CaptionLanguage, Language
+from synth.language import CaptionLanguage, Language
 from synth.typeset.layout import LayoutConfig
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from configs.errors import UserError
 from synth.choice import choose_key
 from synth.content.base import Content, ContentRequest, Text, both
-from synth.language import language_of
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage, language_of
 
 if TYPE_CHECKING:
     from faker import Faker

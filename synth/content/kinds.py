@@ -20,8 +20,7 @@ from synth.corpus import grammar
 from synth.corpus.builtin import levels_characters, wordlist
 from synth.corpus.corpus import Corpora
 from synth.corpus.sanitize import Sanitized, sanitize
-from synth.language import language_of
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage, language_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 from synth.choice import check_shares, choose_key
 from synth.content.base import Content, ContentRequest, Text, both, to_traditional
 from synth.corpus import grammar
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 
 Body = Literal["paragraphs", "bullets", "numbers"]
 BULLETS = "•–"

@@ -27,6 +27,7 @@ from synth.errors import Undrawable
 from synth.fonts.families import Style
 from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
+from synth.language import CaptionLanguage
 from synth.photos import Backdrop, Photos
 from synth.sample import CaptionLanguage
 from synth.strategies.base import Composition

@@ -15,7 +15,7 @@ import numpy as np
 from synth.corpus import grammar
 from synth.corpus.builtin import DATA
 from synth.errors import Undrawable
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 
 ONCE = frozenset({"company", "person", "city", "title", "brand", "event", "month", "address"})
 """Slots that say the same everywhere in a picture."""

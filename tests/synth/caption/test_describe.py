@@ -16,7 +16,7 @@ from synth.caption.facts import SceneFacts, facts_of
 from synth.caption.phrases import BODIES, EFFECTS, FACES, PLACES, SIZES, TONGUES, VERBS, WAYS
 from synth.caption.sentences import shapes, write_caption
 from synth.drawing.colors import PALETTE, Ground
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 from synth.strategies.scene.media import MEDIA
 from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 

@@ -100,13 +100,6 @@ def test_levels_and_languages_follow_what_is_seen() -> None:
     assert {("zh", 4), ("en", 4)} <= set(seen)
 
 
-@pytest.mark.parametrize(
-    ("text", "language"), [("汉字 and Latin", "zh"), ("Latin 12", "en"), ("12.50", "other"), ("𠀀", "zh")]
-)
-def test_language_of(text: str, language: str) -> None:
-    assert language_of(text) == language
-
-
 def test_a_text_with_one_missing_character_is_discarded_whole(tmp_path: Path) -> None:
     """DejaVu has no Han characters, Noto no Egyptian ones: only the whole sentences come."""
     corpus = tmp_path / "mixed.txt"
