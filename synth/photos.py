@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -41,14 +41,16 @@ class PhotoSource:
     working directory. ``license`` is for pictures that bring none of their own, as the rows of a dataset do.
     """
 
+    renamed: ClassVar[dict[str, str]] = {"share": "weight"}
+
     path: str
     package: str | None = None
     license: str = "unknown"
-    share: float = 1.0
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.share <= 0:
-            raise ValueError(f"share must be above 0, found {self.share:g}")
+        if self.weight <= 0:
+            raise ValueError(f"weight must be above 0, found {self.weight:g}")
 
 
 class Backdrop:
@@ -101,9 +103,9 @@ class Photos:
             raise UserError(f"{where}: at least one source of photographs is needed")
 
     @property
-    def shares(self) -> list[float]:
+    def weights(self) -> list[float]:
         """How often each source comes."""
-        return [source.share for source, _ in self._sources]
+        return [source.weight for source, _ in self._sources]
 
     @property
     def digest(self) -> str:
@@ -116,7 +118,7 @@ class Photos:
 
     def choose(self, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
         """A random crop of a random photograph with the canvas's aspect ratio. Raises Undrawable for an unreadable one."""
-        source, photos = self._sources[choose(rng, self.shares)]
+        source, photos = self._sources[choose(rng, self.weights)]
         file = photos[int(rng.integers(len(photos)))]
         try:
             photo = _decode(file)

@@ -127,7 +127,7 @@ class Recipe:
         return hashlib.sha256(f"{self.digest}:{self.seed}:{index}".encode()).hexdigest()[:32]
 
     def held_out(self) -> list[str]:
-        """Texts that the contents with a held-out part never render (see ``kinds.is_held_out``)."""
+        """Texts that the contents with a held-out fraction never render (see ``kinds.is_held_out``)."""
         return sorted({text for content in self.config.contents for text in content.held_out(self.corpora)})
 
     def check(self) -> None:

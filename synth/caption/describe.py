@@ -13,7 +13,7 @@ import numpy as np
 
 from synth.caption.facts import SceneFacts
 from synth.caption.sentences import write_caption
-from synth.choice import check_shares, choose_key
+from synth.choice import check_weights, choose_key
 from synth.drawing.colors import Color, Ground
 from synth.language import CaptionLanguage
 from synth.sample import Caption
@@ -52,8 +52,8 @@ class CaptionConfig:
     count: int = 1  # different captions per sample
 
     def __post_init__(self) -> None:
-        check_shares("styles", self.styles)
-        check_shares("languages", self.languages)
+        check_weights("styles", self.styles)
+        check_weights("languages", self.languages)
         if self.count < 1:
             raise ValueError(f"count must be at least 1, found {self.count}")
 

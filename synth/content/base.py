@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from synth.choice import check_shares
+from synth.choice import check_weights
 from synth.content.canvas import Canvas
 from synth.corpus.corpus import Corpora
 from synth.language import CaptionLanguage, Language
@@ -31,7 +31,7 @@ Unit = Literal["item", "line", "sentence", "paragraph"]
 
 
 def both() -> dict[CaptionLanguage, float]:
-    """Chinese and English in equal shares."""
+    """Chinese and English equally often."""
     return {"zh": 1.0, "en": 1.0}
 
 
@@ -76,6 +76,7 @@ class Content:
     ``canvases`` and ``layout``, where given, replace the whole of the recipe's.
     """
 
+    renamed: ClassVar[dict[str, str]] = {"share": "weight"}
     ranges: ClassVar[tuple[str, ...]] = ()  # the fields that are [least, most]
 
     kind: str
@@ -85,13 +86,13 @@ class Content:
     traditional: float = 0.0  # of the Chinese texts are written in traditional characters (OpenCC)
 
     def __post_init__(self) -> None:
-        if self.share <= 0:
-            raise ValueError(f"share must be above 0, found {self.share:g}")
+        if self.weight <= 0:
+            raise ValueError(f"weight must be above 0, found {self.weight:g}")
         if not 0 <= self.traditional <= 1:
             raise ValueError(f"traditional must be within 0..1, found {self.traditional:g}")
         for name in ("languages", "forms", "cases"):
             if hasattr(self, name):
-                check_shares(name, getattr(self, name))
+                check_weights(name, getattr(self, name))
         for name in self.ranges:
             low, high = getattr(self, name)
             if not 1 <= low <= high <= LONGEST:
@@ -130,9 +131,9 @@ def _converter() -> OpenCC:
     return OpenCC("s2t")
 
 
-def is_held_out(text: str, part: float) -> bool:
-    """Whether ``text`` belongs to the held-out ``part`` (0..1): by a hash of the text alone, the same in every recipe."""
-    return int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < part * 2**64
+def is_held_out(text: str, fraction: float) -> bool:
+    """Whether ``text`` belongs to the held-out ``fraction`` (0..1): by a hash of the text alone, the same in every recipe."""
+    return int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < fraction * 2**64
 
 
 def cycled(items: Sequence[str], request: ContentRequest) -> str:

@@ -59,11 +59,13 @@ class Charset(Content):
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Content):
-    """Numbers of ``digits`` [least, most]. A fixed part of the plain integers is never rendered: ``held_out``."""
+    """Numbers of ``digits`` [least, most]. A fixed fraction of the plain integers is never rendered: ``held_out``."""
+
+    renamed: ClassVar[dict[str, str]] = {"held_out_part": "held_out_fraction"}
 
     kind: Literal["number"]
     digits: tuple[int, int] = (2, 4)
-    held_out_part: float = 0.0
+    held_out_fraction: float = 0.0
     forms: dict[Literal["integer", "price", "percent", "date", "time"], float] = field(
         default_factory=lambda: {"integer": 1.0}
     )
@@ -72,14 +74,14 @@ class Number(Content):
         super().__post_init__()
         if not 1 <= self.digits[0] <= self.digits[1] <= 9:
             raise ValueError(f"digits must be [least, most] within 1..9, found {list(self.digits)}")
-        if not 0 <= self.held_out_part < 0.9:
-            raise ValueError(f"held_out_part must be within 0..0.9, found {self.held_out_part:g}")
+        if not 0 <= self.held_out_fraction < 0.9:
+            raise ValueError(f"held_out_fraction must be within 0..0.9, found {self.held_out_fraction:g}")
 
     def held_out(self, corpora: Corpora) -> list[str]:
         """All held-out integers with a permitted number of digits; enumerates them, so meant for up to 6 digits."""
         low, high = self.digits
         numbers = range(0 if low == 1 else 10 ** (low - 1), 10**high)
-        return [str(n) for n in numbers if is_held_out(str(n), self.held_out_part)]
+        return [str(n) for n in numbers if is_held_out(str(n), self.held_out_fraction)]
 
     def draw(self, request: ContentRequest) -> Text:
         form = choose_key(request.rng, self.forms)
@@ -90,13 +92,14 @@ class Number(Content):
             text = str(request.rng.integers(0 if digits == 1 else 10 ** (digits - 1), 10**digits))
             if not is_held_out(text, self.held_out_part):
                 return Text(text, "other", "item", "numbers")
-        raise ValueError("held_out_part leaves no number to draw")
+        raise ValueError("held_out_fraction leaves no number to draw")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Word(Content):
     """Single words: those given, or the word lists of ``languages``."""
 
+    renamed: ClassVar[dict[str, str]] = {"held_out_part": "held_out_fraction"}
     ranges: ClassVar[tuple[str, ...]] = ("length",)
 
     kind: Literal["word"]
@@ -104,13 +107,13 @@ class Word(Content):
     words: tuple[str, ...] = ()  # instead of the lists
     corpus: str = ""  # a corpus of the recipe instead of the lists
     length: tuple[int, int] = (1, 12)  # characters
-    held_out_part: float = 0.0
+    held_out_fraction: float = 0.0
     cases: dict[Literal["as_is", "lower", "title", "upper"], float] = field(default_factory=lambda: {"as_is": 1.0})
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.held_out_part < 0.9:
-            raise ValueError(f"held_out_part must be within 0..0.9, found {self.held_out_part:g}")
+        if not 0 <= self.held_out_fraction < 0.9:
+            raise ValueError(f"held_out_fraction must be within 0..0.9, found {self.held_out_fraction:g}")
         for word in self.words:
             if sanitize(word) != Sanitized(word) or not word:
                 raise ValueError(f"words: {word!r} is empty or holds what cannot be drawn: emoji, marks, right-to-left")
@@ -123,7 +126,7 @@ class Word(Content):
 
     def held_out(self, corpora: Corpora) -> list[str]:
         words = [w for language in self.languages for w in self._all(language, corpora)]
-        return sorted({w for w in words if is_held_out(w.lower(), self.held_out_part)})
+        return sorted({w for w in words if is_held_out(w.lower(), self.held_out_fraction)})
 
     def draw(self, request: ContentRequest) -> Text:
         language = choose_key(request.rng, self.languages)

@@ -68,7 +68,7 @@ class Page(Content):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_shares("bodies", self.bodies)
+        check_weights("bodies", self.bodies)
         if not 1 <= self.columns[0] <= self.columns[1] <= 3:
             raise ValueError(f"columns must be [least, most] within 1..3, found {list(self.columns)}")
         if not 1 <= self.items[0] <= self.items[1] <= 10:

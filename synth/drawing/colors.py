@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from synth.choice import check_shares, choose_key
+from synth.choice import check_weights, choose_key
 
 RGB = tuple[int, int, int]
 Background = Literal["plain", "gradient", "paper"]
@@ -75,7 +75,7 @@ class ColorConfig:
             for name in getattr(self, names):
                 if name not in PALETTE:
                     raise ValueError(f"{names}: unknown colour '{name}'; allowed: {', '.join(PALETTE)}")
-        check_shares("backgrounds", self.backgrounds)
+        check_weights("backgrounds", self.backgrounds)
         for kind in self.backgrounds:
             if not usable(kind, self.ground, self.text, self.contrast):
                 raise ValueError(f"contrast {self.contrast:g}: no text colour reaches it on a {kind} ground")

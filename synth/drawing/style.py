@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from synth.choice import check_shares, choose_key
+from synth.choice import check_weights, choose_key
 from synth.drawing.colors import PALETTE, RGB, Color, contrast
 
 Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow"]
@@ -53,23 +53,25 @@ class TextStyle:
 
 @dataclass(frozen=True)
 class EffectConfig:
-    """Shares of the effects, and their ranges in em."""
+    """``weights`` of the effects, and their ranges in em."""
 
-    shares: dict[Effect, float] = field(default_factory=lambda: {"plain": 1.0})
+    renamed: ClassVar[dict[str, str]] = {"shares": "weights", "least": "min_size"}
+
+    weights: dict[Effect, float] = field(default_factory=lambda: {"plain": 1.0})
     stroke: tuple[float, float] = (0.05, 0.12)
     hollow: tuple[float, float] = (0.03, 0.06)
     offset: tuple[float, float] = (0.04, 0.09)
     blur: tuple[float, float] = (0.0, 0.08)
-    least: float = 20.0  # px: smaller text stays plain, an effect would fill its counters
+    min_size: float = 20.0  # px: smaller text stays plain, an effect would fill its counters
 
     @property
     def stroke_margin(self) -> float:
         """Em that the widest stroke adds around a glyph."""
         widths = {"stroke": self.stroke[1], "hollow": self.hollow[1]}
-        return max((widths.get(effect, 0.0) for effect, share in self.shares.items() if share), default=0.0) / 2
+        return max((widths.get(effect, 0.0) for effect, weight in self.weights.items() if weight), default=0.0) / 2
 
     def __post_init__(self) -> None:
-        check_shares("shares", self.shares)
+        check_weights("weights", self.weights)
         for name in ("stroke", "hollow", "offset", "blur"):
             low, high = getattr(self, name)
             if not 0 <= low <= high <= 0.5:
@@ -78,7 +80,7 @@ class EffectConfig:
 
 def pick_style(config: EffectConfig, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
     """A style of ``color`` that stays readable on ``grounds``; draws nothing from ``rng`` when only plain is asked for."""
-    effect = choose_key(rng, config.shares) if set(config.shares) != {"plain"} else "plain"
+    effect = choose_key(rng, config.weights) if set(config.weights) != {"plain"} else "plain"
     if effect == "hollow":
         return TextStyle(None, stroke=color, width=rng.uniform(*config.hollow), effect=effect)
     if effect == "stroke":

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import uharfbuzz as hb
 
 from configs.errors import UserError
-from synth.choice import check_shares
+from synth.choice import check_weights
 from synth.fonts.face import Face, blob, open_face
 from synth.fonts.families import CAPITALS, LATIN, Style, chinese_files, latin_files
 from synth.fonts.license import license_of, refusal
@@ -35,9 +35,11 @@ class FontSource:
 
     ``file``: a font or a folder of fonts, npm's @fontsource packages among them; relative to the Python package ``package`` when that is given,
     else to the working directory. ``wght``: lowest and highest weight drawn from a variable font.
-    ``collection``: "latin", the families that come with the installation in the ``styles``' shares, or
-    "debian-chinese", what Debian's font packages brought.
+    ``collection``: "latin", the families that come with the installation in the ``styles``' weights, or
+    "debian-chinese", what Debian's font packages brought. ``weight``: how often its fonts come beside other sources'.
     """
+
+    renamed: ClassVar[dict[str, str]] = {"share": "weight"}
 
     file: str = ""
     package: str | None = None
@@ -49,14 +51,14 @@ class FontSource:
     style: Style | None = None
     handwriting: bool = False  # captions may say "handwritten" with this font
     allow_unlicensed: bool = False  # draw with fonts, too, whose licence is not known to allow it
-    share: float = 1.0
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if bool(self.file) == bool(self.collection):
             raise ValueError("a font needs either file or collection")
-        check_shares("styles", self.styles)
-        if self.share <= 0:
-            raise ValueError(f"share must be above 0, found {self.share}")
+        check_weights("styles", self.styles)
+        if self.weight <= 0:
+            raise ValueError(f"weight must be above 0, found {self.weight}")
         if self.wght is not None and not 1 <= self.wght[0] <= self.wght[1] <= 1000:
             raise ValueError(f"wght must be [low, high] within 1..1000, found {list(self.wght)}")
 
@@ -171,7 +173,7 @@ def find_all(sources: Sequence[FontSource]) -> tuple[list[FontFile], list[Skippe
 
 
 def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
-    """Files with a source of their own each. Shares are divided: a family counts once, however many files it has."""
+    """Files with a source of their own each. Weights are divided: a family counts once, however many files it has."""
     if source.collection == "latin":
         return _latin(source, where)
     if source.collection == "debian-chinese":
@@ -180,9 +182,9 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
             raise UserError(
                 f"{where}.collection: no Chinese font of Debian is installed; sudo apt-get install fonts-lxgw-wenkai"
             )
-        share = source.share / len(files)
+        weight = source.weight / len(files)
         return [
-            (p, replace(source, face=face, style=style, share=share, languages=("zh",))) for p, face, style in files
+            (p, replace(source, face=face, style=style, weight=weight, languages=("zh",))) for p, face, style in files
         ]
     path = _locate(source, f"{where}.file")
     if not path.is_dir():
@@ -198,11 +200,11 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
 def _latin(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     total = sum(source.styles.values())
     found = []
-    for style, part in source.styles.items():
+    for style, style_weight in source.styles.items():
         families = [files for family in LATIN[style] if (files := latin_files(family))]
-        for files in families if part else []:
-            share = source.share * part / total / len(families) / len(files)
-            own = replace(source, style=style, share=share, languages=("en", "other"), wght=source.wght or (300, 800))
+        for files in families if style_weight else []:
+            weight = source.weight * style_weight / total / len(families) / len(files)
+            own = replace(source, style=style, weight=weight, languages=("en", "other"), wght=source.wght or (300, 800))
             found += [(path, own) for path in files]
     if not found:
         raise UserError(f"{where}.collection: no family of it is installed; make setup")

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from synth.choice import check_shares, choose_key
+from synth.choice import check_weights, choose_key
 from synth.errors import Undrawable
 from synth.geometry import Matrix, apply, rotation, translation, union
 from synth.typeset.arc import bent
@@ -31,7 +31,7 @@ SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right"
 
 @dataclass(frozen=True)
 class LayoutConfig:
-    """How text is set. Ranges are drawn uniformly; shares need not add up to 1.
+    """How text is set. Ranges are drawn uniformly; weights need not add up to 1.
 
     ``size``: font size in px as [low, high], or ``fit``: a fraction ``fill`` of the largest size that fits.
     ``directions``: vertical is for Chinese, curved for text that stands on one line; other text is set horizontally.
@@ -53,9 +53,9 @@ class LayoutConfig:
     rotate: tuple[float, float] = (0.0, 0.0)  # degrees the whole is turned, clockwise
 
     def __post_init__(self) -> None:
-        check_shares("directions", self.directions)
-        check_shares("align", self.align)
-        check_shares("valign", self.valign)
+        check_weights("directions", self.directions)
+        check_weights("align", self.align)
+        check_weights("valign", self.valign)
         for name in ("fill", "line_spacing", "letter_spacing", "rotate", *(["size"] if self.size != "fit" else [])):
             low, high = getattr(self, name)
             if low > high:

@@ -224,4 +224,4 @@ MEDIA: dict[str, Medium] = {
     "banner": Medium("banner", "横幅", (3.0, 6.0), _banner),
     "cardboard sign": Medium("cardboard sign", "纸板", (1.0, 2.0), _cardboard, handwritten=True),
 }
-"""By the key that a recipe's shares use."""
+"""By the key that a recipe's ``strategy.media`` uses."""

@@ -51,7 +51,7 @@ class SceneStrategy(Strategy):
     contrast: float = 3.0  # least WCAG contrast of text to the dark and to the light parts behind it
 
     def __post_init__(self) -> None:
-        check_shares("media", self.media)
+        check_weights("media", self.media)
         unknown = sorted(set(self.media) - {"none", *MEDIA})
         if unknown:
             raise ValueError(f"media: unknown '{unknown[0]}'; allowed: none, {', '.join(MEDIA)}")

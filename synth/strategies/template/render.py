@@ -303,7 +303,7 @@ class _Sheet:
         fitting = [f for f in mine if f.source.style == style and "Italic" not in f.path.stem] or mine
         if not fitting:
             raise UserError(f"fonts: none is for language '{self._language}'")
-        return fitting[choose(self._rng, [f.source.share for f in fitting])]
+        return fitting[choose(self._rng, [f.source.weight for f in fitting])]
 
     def _covering(self, face: Literal["title", "body"], said: str) -> FontFile:
         font = self._fonts.get(face) or self._fonts["body"]

@@ -141,9 +141,9 @@ def test_fonts_whose_licence_does_not_allow_it_are_left_out(tmp_path: Path) -> N
 
 
 def test_the_latin_collection_brings_thirty_families_in_their_styles_shares() -> None:
-    fonts = find([FontSource(collection="latin", styles={"serif": 3, "handwriting": 1}, share=2)])
+    fonts = find([FontSource(collection="latin", styles={"serif": 3, "handwriting": 1}, weight=2)])
     by_style = {
-        style: sum(f.source.share for f in fonts if f.source.style == style) for style in ("serif", "handwriting")
+        style: sum(f.source.weight for f in fonts if f.source.style == style) for style in ("serif", "handwriting")
     }
     assert by_style == pytest.approx({"serif": 1.5, "handwriting": 0.5})
     assert all(font.handwriting == (font.source.style == "handwriting") for font in fonts)

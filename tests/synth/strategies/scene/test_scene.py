@@ -40,7 +40,7 @@ def test_every_glyph_in_perspective_stays_inside_its_quad(media: str | None) -> 
 
 
 def test_outside_of_the_lines_the_photograph_is_untouched() -> None:
-    straight = recipe(SCENE, "strategy.media={none: 1}", "effects.shares={plain: 1}")
+    straight = recipe(SCENE, "strategy.media={none: 1}", "effects.weights={plain: 1}")
     for index in range(12):
         composition = drawn(straight, index)
         before = np.asarray(composition.drawing.layers[0].pixels).astype(int)
