@@ -52,9 +52,11 @@ class SceneStrategy(Strategy):
 
     def __post_init__(self) -> None:
         check_weights("media", self.media)
-        unknown = sorted(set(self.media) - {"none", *MEDIA})
-        if unknown:
-            raise ValueError(f"media: unknown '{unknown[0]}'; allowed: none, {', '.join(MEDIA)}")
+        for key in set(self.media) - {"none"}:
+            try:
+                find_medium(key)
+            except ValueError as error:
+                raise ValueError(f"media: {error}") from None
         if not 0 <= self.perspective[0] <= self.perspective[1] <= 0.25:
             raise ValueError(f"perspective must be [low, high] within 0..0.25, found {list(self.perspective)}")
         if not 0.2 <= self.size[0] <= self.size[1] <= 1:
@@ -122,7 +124,7 @@ def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: 
 
 
 def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.random.Generator) -> Place:
-    medium = MEDIA[key]
+    medium = find_medium(key)
     w, h = backdrop.canvas
     aspect = rng.uniform(*medium.aspect)
     scale = rng.uniform(*strategy.size)
