@@ -1,4 +1,4 @@
-"""The font catalogue: what each font covers, how it looks, and under which licence it comes.
+"""The font catalog: what each font covers, how it looks, and under which licence it comes.
 
 Coverage counts characters that really draw something, not entries of the character map: some fonts map
 what they leave blank. Scanning a Chinese face takes a second, so cards are kept on disk by the file's content.
@@ -39,7 +39,7 @@ class FontCard:
     coverage: dict[str, tuple[int, int]]
 
 
-def catalogue(fonts: Sequence[FontFile], cache_file: Path | None = None) -> list[FontCard]:
+def catalog(fonts: Sequence[FontFile], cache_file: Path | None = None) -> list[FontCard]:
     """A card for every font, in the recipe's order; ``cache_file`` keeps them for the next time."""
     known = _read(cache_file)
     cards = []

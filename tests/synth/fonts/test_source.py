@@ -13,7 +13,7 @@ from synth.content.base import Text
 from synth.drawing.colors import ColorConfig
 from synth.drawing.style import EffectConfig
 from synth.errors import Undrawable
-from synth.fonts.catalog import catalogue
+from synth.fonts.catalog import catalog
 from synth.fonts.source import FontSource, find, find_all
 from synth.strategies.context import RenderContext
 from tests.synth.common import PURE, recipe
@@ -62,7 +62,7 @@ def test_an_accent_shares_its_letters_cluster() -> None:
 
 
 def test_the_catalogue_counts_and_names_licences() -> None:
-    cards = catalogue(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
+    cards = catalog(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
     assert cards[0].license == "OFL-1.1"
     assert cards[0].coverage["GB2312"] == (6763, 6763)
     assert [cards[0].coverage[f"level {n}"] for n in (1, 2, 3)] == [(3500, 3500), (3000, 3000), (1605, 1605)]
@@ -172,17 +172,17 @@ def test_families_of_capitals_draw_no_small_letters() -> None:
 def test_cards_are_kept_and_a_damaged_cache_is_scanned_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fonts = find([FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")])
     kept = tmp_path / "cache" / "fonts.json"
-    first = catalogue(fonts, kept)
+    first = catalog(fonts, kept)
     monkeypatch.setattr("synth.fonts.catalog.card", lambda font: pytest.fail("scanned again"))
-    assert catalogue(fonts, kept) == first
+    assert catalog(fonts, kept) == first
     monkeypatch.undo()
     kept.write_text("{")
-    assert catalogue(fonts, kept) == first
-    assert catalogue(fonts) == first
+    assert catalog(fonts, kept) == first
+    assert catalog(fonts) == first
 
 
 def test_vertical_forms_and_embedding_are_told() -> None:
-    noto, dejavu = catalogue(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
+    noto, dejavu = catalog(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
     assert (noto.vertical, dejavu.vertical) == (True, False)
     assert noto.embedding == "installable"
 
