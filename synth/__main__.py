@@ -7,9 +7,11 @@ import json
 import shutil
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import configs
 from configs.errors import UserError, command
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ def _is_there(out: Path, recipe: Recipe, count: int) -> bool:
 
 
 def preview(args: argparse.Namespace) -> None:
-    """Write a contact sheet and say what is on it."""
+    """Write a contact sheet of one or several recipes and report what is on it."""
     from synth.preview import contact_sheet, filled_sheet
     from synth.recipe import Recipe
 
@@ -147,10 +149,17 @@ def coverage(args: argparse.Namespace) -> None:
         texts.append(text)
         missing_glyphs.update(without)
     counts = count_characters(texts)
-    table = Table("level", "characters", "drawn", "part", "rarest", "median", "commonest", box=None)
+    table = Table("level", "characters", "drawn", "fraction", "rarest", "median", "commonest", box=None)
     levels = rows(counts, tables())
     for row in levels:
-        numbers = (row.characters, row.seen, f"{row.seen / row.characters:.1%}", row.least, row.median, row.most)
+        numbers = (
+            row.characters,
+            row.seen,
+            f"{row.seen / row.characters:.1%}",
+            row.min_count,
+            row.median,
+            row.max_count,
+        )
         table.add_row(str(row.level), *(n if isinstance(n, str) else f"{n:,}" for n in numbers))
     Console(width=None if sys.stdout.isatty() else 100).print(table)
     seen, all_ = sum(row.seen for row in levels), sum(row.characters for row in levels)
@@ -174,22 +183,19 @@ def _report(recipe: Recipe, missing_glyphs: Counter[str]) -> None:
 
 def list_fonts(args: argparse.Namespace) -> None:
     """Print one row per face: how it looks, its license, how many characters of each set it draws."""
-    from dataclasses import asdict
-
     from rich.console import Console
     from rich.table import Table
 
-    import configs
     from synth.fonts.catalog import catalog, charsets, default_cache
     from synth.fonts.source import find_all
     from synth.recipe import RecipeConfig
 
     config = configs.load(args.config, RecipeConfig, args.set)
-    fonts, left = find_all(config.fonts)
+    fonts, skipped = find_all(config.fonts)
     cards = catalog(fonts, default_cache())
     if args.json:
         rows = [asdict(card) | {"style": font.source.style} for card, font in zip(cards, fonts, strict=True)]
-        print(json.dumps({"fonts": rows, "left": [{"file": str(f.path), "reason": f.reason} for f in left]}))
+        print(json.dumps({"fonts": rows, "left": [{"file": str(f.path), "reason": f.reason} for f in skipped]}))
         return
     table = Table("family", "style", "face", "weights", "vertical", "license", "embedding", *charsets(), box=None)
     for card, font in zip(cards, fonts, strict=True):
@@ -201,8 +207,8 @@ def list_fonts(args: argparse.Namespace) -> None:
     table.add_row("of", *[""] * 6, *(str(len(characters)) for characters in charsets().values()))
     Console(width=None if sys.stdout.isatty() else 170).print(table)
     print(f"{len({card.family for card in cards})} families, {len(cards)} faces")
-    for out in left:
-        print(f"left out: {out.path}: {out.reason}")
+    for one in skipped:
+        print(f"left out: {one.path}: {one.reason}")
 
 
 def _overridable(sub: argparse.ArgumentParser, run: object) -> None:

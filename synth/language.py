@@ -21,7 +21,7 @@ from typing import Literal
 Language = Literal["zh", "en", "other", "none"]
 CaptionLanguage = Literal["zh", "en"]
 
-HAN_WEIGHT = 4  # Latin letters that one Chinese character weighs as much as; chosen
+_HAN_WEIGHT = 4  # Latin letters that one Chinese character weighs as much as; chosen
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _LATIN = re.compile(r"[A-Za-z]")
@@ -46,6 +46,6 @@ def language_of(text: str) -> Language:
         return "other"
     characters, latin = len(_HAN.findall(text)), len(_LATIN.findall(text))
     if characters:
-        return "zh" if HAN_WEIGHT * characters >= latin else "en"
+        return "zh" if _HAN_WEIGHT * characters >= latin else "en"
     letters = sum(c.isalpha() for c in text)  # Latin ones with accents, Cyrillic, Arabic ... among them
     return "en" if latin and latin >= letters / 2 else "other"

@@ -27,12 +27,12 @@ from configs.errors import UserError
 from synth.choice import choose
 from synth.errors import Undrawable
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-LONGEST = 1600  # px that a decoded photograph keeps on its longer side
-MOST = 100_000_000  # px of a file: more is refused unread
-CELL = 8  # px of the canvas to a cell of ``Backdrop.cells``
-LEAST = 96  # px on the shorter side
-HEAD = 65536  # bytes of a file that stand for its content, with its length
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+_MAX_SIDE = 1600  # px that a decoded photograph keeps on its longer side
+_MAX_PIXELS = 100_000_000  # px of a file: a larger file is refused unread
+_CELL = 8  # px of the canvas to a cell of ``Backdrop.cells``
+_MIN_SIDE = 96  # px on the shorter side
+_HEAD_BYTES = 65536  # bytes of a file that stand for its content, with its length
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class Backdrop:
 
     @cached_property
     def cells(self) -> np.ndarray:
-        """Grey (h / 8, w / 8) float: enough to see where it is flat, and cheap before anything else is decided."""
+        """Gray (h / 8, w / 8) float: enough to see where it is flat, and cheap before anything else is decided."""
         return np.asarray(self._small.convert("L"), float)
 
     def colors(self, box: tuple[float, float, float, float]) -> np.ndarray:
-        """(n, 3) uint8: the colours of the cells in a box of px."""
+        """(n, 3) uint8: the colors of the cells in a box of px."""
         small = np.asarray(self._small)
         sx, sy = self.canvas[0] / small.shape[1], self.canvas[1] / small.shape[0]
         x0, y0, x1, y1 = int(box[0] / sx), int(box[1] / sy), math.ceil(box[2] / sx), math.ceil(box[3] / sy)
@@ -87,7 +87,7 @@ class Backdrop:
     @cached_property
     def _small(self) -> Image.Image:
         w, h = self.canvas
-        return self._resized((max(w // CELL, 4), max(h // CELL, 4)))
+        return self._resized((max(w // _CELL, 4), max(h // _CELL, 4)))
 
     def _resized(self, size: tuple[int, int]) -> Image.Image:
         return self._photo.resize(size, Image.Resampling.BILINEAR, box=self._box, reducing_gap=2.0)
@@ -117,7 +117,7 @@ class Photos:
         return total.hexdigest()
 
     def choose(self, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
-        """A random crop of a random photograph with the canvas's aspect ratio. Raises Undrawable for an unreadable one."""
+        """A random crop of a random photograph with the canvas's aspect ratio. Raises Undrawable where it cannot be read."""
         source, photos = self._sources[choose(rng, self.weights)]
         file = photos[int(rng.integers(len(photos)))]
         try:
@@ -127,7 +127,7 @@ class Photos:
             raise Undrawable(f"the photograph {file.name} cannot be read: {error}") from None
         w, h = canvas
         scale = min(photo.width / w, photo.height / h)
-        if min(photo.size) < LEAST:
+        if min(photo.size) < _MIN_SIDE:
             raise Undrawable(f"the photograph {file.name} has only {photo.width} x {photo.height} px")
         scale *= rng.uniform(0.7, 1.0)
         cut = (w * scale, h * scale)
@@ -169,9 +169,9 @@ def _find(source: PhotoSource, where: str) -> list[_Photo]:
         raise UserError(f"{where}.path: {path} does not exist")
     if (path / "dataset.json").is_file():
         return _rows(path, where)
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES) if path.is_dir() else [path]
     if not files:
-        raise UserError(f"{where}.path: the folder {path} holds no picture; looked for {', '.join(SUFFIXES)}")
+        raise UserError(f"{where}.path: the folder {path} holds no picture; looked for {', '.join(_SUFFIXES)}")
     return [_Photo(file.name, file, _fingerprint(file)) for file in files]
 
 
@@ -209,17 +209,17 @@ def _row_group(path: Path, group: int) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=48)
 def _decode(photo: _Photo) -> Image.Image:
-    """RGB, upright, at most LONGEST px on a side."""
+    """RGB, upright, at most _MAX_SIDE px on a side."""
     with photo.open() as picture:
-        if picture.width * picture.height > MOST:
-            raise ValueError(f"{picture.width} x {picture.height} px are more than {MOST:,}")
-        picture.draft("RGB", (LONGEST, LONGEST))
+        if picture.width * picture.height > _MAX_PIXELS:
+            raise ValueError(f"{picture.width} x {picture.height} px are more than {_MAX_PIXELS:,}")
+        picture.draft("RGB", (_MAX_SIDE, _MAX_SIDE))
         upright = ImageOps.exif_transpose(picture).convert("RGB")
-    upright.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    upright.thumbnail((_MAX_SIDE, _MAX_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return upright
 
 
 def _fingerprint(path: Path) -> str:
     with path.open("rb") as file:
-        head = file.read(HEAD)
+        head = file.read(_HEAD_BYTES)
     return hashlib.sha256(head + str(path.stat().st_size).encode()).hexdigest()

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from synth.sample import Level, Sample
 
-BOX_COLORS: dict[Level, tuple[int, int, int]] = {
+_BOX_COLORS: dict[Level, tuple[int, int, int]] = {
     "glyph": (60, 140, 255),
     "word": (0, 160, 90),
     "line": (255, 120, 0),
@@ -79,7 +79,7 @@ def _rows(aspects: Sequence[float], width: int, height: float) -> list[list[floa
 
 def _picture(sample: Sample, boxes: bool) -> Image.Image:
     """The sample's picture, with boxes where asked for; of an edit both pictures with an arrow between them."""
-    after = with_boxes(sample) if boxes else sample.image
+    after = _with_boxes(sample) if boxes else sample.image
     if sample.reference is None:
         return after
     before, (width, height) = sample.reference, after.size
@@ -91,11 +91,11 @@ def _picture(sample: Sample, boxes: bool) -> Image.Image:
     return pair
 
 
-def with_boxes(sample: Sample) -> Image.Image:
+def _with_boxes(sample: Sample) -> Image.Image:
     """The picture with every region outlined, colors by level."""
     picture = sample.image.copy()
     pen = ImageDraw.Draw(picture)
     for region in sample.regions:
         corners = [(region.quad[i], region.quad[i + 1]) for i in (0, 2, 4, 6)]
-        pen.polygon(corners, outline=BOX_COLORS[region.level])
+        pen.polygon(corners, outline=_BOX_COLORS[region.level])
     return picture

@@ -45,7 +45,7 @@ class TextStyle:
 
     @property
     def color(self) -> Color:
-        """The colour that a person would name."""
+        """The color that a person would name."""
         color = self.fill or self.stroke
         assert color is not None  # `pick_style` always gives one of them
         return color
@@ -105,20 +105,20 @@ def _shadow(
 
 
 def _opposite(color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> Color:
-    """A colour for the edge: it must stand off the fill; whether it stands off the ground does not matter."""
+    """A color for the edge: it must stand off the fill; whether it stands off the ground does not matter."""
     fitting = [c for c in PALETTE.values() if contrast(c.rgb, color.rgb) >= 3 and c.rgb not in {g.rgb for g in grounds}]
     return fitting[int(rng.integers(len(fitting)))] if fitting else PALETTE["white"]
 
 
 def _companion(color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> Color | None:
-    """The other end of a gradient: as readable on the ground as the colour itself, nearly."""
-    least = min(contrast(color.rgb, g.rgb) for g in grounds) * 0.75
+    """The other end of a gradient: as readable on the ground as the color itself, nearly."""
+    min_contrast = min(contrast(color.rgb, g.rgb) for g in grounds) * 0.75
     darker = contrast(color.rgb, (255, 255, 255)) > contrast(grounds[0].rgb, (255, 255, 255))
     fitting = [
         c
         for c in PALETTE.values()
         if c.en != color.en
-        and all(contrast(c.rgb, g.rgb) >= max(least, 3) for g in grounds)
+        and all(contrast(c.rgb, g.rgb) >= max(min_contrast, 3) for g in grounds)
         and (contrast(c.rgb, (255, 255, 255)) > contrast(grounds[0].rgb, (255, 255, 255))) == darker
     ]
     return fitting[int(rng.integers(len(fitting)))] if fitting else None

@@ -1,9 +1,9 @@
 """Fonts of a recipe: where they lie, what they cover, how often they come.
 
-    FontSource ──find──> FontFile (path, sha256, licence) ──face(wght)──> Face
+    FontSource ──find──> FontFile (path, sha256, license) ──face(wght)──> Face
 
 A font named by itself must be there and be usable. In a folder or a collection, one that is damaged, or whose
-licence does not allow it, is left out; ``SkippedFont`` says which and why.
+license does not allow it, is left out; ``SkippedFont`` says which and why.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from synth.fonts.families import CAPITALS, LATIN, Style, chinese_files, latin_fi
 from synth.fonts.license import license_of, refusal
 from synth.fonts.webfonts import groups, joined
 
-SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
-WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
+_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+_WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class FontSource:
     languages: tuple[str, ...] = ("zh", "en", "other")
     style: Style | None = None
     handwriting: bool = False  # captions may say "handwritten" with this font
-    allow_unlicensed: bool = False  # draw with fonts, too, whose licence is not known to allow it
+    allow_unlicensed: bool = False  # draw with fonts, too, whose license is not known to allow it
     weight: float = 1.0
 
     def __post_init__(self) -> None:
@@ -95,7 +95,7 @@ class FontFile:
 
     @cached_property
     def license(self) -> str:
-        """SPDX id of its licence as far as it is known."""
+        """SPDX id of its license as far as it is known."""
         return license_of(self.face(self.wghts[0]))
 
     @property
@@ -133,8 +133,8 @@ class FontFile:
             found, allowed = f"[{low:g}, {high:g}]", f"{axis.min_value:g}..{axis.max_value:g}"
             raise UserError(f"{where}.wght: {self.path.name} has weights {allowed}, found {found}")
         low, high = max(low, axis.min_value), min(high, axis.max_value)
-        first = -(-int(low) // WGHT_STEP) * WGHT_STEP
-        return list(range(first, int(high) + 1, WGHT_STEP)) or [int(low)]
+        first = -(-int(low) // _WGHT_STEP) * _WGHT_STEP
+        return list(range(first, int(high) + 1, _WGHT_STEP)) or [int(low)]
 
 
 def find(sources: Sequence[FontSource]) -> list[FontFile]:
@@ -145,7 +145,7 @@ def find(sources: Sequence[FontSource]) -> list[FontFile]:
 def find_all(sources: Sequence[FontSource]) -> tuple[list[FontFile], list[SkippedFont]]:
     """Fonts to draw with, and those of folders and collections that are left out. Raises UserError."""
     found: list[FontFile] = []
-    left: list[SkippedFont] = []
+    skipped: list[SkippedFont] = []
     for number, source in enumerate(sources):
         where = f"fonts.{number}"
         several = _expanded(source, where)
@@ -163,13 +163,13 @@ def find_all(sources: Sequence[FontSource]) -> tuple[list[FontFile], list[Skippe
             elif len(several) == 1:
                 raise UserError(f"{where}: {path} is left out: {reason}; allow_unlicensed: true takes it all the same")
             else:
-                left.append(SkippedFont(path, reason))
+                skipped.append(SkippedFont(path, reason))
         if not usable:
             raise UserError(
-                f"{where}: none of {len(several)} fonts can be used; the first: {left[-1].path}: {left[-1].reason}"
+                f"{where}: none of {len(several)} fonts can be used; the first: {skipped[-1].path}: {skipped[-1].reason}"
             )
         found += usable
-    return found, left
+    return found, skipped
 
 
 def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
@@ -189,10 +189,10 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     path = _locate(source, f"{where}.file")
     if not path.is_dir():
         return [(path, source)]
-    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
     paths += [joined(slices, where) for slices in groups(path)]
     if not paths:
-        looked = f"{', '.join(SUFFIXES)}, and packages of @fontsource"
+        looked = f"{', '.join(_SUFFIXES)}, and packages of @fontsource"
         raise UserError(f"{where}.file: the folder {path} holds no font; looked for {looked}")
     return [(p, source) for p in paths]
 

@@ -70,8 +70,8 @@ class Medium:
             raise ValueError(f"Medium {self.en}: aspect must be [low, high] above 0, found {list(self.aspect)}")
 
 
-DARK = ("black", "dark blue", "dark red", "dark green", "blue", "red", "purple", "brown")
-LIGHT = ("white", "light yellow", "beige", "light blue", "pink", "light green")
+_DARK = ("black", "dark blue", "dark red", "dark green", "blue", "red", "purple", "brown")
+_LIGHT = ("white", "light yellow", "beige", "light blue", "pink", "light green")
 
 
 def placed(layer: ShapeLayer | PictureLayer, matrix: Matrix) -> ShapeLayer | PictureLayer:
@@ -104,7 +104,7 @@ def _sheet(w: float, h: float, rng: np.random.Generator) -> Carrier:
         step = h / float(rng.integers(8, 14))
         rule = {"stroke": (150, 180, 215), "width": max(h / 300, 0.6), "alpha": 0.6}
         layers += [ShapeLayer("line", (0, r * step, w, r * step), **rule) for r in range(1, int(h / step))]  # type: ignore[arg-type]
-    return Carrier(tuple(layers), _inset(w, h, 0.09), (color,), DARK, 0.025 * min(w, h))
+    return Carrier(tuple(layers), _inset(w, h, 0.09), (color,), _DARK, 0.025 * min(w, h))
 
 
 def _note(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -153,7 +153,7 @@ def _sign(w: float, h: float, rng: np.random.Generator) -> Carrier:
         "rect", (1.6 * edge, 1.6 * edge, w - 1.6 * edge, h - 1.6 * edge), stroke=trim.rgb, width=edge, radius=0.04 * h
     )
     return Carrier(
-        (panel, rim), _inset(w, h, 0.14), (color,), LIGHT if dark else DARK, 0.03 * min(w, h), radius=0.06 * h
+        (panel, rim), _inset(w, h, 0.14), (color,), _LIGHT if dark else _DARK, 0.03 * min(w, h), radius=0.06 * h
     )
 
 
@@ -188,7 +188,7 @@ def _screen(w: float, h: float, rng: np.random.Generator) -> Carrier:
         (bezel, panel, glare),
         _inset(w, h, 0.12),
         (color,),
-        LIGHT if dark else DARK,
+        _LIGHT if dark else _DARK,
         0.03 * min(w, h),
         lit=False,
         radius=edge,
@@ -198,7 +198,7 @@ def _screen(w: float, h: float, rng: np.random.Generator) -> Carrier:
 def _poster(w: float, h: float, rng: np.random.Generator) -> Carrier:
     color = _any(rng, ("red", "yellow", "light blue", "dark blue", "pink", "orange", "white", "light green", "purple"))
     dark = sum(color.rgb) < 400
-    accent = _any(rng, LIGHT if dark else DARK)
+    accent = _any(rng, _LIGHT if dark else _DARK)
     band = 0.06 * h
     layers: list[ShapeLayer | PictureLayer] = [_panel(w, h, color)]
     if rng.random() < 0.6:
@@ -212,7 +212,7 @@ def _poster(w: float, h: float, rng: np.random.Generator) -> Carrier:
         )
     layers.append(_texture("paper", w, h, rng, multiply=True))
     return Carrier(
-        tuple(layers), (0.1 * w, 0.12 * h, 0.9 * w, 0.88 * h), (color,), LIGHT if dark else DARK, 0.012 * min(w, h)
+        tuple(layers), (0.1 * w, 0.12 * h, 0.9 * w, 0.88 * h), (color,), _LIGHT if dark else _DARK, 0.012 * min(w, h)
     )
 
 

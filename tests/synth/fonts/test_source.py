@@ -61,7 +61,7 @@ def test_an_accent_shares_its_letters_cluster() -> None:
     assert {(g.start, g.end) for g in glyphs} == {(0, 2), (2, 3)}
 
 
-def test_the_catalogue_counts_and_names_licences() -> None:
+def test_the_catalog_counts_and_names_licenses() -> None:
     cards = catalog(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
     assert cards[0].license == "OFL-1.1"
     assert cards[0].coverage["GB2312"] == (6763, 6763)
@@ -108,7 +108,7 @@ def test_a_font_that_is_not_there_is_named_with_its_field(source: FontSource, me
 
 
 def restricted(source: Path, target: Path, permissions: int, license_: str | None = None) -> Path:
-    """A copy of a font with other usage permissions, or another licence text."""
+    """A copy of a font with other usage permissions, or another license text."""
     from fontTools.ttLib import TTFont
 
     font = TTFont(source)
@@ -121,7 +121,7 @@ def restricted(source: Path, target: Path, permissions: int, license_: str | Non
     return target
 
 
-def test_fonts_whose_licence_does_not_allow_it_are_left_out(tmp_path: Path) -> None:
+def test_fonts_whose_license_does_not_allow_it_are_left_out(tmp_path: Path) -> None:
     good = find([FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")])[0].path
     shutil.copy(good, tmp_path / "good.ttf")
     restricted(good, tmp_path / "restricted.ttf", 2)
