@@ -66,7 +66,7 @@ class Sample:
     reference: Image.Image | None = None  # of an edit: the picture before it
     instructions: list[Caption] = field(default_factory=list)  # of an edit
     strategy: str = "pure"  # pure, scene, template, edit
-    medium: str | None = None  # what carries the text in a scene, or the family of the template
+    medium: str | None = None  # of a scene the key in ``strategy.media``, of a template its family
     fonts: list[str] = field(default_factory=list)  # families
     colors: list[str] = field(default_factory=list)  # English names of the text's colors
     effects: list[str] = field(default_factory=list)  # stroke, hollow, shadow, glow, gradient, vertical, curved

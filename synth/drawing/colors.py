@@ -90,7 +90,7 @@ class Ground:
 
     colors: tuple[Color, ...]
     angle: float = 0.0
-    paper: bool = False  # with the unevenness and fibres of paper
+    paper: bool = False  # with the unevenness and fibers of paper
 
 
 def pick(config: ColorConfig, rng: np.random.Generator) -> tuple[Ground, Color]:

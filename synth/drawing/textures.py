@@ -32,7 +32,7 @@ def tile(kind: Surface, number: int) -> np.ndarray:
 
 
 def _paper(rng: np.random.Generator) -> np.ndarray:
-    """Near white, to multiply with: fibres and slow unevenness."""
+    """Near white, to multiply with: fibers and slow unevenness."""
     grain = 2.2 * _noise(rng, SIDE, SIDE) + 2.0 * _noise(rng, SIDE // 4, SIDE // 4) + 4.0 * _noise(rng, 5, 5)
     return np.repeat((249 + grain)[..., None], 3, axis=2)
 
@@ -43,8 +43,8 @@ def _wood(rng: np.random.Generator) -> np.ndarray:
     y = np.linspace(0, 1, SIDE)[:, None]
     warp = 0.05 * _noise(rng, 6, 3) + 0.01 * _noise(rng, 40, 8)
     rings = np.sin((y + warp) * 2 * np.pi * rng.uniform(9, 16))
-    fibre = _noise(rng, SIDE, 24)
-    shade = 1 + 0.09 * rings + 0.05 * fibre
+    fiber = _noise(rng, SIDE, 24)
+    shade = 1 + 0.09 * rings + 0.05 * fiber
     planks = int(rng.integers(3, 6))
     for plank in range(planks):
         rows = slice(plank * SIDE // planks, (plank + 1) * SIDE // planks)

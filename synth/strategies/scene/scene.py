@@ -52,7 +52,7 @@ class SceneStrategy(Strategy):
 
     def __post_init__(self) -> None:
         check_weights("media", self.media)
-        for key in set(self.media) - {"none"}:
+        for key in sorted(set(self.media) - {"none"}):
             try:
                 find_medium(key)
             except ValueError as error:

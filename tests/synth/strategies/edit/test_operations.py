@@ -9,7 +9,7 @@ import pytest
 
 from configs import UserError
 from synth import Recipe, Sample
-from synth.caption.instructions import SHAPES
+from synth.caption.phrases import sentences
 from synth.corpus.builtin import pairs, translations
 from synth.drawing.regions import layer_regions
 from synth.strategies.base import Composition
