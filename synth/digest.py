@@ -1,6 +1,6 @@
 """The digest of a recipe: sha256 over all that decides a pixel.
 
-It covers the config, the contents of every font, corpus, photograph and template, the code of kinds of one's own, and
+It covers the config, the contents of every font, corpus, photograph and template, the code of kinds and media of one's own, and
 the versions of the engines that shape, paint and encode. Where files lie is left out: their contents stand for them.
 """
 
@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-import configs
 from configs.errors import UserError
+from configs.renamed import to_first_names
 from synth.content.base import Content
 from synth.corpus.builtin import data_sha256
 from synth.corpus.corpus import Corpora
@@ -36,12 +36,13 @@ def recipe_digest(
 ) -> str:
     """sha256 (hex) of a recipe.
 
-    ``config``: its config as plain data. ``strategy``: what its ``Drawer.identity`` gives. Raises UserError where the
+    ``config``: its config as plain data, each field under the name it had first, so that a better name leaves the
+    digest of every recipe as it was. ``strategy``: what its ``Drawer.identity`` gives. Raises UserError where the
     code of a kind of one's own cannot be read.
     """
     packages = sorted({package for content in contents for package in content.packages})
     plain = config | {
-        "fonts": [configs.to_plain(font.source) | {"file": font.sha256, "package": None} for font in fonts],
+        "fonts": [to_first_names(font.source) | {"file": font.sha256, "package": None} for font in fonts],
         "corpora": [source | {"file": corpora[source["name"]].sha256} for source in config["corpora"]],
         # Templates stand beside the strategy, not in it: there they would change every digest written so far.
         "strategy": {name: value for name, value in strategy.items() if name != "templates"},
@@ -49,7 +50,9 @@ def recipe_digest(
         "packages": {package: metadata.version(package) for package in packages},
     }
     covered = {"config": plain, "data": data_sha256(), "engines": _engines(), "synth": VERSION}
-    own = [kind for kind in (strategy["kind"], *(content.kind for content in contents)) if ":" in kind]
+    media = strategy.get("scene") or strategy
+    kinds = (strategy["kind"], *(content.kind for content in contents), *media.get("media", ()))
+    own = [kind for kind in kinds if ":" in kind]
     if own:
         covered["own"] = {kind: _code_sha256(kind) for kind in own}
     return hashlib.sha256(json.dumps(covered, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

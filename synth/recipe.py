@@ -23,6 +23,7 @@ import numpy as np
 import configs
 from configs.errors import UserError
 from configs.kinds import OpenKind
+from configs.renamed import to_first_names
 from synth.caption.describe import CaptionConfig, describe
 from synth.caption.facts import facts_of
 from synth.caption.instructions import instruct
@@ -96,9 +97,9 @@ class Recipe:
         self.context = RenderContext(self.fonts, config.colors, config.effects)
         self.drawer = config.strategy.open()
         self.digest = recipe_digest(
-            configs.to_plain(config), self.fonts, self.corpora, self.drawer.identity(), config.contents
+            to_first_names(config), self.fonts, self.corpora, self.drawer.identity(), config.contents
         )
-        self._schedule = Schedule([c.share for c in config.contents] or [1.0], config.seed)
+        self._schedule = Schedule([c.weight for c in config.contents] or [1.0], config.seed)
 
     @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Recipe:

@@ -80,7 +80,7 @@ class Content:
     ranges: ClassVar[tuple[str, ...]] = ()  # the fields that are [least, most]
 
     kind: str
-    share: float = 1.0
+    weight: float = 1.0
     canvases: tuple[Canvas, ...] = ()
     layout: LayoutConfig | None = None
     traditional: float = 0.0  # of the Chinese texts are written in traditional characters (OpenCC)
@@ -139,7 +139,7 @@ def is_held_out(text: str, fraction: float) -> bool:
 def cycled(items: Sequence[str], request: ContentRequest) -> str:
     """The ordinal's item of endless shuffled rounds through ``items``, each of which shows every item once."""
     if not items:
-        raise ValueError("no item is left to draw; widen length or lower held_out_part")
+        raise ValueError("no item is left to draw; widen length or lower held_out_fraction")
     round_, place = divmod(request.ordinal, len(items))
     return items[int(_order(request.key, round_, len(items))[place])]
 

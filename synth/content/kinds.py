@@ -90,7 +90,7 @@ class Number(Content):
         for _ in range(1000):  # at most nine in ten are held out, so this ends by its first draws
             digits = int(request.rng.integers(self.digits[0], self.digits[1] + 1))
             text = str(request.rng.integers(0 if digits == 1 else 10 ** (digits - 1), 10**digits))
-            if not is_held_out(text, self.held_out_part):
+            if not is_held_out(text, self.held_out_fraction):
                 return Text(text, "other", "item", "numbers")
         raise ValueError("held_out_fraction leaves no number to draw")
 
@@ -122,7 +122,7 @@ class Word(Content):
 
     def items(self, language: str, corpora: Corpora) -> list[str]:
         """The words that may be rendered: all but the held-out ones."""
-        return [w for w in self._all(language, corpora) if not is_held_out(w.lower(), self.held_out_part)]
+        return [w for w in self._all(language, corpora) if not is_held_out(w.lower(), self.held_out_fraction)]
 
     def held_out(self, corpora: Corpora) -> list[str]:
         words = [w for language in self.languages for w in self._all(language, corpora)]

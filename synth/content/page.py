@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from synth.choice import check_shares, choose_key
+from synth.choice import check_weights, choose_key
 from synth.content.base import Content, ContentRequest, Text, both, to_traditional
 from synth.corpus import grammar
 from synth.language import CaptionLanguage

@@ -8,11 +8,8 @@ recipe by package.module:NAME beside those of ``MEDIA``. Shapes, colors and prop
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import inspect
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -273,14 +270,3 @@ def find_medium(key: str) -> Medium:
     if not isinstance(found, Medium):
         raise ValueError(f"'{key}' is no {Medium.__module__}.Medium, found a {type(found).__name__}")
     return found
-
-
-def own_media(keys: Iterable[str]) -> dict[str, str]:
-    """Media that are not ours -> sha256 of the source files that define and draw them, for the recipe's digest."""
-    return {key: _source_sha256(key) for key in sorted(keys) if ":" in key}
-
-
-def _source_sha256(key: str) -> str:
-    modules = {key.partition(":")[0], find_medium(key).draw.__module__}
-    source = "".join(inspect.getsource(sys.modules[module]) for module in sorted(modules))
-    return hashlib.sha256(source.encode()).hexdigest()

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-import configs
-from synth.choice import check_shares, choose_key
+from configs.renamed import to_first_names
+from synth.choice import check_weights, choose_key
 from synth.drawing.colors import PALETTE, Color, Ground, contrast, opposite
 from synth.drawing.layers import Drawing, Layer, Light, PictureLayer, TextLayer
 from synth.drawing.paint import paint_twice
@@ -26,7 +26,7 @@ from synth.photos import Backdrop, Photos, PhotoSource
 from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.scene.flat_areas import find_flat_box
 from synth.strategies.scene.lighting import light_in, shade_layer, shadow_layers
-from synth.strategies.scene.media import MEDIA, placed
+from synth.strategies.scene.media import MEDIA, find_medium, placed
 
 DARK_TO_LIGHT = 0.04, 0.96  # chosen: quantiles of the luminance behind text that it must stand off
 MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
@@ -36,7 +36,8 @@ VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from
 
 @dataclass(frozen=True)
 class SceneStrategy(Strategy):
-    """``media``: shares of the carriers of ``synth.strategies.scene.media``; "none" writes straight on the photograph.
+    """``media``: weights of the media of ``synth.strategies.scene.media``, and of your own by package.module:NAME; "none"
+    writes straight on the photograph.
 
     ``perspective``: how far corners move, of the shorter side. ``turn``: degrees. ``size``: of a medium, of the canvas.
     """
@@ -98,7 +99,7 @@ class SceneDrawer:
 
     def identity(self) -> dict[str, Any]:
         """The config with the photographs' contents in place of where they lie."""
-        return configs.to_plain(self.strategy) | {"photos": [self.photos.digest, self.photos.shares]}
+        return to_first_names(self.strategy) | {"photos": [self.photos.digest, self.photos.weights]}
 
 
 @dataclass(frozen=True, eq=False)

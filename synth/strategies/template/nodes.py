@@ -7,7 +7,7 @@ from typing import Literal
 
 from synth.drawing.colors import PALETTE
 from synth.fonts.families import Style
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 from synth.strategies.template.chart import ChartKind
 from synth.strategies.template.slots import known
 

@@ -29,7 +29,6 @@ from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
 from synth.language import CaptionLanguage
 from synth.photos import Backdrop, Photos
-from synth.sample import CaptionLanguage
 from synth.strategies.base import Composition
 from synth.strategies.context import RenderContext
 from synth.strategies.template.chart import chart

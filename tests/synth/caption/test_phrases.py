@@ -16,7 +16,7 @@ from synth.drawing.style import Effect
 from synth.fonts.families import Style
 from synth.language import CaptionLanguage
 from synth.strategies.base import Change
-from synth.strategies.edit import Operation
+from synth.strategies.edit.operations import Operation
 
 LANGUAGES: tuple[CaptionLanguage, ...] = ("zh", "en")
 

@@ -99,7 +99,7 @@ def test_a_removed_only_text_leaves_no_annotation() -> None:
 
 
 def test_recoloring_changes_nothing_but_the_color() -> None:
-    edits = only("recolor", "effects.shares={plain: 1}")
+    edits = only("recolor", "effects.weights={plain: 1}")
     for index in range(8):
         pair = drawn(edits, index)
         (old,) = [t for t in pair.source.texts if t not in pair.drawing.texts]
@@ -124,7 +124,7 @@ def test_pairs_are_one_to_one_and_in_two_languages() -> None:
 
 
 def test_instructions_vary() -> None:
-    assert all(len(set(SHAPES[o][spoken])) >= 8 for o in OPERATIONS for spoken in ("zh", "en"))
+    assert all(len(set(sentences("instructions", spoken)[o])) >= 8 for o in OPERATIONS for spoken in ("zh", "en"))
     seen = Counter(recipe(EDIT).render(i).instructions[0].language for i in range(30))
     assert min(seen["zh"], seen["en"]) > 5
 
