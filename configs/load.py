@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 import yaml
 
 from configs.errors import UserError
+from configs.renamed import renamed_fields
 
 T = TypeVar("T")
 
@@ -195,6 +196,8 @@ def _unknown_field(tree: Any, annotation: Any, path: str) -> str | None:
     names = [f.name for f in dataclasses.fields(classes[0]) if f.init]
     for key, value in tree.items():
         if key not in names:
+            if key in (today := renamed_fields(classes[0])):
+                return f"field '{path}{key}' is called '{today[key]}' now"
             near = difflib.get_close_matches(str(key), names, n=3, cutoff=0.5)
             allowed = f"did you mean {', '.join(near)}?" if near else f"allowed: {', '.join(names)}"
             return f"unknown field '{path}{key}'; {allowed}"

@@ -11,7 +11,7 @@ import tiktoken
 from tiktoken.load import load_tiktoken_bpe
 
 from configs.files import package_folder
-from synth.language import language
+from synth.language import language_of
 
 _RANKS = 151_643
 """Entries of Qwen's BPE (FACTS 2); the wheel carries a second, newer vocabulary that must not be taken."""
@@ -42,7 +42,7 @@ def finish_captions(captions: Iterable[dict[str, Any]]) -> dict[str, Any]:
     done = [dict(caption) for caption in captions]
     for caption, tokens in zip(done, count_tokens([c["text"] for c in done]), strict=True):
         caption["tokens"] = tokens
-        caption["language"] = caption.get("language") or language(caption["text"])
+        caption["language"] = caption.get("language") or language_of(caption["text"])
     valid = [c for c in done if not c.get("invalid")]
     languages = "+".join(sorted({c["language"] for c in valid})) or None
     return {"captions": done, "n_captions": len(valid), "caption_languages": languages}

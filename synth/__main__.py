@@ -7,15 +7,18 @@ import json
 import shutil
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import configs
 from configs.errors import UserError, command
 
 if TYPE_CHECKING:
     from synth.recipe import Recipe
 
 GENERAL = "configs/synth/pure.yaml"
+PICTURES = (".png", ".jpg", ".webp")  # suffixes of a contact sheet
 
 
 def main(argv: list[str]) -> int:
@@ -35,15 +38,16 @@ def parser() -> argparse.ArgumentParser:
     dataset.add_argument("--count", type=_positive, required=True, help="samples, indices from 0")
     _overridable(dataset, render)
 
-    sheet = commands.add_parser("preview", help="a contact sheet of a recipe's first samples")
-    sheet.add_argument("config", help="configs/synth/*.yaml")
-    sheet.add_argument("out", type=Path, help="the picture to write, .png")
-    sheet.add_argument("--count", type=_positive, default=48, help="samples shown (default 48)")
+    sheet = commands.add_parser("preview", help="a contact sheet of the first samples of one or several recipes")
+    sheet.add_argument("config", nargs="+", help="configs/synth/*.yaml; of several, samples are shown in turn")
+    sheet.add_argument("out", type=Path, help=f"the picture to write, {', '.join(PICTURES)}")
+    sheet.add_argument("--count", type=_positive, default=48, help="samples of each recipe (default 48)")
     sheet.add_argument("--columns", type=_positive, default=8, help="samples in a row (default 8)")
+    sheet.add_argument("--width", type=_positive, help="scale the samples into rows of this width, px")
     sheet.add_argument("--boxes", action="store_true", help="draw the regions: glyph, word, line, paragraph")
     _overridable(sheet, preview)
 
-    fonts = commands.add_parser("fonts", help="the fonts of a recipe: coverage and licences")
+    fonts = commands.add_parser("fonts", help="the fonts of a recipe: coverage and licenses")
     fonts.add_argument("config", nargs="?", default=GENERAL, help=f"configs/synth/*.yaml (default {GENERAL})")
     fonts.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     _overridable(fonts, list_fonts)
@@ -83,7 +87,7 @@ def render(args: argparse.Namespace) -> None:
     (run / "dataset").rename(out)
     shutil.rmtree(run)
     missing_glyphs = Dataset.open(out).manifest(["missing_glyphs"])["missing_glyphs"].to_pylist()
-    _tell(recipe, Counter("".join(filter(None, missing_glyphs))))
+    _report(recipe, Counter("".join(filter(None, missing_glyphs))))
     print(f"{args.out}: done; look at it with: python -m pipeline inspect {args.out}")
 
 
@@ -101,24 +105,29 @@ def _is_there(out: Path, recipe: Recipe, count: int) -> bool:
 
 
 def preview(args: argparse.Namespace) -> None:
-    """Write a contact sheet and say what is on it."""
-    from synth.preview import preview_sheet
+    """Write a contact sheet of one or several recipes and report what is on it."""
+    from synth.preview import filled_sheet, preview_sheet
+    from synth.recipe import Recipe
 
-    if args.out.suffix.lower() != ".png":
-        raise UserError(f"OUT: expected a name ending in .png, found '{args.out}'")
+    if args.out.suffix.lower() not in PICTURES:
+        raise UserError(f"OUT: expected a name ending in {', '.join(PICTURES)}, found '{args.out}'")
     if not args.out.parent.is_dir():
         raise UserError(f"OUT: the folder {args.out.parent} does not exist")
-    recipe = _recipe(args)
-    samples = [recipe.render(index) for index in range(args.count)]
-    sheet = preview_sheet(samples, args.columns, args.boxes)
-    sheet.save(args.out)
-    discarded = sum(sample.discarded for sample in samples)
-    print(f"{args.out}: {len(samples)} samples of recipe {recipe.name}, {sheet.width}x{sheet.height} px")
-    print(f"{discarded} texts were discarded because they could not be shown whole")
-    missing_glyphs: Counter[str] = Counter()
-    for sample in samples:
-        missing_glyphs.update(sample.missing_glyphs)
-    _tell(recipe, missing_glyphs)
+    recipes = [Recipe.load(config, args.set) for config in args.config]
+    samples = [recipe.render(index) for index in range(args.count) for recipe in recipes]
+    if args.width:
+        sheet = filled_sheet(samples, args.width, args.columns, args.boxes)
+    else:
+        sheet = preview_sheet(samples, args.columns, args.boxes)
+    sheet.save(args.out, quality=85)
+    names = ", ".join(recipe.name for recipe in recipes)
+    print(f"{args.out}: {len(samples)} samples of recipe {names}, {sheet.width}x{sheet.height} px")
+    print(f"{sum(sample.discarded for sample in samples)} texts were discarded because they could not be shown whole")
+    for number, recipe in enumerate(recipes):
+        missing_glyphs: Counter[str] = Counter()
+        for sample in samples[number :: len(recipes)]:
+            missing_glyphs.update(sample.missing_glyphs)
+        _report(recipe, missing_glyphs)
 
 
 def coverage(args: argparse.Namespace) -> None:
@@ -140,23 +149,30 @@ def coverage(args: argparse.Namespace) -> None:
         texts.append(text)
         missing_glyphs.update(without)
     counts = count_characters(texts)
-    table = Table("level", "characters", "drawn", "part", "rarest", "median", "commonest", box=None)
+    table = Table("level", "characters", "drawn", "fraction", "rarest", "median", "commonest", box=None)
     levels = rows(counts, tables())
     for row in levels:
-        numbers = (row.characters, row.seen, f"{row.seen / row.characters:.1%}", row.least, row.median, row.most)
+        numbers = (
+            row.characters,
+            row.seen,
+            f"{row.seen / row.characters:.1%}",
+            row.min_count,
+            row.median,
+            row.max_count,
+        )
         table.add_row(str(row.level), *(n if isinstance(n, str) else f"{n:,}" for n in numbers))
     Console(width=None if sys.stdout.isatty() else 100).print(table)
     seen, all_ = sum(row.seen for row in levels), sum(row.characters for row in levels)
     print(
         f"{args.count:,} texts of recipe {recipe.name}: {seen:,} of {all_:,} characters; {counts.total():,} occurrences"
     )
-    _tell(recipe, missing_glyphs)
+    _report(recipe, missing_glyphs)
     if args.plot:
         args.plot.write_text(plot(counts, tables(), f"recipe {recipe.name}, {args.count:,} texts"), "utf-8")
         print(f"{args.plot}: the long tail")
 
 
-def _tell(recipe: Recipe, missing_glyphs: Counter[str]) -> None:
+def _report(recipe: Recipe, missing_glyphs: Counter[str]) -> None:
     """Which characters no font had, and what was wrong with the user's corpora."""
     if missing_glyphs:
         shown = " ".join(f"{character} (U+{ord(character):04X}) {n}" for character, n in missing_glyphs.most_common(20))
@@ -166,25 +182,22 @@ def _tell(recipe: Recipe, missing_glyphs: Counter[str]) -> None:
 
 
 def list_fonts(args: argparse.Namespace) -> None:
-    """Print one row per face: how it looks, its licence, how many characters of each set it draws."""
-    from dataclasses import asdict
-
+    """Print one row per face: how it looks, its license, how many characters of each set it draws."""
     from rich.console import Console
     from rich.table import Table
 
-    import configs
-    from synth.fonts.catalog import catalogue, charsets, default_cache
+    from synth.fonts.catalog import catalog, charsets, default_cache
     from synth.fonts.source import find_all
     from synth.recipe import RecipeConfig
 
     config = configs.load(args.config, RecipeConfig, args.set)
-    fonts, left = find_all(config.fonts)
-    cards = catalogue(fonts, default_cache())
+    fonts, skipped = find_all(config.fonts)
+    cards = catalog(fonts, default_cache())
     if args.json:
         rows = [asdict(card) | {"style": font.source.style} for card, font in zip(cards, fonts, strict=True)]
-        print(json.dumps({"fonts": rows, "left": [{"file": str(f.path), "reason": f.reason} for f in left]}))
+        print(json.dumps({"fonts": rows, "left": [{"file": str(f.path), "reason": f.reason} for f in skipped]}))
         return
-    table = Table("family", "style", "face", "weights", "vertical", "licence", "embedding", *charsets(), box=None)
+    table = Table("family", "style", "face", "weights", "vertical", "license", "embedding", *charsets(), box=None)
     for card, font in zip(cards, fonts, strict=True):
         weights = "one" if card.weights is None else f"{card.weights[0]}..{card.weights[1]}"
         name = f"{card.family} {card.subfamily}".strip()
@@ -194,8 +207,8 @@ def list_fonts(args: argparse.Namespace) -> None:
     table.add_row("of", *[""] * 6, *(str(len(characters)) for characters in charsets().values()))
     Console(width=None if sys.stdout.isatty() else 170).print(table)
     print(f"{len({card.family for card in cards})} families, {len(cards)} faces")
-    for out in left:
-        print(f"left out: {out.path}: {out.reason}")
+    for one in skipped:
+        print(f"left out: {one.path}: {one.reason}")
 
 
 def _overridable(sub: argparse.ArgumentParser, run: object) -> None:

@@ -1,7 +1,4 @@
-"""Weighted choice, and the schedule that gives every index its content.
-
-index ──Schedule──> (content k, n-th sample of k)    exact shares in every block of 1,000 indices
-"""
+"""Weighted choice from a sample's random stream."""
 
 from __future__ import annotations
 
@@ -15,18 +12,18 @@ import numpy as np
 K = TypeVar("K")
 
 
-def choose(rng: np.random.Generator, shares: Sequence[float]) -> int:
-    """Index drawn in proportion to ``shares``."""
-    edges = list(accumulate(shares))
+def choose(rng: np.random.Generator, weights: Sequence[float]) -> int:
+    """Index drawn in proportion to ``weights``."""
+    edges = list(accumulate(weights))
     return bisect_right(edges, rng.random() * edges[-1])
 
 
-def choose_key(rng: np.random.Generator, shares: Mapping[K, float]) -> K:
+def choose_key(rng: np.random.Generator, weights: Mapping[K, float]) -> K:
     """Key drawn in proportion to its value."""
-    return list(shares)[choose(rng, list(shares.values()))]
+    return list(weights)[choose(rng, list(weights.values()))]
 
 
-def check_shares(name: str, shares: Mapping[Any, float]) -> None:
-    """Raise ValueError unless ``shares`` can be drawn from; for ``__post_init__`` of configs."""
-    if not shares or min(shares.values()) < 0 or max(shares.values()) == 0:
-        raise ValueError(f"{name} must hold shares of at least 0, one of them above 0, found {dict(shares)}")
+def check_weights(name: str, weights: Mapping[Any, float]) -> None:
+    """Raise ValueError unless ``weights`` can be drawn from; for ``__post_init__`` of configs."""
+    if not weights or min(weights.values()) < 0 or max(weights.values()) == 0:
+        raise ValueError(f"{name} must hold weights of at least 0, one of them above 0, found {dict(weights)}")

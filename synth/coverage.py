@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from synth.corpus.builtin import levels_characters
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 960, 540, 70, 30, 30, 60  # px
-COLORS = ("#1769aa", "#c2410c", "#15803d")  # of levels 1, 2, 3
+_WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 960, 540, 70, 30, 30, 60  # px
+_COLORS = ("#1769aa", "#c2410c", "#15803d")  # of levels 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Row:
     level: int
     characters: int
     seen: int
-    least: int
+    min_count: int
     median: int
-    most: int
+    max_count: int
 
 
 def rows(counts: Counter[str], tables: Mapping[int, Sequence[str]]) -> list[Row]:
@@ -47,37 +47,37 @@ def plot(counts: Counter[str], tables: Mapping[int, Sequence[str]], title: str) 
     top = 10 ** math.ceil(math.log10(max(max((counts[c] for t in tables.values() for c in t), default=1), 10)))
 
     def x(rank: float) -> float:
-        return LEFT + rank / longest * (WIDTH - LEFT - RIGHT)
+        return _LEFT + rank / longest * (_WIDTH - _LEFT - _RIGHT)
 
     def y(count: float) -> float:
-        return HEIGHT - BOTTOM - math.log10(count) / math.log10(top) * (HEIGHT - TOP - BOTTOM)
+        return _HEIGHT - _BOTTOM - math.log10(count) / math.log10(top) * (_HEIGHT - _TOP - _BOTTOM)
 
-    parts = [_text(LEFT, 20, title, "start")]
+    parts = [_text(_LEFT, 20, title, "start")]
     for power in range(round(math.log10(top)) + 1):
         parts += [
-            _line(LEFT, y(10**power), WIDTH - RIGHT, y(10**power)),
-            _text(LEFT - 8, y(10**power) + 5, f"{10**power:,}", "end"),
+            _line(_LEFT, y(10**power), _WIDTH - _RIGHT, y(10**power)),
+            _text(_LEFT - 8, y(10**power) + 5, f"{10**power:,}", "end"),
         ]
     for rank in range(0, longest + 1, 500):
         parts += [
-            _line(x(rank), HEIGHT - BOTTOM, x(rank), HEIGHT - BOTTOM + 5),
-            _text(x(rank), HEIGHT - BOTTOM + 22, f"{rank:,}"),
+            _line(x(rank), _HEIGHT - _BOTTOM, x(rank), _HEIGHT - _BOTTOM + 5),
+            _text(x(rank), _HEIGHT - _BOTTOM + 22, f"{rank:,}"),
         ]
     parts.append(
         _text(
-            (LEFT + WIDTH - RIGHT) / 2,
-            HEIGHT - 14,
+            (_LEFT + _WIDTH - _RIGHT) / 2,
+            _HEIGHT - 14,
             "rank of the character within its level (count of it upwards, logarithmic)",
         )
     )
-    for place, ((level, table), color) in enumerate(zip(tables.items(), COLORS, strict=False)):
+    for place, ((level, table), color) in enumerate(zip(tables.items(), _COLORS, strict=False)):
         drawn = sorted((counts[c] for c in table if counts[c]), reverse=True)
         points = " ".join(f"{x(rank):.1f},{y(count):.1f}" for rank, count in enumerate(drawn))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2"/>')
         label = f"level {level}: {len(drawn):,} of {len(table):,} drawn"
-        parts.append(_text(WIDTH - RIGHT - 4, TOP + 22 + 22 * place, label, "end", color))
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="14">'
-    return "\n".join([head, f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>', *parts, "</svg>\n"])
+        parts.append(_text(_WIDTH - _RIGHT - 4, _TOP + 22 + 22 * place, label, "end", color))
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif" font-size="14">'
+    return "\n".join([head, f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>', *parts, "</svg>\n"])
 
 
 def _line(x1: float, y1: float, x2: float, y2: float) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 Matrix = np.ndarray  # (3, 3) float64
 Point = tuple[float, float]
-Quad = tuple[float, ...]  # x1 y1 .. x4 y4
+Box = tuple[float, float, float, float]  # x0 y0 x1 y1
 
 
 def identity() -> Matrix:
@@ -24,10 +24,6 @@ def translation(dx: float, dy: float) -> Matrix:
     return np.array([[1.0, 0.0, dx], [0.0, 1.0, dy], [0.0, 0.0, 1.0]])
 
 
-def scaling(factor: float) -> Matrix:
-    return np.diag([factor, factor, 1.0])
-
-
 def rotation(degrees: float, center: Point = (0.0, 0.0)) -> Matrix:
     """A turn about ``center``, clockwise on screen."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -35,7 +31,7 @@ def rotation(degrees: float, center: Point = (0.0, 0.0)) -> Matrix:
     return translation(*center) @ turn @ translation(-center[0], -center[1])
 
 
-def homography(source: Sequence[Point], target: Sequence[Point]) -> Matrix:
+def _homography(source: Sequence[Point], target: Sequence[Point]) -> Matrix:
     """The perspective that takes four points to four others. Raises ValueError when three of them are in a line."""
     rows, right = [], []
     for (x, y), (u, v) in zip(source, target, strict=True):
@@ -50,7 +46,7 @@ def homography(source: Sequence[Point], target: Sequence[Point]) -> Matrix:
 
 def from_box(width: float, height: float, target: Sequence[Point]) -> Matrix:
     """The perspective that spreads the box (0, 0, width, height) over four corners, from the top left clockwise."""
-    return homography([(0, 0), (width, 0), (width, height), (0, height)], target)
+    return _homography([(0, 0), (width, 0), (width, height), (0, height)], target)
 
 
 def apply(matrix: Matrix, points: np.ndarray) -> np.ndarray:
@@ -79,6 +75,3 @@ def around(points: Sequence[tuple[float, float]]) -> Box:
     """Smallest box around points."""
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     return min(xs), min(ys), max(xs), max(ys)
-
-
-Box = tuple[float, float, float, float]

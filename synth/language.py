@@ -1,10 +1,31 @@
-"""The one definition of zh / en / other, for rendered and for read text."""
+"""The one definition of a text's language: of rendered text, of text read by OCR, and of captions.
+
+    language_of(text) ──> zh | en | other | none
+
+One Chinese character weighs as much as a word of four Latin letters, and the heavier script names the text:
+
+    春天来了                           zh
+    使用 Python 编写                   zh      4 characters, 16, against 6 letters
+    汉字 and Latin                     zh      8 against 8: a tie is Chinese
+    Meet me at 北京 Railway Station    en      8 against 22 letters
+    茶 Street, No. 12                  en      4 against 8
+    2024, ¥12.50, Привет, さくら        other   no Chinese or Latin in it, or kana, which Chinese has not
+    nothing visible                    none
+"""
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
-from synth.sample import Language
+Language = Literal["zh", "en", "other", "none"]
+CaptionLanguage = Literal["zh", "en"]
+
+_HAN_WEIGHT = 4  # Latin letters that one Chinese character weighs as much as; chosen
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_LATIN = re.compile(r"[A-Za-z]")
+_KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u1100-\u11ff]")
 
 
 def visible(text: str) -> int:
@@ -14,29 +35,17 @@ def visible(text: str) -> int:
 
 def is_han(character: str) -> bool:
     """Whether it is a Chinese character (Unified Ideographs, their extensions and compatibility forms)."""
-    return "\u3400" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or ord(character) >= 0x20000
-
-
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_LATIN = re.compile(r"[A-Za-z]")
-_KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af\u1100-\u11ff]")
-
-
-def language(text: str) -> str:
-    """``zh``, ``en`` or ``other``, by script: one Han character weighs as much as a word of four letters (ours)."""
-    if _KANA_HANGUL.search(text):
-        return "other"
-    han, latin = 4 * len(_HAN.findall(text)), len(_LATIN.findall(text))
-    if not han and not latin:
-        return "other"
-    letters = sum(c.isalpha() for c in text) - len(_HAN.findall(text))
-    if not han and latin < letters / 2:  # Cyrillic, Arabic ...
-        return "other"
-    return "zh" if han >= latin else "en"
+    return _HAN.match(character) is not None
 
 
 def language_of(text: str) -> Language:
-    """zh when any Han character is in it, en when any Latin letter is, else other (numbers, signs)."""
-    if any("\u3400" <= c <= "\u9fff" or ord(c) >= 0x20000 for c in text):
-        return "zh"
-    return "en" if any(c.isascii() and c.isalpha() for c in text) else "other"
+    """``none`` without a visible character; else ``zh``, ``en`` or ``other`` by the weight of its scripts."""
+    if not visible(text):
+        return "none"
+    if _KANA_HANGUL.search(text):
+        return "other"
+    characters, latin = len(_HAN.findall(text)), len(_LATIN.findall(text))
+    if characters:
+        return "zh" if _HAN_WEIGHT * characters >= latin else "en"
+    letters = sum(c.isalpha() for c in text)  # Latin ones with accents, Cyrillic, Arabic ... among them
+    return "en" if latin and latin >= letters / 2 else "other"

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -27,12 +27,12 @@ from configs.pictures import Limits, decode
 from synth.choice import choose
 from synth.errors import Undrawable
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
-LONGEST = 1600  # px that a decoded photograph keeps on its longer side
-LIMITS = Limits(max_bytes=1_000_000_000, max_pixels=100_000_000)  # more is refused unread
-CELL = 8  # px of the canvas to a cell of ``Backdrop.cells``
-LEAST = 96  # px on the shorter side
-HEAD = 65536  # bytes of a file that stand for its content, with its length
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+_MAX_SIDE = 1600  # px that a decoded photograph keeps on its longer side
+_LIMITS = Limits(max_bytes=1_000_000_000, max_pixels=100_000_000)  # more is refused unread
+_CELL = 8  # px of the canvas to a cell of ``Backdrop.cells``
+_MIN_SIDE = 96  # px on the shorter side
+_HEAD_BYTES = 65536  # bytes of a file that stand for its content, with its length
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,16 @@ class PhotoSource:
     working directory. ``license`` is for pictures that bring none of their own, as the rows of a dataset do.
     """
 
+    renamed: ClassVar[dict[str, str]] = {"share": "weight"}
+
     path: str
     package: str | None = None
     license: str = "unknown"
-    share: float = 1.0
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.share <= 0:
-            raise ValueError(f"share must be above 0, found {self.share:g}")
+        if self.weight <= 0:
+            raise ValueError(f"weight must be above 0, found {self.weight:g}")
 
 
 class Backdrop:
@@ -72,11 +74,11 @@ class Backdrop:
 
     @cached_property
     def cells(self) -> np.ndarray:
-        """Grey (h / 8, w / 8) float: enough to see where it is flat, and cheap before anything else is decided."""
+        """Gray (h / 8, w / 8) float: enough to see where it is flat, and cheap before anything else is decided."""
         return np.asarray(self._small.convert("L"), float)
 
     def colors(self, box: tuple[float, float, float, float]) -> np.ndarray:
-        """(n, 3) uint8: the colours of the cells in a box of px."""
+        """(n, 3) uint8: the colors of the cells in a box of px."""
         small = np.asarray(self._small)
         sx, sy = self.canvas[0] / small.shape[1], self.canvas[1] / small.shape[0]
         x0, y0, x1, y1 = int(box[0] / sx), int(box[1] / sy), math.ceil(box[2] / sx), math.ceil(box[3] / sy)
@@ -85,7 +87,7 @@ class Backdrop:
     @cached_property
     def _small(self) -> Image.Image:
         w, h = self.canvas
-        return self._resized((max(w // CELL, 4), max(h // CELL, 4)))
+        return self._resized((max(w // _CELL, 4), max(h // _CELL, 4)))
 
     def _resized(self, size: tuple[int, int]) -> Image.Image:
         return self._photo.resize(size, Image.Resampling.BILINEAR, box=self._box, reducing_gap=2.0)
@@ -101,9 +103,9 @@ class Photos:
             raise UserError(f"{where}: at least one source of photographs is needed")
 
     @property
-    def shares(self) -> list[float]:
+    def weights(self) -> list[float]:
         """How often each source comes."""
-        return [source.share for source, _ in self._sources]
+        return [source.weight for source, _ in self._sources]
 
     @property
     def digest(self) -> str:
@@ -115,8 +117,8 @@ class Photos:
         return total.hexdigest()
 
     def choose(self, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
-        """A random crop of a random photograph with the canvas's aspect ratio. Raises Undrawable for an unreadable one."""
-        source, photos = self._sources[choose(rng, self.shares)]
+        """A random crop of a random photograph with the canvas's aspect ratio. Raises Undrawable where it cannot be read."""
+        source, photos = self._sources[choose(rng, self.weights)]
         file = photos[int(rng.integers(len(photos)))]
         try:
             photo = _decode(file)
@@ -125,7 +127,7 @@ class Photos:
             raise Undrawable(f"the photograph {file.name} cannot be read: {error}") from None
         w, h = canvas
         scale = min(photo.width / w, photo.height / h)
-        if min(photo.size) < LEAST:
+        if min(photo.size) < _MIN_SIDE:
             raise Undrawable(f"the photograph {file.name} has only {photo.width} x {photo.height} px")
         scale *= rng.uniform(0.7, 1.0)
         cut = (w * scale, h * scale)
@@ -162,9 +164,9 @@ def _find(source: PhotoSource, where: str) -> list[_Photo]:
         raise UserError(f"{where}.path: {path} does not exist")
     if (path / "dataset.json").is_file():
         return _rows(path, where)
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES) if path.is_dir() else [path]
     if not files:
-        raise UserError(f"{where}.path: the folder {path} holds no picture; looked for {', '.join(SUFFIXES)}")
+        raise UserError(f"{where}.path: the folder {path} holds no picture; looked for {', '.join(_SUFFIXES)}")
     return [_Photo(file.name, file, _fingerprint(file)) for file in files]
 
 
@@ -202,13 +204,13 @@ def _row_group(path: Path, group: int) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=48)
 def _decode(photo: _Photo) -> Image.Image:
-    """RGB, upright, at most LONGEST px on a side. Raises DecodeError (a ValueError) or OSError."""
-    picture = Image.fromarray(decode(photo.read(), LIMITS))
-    picture.thumbnail((LONGEST, LONGEST), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    """RGB, upright, at most _MAX_SIDE px on a side. Raises DecodeError (a ValueError) or OSError."""
+    picture = Image.fromarray(decode(photo.read(), _LIMITS))
+    picture.thumbnail((_MAX_SIDE, _MAX_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return picture
 
 
 def _fingerprint(path: Path) -> str:
     with path.open("rb") as file:
-        head = file.read(HEAD)
+        head = file.read(_HEAD_BYTES)
     return hashlib.sha256(head + str(path.stat().st_size).encode()).hexdigest()

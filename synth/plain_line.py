@@ -16,10 +16,10 @@ from synth.geometry import translation
 from synth.typeset.layout import Measure, compose
 from synth.typeset.shaped import Shaped
 
-SIZE = 48  # px: what recognisers are trained on
-MARGIN = 12  # px
-FACE = FontSource("NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(400, 400))
-WHITE = GroundLayer(Ground((PALETTE["white"],)))
+_SIZE = 48  # px: what recognizers are trained on
+_MARGIN = 12  # px
+_FACE = FontSource("NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(400, 400))
+_WHITE = GroundLayer(Ground((PALETTE["white"],)))
 
 
 def clean_line(text: str, language: str) -> Image.Image:
@@ -27,12 +27,12 @@ def clean_line(text: str, language: str) -> Image.Image:
     shaped = Shaped(_font().face(400), text.replace("\n", " "), language)
     lines = shaped.wrap(math.inf, 0.0)
     assert lines  # in endless room everything fits
-    block = compose(shaped, lines, SIZE, Measure(0.0, 0.0, 1.0, 0.0, wrap=False), "left")
+    block = compose(shaped, lines, _SIZE, Measure(0.0, 0.0, 1.0, 0.0, wrap=False), "left")
     x0, y0, x1, y1 = block.box
-    layer = TextLayer(block, TextStyle(PALETTE["black"]), translation(MARGIN - x0, MARGIN - y0))
-    return paint(Drawing((int(x1 - x0) + 2 * MARGIN, int(y1 - y0) + 2 * MARGIN), (WHITE, layer)))
+    layer = TextLayer(block, TextStyle(PALETTE["black"]), translation(_MARGIN - x0, _MARGIN - y0))
+    return paint(Drawing((int(x1 - x0) + 2 * _MARGIN, int(y1 - y0) + 2 * _MARGIN), (_WHITE, layer)))
 
 
 @lru_cache(maxsize=1)
 def _font() -> FontFile:
-    return find([FACE])[0]
+    return find([_FACE])[0]

@@ -2,22 +2,19 @@
 
     Recipe.load(yaml) ──> Recipe ──render(index)──> Sample
                                       │
-       schedule(index) ─> content ─> text ─> font ─> canvas ─> layout ─> colours ─> paint ─> captions, regions
-                            ^──────────────────────────────────┘ Undrawable: discard the text whole, draw again
+       schedule(index) ─> content, ordinal ─> DrawRequest ─> strategy ─> Composition ─> captions, regions
+                                                   ^─────────────┘ Undrawable: discard the text whole, draw again
 
-All randomness of a sample comes from (recipe digest, index, attempt). The digest covers the config, the
-content of every font file and corpus, and the versions of the engines that shape, paint and encode.
+All randomness of a sample comes from (recipe digest, index, attempt).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +23,7 @@ import numpy as np
 import configs
 from configs.errors import UserError
 from configs.kinds import OpenKind
+from configs.renamed import to_first_names
 from synth.caption.describe import CaptionConfig, describe
 from synth.caption.facts import facts_of
 from synth.caption.instructions import instruct
@@ -35,16 +33,16 @@ from synth.content.contact import Contact
 from synth.content.kinds import Charset, Line, Mixed, Number, Paragraph, Sentence, Word
 from synth.content.page import Page
 from synth.content.rare import Balanced
-from synth.corpus.builtin import data_sha256
 from synth.corpus.corpus import Corpora, CorpusSource
+from synth.digest import recipe_digest
 from synth.drawing import regions
 from synth.drawing.colors import ColorConfig
 from synth.drawing.style import EffectConfig
 from synth.errors import Undrawable
-from synth.fonts.source import FontFile, FontSource, find
+from synth.fonts.source import FontSource, find
 from synth.sample import Caption, Sample
 from synth.schedule import Schedule
-from synth.strategies.base import Composition, Drawer, DrawRequest, Strategy
+from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.context import RenderContext
 from synth.strategies.edit.strategy import EditStrategy
 from synth.strategies.pure import PureStrategy
@@ -54,8 +52,6 @@ from synth.typeset.layout import LayoutConfig
 
 AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page | Mixed | Balanced | Contact
 AnyStrategy = PureStrategy | SceneStrategy | TemplateStrategy | EditStrategy
-VERSION = "3"
-"""Raised whenever the same config would draw other pixels or other words."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +95,11 @@ class Recipe:
         self.fonts = find(config.fonts)
         self.corpora = Corpora(config.corpora)
         self.context = RenderContext(self.fonts, config.colors, config.effects)
-        self._drawer = config.strategy.open()
-        self.digest = _digest(config, self.fonts, self.corpora, self._drawer)
-        self._schedule = Schedule([c.share for c in config.contents] or [1.0], config.seed)
+        self.drawer = config.strategy.open()
+        self.digest = recipe_digest(
+            to_first_names(config), self.fonts, self.corpora, self.drawer.identity(), config.contents
+        )
+        self._schedule = Schedule([c.weight for c in config.contents] or [1.0], config.seed)
 
     @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -130,7 +128,7 @@ class Recipe:
         return hashlib.sha256(f"{self.digest}:{self.seed}:{index}".encode()).hexdigest()[:32]
 
     def held_out(self) -> list[str]:
-        """Texts that the contents with a held-out part never render (see ``kinds.is_held_out``)."""
+        """Texts that the contents with a held-out fraction never render (see ``kinds.is_held_out``)."""
         return sorted({text for content in self.config.contents for text in content.held_out(self.corpora)})
 
     def check(self) -> None:
@@ -181,11 +179,13 @@ class Recipe:
             content,
             ContentRequest(rng, ordinal, (config.seed, number), self.corpora),
         )
-        return self._drawer.draw(request)
+        return self.drawer.draw(request)
 
     def _finish(self, drawn: _Drawn, index: int) -> Sample:
         composition, layers = drawn.composition, drawn.composition.drawing.texts
         corpus, license_ = self.corpora.identity(composition.text.corpus)
+        photos = composition.photos
+        parents = [*(font.id for font in composition.fonts), corpus, *(photo.id for photo in photos)]
         captions, instructions = self._describe(composition, drawn.rng)
         return Sample(
             id=self.sample_id(index),
@@ -197,12 +197,8 @@ class Recipe:
             text_level=composition.level,
             captions=captions,
             regions=regions.of(composition.drawing),
-            license=_joined([license_, *(photo.license for photo in composition.photos)]),
-            parents=list(
-                dict.fromkeys(
-                    [*(font.id for font in composition.fonts), corpus, *(photo.id for photo in composition.photos)]
-                )
-            ),
+            license=_joined([license_ or composition.text.license, *(photo.license for photo in photos)]),
+            parents=list(dict.fromkeys(parents)),
             task=composition.task,
             reference=composition.reference,
             instructions=instructions,
@@ -211,7 +207,7 @@ class Recipe:
             fonts=sorted({font.family for font in composition.fonts}),
             colors=list(dict.fromkeys(layer.style.color.en for layer in layers)),
             effects=sorted({effect for layer in layers for effect in layer.effects}),
-            photographic=bool(composition.photos),
+            photographic=bool(photos),
             discarded=drawn.attempt,
             missing_glyphs=dict(drawn.missing_glyphs),
         )
@@ -244,38 +240,3 @@ def _joined(licenses: Sequence[str]) -> str:
     if "unknown" in known:
         return "unknown"
     return " AND ".join(f"({item})" if " OR " in item and len(known) > 1 else item for item in known)
-
-
-def _digest(
-    config: RecipeConfig,
-    fonts: Sequence[FontFile],
-    corpora: Corpora,
-    drawer: Drawer,
-) -> str:
-    """sha256 over all that decides a pixel. Where files lie does not: their content stands for them."""
-    plain = configs.to_plain(config)
-    plain["fonts"] = [configs.to_plain(f.source) | {"file": f.sha256, "package": None} for f in fonts]
-    plain["corpora"] = [configs.to_plain(s) | {"file": corpora[s.name].sha256} for s in config.corpora]
-    plain["strategy"] = drawer.identity()
-    # The contents of templates stand beside the strategy: moved, they would change every digest that was ever written.
-    plain["templates"] = plain["strategy"].pop("templates", {})
-    packages = sorted({package for content in config.contents for package in content.packages})
-    plain["packages"] = {package: metadata.version(package) for package in packages}
-    covered = {"config": plain, "data": data_sha256(), "engines": engines(), "synth": VERSION}
-    return hashlib.sha256(json.dumps(covered, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def engines() -> dict[str, str]:
-    """Versions of what shapes, paints, encodes and draws lots."""
-    import PIL
-    import skia
-    import uharfbuzz
-    from PIL import features
-
-    return {
-        "harfbuzz": uharfbuzz.version_string(),
-        "skia": skia.__version__,
-        "pillow": PIL.__version__,
-        "webp": str(features.version("webp")),
-        "numpy": np.__version__,
-    }

@@ -1,4 +1,4 @@
-"""What a recipe makes: a picture whose text and geometry are known exactly.
+"""What a recipe makes, a sample: a picture whose text and geometry are known exactly.
 
     Recipe.render(index) ──> Sample ──encode()──> lossless bytes for a shard
 
@@ -13,13 +13,13 @@ from typing import Literal
 
 from PIL import Image
 
+from synth.language import Language
+
 Level = Literal["glyph", "word", "line", "paragraph"]
-Language = Literal["zh", "en", "other", "none"]
-CaptionLanguage = Literal["zh", "en"]
 
 PALETTE = 256
-"""Up to this many colours WebP writes a palette when asked for method 1: at 512 px 6 kB in 2.6 ms, against 32 kB in
-4.0 ms with method 0 and 19 kB in 4.9 ms as PNG; with more colours method 0 is five times as fast (ours, measured)."""
+"""Up to this many colors WebP's method 1 writes a palette. Measured at 512 px: 6 kB in 2.6 ms, against 32 kB in 4.0 ms
+with method 0 and 19 kB in 4.9 ms as PNG; with more colors method 0 is five times as fast."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +60,15 @@ class Sample:
     text_level: int  # 1 character or word, 2 line, 3 several lines or regions, 4 paragraph
     captions: list[Caption]
     regions: list[Region]  # glyphs, words, lines, paragraphs; each in reading order
-    license: str  # SPDX expression of what the picture shows; "unknown" for a corpus without a stated licence
+    license: str  # SPDX expression of what the picture shows; "unknown" for a corpus without a stated license
     parents: list[str]  # fonts and corpora it was made from: "font:NAME@sha12", "corpus:NAME@sha12"
     task: Literal["t2i", "ti2i", "i2i"] = "t2i"
     reference: Image.Image | None = None  # of an edit: the picture before it
     instructions: list[Caption] = field(default_factory=list)  # of an edit
     strategy: str = "pure"  # pure, scene, template, edit
-    medium: str | None = None  # what carries the text in a scene, or the family of the template
+    medium: str | None = None  # of a scene the key in ``strategy.media``, of a template its family
     fonts: list[str] = field(default_factory=list)  # families
-    colors: list[str] = field(default_factory=list)  # English names of the text's colours
+    colors: list[str] = field(default_factory=list)  # English names of the text's colors
     effects: list[str] = field(default_factory=list)  # stroke, hollow, shadow, glow, gradient, vertical, curved
     photographic: bool = False  # whether a photograph is behind the text
     discarded: int = 0  # texts drawn and thrown away before this one, because they could not be shown whole
@@ -78,7 +78,7 @@ class Sample:
     domain: str = field(default="synthetic", init=False)
 
     def encode(self) -> tuple[bytes, str]:
-        """The picture as ``encode`` gives it; of an edit both pictures stay lossless, so that they agree where they should."""
+        """The picture as ``encode`` gives it; pictures of an edit are always lossless, so that untouched pixels stay equal."""
         return encode(self.image, self.photographic and self.reference is None)
 
 
@@ -86,7 +86,7 @@ def encode(image: Image.Image, photographic: bool = False) -> tuple[bytes, str]:
     """A picture's bytes and Pillow's name of the container; same pixels, same bytes.
 
     Drawn pictures become lossless WebP. Photographs, which came out of a JPEG themselves, become JPEG of quality 95
-    without subsampled colour: at 512 px 70 kB in 2 ms, against 330 kB in 12 ms (ours, measured on scenes).
+    without subsampled color. Measured on scenes of 512 px: 70 kB in 2 ms, against 330 kB in 12 ms.
     """
     out = io.BytesIO()
     if photographic:

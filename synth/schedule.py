@@ -1,4 +1,7 @@
-"""Mixtures dealt out in blocks, so that shares hold over any stretch of indices."""
+"""Mixtures dealt out in blocks, so that weights hold over any stretch of indices.
+
+index ──Schedule──> (content k, n-th sample of k)    exact in every block of 1,000 indices
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 
-BLOCK = 1000
+BLOCK = 1000  # indices; chosen
 
 
 class Schedule:
     """Which content an index renders, and how many of that content came before it: O(1) for any index."""
 
-    def __init__(self, shares: Sequence[float], seed: int) -> None:
-        self._quotas = _quotas(np.asarray(shares, dtype=float))
+    def __init__(self, weights: Sequence[float], seed: int) -> None:
+        self._quotas = _quotas(np.asarray(weights, dtype=float))
         self._seed = seed
 
     def at(self, index: int) -> tuple[int, int]:
@@ -25,9 +28,9 @@ class Schedule:
         return kind, block * self._quotas[kind] + int(ranks[place])
 
 
-def _quotas(shares: np.ndarray) -> list[int]:
+def _quotas(weights: np.ndarray) -> list[int]:
     """How many of a block each content gets: largest remainders, at least one each."""
-    exact = shares / shares.sum() * BLOCK
+    exact = weights / weights.sum() * BLOCK
     quotas = np.maximum(np.floor(exact).astype(int), 1)
     order = np.argsort(-(exact - np.floor(exact)), kind="stable")
     for step in range(BLOCK - int(quotas.sum())):

@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 from configs.pictures import Limits, decode
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
-from pipeline.ocr.lines import height_of, language_of, level_of, unit_of
+from pipeline.ocr.lines import height_of, level_of, unit_of
 from pipeline.ocr.reader import Line, Reader
 from pipeline.ocr.weights import missing
 from pipeline.quads import text_area
-from synth.language import is_han, visible
+from synth.language import is_han, language_of, visible
 
 
 @dataclass(frozen=True)

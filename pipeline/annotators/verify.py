@@ -19,9 +19,10 @@ import numpy as np
 from configs.pictures import Limits, decode
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
-from pipeline.ocr.lines import character_accuracy, language_of, normalise
+from pipeline.ocr.lines import character_accuracy, normalise
 from pipeline.ocr.reader import Reader
 from pipeline.ocr.weights import missing
+from synth.language import language_of
 
 
 @dataclass(frozen=True)

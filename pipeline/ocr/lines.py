@@ -1,7 +1,6 @@
-"""What read lines say about a picture's text, in pure functions: order, language, level, density.
+"""What read lines say about a picture's text, in pure functions: order, level, density.
 
-lines ──reading_order──> lines ──join──> text ──language_of──> zh | en | other | none
-                               └─level_of──> 0..4
+lines ──reading_order──> lines ──level_of──> 0..4
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from pipeline.quads import quad_height
-from synth.language import is_han, language, visible
+from synth.language import is_han, visible
 
 _PADDED = 0.3
 """Share of a line's height by which its box is larger than its glyphs: detectors pad, so boxes of a tight
@@ -49,11 +48,6 @@ class Placed(Protocol):
 
 
 L = TypeVar("L", bound=Placed)
-
-
-def language_of(text: str) -> str:
-    """``none`` without a visible character; else ``zh``, ``en`` or ``other`` by share of script."""
-    return language(text) if visible(text) else "none"
 
 
 def normalise(text: str) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from synth.drawing.colors import Color, Ground
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
-from synth.sample import CaptionLanguage, Language
+from synth.language import CaptionLanguage, Language
 from synth.strategies.base import Composition
 
-LARGE, SMALL = 0.22, 0.06  # of the canvas's shorter side: type sizes that a person calls large, or small (ours)
-SPREAD = 0.6  # of the canvas: text that takes more of its width and height stands nowhere in particular (ours)
+_LARGE, _SMALL = 0.22, 0.06  # chosen: type sizes that a person calls large or small, of the canvas's shorter side
+_SPREAD = 0.6  # chosen: text that takes more of the canvas's width and of its height has no place of its own
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def facts_of(made: Composition) -> SceneFacts:
         size=None
         if page or made.medium or made.family
         else "large"
-        if size > LARGE
+        if size > _LARGE
         else "small"
-        if size < SMALL
+        if size < _SMALL
         else None,
         title=glue.join(heading.block.text.split("\n")) if heading else "",
         title_color=heading.style.color if heading else None,
@@ -94,7 +94,7 @@ def _place(made: Composition) -> str | None:
     w, h = made.drawing.canvas
     x0, x1 = min(min(q[::2]) for q in quads) / w, max(max(q[::2]) for q in quads) / w
     y0, y1 = min(min(q[1::2]) for q in quads) / h, max(max(q[1::2]) for q in quads) / h
-    if x1 - x0 > SPREAD and y1 - y0 > SPREAD:
+    if x1 - x0 > _SPREAD and y1 - y0 > _SPREAD:
         return None
     row = "top" if y1 < 0.5 else "bottom" if y0 > 0.5 else "" if abs(y0 + y1 - 1) < 0.2 else None
     column = "left" if x1 < 0.5 else "right" if x0 > 0.5 else "" if abs(x0 + x1 - 1) < 0.2 else None

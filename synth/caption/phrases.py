@@ -1,85 +1,75 @@
-"""Phrases that captions and instructions share, in both languages."""
+"""Phrases and sentences of captions and instructions, in both languages, read from text files.
+
+    synth/data/phrases/phrases.txt             [fact] key | English | Chinese    ──> phrases(fact, language)[key]
+    synth/data/captions-{en,zh}.txt            [kind of picture], sentences      ──> sentences("captions", language)
+    synth/data/phrases/instructions-{en,zh}.txt [operation], sentences           ──> sentences("instructions", language)
+
+What a recipe's digest covers is ``synth/data`` without its folders: who changes a phrase raises ``VERSION`` of the digest.
+"""
 
 from __future__ import annotations
 
-from synth.sample import CaptionLanguage
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
 
-EFFECTS: dict[str, tuple[str, str]] = {
-    "stroke": ("an outline", "描边"),
-    "hollow": ("hollow letters", "空心"),
-    "shadow": ("a drop shadow", "阴影"),
-    "glow": ("a glow", "发光"),
-}
-PLACES_ZH = {
-    "top left": "左上角",
-    "top": "顶部",
-    "top right": "右上角",
-    "left": "左侧",
-    "center": "中央",
-    "right": "右侧",
-    "bottom left": "左下角",
-    "bottom": "底部",
-    "bottom right": "右下角",
-}
+from synth.corpus.builtin import DATA
+from synth.drawing.colors import Color, Ground
+from synth.language import CaptionLanguage
+
+_FOLDER = DATA / "phrases"
+
+
+@lru_cache(maxsize=64)
+def phrases(fact: str, language: CaptionLanguage) -> dict[str, str]:
+    """What is said of a kind of fact, by key. Raises KeyError for a kind that the file does not have."""
+    rows = [line.split(" | ") for line in _sections(_FOLDER / "phrases.txt")[fact]]
+    return {key: chinese if language == "zh" else english for key, english, chinese in rows}
+
+
+@lru_cache(maxsize=4)
+def sentences(use: Literal["captions", "instructions"], language: CaptionLanguage) -> dict[str, list[str]]:
+    """Sentences with {slots}, by kind of picture or by operation."""
+    return _sections((DATA if use == "captions" else _FOLDER) / f"{use}-{language}.txt")
 
 
 def quoted(text: str | None, language: CaptionLanguage) -> str:
-    """The text between quotation marks that it does not hold itself."""
+    """The text between quotation marks that it does not hold itself; the first ones where it holds them all."""
     if text is None:
         return ""
-    marks = ("“”", "「」", "《》") if language == "zh" else ('""', "“”", "«»")
-    free = next((m for m in marks if not set(m) & set(text)), marks[0])
-    return f"{free[0]}{text}{free[-1]}"
+    pairs = list(phrases("quotes", language).values())
+    pair = next((pair for pair in pairs if not set(pair) & set(text)), pairs[0])
+    return f"{pair[0]}{text}{pair[1]}"
 
 
-PLACES: dict[str, tuple[str, str, str]] = {
-    "top left": ("in the upper left corner", "左上角", "图片左上角"),
-    "top": ("at the top", "上方", "图片上方"),
-    "top right": ("in the upper right corner", "右上角", "图片右上角"),
-    "left": ("on the left", "左侧", "图片左侧"),
-    "center": ("in the middle", "中央", "图片中央"),
-    "right": ("on the right", "右侧", "图片右侧"),
-    "bottom left": ("in the lower left corner", "左下角", "图片左下角"),
-    "bottom": ("at the bottom", "下方", "图片下方"),
-    "bottom right": ("in the lower right corner", "右下角", "图片右下角"),
-}
+def color_name(color: Color, language: CaptionLanguage) -> str:
+    """The color's name."""
+    return color.zh if language == "zh" else color.en
 
 
-WAYS = {"vertical": ("from top to bottom", "竖着"), "curved": ("along a curve", "沿弧线")}
-FACES = {
-    "handwriting": ("handwritten", "手写"),
-    "serif": ("serif", "衬线"),
-    "sans": ("sans-serif", "无衬线"),
-    "mono": ("monospaced", "等宽"),
-    "display": ("decorative", "装饰"),
-}
-SIZES = {"large": ("large", "大号"), "small": ("small", "小号")}
-TONGUES = {"zh": ("Chinese", "中文"), "en": ("English", "英文")}
-BODIES = {
-    "paragraphs": ("column of paragraphs", "若干段落"),
-    "bullets": ("bulleted list", "项目符号列表"),
-    "numbers": ("numbered list", "编号列表"),
-}
-VERBS: dict[str, tuple[str, str]] = {
-    "sheet of paper": ("written", "写着"),
-    "sticky note": ("written", "写着"),
-    "wooden board": ("painted", "漆着"),
-    "chalkboard": ("chalked", "用粉笔写着"),
-    "shop sign": ("painted", "写着"),
-    "street sign": ("lettered", "标着"),
-    "screen": ("displayed", "显示着"),
-    "poster": ("printed", "印着"),
-    "banner": ("printed", "印着"),
-    "cardboard sign": ("written", "写着"),
-}
-CLASSIFIERS = {
-    "screen": "一块",
-    "shop sign": "一块",
-    "street sign": "一块",
-    "wooden board": "一块",
-    "chalkboard": "一块",
-}
+def ground_phrase(
+    use: Literal["ground", "new_ground", "template_ground"], ground: Ground, language: CaptionLanguage
+) -> str:
+    """A ground as captions, instructions or the report's templates put it."""
+    kind = "gradient" if len(ground.colors) > 1 else "paper" if ground.paper else "plain"
+    first, last = (color_name(color, language) for color in (ground.colors[0], ground.colors[-1]))
+    return phrases(use, language)[kind].format(first=first, last=last)
 
 
-NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-NUMBERS_ZH = ("", "一", "两", "三", "四", "五", "六", "七", "八", "九", "十")
+@lru_cache(maxsize=8)
+def _sections(path: Path) -> dict[str, list[str]]:
+    """The lines of a file by its [section]."""
+    found: dict[str, list[str]] = {}
+    for line in _lines(path):
+        if line.startswith("[") and line.endswith("]"):
+            current = found.setdefault(line[1:-1], [])
+        else:
+            current.append(line)
+    return found
+
+
+def _lines(path: Path) -> Iterator[str]:
+    """Lines that are neither empty nor comments."""
+    stripped = (line.strip() for line in path.read_text("utf-8").splitlines())
+    return (line for line in stripped if line and not line.startswith("#"))

@@ -1,9 +1,9 @@
-"""Captions from sentence shapes and facts: a shape may be used only where every fact it names is there.
+"""Captions from sentences with slots and facts: a sentence may be used only where every fact it names is there.
 
-    SceneFacts ──words──> {slot: phrase} ──> shapes whose slots are all filled ──> one sentence
+    SceneFacts ──words──> {slot: phrase} ──> sentences whose slots are all filled ──> one sentence
 
-The shapes stand in ``data/captions-{en,zh}.txt``. ShapedText that say something about a picture come out of slots only;
-what a shape says by itself is true of every picture of its section.
+The sentences stand in ``data/captions-{en,zh}.txt``. What is said about the picture comes out of slots only; the words
+around them are true of every picture of their section.
 """
 
 from __future__ import annotations
@@ -14,64 +14,36 @@ from functools import lru_cache
 import numpy as np
 
 from synth.caption.facts import SceneFacts
-from synth.caption.phrases import (
-    BODIES,
-    CLASSIFIERS,
-    FACES,
-    NUMBERS,
-    NUMBERS_ZH,
-    PLACES,
-    SIZES,
-    TONGUES,
-    VERBS,
-    WAYS,
-    quoted,
-)
-from synth.corpus.builtin import DATA
-from synth.sample import CaptionLanguage
-from synth.strategies.scene.media import MEDIA
+from synth.caption.phrases import color_name, ground_phrase, phrases, quoted, sentences
+from synth.language import CaptionLanguage
+from synth.strategies.scene.media import Medium, find_medium
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
-EFFECTS: dict[str, tuple[str, str]] = {
-    "stroke": ("with an outline", "带有描边"),
-    "hollow": ("drawn in outline only", "只有轮廓"),
-    "shadow": ("with a drop shadow", "带有阴影"),
-    "glow": ("with a glow", "带有光晕"),
-    "gradient": ("with a colour gradient", "带有渐变"),
-}
-CLASSIFIERS |= {
-    "cardboard sign": "一块",
-    "poster": "一张",
-    "sticky note": "一张",
-    "banner": "一条",
-    "sheet of paper": "",
-}
+_SPACED = re.compile(r"(?<=[\u3000-\u9fff“”。，：；]) +| +(?=[\u3000-\u9fff“”。，：；])")  # spaces beside Chinese
 
 
 def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> str:
     """One sentence about a picture."""
     words = _words(facts, language, rng)
-    able = [shape for shape in shapes(language)[facts.kind] if _slots(_OPTIONAL.sub("", shape)) <= words.keys()]
-    shape = able[int(rng.integers(len(able)))]
+    section = sentences("captions", language)[facts.kind]
+    able = [sentence for sentence in section if _slots(_OPTIONAL.sub("", sentence)) <= words.keys()]
+    chosen = able[int(rng.integers(len(able)))]
 
-    def option(part: re.Match[str]) -> str:
-        return part[1] if _slots(part[1]) <= words.keys() and rng.random() < 0.6 else ""
+    def option(found: re.Match[str]) -> str:
+        return found[1] if _slots(found[1]) <= words.keys() and rng.random() < 0.6 else ""
 
-    sentence = _SLOT.sub(lambda slot: words[slot[1]], _OPTIONAL.sub(option, shape))
-    return _tidy(sentence, words["quote"], language)
+    filled = _SLOT.sub(lambda slot: words[slot[1]], _OPTIONAL.sub(option, chosen))
+    return _clean(filled, words["quote"], language)
 
 
-def _tidy(sentence: str, quote: str, language: CaptionLanguage) -> str:
+def _clean(sentence: str, quote: str, language: CaptionLanguage) -> str:
     """Spaces, articles and the capital at the start; the quoted text stays as it is."""
     before, after = sentence.split(quote, 1)
     if language == "zh":
-        before, after = (
-            re.sub(r"(?<=[\u3000-\u9fff“”。，：；]) +| +(?=[\u3000-\u9fff“”。，：；])", "", part)
-            for part in (before, after)
-        )
-    before, after = (_ARTICLE.sub(r"\1n ", re.sub(r" {2,}", " ", part)) for part in (before, after))
+        before, after = _SPACED.sub("", before), _SPACED.sub("", after)
+    before, after = (_ARTICLE.sub(r"\1n ", re.sub(r" {2,}", " ", text)) for text in (before, after))
     before, after = before.lstrip().replace("的的", "的"), after.replace("的的", "的")
     return (
         (before[:1].upper() + before[1:] if language == "en" else before)
@@ -80,93 +52,91 @@ def _tidy(sentence: str, quote: str, language: CaptionLanguage) -> str:
     )
 
 
-@lru_cache(maxsize=2)
-def shapes(language: CaptionLanguage) -> dict[str, list[str]]:
-    """Shapes by section."""
-    sections: dict[str, list[str]] = {}
-    for line in (DATA / f"captions-{language}.txt").read_text("utf-8").splitlines():
-        if line.startswith("[") and line.endswith("]"):
-            current = sections.setdefault(line[1:-1], [])
-        elif line.strip() and not line.startswith("#"):
-            current.append(line.strip())
-    return sections
-
-
 @lru_cache(maxsize=1024)
-def _slots(shape: str) -> frozenset[str]:
-    return frozenset(_SLOT.findall(shape))
+def _slots(sentence: str) -> frozenset[str]:
+    return frozenset(_SLOT.findall(sentence))
 
 
 def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:
-    """Phrases for the facts that are there."""
-    k = 1 if language == "zh" else 0
+    """Phrases for the facts that are there; in English each also with a capital, under its slot with a capital."""
     words = {
         "quote": quoted(facts.text, language),
-        "adj": _adjectives(facts, k, rng),
-        "color": _color(facts, k),
+        "adj": _adjectives(facts, language, rng),
+        "color": _color(facts, language),
     }
     if facts.size and facts.face != "handwriting":
         words["adj_small"] = words["color"]
-    table = (
-        ("with_effect", EFFECTS.get(facts.effect)),
-        ("way", WAYS.get(facts.direction)),
-        ("tongue", TONGUES.get(facts.language)),
-        ("face", FACES.get(facts.face or "")),
-        ("size", SIZES.get(facts.size or "")),
-        ("body", BODIES.get(facts.body or "")),
-        ("verb", VERBS.get(facts.medium or "")),
-    )
-    words |= {slot: phrases[k] for slot, phrases in table if phrases}
+    named = {
+        "with_effect": facts.effect,
+        "way": facts.direction,
+        "tongue": facts.language,
+        "face": facts.face,
+        "size": facts.size,
+        "body": facts.body,
+    }
+    words |= {slot: phrases(slot, language)[key] for slot, key in named.items() if key in phrases(slot, language)}
     if facts.place:
-        place = PLACES[facts.place]
-        words |= {"at": (place[0], "在" + place[2])[k], "at_zh": place[1]}
+        place = phrases("at", language)[facts.place]
+        words |= {"at": f"在图片{place}", "at_zh": place} if language == "zh" else {"at": place}
     if 2 <= facts.lines <= 10:
-        words["lines"] = f"{NUMBERS_ZH[facts.lines]}行" if k else f"{NUMBERS[facts.lines]} lines"
+        words["lines"] = _count("lines", facts.lines, language)
+    if facts.columns > 1:
+        words["columns"] = _count("columns", facts.columns, language)
     if facts.ground:
-        words["ground"] = _ground(facts, k)
-        words["ground_short"] = words["ground"]
+        words["ground"] = words["ground_short"] = ground_phrase("ground", facts.ground, language)
     if facts.medium:
-        words |= _medium(facts, k)
+        words |= _medium(find_medium(facts.medium), language)
     if facts.family:
         words |= _family(facts, language, rng)
     if facts.title:
         words["title"] = quoted(facts.title, language)
         if facts.title_color:
-            words["color_title"] = (facts.title_color.en, facts.title_color.zh)[k]
-    if facts.columns > 1:
-        words["columns"] = f"{NUMBERS_ZH[facts.columns]}栏" if k else f"{NUMBERS[facts.columns]} columns"
-    return words | {
-        name[:1].upper() + name[1:]: phrase[:1].upper() + phrase[1:] for name, phrase in words.items() if not k
-    }
+            words["color_title"] = color_name(facts.title_color, language)
+    if language == "en":
+        words |= {_capital(slot): _capital(phrase) for slot, phrase in words.items()}
+    return words
 
 
-def _adjectives(facts: SceneFacts, k: int, rng: np.random.Generator) -> str:
-    """Some of size, colour and face, in the order of speech; the colour nearly always."""
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _count(fact: str, number: int, language: CaptionLanguage) -> str:
+    """So many lines or columns, in words."""
+    return phrases("count", language)[fact].format(number=phrases("number", language)[str(number)])
+
+
+def _adjectives(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> str:
+    """Some of size, color and face, in the order of speech; the color nearly always."""
+    chinese = language == "zh"
     found = []
     if facts.size and rng.random() < 0.5:
-        found.append(SIZES[facts.size][k])
+        found.append(phrases("size", language)[facts.size])
     if rng.random() < 0.85:
-        found.append(f"{_color(facts, k)}的" if k else _color(facts, k))
+        found.append(f"{_color(facts, language)}的" if chinese else _color(facts, language))
     if facts.face and rng.random() < 0.4:
-        found.append(f"{FACES[facts.face][k]}体" if k and facts.face != "handwriting" else FACES[facts.face][k])
-    return "".join(found) if k else " ".join(found)
+        face = phrases("face", language)[facts.face]
+        found.append(f"{face}体" if chinese and facts.face != "handwriting" else face)
+    return ("" if chinese else " ").join(found)
 
 
-def _color(facts: SceneFacts, k: int) -> str:
-    """The text's colour, or both ends of its gradient."""
+def _color(facts: SceneFacts, language: CaptionLanguage) -> str:
+    """The text's color, or both ends of its gradient."""
     if facts.color_to is None:
-        return (facts.color.en, facts.color.zh)[k]
-    return f"{facts.color.zh}到{facts.color_to.zh}渐变色" if k else f"{facts.color.en}-to-{facts.color_to.en}"
+        return color_name(facts.color, language)
+    first, last = color_name(facts.color, language), color_name(facts.color_to, language)
+    return phrases("color", language)["gradient"].format(first=first, last=last)
 
 
-def _ground(facts: SceneFacts, k: int) -> str:
-    assert facts.ground is not None
-    names = [(c.en, c.zh)[k] for c in facts.ground.colors]
-    if len(names) > 1:
-        return f"从{names[0]}到{names[1]}的渐变背景" if k else f"a background that turns from {names[0]} to {names[1]}"
-    if facts.ground.paper:
-        return f"{names[0]}的纸" if k else f"{names[0]} paper"
-    return f"{names[0]}背景" if k else f"a {names[0]} background"
+def _medium(medium: Medium, language: CaptionLanguage) -> dict[str, str]:
+    """The medium with its article or measure word, and how text gets there."""
+    if language == "en":
+        return {"a_medium": f"a {medium.en}", "verb": medium.verb_en}
+    return {
+        "a_medium": medium.classifier + medium.zh,
+        "verb": medium.verb_zh,
+        "verb_on": medium.verb_zh.removesuffix("着") + "在",
+    }
 
 
 def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:
@@ -183,12 +153,3 @@ def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generat
         words["some"] = joint.join(quoted(text, language) for text in some)
         words["every"] = joint.join(quoted(text, language) for text in rest)
     return words
-
-
-def _medium(facts: SceneFacts, k: int) -> dict[str, str]:
-    medium = MEDIA[facts.medium or ""]
-    if k:
-        verb = VERBS[medium.en][1]
-        on = {"用粉笔写着": "用粉笔写在"}.get(verb, verb.removesuffix("着") + "在")
-        return {"a_medium": CLASSIFIERS.get(medium.en, "一块") + medium.zh, "verb_on": on}
-    return {"a_medium": f"a {medium.en}"}

@@ -1,4 +1,11 @@
-"""What a kind of content is: a request in, a text out."""
+"""What a kind of content is: how the texts of a recipe are found.
+
+    contents: [{kind: ...}] ──> Content ──draw(ContentRequest)──> Text
+
+A kind is a frozen dataclass derived from ``Content``: its fields are those of an entry of the recipe's ``contents:``.
+The ones that ship are named in ``synth/recipe.py``'s ``AnyContent``; one of your own joins by
+``kind: package.module:Class``.
+"""
 
 from __future__ import annotations
 
@@ -10,67 +17,82 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from synth.choice import check_shares
+from synth.choice import check_weights
 from synth.content.canvas import Canvas
 from synth.corpus.corpus import Corpora
-from synth.sample import CaptionLanguage, Language
+from synth.language import CaptionLanguage, Language
 from synth.typeset.layout import LayoutConfig
 
 if TYPE_CHECKING:
     from opencc import OpenCC
 
-LONGEST = 5_000  # characters of a text, words of a line, sentences of a paragraph: more never fits a canvas (ours)
+LONGEST = 5_000  # chosen: characters of a text, words of a line, sentences of a paragraph; more never fits a canvas
 Unit = Literal["item", "line", "sentence", "paragraph"]
 
 
 def both() -> dict[CaptionLanguage, float]:
-    """Chinese and English in equal shares."""
+    """Chinese and English equally often."""
     return {"zh": 1.0, "en": 1.0}
 
 
 @dataclass(frozen=True)
 class Text:
-    """Text to show. ``unit``: how big a thing it is; ``wrap``: whether lines may be broken."""
+    """Text to show.
+
+    ``unit``: how much of a text it is. ``corpus``: where its words come from; ``license``: SPDX expression of such
+    words as come from no corpus of the recipe, of a package or of ours.
+    """
 
     text: str
     language: Language
     unit: Unit
     corpus: str
+    license: str = "unknown"
 
     @property
     def wrap(self) -> bool:
+        """Whether it may be broken into lines."""
         return self.unit in ("sentence", "paragraph")
 
 
 @dataclass(frozen=True)
 class ContentRequest:
-    """What a content draws from: its random stream, its ordinal, the key of its shuffles, the recipe's corpora."""
+    """What a content draws a text from.
+
+    ``ordinal``: how many samples of this content come before. ``key``: the recipe's seed and the content's number, so
+    that two contents walk one set in different orders.
+    """
 
     rng: np.random.Generator
     ordinal: int
-    key: tuple[int, int]  # (the recipe's seed, the content's number): two contents walk one set differently
+    key: tuple[int, int]
     corpora: Corpora
 
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """Settings every kind has. ``canvases`` and ``layout``, where given, replace the recipe's whole."""
+    """A kind of text, with the settings that all kinds have; the base class of the contents' configs.
 
+    ``canvases`` and ``layout``, where given, replace the whole of the recipe's.
+    """
+
+    renamed: ClassVar[dict[str, str]] = {"share": "weight"}
     ranges: ClassVar[tuple[str, ...]] = ()  # the fields that are [least, most]
 
-    share: float = 1.0
+    kind: str
+    weight: float = 1.0
     canvases: tuple[Canvas, ...] = ()
     layout: LayoutConfig | None = None
     traditional: float = 0.0  # of the Chinese texts are written in traditional characters (OpenCC)
 
     def __post_init__(self) -> None:
-        if self.share <= 0:
-            raise ValueError(f"share must be above 0, found {self.share:g}")
+        if self.weight <= 0:
+            raise ValueError(f"weight must be above 0, found {self.weight:g}")
         if not 0 <= self.traditional <= 1:
             raise ValueError(f"traditional must be within 0..1, found {self.traditional:g}")
         for name in ("languages", "forms", "cases"):
             if hasattr(self, name):
-                check_shares(name, getattr(self, name))
+                check_weights(name, getattr(self, name))
         for name in self.ranges:
             low, high = getattr(self, name)
             if not 1 <= low <= high <= LONGEST:
@@ -81,16 +103,16 @@ class Content:
         """Python packages whose version decides what is drawn."""
         return ("OpenCC",) if self.traditional else ()
 
-    def text(self, draw: ContentRequest) -> Text:
+    def text(self, request: ContentRequest) -> Text:
         """The text of one sample: what ``draw`` gives, in the characters that ``traditional`` asks for."""
-        text = self.draw(draw)
-        if self.traditional and text.language == "zh" and draw.rng.random() < self.traditional:
+        text = self.draw(request)
+        if self.traditional and text.language == "zh" and request.rng.random() < self.traditional:
             return replace(text, text=to_traditional(text.text))
         return text
 
-    def draw(self, draw: ContentRequest) -> Text:
-        """The words of one sample."""
-        raise TypeError(f"{type(self).__name__} is not a kind of content")
+    def draw(self, request: ContentRequest) -> Text:
+        """The words of one sample, a pure function of the request. Raises ValueError where none can be found."""
+        raise TypeError(f"{type(self).__name__} defines no draw")
 
     def held_out(self, corpora: Corpora) -> list[str]:
         """The texts this content never renders, kept for evaluation; empty unless it has such a set."""
@@ -98,7 +120,7 @@ class Content:
 
 
 def to_traditional(text: str) -> str:
-    """In traditional characters, chosen by phrase as OpenCC's standard conversion does."""
+    """The text in traditional characters, chosen by phrase as OpenCC's standard conversion (s2t) does."""
     return _converter().convert(text)
 
 
@@ -109,17 +131,17 @@ def _converter() -> OpenCC:
     return OpenCC("s2t")
 
 
-def is_held_out(text: str, part: float) -> bool:
-    """Whether ``text`` belongs to the held-out ``part`` (0..1): by a hash of the text alone, the same in every recipe."""
-    return int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < part * 2**64
+def is_held_out(text: str, fraction: float) -> bool:
+    """Whether ``text`` belongs to the held-out ``fraction`` (0..1): by a hash of the text alone, the same in every recipe."""
+    return int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < fraction * 2**64
 
 
-def cycled(items: Sequence[str], draw: ContentRequest) -> str:
-    """The ordinal's item of endless shuffled rounds through ``items``: after each round all came equally often."""
+def cycled(items: Sequence[str], request: ContentRequest) -> str:
+    """The ordinal's item of endless shuffled rounds through ``items``, each of which shows every item once."""
     if not items:
-        raise ValueError("no item is left to draw; widen length or lower held_out_part")
-    round_, place = divmod(draw.ordinal, len(items))
-    return items[int(_order(draw.key, round_, len(items))[place])]
+        raise ValueError("no item is left to draw; widen length or lower held_out_fraction")
+    round_, place = divmod(request.ordinal, len(items))
+    return items[int(_order(request.key, round_, len(items))[place])]
 
 
 @lru_cache(maxsize=64)

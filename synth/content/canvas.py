@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,9 +20,11 @@ class Canvas:
     often, in the very sizes that training takes unchanged.
     """
 
+    renamed: ClassVar[dict[str, str]] = {"share": "weight"}
+
     size: tuple[int, int] | None = None
     resolution: int | None = None
-    share: float = 1.0
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if (self.size is None) == (self.resolution is None):
@@ -30,13 +33,13 @@ class Canvas:
             raise ValueError(f"size must be [width, height] within 16..4096 px, found {list(self.size)}")
         if self.resolution and not 64 <= self.resolution <= 2048:
             raise ValueError(f"resolution must be within 64..2048 px, found {self.resolution}")
-        if self.share <= 0:
-            raise ValueError(f"share must be above 0, found {self.share:g}")
+        if self.weight <= 0:
+            raise ValueError(f"weight must be above 0, found {self.weight:g}")
 
 
 def pick_size(canvases: Sequence[Canvas], rng: np.random.Generator) -> tuple[int, int]:
-    """Width and height of one canvas in px, drawn in the canvases' shares."""
-    canvas = canvases[choose(rng, [c.share for c in canvases])]
+    """Width and height of one canvas in px, drawn by their weights."""
+    canvas = canvases[choose(rng, [c.weight for c in canvases])]
     if canvas.size:
         return canvas.size
     assert canvas.resolution

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from configs.errors import UserError
 from synth.choice import choose_key
 from synth.content.base import Content, ContentRequest, Text, both
-from synth.language import language_of
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage, language_of
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -38,10 +37,10 @@ class Contact(Content):
     def packages(self) -> tuple[str, ...]:
         return (*super().packages, "Faker")
 
-    def draw(self, draw: ContentRequest) -> Text:
-        fake = _faker(choose_key(draw.rng, self.languages))
-        form = choose_key(draw.rng, self.forms)
-        fake.seed_instance(int(draw.rng.integers(2**63)))
+    def draw(self, request: ContentRequest) -> Text:
+        fake = _faker(choose_key(request.rng, self.languages))
+        form = choose_key(request.rng, self.forms)
+        fake.seed_instance(int(request.rng.integers(2**63)))
         text = ", ".join(str(getattr(fake, form)()).split("\n"))
         return Text(text, language_of(text), "line", "Faker")
 

@@ -20,8 +20,7 @@ from synth.corpus import grammar
 from synth.corpus.builtin import levels_characters, wordlist
 from synth.corpus.corpus import Corpora
 from synth.corpus.sanitize import Sanitized, sanitize
-from synth.language import language_of
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage, language_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +48,10 @@ class Charset(Content):
         """The characters, in the order given."""
         return self.characters or levels_characters(self.levels)
 
-    def draw(self, draw: ContentRequest) -> Text:
-        count, most = int(draw.rng.integers(self.count[0], self.count[1] + 1)), self.count[1]
-        turns = [replace(draw, ordinal=draw.ordinal * most + k) for k in range(count)]
+    def draw(self, request: ContentRequest) -> Text:
+        min_count, max_count = self.count
+        count = int(request.rng.integers(min_count, max_count + 1))
+        turns = [replace(request, ordinal=request.ordinal * max_count + k) for k in range(count)]
         text = "".join(cycled(self.items(), turn) for turn in turns)
         unit: Unit = "item" if count == 1 else "line"
         return Text(text, language_of(text), unit, "characters" if self.characters else "tongyong")
@@ -59,11 +59,13 @@ class Charset(Content):
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Content):
-    """Numbers of ``digits`` [least, most]. A fixed part of the plain integers is never rendered: ``held_out``."""
+    """Numbers of ``digits`` [least, most]. A fixed fraction of the plain integers is never rendered: ``held_out``."""
+
+    renamed: ClassVar[dict[str, str]] = {"held_out_part": "held_out_fraction"}
 
     kind: Literal["number"]
     digits: tuple[int, int] = (2, 4)
-    held_out_part: float = 0.0
+    held_out_fraction: float = 0.0
     forms: dict[Literal["integer", "price", "percent", "date", "time"], float] = field(
         default_factory=lambda: {"integer": 1.0}
     )
@@ -72,31 +74,32 @@ class Number(Content):
         super().__post_init__()
         if not 1 <= self.digits[0] <= self.digits[1] <= 9:
             raise ValueError(f"digits must be [least, most] within 1..9, found {list(self.digits)}")
-        if not 0 <= self.held_out_part < 0.9:
-            raise ValueError(f"held_out_part must be within 0..0.9, found {self.held_out_part:g}")
+        if not 0 <= self.held_out_fraction < 0.9:
+            raise ValueError(f"held_out_fraction must be within 0..0.9, found {self.held_out_fraction:g}")
 
     def held_out(self, corpora: Corpora) -> list[str]:
         """All held-out integers with a permitted number of digits; enumerates them, so meant for up to 6 digits."""
         low, high = self.digits
         numbers = range(0 if low == 1 else 10 ** (low - 1), 10**high)
-        return [str(n) for n in numbers if is_held_out(str(n), self.held_out_part)]
+        return [str(n) for n in numbers if is_held_out(str(n), self.held_out_fraction)]
 
-    def draw(self, draw: ContentRequest) -> Text:
-        form = choose_key(draw.rng, self.forms)
+    def draw(self, request: ContentRequest) -> Text:
+        form = choose_key(request.rng, self.forms)
         if form != "integer":
-            return Text(grammar.number(form, draw.rng), "other", "item", "numbers")
+            return Text(grammar.number(form, request.rng), "other", "item", "numbers")
         for _ in range(1000):  # at most nine in ten are held out, so this ends by its first draws
-            digits = int(draw.rng.integers(self.digits[0], self.digits[1] + 1))
-            text = str(draw.rng.integers(0 if digits == 1 else 10 ** (digits - 1), 10**digits))
-            if not is_held_out(text, self.held_out_part):
+            digits = int(request.rng.integers(self.digits[0], self.digits[1] + 1))
+            text = str(request.rng.integers(0 if digits == 1 else 10 ** (digits - 1), 10**digits))
+            if not is_held_out(text, self.held_out_fraction):
                 return Text(text, "other", "item", "numbers")
-        raise ValueError("held_out_part leaves no number to draw")
+        raise ValueError("held_out_fraction leaves no number to draw")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Word(Content):
     """Single words: those given, or the word lists of ``languages``."""
 
+    renamed: ClassVar[dict[str, str]] = {"held_out_part": "held_out_fraction"}
     ranges: ClassVar[tuple[str, ...]] = ("length",)
 
     kind: Literal["word"]
@@ -104,13 +107,13 @@ class Word(Content):
     words: tuple[str, ...] = ()  # instead of the lists
     corpus: str = ""  # a corpus of the recipe instead of the lists
     length: tuple[int, int] = (1, 12)  # characters
-    held_out_part: float = 0.0
+    held_out_fraction: float = 0.0
     cases: dict[Literal["as_is", "lower", "title", "upper"], float] = field(default_factory=lambda: {"as_is": 1.0})
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.held_out_part < 0.9:
-            raise ValueError(f"held_out_part must be within 0..0.9, found {self.held_out_part:g}")
+        if not 0 <= self.held_out_fraction < 0.9:
+            raise ValueError(f"held_out_fraction must be within 0..0.9, found {self.held_out_fraction:g}")
         for word in self.words:
             if sanitize(word) != Sanitized(word) or not word:
                 raise ValueError(f"words: {word!r} is empty or holds what cannot be drawn: emoji, marks, right-to-left")
@@ -118,17 +121,17 @@ class Word(Content):
             raise ValueError(f"words: none has a length within {list(self.length)}")
 
     def items(self, language: str, corpora: Corpora) -> list[str]:
-        """ShapedText that may be rendered."""
-        return [w for w in self._all(language, corpora) if not is_held_out(w.lower(), self.held_out_part)]
+        """The words that may be rendered: all but the held-out ones."""
+        return [w for w in self._all(language, corpora) if not is_held_out(w.lower(), self.held_out_fraction)]
 
     def held_out(self, corpora: Corpora) -> list[str]:
         words = [w for language in self.languages for w in self._all(language, corpora)]
-        return sorted({w for w in words if is_held_out(w.lower(), self.held_out_part)})
+        return sorted({w for w in words if is_held_out(w.lower(), self.held_out_fraction)})
 
-    def draw(self, draw: ContentRequest) -> Text:
-        language = choose_key(draw.rng, self.languages)
-        word = cycled(self.items(language, draw.corpora), draw)
-        case = choose_key(draw.rng, self.cases)
+    def draw(self, request: ContentRequest) -> Text:
+        language = choose_key(request.rng, self.languages)
+        word = cycled(self.items(language, request.corpora), request)
+        case = choose_key(request.rng, self.cases)
         text = word if case == "as_is" else getattr(word, case)()
         return Text(text, language_of(text), "item", self.corpus or ("words" if self.words else f"words-{language}"))
 
@@ -153,8 +156,8 @@ class Line(Content):
     corpus: str = ""  # a corpus of the recipe instead of the grammar
     length: tuple[int, int] = (4, 28)  # characters
 
-    def draw(self, draw: ContentRequest) -> Text:
-        return _prose(self.corpus, self.languages, draw, "line", self.length, grammar.phrase)
+    def draw(self, request: ContentRequest) -> Text:
+        return _prose(self.corpus, self.languages, request, "line", self.length, grammar.phrase)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +171,8 @@ class Sentence(Content):
     corpus: str = ""
     length: tuple[int, int] = (6, 80)  # characters
 
-    def draw(self, draw: ContentRequest) -> Text:
-        return _prose(self.corpus, self.languages, draw, "sentence", self.length, grammar.sentence)
+    def draw(self, request: ContentRequest) -> Text:
+        return _prose(self.corpus, self.languages, request, "sentence", self.length, grammar.sentence)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,13 +187,13 @@ class Paragraph(Content):
     sentences: tuple[int, int] = (2, 5)
     length: tuple[int, int] = (20, 400)  # characters
 
-    def draw(self, draw: ContentRequest) -> Text:
-        count = int(draw.rng.integers(self.sentences[0], self.sentences[1] + 1))
+    def draw(self, request: ContentRequest) -> Text:
+        count = int(request.rng.integers(self.sentences[0], self.sentences[1] + 1))
 
         def several(language: CaptionLanguage, rng: np.random.Generator) -> str:
             return grammar.sentences(language, count, rng)
 
-        return _prose(self.corpus, self.languages, draw, "paragraph", self.length, several)
+        return _prose(self.corpus, self.languages, request, "paragraph", self.length, several)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,26 +206,26 @@ class Mixed(Content):
     languages: dict[CaptionLanguage, float] = field(default_factory=both)  # of the sentence around the foreign words
     length: tuple[int, int] = (4, 60)  # characters
 
-    def draw(self, draw: ContentRequest) -> Text:
-        text = _prose("", self.languages, draw, "line", self.length, grammar.mixed)
+    def draw(self, request: ContentRequest) -> Text:
+        text = _prose("", self.languages, request, "line", self.length, grammar.mixed)
         return replace(text, language=language_of(text.text))
 
 
 def _prose(
     corpus: str,
     languages: dict[CaptionLanguage, float],
-    draw: ContentRequest,
+    request: ContentRequest,
     unit: Literal["line", "sentence", "paragraph"],
     length: tuple[int, int],
     compose: Callable[[CaptionLanguage, np.random.Generator], str],
 ) -> Text:
-    """A text of ``length`` characters out of a corpus, or made by ``compose``."""
+    """A text of ``length`` characters from a corpus, or written by ``compose``. Raises ValueError where none comes up."""
     if corpus:
-        text = draw.corpora[corpus].pick(unit, length, draw.rng)
+        text = request.corpora[corpus].pick(unit, length, request.rng)
         return Text(text, language_of(text), unit, corpus)
-    language = choose_key(draw.rng, languages)
+    language = choose_key(request.rng, languages)
     for _ in range(200):
-        text = compose(language, draw.rng)
+        text = compose(language, request.rng)
         if length[0] <= len(text) <= length[1]:
             return Text(text, language, unit, f"grammar-{language}")
     raise ValueError(f"length {list(length)}: no {unit} of that many characters came up in 200 tries")

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from synth.choice import check_shares, choose_key
+from synth.choice import check_weights, choose_key
 from synth.content.base import Content, ContentRequest, Text, both, to_traditional
 from synth.corpus import grammar
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 
 Body = Literal["paragraphs", "bullets", "numbers"]
 BULLETS = "•–"
@@ -68,7 +68,7 @@ class Page(Content):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_shares("bodies", self.bodies)
+        check_weights("bodies", self.bodies)
         if not 1 <= self.columns[0] <= self.columns[1] <= 3:
             raise ValueError(f"columns must be [least, most] within 1..3, found {list(self.columns)}")
         if not 1 <= self.items[0] <= self.items[1] <= 10:
@@ -88,15 +88,15 @@ class Page(Content):
         language = choose_key(rng, self.languages)
         body = choose_key(rng, self.bodies)
         count = int(rng.integers(self.items[0], self.items[1] + 1))
-        title = capitalized(grammar.phrase(language, rng)) if rng.random() < self.titled else ""
+        title = _capitalized(grammar.phrase(language, rng)) if rng.random() < self.titled else ""
         if body == "paragraphs":
             lengths = [int(rng.integers(self.sentences[0], self.sentences[1] + 1)) for _ in range(count)]
             return PageText(title, tuple(grammar.sentences(language, n, rng) for n in lengths), (), language)
-        items = tuple(capitalized(grammar.phrase(language, rng)) for _ in range(count))
+        items = tuple(_capitalized(grammar.phrase(language, rng)) for _ in range(count))
         return PageText(title, items, _markers(body, count, language, rng), language)
 
 
-def capitalized(text: str) -> str:
+def _capitalized(text: str) -> str:
     """With a capital at the start, where the script has any."""
     return text[:1].upper() + text[1:]
 

@@ -19,7 +19,7 @@ from synth.corpus.builtin import levels_characters
 
 SEPARATORS = ("", "、", "，", " ")
 KEPT = 48  # words kept per character: the most frequent ones
-LEAST_HAN, MOST_HAN = 2, 4  # characters of a word
+MIN_HAN, MAX_HAN = 2, 4  # characters of a word
 NAMES = ("nr", "nrt", "nrfg")  # parts of speech: people's names
 
 
@@ -37,23 +37,24 @@ class Balanced(Content):
     def packages(self) -> tuple[str, ...]:
         return (*super().packages, "jieba")
 
-    def draw(self, draw: ContentRequest) -> Text:
-        count, most = int(draw.rng.integers(self.words[0], self.words[1] + 1)), self.words[1]
+    def draw(self, request: ContentRequest) -> Text:
+        min_count, max_count = self.words
+        count = int(request.rng.integers(min_count, max_count + 1))
         characters = levels_characters(self.levels)
-        turns = [replace(draw, ordinal=draw.ordinal * most + k) for k in range(count)]
+        turns = [replace(request, ordinal=request.ordinal * max_count + k) for k in range(count)]
         words = [_word(cycled(characters, turn), turn) for turn in turns]
-        text = SEPARATORS[int(draw.rng.integers(len(SEPARATORS)))].join(words)
+        text = SEPARATORS[int(request.rng.integers(len(SEPARATORS)))].join(words)
         unit: Unit = "item" if count == 1 else "line"
         return Text(text, "zh", unit, "jieba")
 
 
-def _word(character: str, draw: ContentRequest) -> str:
+def _word(character: str, request: ContentRequest) -> str:
     words = dictionary().get(character)
     if words:
-        return words[int(draw.rng.integers(len(words)))]
+        return words[int(request.rng.integers(len(words)))]
     alone = _alone()
-    other = alone[int(draw.rng.integers(len(alone)))]
-    return character + other if draw.rng.random() < 0.5 else character
+    other = alone[int(request.rng.integers(len(alone)))]
+    return character + other if request.rng.random() < 0.5 else character
 
 
 @lru_cache(maxsize=1)
@@ -74,7 +75,7 @@ def dictionary() -> dict[str, Sequence[str]]:
     ranked = sorted(
         (-int(frequency), word)
         for word, frequency, kind in entries
-        if LEAST_HAN <= len(word) <= MOST_HAN and kind not in NAMES and known.issuperset(word)
+        if MIN_HAN <= len(word) <= MAX_HAN and kind not in NAMES and known.issuperset(word)
     )
     found: defaultdict[str, list[str]] = defaultdict(list)
     for _, word in ranked:

@@ -1,7 +1,7 @@
 """Where texts come from: our own word lists, the table of 8,105 characters, a user's text files and Parquet columns.
 
 Nothing here is share-alike: the lists and sentence patterns in ``synth/data`` were written for this project;
-``tongyong_8105.tsv`` is derived from the property kTGH of the Unicode Han Database (Unicode-3.0 licence).
+``tongyong_8105.tsv`` is derived from the property kTGH of the Unicode Han Database (Unicode-3.0 license).
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ from configs.errors import UserError
 from synth.corpus.builtin import LICENSE, data_sha256
 from synth.corpus.sanitize import Refused, sanitize
 
-PACKAGES = {"jieba": "MIT", "Faker": "MIT"}  # Python packages that texts are drawn from, and their licences
+PACKAGES = {"jieba": "MIT", "Faker": "MIT"}  # Python packages that texts are drawn from, and their licenses
+BUILTIN = {"characters", "numbers", "pairs", "tongyong", "words"} | {
+    f"{kind}-{language}" for kind in ("grammar", "slots", "words") for language in ("zh", "en")
+}
+"""Names of what is drawn from ``synth/data`` or spelled out in the recipe."""
 _SENTENCE_END = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+")
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[\u3400-\u9fff]{1,4}")
 
@@ -33,8 +37,8 @@ _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[\u3400-\u9fff]{1,4}")
 class CorpusSource:
     """A user's texts: a UTF-8 file with one paragraph a line, or the text column ``column`` of a Parquet file.
 
-    ``license`` is an SPDX expression for what is drawn from it. ``balance``: how much oftener a text is drawn for the
-    rare characters in it: its weight is the share of its rarest character in the corpus to the power of -balance;
+    ``license`` is an SPDX expression for what is drawn from it. ``balance``: how much more often a text is drawn for
+    the rare characters in it: its weight is the share of its rarest character in the corpus to the power of -balance;
     with 0 all texts come equally often.
     """
 
@@ -42,7 +46,7 @@ class CorpusSource:
     file: str
     column: str = ""
     license: str = "unknown"
-    balance: float = 0.5  # ours: halves the logarithm of the imbalance
+    balance: float = 0.5  # chosen: halves the logarithm of the imbalance
 
     def __post_init__(self) -> None:
         if not 0 <= self.balance <= 1:
@@ -50,7 +54,7 @@ class CorpusSource:
 
 
 class Corpus:
-    """Paragraphs, sentences and words of a file, tidied. Raises UserError when it cannot be read.
+    """Paragraphs, sentences and words of a file, sanitized. Raises UserError when it cannot be read.
 
     ``account``: how many paragraphs were refused or cleaned, and why.
     """
@@ -62,7 +66,7 @@ class Corpus:
         self.account: Counter[str] = Counter()
         try:
             raw = _column(path, source.column, where) if path.suffix == ".parquet" else _lines(path, where)
-            self.paragraphs = list(self._tidied(raw))
+            self.paragraphs = list(self._sanitized(raw))
             with path.open("rb") as file:
                 self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
@@ -70,7 +74,7 @@ class Corpus:
         if not self.paragraphs:
             raise UserError(f"{where}.file: {path} holds no text{self._why()}")
 
-    def _tidied(self, raw: Iterator[str]) -> Iterator[str]:
+    def _sanitized(self, raw: Iterator[str]) -> Iterator[str]:
         for line in raw:
             if not line.strip():
                 continue
@@ -118,7 +122,7 @@ class Corpus:
     def pick(
         self, unit: Literal["line", "sentence", "paragraph"], length: tuple[int, int], rng: np.random.Generator
     ) -> str:
-        """A paragraph, or a sentence, of ``length`` [least, most] characters, oftener the rarer what it holds."""
+        """A paragraph, or a sentence, of ``length`` [least, most] characters, more often the rarer what it holds."""
         fitting, edges = self._fitting(unit, length)
         if not fitting:
             raise UserError(f"{self._where}: no {unit} of {length[0]} to {length[1]} characters is in it")
@@ -178,13 +182,15 @@ class Corpora(dict[str, Corpus]):
         super().__init__()
         for number, source in enumerate(sources):
             if source.name in self:
-                raise UserError(f"corpora.{number}.name: '{source.name}' stands twice")
+                raise UserError(f"corpora.{number}.name: '{source.name}' is given twice")
             self[source.name] = Corpus(source, f"corpora.{number}")
 
-    def identity(self, name: str) -> tuple[str, str]:
-        """(id for ``Sample.parents``, licence) of a corpus of the recipe, of a package or of a list of ours."""
+    def identity(self, name: str) -> tuple[str, str | None]:
+        """(id for ``Sample.parents``, license) of a corpus: the recipe's, a package's, or ours; else license None."""
         if name in self:
             return f"corpus:{name}@{self[name].sha256[:12]}", self[name].license
         if name in PACKAGES:
             return f"corpus:{name}@{metadata.version(name)}", PACKAGES[name]
-        return f"corpus:{name}@{data_sha256()[:12]}", LICENSE
+        if name in BUILTIN:
+            return f"corpus:{name}@{data_sha256()[:12]}", LICENSE
+        return f"corpus:{name}", None

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from synth.corpus.builtin import DATA
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 
 SPOKEN_NUMBERS = ("price", "percent", "date", "time")
 _A = re.compile(r"\b([Aa]) (?=[aeiou])")

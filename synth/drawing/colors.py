@@ -1,6 +1,6 @@
-"""Colours that have a name in both languages, and enough contrast between text and ground.
+"""Colors that have a name in both languages, and enough contrast between text and ground.
 
-A caption may say "orange" only when orange is what is drawn: every colour comes from ``PALETTE`` and
+A caption may say "orange" only when orange is what is drawn: every color comes from ``PALETTE`` and
 ``vary`` moves it by a few steps, which leaves its name true.
 """
 
@@ -12,11 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from synth.choice import check_shares, choose_key
+from synth.choice import check_weights, choose_key
 
 RGB = tuple[int, int, int]
 Background = Literal["plain", "gradient", "paper"]
-PAPERS = ("white", "light yellow", "beige", "light gray", "light blue", "light green", "pink")
+_PAPERS = ("white", "light yellow", "beige", "light gray", "light blue", "light green", "pink")
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ PALETTE = {
 
 @dataclass(frozen=True)
 class ColorConfig:
-    """Which colours a recipe uses. Empty lists mean the whole palette."""
+    """Which colors a recipe uses. Empty lists mean the whole palette."""
 
-    contrast: float = 4.5  # least WCAG 2 contrast ratio of text to every ground colour, 1..21
+    contrast: float = 4.5  # least WCAG 2 contrast ratio of text to every ground color, 1..21
     text: tuple[str, ...] = ()
     ground: tuple[str, ...] = ()
     vary: int = 6  # each channel moves by at most this many of 255 steps
@@ -74,29 +74,29 @@ class ColorConfig:
         for names in ("text", "ground"):
             for name in getattr(self, names):
                 if name not in PALETTE:
-                    raise ValueError(f"{names}: unknown colour '{name}'; allowed: {', '.join(PALETTE)}")
-        check_shares("backgrounds", self.backgrounds)
+                    raise ValueError(f"{names}: unknown color '{name}'; allowed: {', '.join(PALETTE)}")
+        check_weights("backgrounds", self.backgrounds)
         for kind in self.backgrounds:
-            if not usable(kind, self.ground, self.text, self.contrast):
-                raise ValueError(f"contrast {self.contrast:g}: no text colour reaches it on a {kind} ground")
+            if not _usable(kind, self.ground, self.text, self.contrast):
+                raise ValueError(f"contrast {self.contrast:g}: no text color reaches it on a {kind} ground")
 
 
 @dataclass(frozen=True)
 class Ground:
-    """A drawn background: one colour, or a linear gradient from the first to the second.
+    """A drawn background: one color, or a linear gradient from the first to the second.
 
     ``angle``: direction of the gradient in degrees, 0 to the right, 90 downwards.
     """
 
     colors: tuple[Color, ...]
     angle: float = 0.0
-    paper: bool = False  # with the unevenness and fibres of paper
+    paper: bool = False  # with the unevenness and fibers of paper
 
 
 def pick(config: ColorConfig, rng: np.random.Generator) -> tuple[Ground, Color]:
-    """ContentRequest a ground and a text colour with the configured contrast between them."""
+    """Draw a ground and a text color with the configured contrast between them."""
     kind = choose_key(rng, config.backgrounds)
-    pairs = usable(kind, config.ground, config.text, config.contrast)
+    pairs = _usable(kind, config.ground, config.text, config.contrast)
     pair, texts = pairs[int(rng.integers(len(pairs)))]
     text = texts[int(rng.integers(len(texts)))]
     angle = float(rng.choice([0.0, 45.0, 90.0, 135.0]))
@@ -106,12 +106,12 @@ def pick(config: ColorConfig, rng: np.random.Generator) -> tuple[Ground, Color]:
 
 
 def readable(config: ColorConfig, ground: Ground) -> list[Color]:
-    """Text colours with the configured contrast to a ground."""
+    """Text colors with the configured contrast to a ground."""
     return [c for c in (PALETTE[n] for n in config.text or PALETTE) if _on(c, ground.colors, config.contrast)]
 
 
 def pick_other(config: ColorConfig, ground: Ground, color: Color, rng: np.random.Generator) -> Color:
-    """Another text colour for the same ground, for a heading; now and then the same one."""
+    """Another text color for the same ground, for a heading; now and then the same one."""
     fitting = readable(config, ground)
     if not fitting or rng.random() < 0.3:
         return color
@@ -119,26 +119,28 @@ def pick_other(config: ColorConfig, ground: Ground, color: Color, rng: np.random
 
 
 @lru_cache(maxsize=64)
-def usable(
-    kind: str, grounds: tuple[str, ...], texts: tuple[str, ...], least: float
+def _usable(
+    kind: str, grounds: tuple[str, ...], texts: tuple[str, ...], min_contrast: float
 ) -> list[tuple[tuple[Color, ...], list[Color]]]:
-    """Grounds of a kind, each with the text colours that have at least the contrast ``least`` to all of it."""
+    """Grounds of a kind, each with the text colors that have at least ``min_contrast`` to all of it."""
     colors = [PALETTE[name] for name in grounds or PALETTE]
     if kind == "paper":
-        colors = [c for c in colors if c.en in PAPERS]
+        colors = [c for c in colors if c.en in _PAPERS]
     pairs = [(a, b) for a in colors for b in colors if a is not b] if kind == "gradient" else [(c,) for c in colors]
-    found = [(pair, [t for t in (PALETTE[n] for n in texts or PALETTE) if _on(t, pair, least)]) for pair in pairs]
+    found = [
+        (pair, [t for t in (PALETTE[n] for n in texts or PALETTE) if _on(t, pair, min_contrast)]) for pair in pairs
+    ]
     return [(pair, readable) for pair, readable in found if readable]
 
 
-def _on(text: Color, grounds: tuple[Color, ...], least: float) -> bool:
+def _on(text: Color, grounds: tuple[Color, ...], min_contrast: float) -> bool:
     """Readable on all of ``grounds`` and between them; a gradient's middle can be darker than both its ends."""
     shades = [ground.rgb for ground in grounds]
     if len(grounds) == 2:
         first, last = shades
         shades += [_between(first, last, step / 8) for step in range(1, 8)]
     sides = {luminance(text.rgb) > luminance(shade) for shade in shades}
-    return len(sides) == 1 and all(contrast(text.rgb, shade) >= least for shade in shades)
+    return len(sides) == 1 and all(contrast(text.rgb, shade) >= min_contrast for shade in shades)
 
 
 def _between(a: RGB, b: RGB, t: float) -> RGB:
@@ -149,7 +151,7 @@ def _between(a: RGB, b: RGB, t: float) -> RGB:
 
 @lru_cache(maxsize=4096)
 def luminance(rgb: RGB) -> float:
-    """WCAG 2 relative luminance of an sRGB colour, 0..1."""
+    """WCAG 2 relative luminance of an sRGB color, 0..1."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
@@ -161,7 +163,7 @@ def contrast(a: RGB, b: RGB) -> float:
 
 
 def opposite(color: Color) -> Color:
-    """Black for a light colour, white for a dark one."""
+    """Black for a light color, white for a dark one."""
     return PALETTE["black" if luminance(color.rgb) > 0.18 else "white"]
 
 

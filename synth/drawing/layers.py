@@ -24,7 +24,7 @@ Blend = Literal["normal", "multiply", "screen", "overlay", "soft_light"]
 
 @dataclass(frozen=True, eq=False)
 class GroundLayer:
-    """The whole canvas in one colour or a gradient."""
+    """The whole canvas in one color or a gradient."""
 
     ground: Ground
 
@@ -68,7 +68,7 @@ class ShapeLayer:
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """How a place is lit: ``pixels`` (h, w) uint8 with the corner ``at`` (x, y) on the canvas, 255 where colours stay."""
+    """How a place is lit: ``pixels`` (h, w) uint8 with the corner ``at`` (x, y) on the canvas, 255 where colors stay."""
 
     pixels: np.ndarray
     at: tuple[int, int]
@@ -78,7 +78,7 @@ class Light:
 class TextLayer:
     """A block of text. ``matrix`` takes the block's coordinates to the canvas.
 
-    ``light`` shades the text; outside of it colours stay.
+    ``light`` shades the text; outside of it colors stay.
     ``role``: what the text is for ("title", "price", ...), where a template says so.
     """
 

@@ -15,14 +15,14 @@ from synth.drawing.style import Shadow, TextStyle
 from synth.geometry import Matrix
 from synth.typeset.block import Block, PlacedGlyph
 
-BLENDS: dict[Blend, skia.BlendMode] = {
+_BLENDS: dict[Blend, skia.BlendMode] = {
     "normal": skia.BlendMode.kSrcOver,
     "multiply": skia.BlendMode.kMultiply,
     "screen": skia.BlendMode.kScreen,
     "overlay": skia.BlendMode.kOverlay,
     "soft_light": skia.BlendMode.kSoftLight,
 }
-SMOOTH = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kLinear)
+_SMOOTH = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kLinear)
 
 
 def paint(drawing: Drawing) -> Image.Image:
@@ -68,7 +68,7 @@ def _paint_layer(target: skia.Canvas, layer: Layer, canvas: tuple[int, int]) -> 
 
 
 def _paint_ground(target: skia.Canvas, canvas: tuple[int, int], ground: Ground) -> None:
-    """A colour, or a gradient that runs from corner to corner or edge to edge."""
+    """A color, or a gradient that runs from corner to corner or edge to edge."""
     colors = [_argb(c.rgb) for c in ground.colors]
     if len(colors) == 1:
         target.clear(colors[0])
@@ -88,10 +88,10 @@ def _gradient(box: tuple[float, float, float, float], colors: list[int], angle: 
 
 def _paint_text(target: skia.Canvas, layer: TextLayer) -> None:
     """Shadows, stroke, fill; in a layer of its own where blending or light wants the text as a whole."""
-    whole = layer.light is not None or layer.alpha < 1 or layer.blend != "normal"
-    if whole:
+    grouped = layer.light is not None or layer.alpha < 1 or layer.blend != "normal"
+    if grouped:
         target.saveLayer(
-            skia.Rect.MakeLTRB(*layer.bounds()), skia.Paint(Alphaf=layer.alpha, BlendMode=BLENDS[layer.blend])
+            skia.Rect.MakeLTRB(*layer.bounds()), skia.Paint(Alphaf=layer.alpha, BlendMode=_BLENDS[layer.blend])
         )
     target.save()
     target.concat(_skia(layer.matrix))
@@ -99,10 +99,10 @@ def _paint_text(target: skia.Canvas, layer: TextLayer) -> None:
         _paint_shadow(target, layer.block, layer.style, shadow)
     _paint_glyphs(target, layer.block, layer.style)
     target.restore()
-    if layer.light is not None:  # opaque grey: scales the colour and leaves the coverage
+    if layer.light is not None:  # opaque gray: scales the color and leaves the coverage
         image = skia.Image.fromarray(layer.light.pixels, skia.kGray_8_ColorType)
         target.drawImage(image, *layer.light.at, skia.SamplingOptions(), skia.Paint(BlendMode=_MODULATE))
-    if whole:
+    if grouped:
         target.restore()
 
 
@@ -174,8 +174,8 @@ def _paint_picture(target: skia.Canvas, layer: PictureLayer) -> None:
     if layer.clip:
         target.clipPath(_polygon(tuple(v for point in layer.clip for v in point)), doAntiAlias=True)
     target.concat(_skia(layer.matrix))
-    pen = skia.Paint(AntiAlias=True, Alphaf=layer.alpha, BlendMode=BLENDS[layer.blend])
-    target.drawImage(_image(layer.pixels), 0, 0, SMOOTH, pen)
+    pen = skia.Paint(AntiAlias=True, Alphaf=layer.alpha, BlendMode=_BLENDS[layer.blend])
+    target.drawImage(_image(layer.pixels), 0, 0, _SMOOTH, pen)
     target.restore()
 
 
@@ -193,7 +193,7 @@ def _paint_shape(target: skia.Canvas, layer: ShapeLayer) -> None:
         if layer.dash:
             pen.setPathEffect(skia.DashPathEffect.Make(list(layer.dash), 0))
         pen.setAlphaf(layer.alpha)
-        pen.setBlendMode(BLENDS[layer.blend])
+        pen.setBlendMode(_BLENDS[layer.blend])
         target.drawPath(_shape(layer), pen)
     target.restore()
 
@@ -226,12 +226,12 @@ def _image(pixels: np.ndarray) -> skia.Image:
     alpha = pixels[..., 3:] if pixels.shape[2] == 4 else np.full((*pixels.shape[:2], 1), 255, np.uint8)
     rgba = np.concatenate((pixels[..., :3], alpha), axis=2)
     image = skia.Image.fromarray(rgba, skia.kRGBA_8888_ColorType, skia.kUnpremul_AlphaType)
-    if pixels.base is None and not pixels.flags.writeable and len(_kept) < KEPT:  # not the view of a photograph
+    if pixels.base is None and not pixels.flags.writeable and len(_kept) < _MAX_KEPT:  # not the view of a photograph
         _kept[id(pixels)] = (pixels, image)
     return image
 
 
-KEPT = 64  # tiles of ``textures``, 1 MB each
+_MAX_KEPT = 64  # tiles of ``textures``, 1 MB each
 _kept: dict[int, tuple[np.ndarray, skia.Image]] = {}
 
 

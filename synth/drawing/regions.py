@@ -17,8 +17,8 @@ from synth.sample import Level, Region
 from synth.typeset.block import Block, Line, PlacedGlyph
 from synth.typeset.line_breaks import is_wide
 
-SOFT = 1.0  # px that anti-aliasing may spread ink beyond a slanted edge
-STROKED = 0.2  # px: strokes of curves are drawn a little wider than asked for
+_SOFT = 1.0  # px that anti-aliasing may spread ink beyond a slanted edge
+_STROKED = 0.2  # px: strokes of curves are drawn a little wider than asked for
 
 
 class _Part(NamedTuple):
@@ -40,7 +40,7 @@ def layer_regions(layer: TextLayer) -> list[Region]:
     none, unless the whole text is ``one_word``.
     """
     block = layer.block
-    stroke_margin = layer.style.stroke_margin + (STROKED / block.size if layer.style.stroke else 0.0)
+    stroke_margin = layer.style.stroke_margin + (_STROKED / block.size if layer.style.stroke else 0.0)
     parts = [p for line in block.lines for p in _glyphs(line, block, stroke_margin)]
     words = [word for line in block.lines for word in _words(line, block, stroke_margin)]
     if layer.one_word and not words and len(parts) > 1:
@@ -56,7 +56,7 @@ def _placed(layer: TextLayer, parts: list[_Part]) -> list[Region]:
         quads = _snapped(corners + layer.matrix[:2, 2])
     else:
         moved = apply(layer.matrix, corners.reshape(-1, 2)).reshape(-1, 4, 2)
-        quads = _grown(moved, SOFT)
+        quads = _grown(moved, _SOFT)
     flat = quads.reshape(-1, 8).tolist()
     return [
         Region(part.text, tuple(quad), part.level, "ttb" if part.vertical else "ltr")

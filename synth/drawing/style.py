@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from synth.choice import check_shares, choose_key
+from synth.choice import check_weights, choose_key
 from synth.drawing.colors import PALETTE, RGB, Color, contrast
 
 Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow"]
@@ -45,7 +45,7 @@ class TextStyle:
 
     @property
     def color(self) -> Color:
-        """The colour that a person would name."""
+        """The color that a person would name."""
         color = self.fill or self.stroke
         assert color is not None  # `pick_style` always gives one of them
         return color
@@ -53,23 +53,25 @@ class TextStyle:
 
 @dataclass(frozen=True)
 class EffectConfig:
-    """Shares of the effects, and their ranges in em."""
+    """``weights`` of the effects, and their ranges in em."""
 
-    shares: dict[Effect, float] = field(default_factory=lambda: {"plain": 1.0})
+    renamed: ClassVar[dict[str, str]] = {"shares": "weights", "least": "min_size"}
+
+    weights: dict[Effect, float] = field(default_factory=lambda: {"plain": 1.0})
     stroke: tuple[float, float] = (0.05, 0.12)
     hollow: tuple[float, float] = (0.03, 0.06)
     offset: tuple[float, float] = (0.04, 0.09)
     blur: tuple[float, float] = (0.0, 0.08)
-    least: float = 20.0  # px: smaller text stays plain, an effect would fill its counters
+    min_size: float = 20.0  # px: smaller text stays plain, an effect would fill its counters
 
     @property
     def stroke_margin(self) -> float:
         """Em that the widest stroke adds around a glyph."""
         widths = {"stroke": self.stroke[1], "hollow": self.hollow[1]}
-        return max((widths.get(effect, 0.0) for effect, share in self.shares.items() if share), default=0.0) / 2
+        return max((widths.get(effect, 0.0) for effect, weight in self.weights.items() if weight), default=0.0) / 2
 
     def __post_init__(self) -> None:
-        check_shares("shares", self.shares)
+        check_weights("weights", self.weights)
         for name in ("stroke", "hollow", "offset", "blur"):
             low, high = getattr(self, name)
             if not 0 <= low <= high <= 0.5:
@@ -78,7 +80,7 @@ class EffectConfig:
 
 def pick_style(config: EffectConfig, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
     """A style of ``color`` that stays readable on ``grounds``; draws nothing from ``rng`` when only plain is asked for."""
-    effect = choose_key(rng, config.shares) if set(config.shares) != {"plain"} else "plain"
+    effect = choose_key(rng, config.weights) if set(config.weights) != {"plain"} else "plain"
     if effect == "hollow":
         return TextStyle(None, stroke=color, width=rng.uniform(*config.hollow), effect=effect)
     if effect == "stroke":
@@ -103,20 +105,20 @@ def _shadow(
 
 
 def _opposite(color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> Color:
-    """A colour for the edge: it must stand off the fill; whether it stands off the ground does not matter."""
+    """A color for the edge: it must stand off the fill; whether it stands off the ground does not matter."""
     fitting = [c for c in PALETTE.values() if contrast(c.rgb, color.rgb) >= 3 and c.rgb not in {g.rgb for g in grounds}]
     return fitting[int(rng.integers(len(fitting)))] if fitting else PALETTE["white"]
 
 
 def _companion(color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> Color | None:
-    """The other end of a gradient: as readable on the ground as the colour itself, nearly."""
-    least = min(contrast(color.rgb, g.rgb) for g in grounds) * 0.75
+    """The other end of a gradient: as readable on the ground as the color itself, nearly."""
+    min_contrast = min(contrast(color.rgb, g.rgb) for g in grounds) * 0.75
     darker = contrast(color.rgb, (255, 255, 255)) > contrast(grounds[0].rgb, (255, 255, 255))
     fitting = [
         c
         for c in PALETTE.values()
         if c.en != color.en
-        and all(contrast(c.rgb, g.rgb) >= max(least, 3) for g in grounds)
+        and all(contrast(c.rgb, g.rgb) >= max(min_contrast, 3) for g in grounds)
         and (contrast(c.rgb, (255, 255, 255)) > contrast(grounds[0].rgb, (255, 255, 255))) == darker
     ]
     return fitting[int(rng.integers(len(fitting)))] if fitting else None

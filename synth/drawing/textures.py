@@ -2,7 +2,7 @@
 
     tile(kind, number) ──> (512, 512, 3) uint8, the same for the same number
 
-A tile is used as a picture of its own (wood, slate, cardboard) or multiplied onto a colour (paper).
+A tile is used as a picture of its own (wood, slate, cardboard) or multiplied onto a color (paper).
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from PIL import Image
 
 Surface = Literal["paper", "wood", "slate", "cardboard"]
 SIDE = 512  # px
-VARIANTS = 12  # tiles of a kind
-WOODS = ((176, 124, 74), (140, 92, 52), (205, 165, 112), (108, 70, 42))
-SLATES = ((38, 62, 50), (34, 38, 42), (28, 54, 46))
-CARDBOARDS = ((196, 160, 118), (182, 148, 108), (206, 176, 138))
+_VARIANTS = 12  # tiles of a kind
+_WOODS = ((176, 124, 74), (140, 92, 52), (205, 165, 112), (108, 70, 42))
+_SLATES = ((38, 62, 50), (34, 38, 42), (28, 54, 46))
+_CARDBOARDS = ((196, 160, 118), (182, 148, 108), (206, 176, 138))
 
 
 @lru_cache(maxsize=64)
 def tile(kind: Surface, number: int) -> np.ndarray:
     """The tile; read only. ``number`` is taken modulo the number of variants."""
-    rng = np.random.Generator(np.random.PCG64([SIDE, number % VARIANTS, len(kind), ord(kind[0])]))
+    rng = np.random.Generator(np.random.PCG64([SIDE, number % _VARIANTS, len(kind), ord(kind[0])]))
     made = {"paper": _paper, "wood": _wood, "slate": _slate, "cardboard": _cardboard}[kind](rng)
     pixels = np.clip(np.rint(made), 0, 255).astype(np.uint8)
     pixels.setflags(write=False)
@@ -32,19 +32,19 @@ def tile(kind: Surface, number: int) -> np.ndarray:
 
 
 def _paper(rng: np.random.Generator) -> np.ndarray:
-    """Near white, to multiply with: fibres and slow unevenness."""
+    """Near white, to multiply with: fibers and slow unevenness."""
     grain = 2.2 * _noise(rng, SIDE, SIDE) + 2.0 * _noise(rng, SIDE // 4, SIDE // 4) + 4.0 * _noise(rng, 5, 5)
     return np.repeat((249 + grain)[..., None], 3, axis=2)
 
 
 def _wood(rng: np.random.Generator) -> np.ndarray:
     """Planks with grain along x."""
-    base = np.array(WOODS[int(rng.integers(len(WOODS)))], float)
+    base = np.array(_WOODS[int(rng.integers(len(_WOODS)))], float)
     y = np.linspace(0, 1, SIDE)[:, None]
     warp = 0.05 * _noise(rng, 6, 3) + 0.01 * _noise(rng, 40, 8)
     rings = np.sin((y + warp) * 2 * np.pi * rng.uniform(9, 16))
-    fibre = _noise(rng, SIDE, 24)
-    shade = 1 + 0.09 * rings + 0.05 * fibre
+    fiber = _noise(rng, SIDE, 24)
+    shade = 1 + 0.09 * rings + 0.05 * fiber
     planks = int(rng.integers(3, 6))
     for plank in range(planks):
         rows = slice(plank * SIDE // planks, (plank + 1) * SIDE // planks)
@@ -55,13 +55,13 @@ def _wood(rng: np.random.Generator) -> np.ndarray:
 
 def _slate(rng: np.random.Generator) -> np.ndarray:
     """A wiped board: dark, with pale smears."""
-    base = np.array(SLATES[int(rng.integers(len(SLATES)))], float)
+    base = np.array(_SLATES[int(rng.integers(len(_SLATES)))], float)
     smears = np.clip(_noise(rng, 10, 4), 0, None) * 9 + np.clip(_noise(rng, 40, 12), 0, None) * 5
     return base + (smears + 1.5 * _noise(rng, SIDE, SIDE))[..., None]
 
 
 def _cardboard(rng: np.random.Generator) -> np.ndarray:
-    base = np.array(CARDBOARDS[int(rng.integers(len(CARDBOARDS)))], float)
+    base = np.array(_CARDBOARDS[int(rng.integers(len(_CARDBOARDS)))], float)
     relief = 5 * _noise(rng, 8, 8) + 3 * _noise(rng, 96, 8) + 3 * _noise(rng, SIDE, SIDE)
     return base + relief[..., None]
 

@@ -1,4 +1,4 @@
-"""The font catalogue: what each font covers, how it looks, and under which licence it comes.
+"""The font catalog: what each font covers, how it looks, and under which license it comes.
 
 Coverage counts characters that really draw something, not entries of the character map: some fonts map
 what they leave blank. Scanning a Chinese face takes a second, so cards are kept on disk by the file's content.
@@ -19,10 +19,10 @@ from synth.corpus.builtin import levels_characters
 from synth.fonts.face import Face
 from synth.fonts.source import FontFile
 
-VERSION = 2
+_VERSION = 2
 """Raised when a card says more, or something else."""
-NAME_SUBFAMILY = 2  # id of OpenType's name table
-EMBEDDING = {0: "installable", 2: "restricted", 4: "preview and print", 8: "editable"}
+_NAME_SUBFAMILY = 2  # id of OpenType's name table
+_EMBEDDING = {0: "installable", 2: "restricted", 4: "preview and print", 8: "editable"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class FontCard:
     coverage: dict[str, tuple[int, int]]
 
 
-def catalogue(fonts: Sequence[FontFile], cache_file: Path | None = None) -> list[FontCard]:
+def catalog(fonts: Sequence[FontFile], cache_file: Path | None = None) -> list[FontCard]:
     """A card for every font, in the recipe's order; ``cache_file`` keeps them for the next time."""
     known = _read(cache_file)
     cards = []
@@ -62,16 +62,16 @@ def card(font: FontFile) -> FontCard:
         file=font.path.name,
         face=font.source.face,
         family=font.family,
-        subfamily=face.name(NAME_SUBFAMILY),
+        subfamily=face.name(_NAME_SUBFAMILY),
         weights=_weights(font),
         vertical=face.vertical,
         license=font.license,
-        embedding=EMBEDDING.get(face.embedding, str(face.embedding)),
-        coverage={name: (covered(face, text), len(text)) for name, text in charsets().items()},
+        embedding=_EMBEDDING.get(face.embedding, str(face.embedding)),
+        coverage={name: (_covered(face, text), len(text)) for name, text in charsets().items()},
     )
 
 
-def covered(face: Face, characters: Iterable[str]) -> int:
+def _covered(face: Face, characters: Iterable[str]) -> int:
     """How many of ``characters`` the face draws."""
     return sum(face.draws(character) for character in characters)
 
@@ -90,7 +90,7 @@ def _read(path: Path | None) -> dict[str, dict[str, Any]]:
     """Cards of earlier scans; none where the file is missing, damaged or of another version."""
     try:
         kept = json.loads(path.read_text("utf-8")) if path else {}
-        return kept["cards"] if kept.get("version") == VERSION else {}
+        return kept["cards"] if kept.get("version") == _VERSION else {}
     except (OSError, ValueError, KeyError, AttributeError):
         return {}
 
@@ -98,12 +98,12 @@ def _read(path: Path | None) -> dict[str, dict[str, Any]]:
 def _write(path: Path, cards: dict[str, dict[str, Any]]) -> None:
     """A cache that cannot be written is no error: the next scan takes its second again."""
     with contextlib.suppress(OSError):
-        replace_text(path, json.dumps({"version": VERSION, "cards": cards}), durable=False)
+        replace_text(path, json.dumps({"version": _VERSION, "cards": cards}), durable=False)
 
 
 @cache
 def charsets() -> dict[str, tuple[str, ...]]:
-    """The sets that coverage is told for: GB 2312's Han characters, the three levels of the 8,105, Latin letters."""
+    """The sets that coverage is reported for: GB 2312's Han characters, the three levels of the 8,105, Latin letters."""
     return {
         "GB2312": _gb2312(),
         "level 1": levels_characters((1,)),

@@ -18,14 +18,14 @@ import uharfbuzz as hb
 from synth.fonts.defects import has_filled_counter
 from synth.geometry import Box
 
-DEFAULT = 0xFFFF  # OpenType's index of a script's default language
-OUTLINES_KEPT = 4096  # per face and weight, some 3 kB each for Han characters
-LEAST_ADVANCE = 0.3  # of a glyph's ink width: with less, letters lie on each other (ours)
-MOST_ADVANCE = 4.0  # em (ours)
-FEATURES = {"liga": False, "clig": False, "dlig": False}
+_DEFAULT_LANGUAGE = 0xFFFF  # OpenType's index of a script's default language
+_MAX_OUTLINES = 4096  # per face and weight, some 3 kB each for Han characters
+_MIN_ADVANCE = 0.3  # chosen, of a glyph's ink width: with less, letters lie on each other
+_MAX_ADVANCE = 4.0  # chosen, em
+_FEATURES = {"liga": False, "clig": False, "dlig": False}
 """No ligatures: each character keeps a glyph, and a box, of its own."""
-ENGLISH = FEATURES | {"pwid": True}
-"""CJK fonts draw quotation marks a whole em wide unless told that the text is not Chinese."""
+_ENGLISH_FEATURES = _FEATURES | {"pwid": True}
+"""Proportional widths: without them CJK fonts draw the quotation marks of English one em wide."""
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,18 @@ class Face:
         if not box or self.outline(glyph) == self.outline(0):
             return False
         advance = self._font.get_glyph_h_advance(glyph) / self.upem
-        if not unicodedata.combining(character) and not LEAST_ADVANCE * (box[2] - box[0]) < advance < MOST_ADVANCE:
+        if not unicodedata.combining(character) and not _MIN_ADVANCE * (box[2] - box[0]) < advance < _MAX_ADVANCE:
             return False
-        # A quarter of a millisecond: not spent on variable fonts, whose contours overlap by design and are tested for it.
+        # Variable fonts are spared the test, a quarter of a millisecond: their contours overlap by design.
         return self._variable or not has_filled_counter(self._contours(glyph))
 
     @property
     def vertical(self) -> bool:
         """Whether the font has forms for vertical text."""
         scripts = range(len(hb.ot_layout_table_get_script_tags(self._face, "GSUB")))
-        tags = {t for s in scripts for t in hb.ot_layout_language_get_feature_tags(self._face, "GSUB", s, DEFAULT)}
+        tags = {
+            t for s in scripts for t in hb.ot_layout_language_get_feature_tags(self._face, "GSUB", s, _DEFAULT_LANGUAGE)
+        }
         return bool(tags & {"vert", "vrt2"})
 
     @property
@@ -89,11 +91,11 @@ class Face:
 
     def shape(self, text: str, language: str) -> list[Glyph]:
         """Glyphs of one line of left-to-right text, in order."""
-        return self._shape(text, language, "ltr", ENGLISH if language == "en" else FEATURES)
+        return self._shape(text, language, "ltr", _ENGLISH_FEATURES if language == "en" else _FEATURES)
 
     def shape_vertical(self, text: str, language: str) -> list[Glyph]:
         """Glyphs of one column set from top to bottom, with the font's vertical forms; ``advance`` is downwards."""
-        return self._shape(text, language, "ttb", FEATURES)
+        return self._shape(text, language, "ttb", _FEATURES)
 
     def _shape(self, text: str, language: str, direction: str, features: dict[str, bool]) -> list[Glyph]:
         buffer = hb.Buffer()
@@ -133,7 +135,9 @@ class Face:
             b = path.computeTightBounds()
             box = None if path.isEmpty() or b.isEmpty() else (b.left(), b.top(), b.right(), b.bottom())
             known = (path, box)
-            if len(self._outlines) < OUTLINES_KEPT:  # none is put out: walks through a whole set would miss every time
+            if (
+                len(self._outlines) < _MAX_OUTLINES
+            ):  # Never evict: a pass over a whole charset would evict every entry before its reuse.
                 self._outlines[glyph] = known
         return known
 

@@ -1,7 +1,7 @@
 """Families that need no file of the user's: Latin ones that come with the installation, Chinese ones of Debian.
 
 Every Latin family is a wheel of its own (``fontpkg-...``), under the Open Font License or Apache's. The styles are
-ours, by what a person would call the face.
+chosen, by what a person would call the face.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CAPITALS = frozenset({"bebas_neue", "cinzel", "permanent_marker"})
 """Families without small letters of their own: what they draw for "a" is an "A"."""
 
 # Debian package, files under /usr/share/fonts, face index, style.
-DEBIAN_CHINESE: tuple[tuple[str, str, int, Style], ...] = (
+_DEBIAN_CHINESE: tuple[tuple[str, str, int, Style], ...] = (
     ("fonts-lxgw-wenkai", "truetype/lxgw-wenkai/LXGWWenKai-*.ttf", 0, "handwriting"),
     ("fonts-noto-cjk", "opentype/noto/NotoSerifCJK-*.ttc", 2, "serif"),
     ("fonts-noto-cjk-extra", "opentype/noto/NotoSerifCJK-*.ttc", 2, "serif"),
@@ -56,5 +56,5 @@ def latin_files(family: str) -> list[Path]:
 
 def chinese_files(folder: Path = FOLDER) -> list[tuple[Path, int, Style]]:
     """(file, face index, style) of the Chinese fonts that Debian packages brought, each once."""
-    found = [(p, face, style) for _, pattern, face, style in DEBIAN_CHINESE for p in sorted(folder.glob(pattern))]
+    found = [(p, face, style) for _, pattern, face, style in _DEBIAN_CHINESE for p in sorted(folder.glob(pattern))]
     return list(dict.fromkeys(found))

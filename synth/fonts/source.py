@@ -1,9 +1,9 @@
 """Fonts of a recipe: where they lie, what they cover, how often they come.
 
-    FontSource ──find──> FontFile (path, sha256, licence) ──face(wght)──> Face
+    FontSource ──find──> FontFile (path, sha256, license) ──face(wght)──> Face
 
 A font named by itself must be there and be usable. In a folder or a collection, one that is damaged, or whose
-licence does not allow it, is left out; ``SkippedFont`` says which and why.
+license does not allow it, is left out; ``SkippedFont`` says which and why.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import uharfbuzz as hb
 
 from configs.errors import UserError
 from configs.files import package_folder
-from synth.choice import check_shares
+from synth.choice import check_weights
 from synth.fonts.face import Face, blob, open_face
 from synth.fonts.families import CAPITALS, LATIN, Style, chinese_files, latin_files
 from synth.fonts.license import license_of, refusal
 from synth.fonts.webfonts import groups, joined
 
-SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
-WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
+_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+_WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,11 @@ class FontSource:
 
     ``file``: a font or a folder of fonts, npm's @fontsource packages among them; relative to the Python package ``package`` when that is given,
     else to the working directory. ``wght``: lowest and highest weight drawn from a variable font.
-    ``collection``: "latin", the families that come with the installation in the ``styles``' shares, or
-    "debian-chinese", what Debian's font packages brought.
+    ``collection``: "latin", the families that come with the installation in the ``styles``' weights, or
+    "debian-chinese", what Debian's font packages brought. ``weight``: how often its fonts come beside other sources'.
     """
+
+    renamed: ClassVar[dict[str, str]] = {"share": "weight"}
 
     file: str = ""
     package: str | None = None
@@ -48,15 +50,15 @@ class FontSource:
     languages: tuple[str, ...] = ("zh", "en", "other")
     style: Style | None = None
     handwriting: bool = False  # captions may say "handwritten" with this font
-    allow_unlicensed: bool = False  # draw with fonts, too, whose licence is not known to allow it
-    share: float = 1.0
+    allow_unlicensed: bool = False  # draw with fonts, too, whose license is not known to allow it
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if bool(self.file) == bool(self.collection):
             raise ValueError("a font needs either file or collection")
-        check_shares("styles", self.styles)
-        if self.share <= 0:
-            raise ValueError(f"share must be above 0, found {self.share}")
+        check_weights("styles", self.styles)
+        if self.weight <= 0:
+            raise ValueError(f"weight must be above 0, found {self.weight}")
         if self.wght is not None and not 1 <= self.wght[0] <= self.wght[1] <= 1000:
             raise ValueError(f"wght must be [low, high] within 1..1000, found {list(self.wght)}")
 
@@ -93,7 +95,7 @@ class FontFile:
 
     @cached_property
     def license(self) -> str:
-        """SPDX id of its licence as far as it is known."""
+        """SPDX id of its license as far as it is known."""
         return license_of(self.face(self.wghts[0]))
 
     @property
@@ -131,8 +133,8 @@ class FontFile:
             found, allowed = f"[{low:g}, {high:g}]", f"{axis.min_value:g}..{axis.max_value:g}"
             raise UserError(f"{where}.wght: {self.path.name} has weights {allowed}, found {found}")
         low, high = max(low, axis.min_value), min(high, axis.max_value)
-        first = -(-int(low) // WGHT_STEP) * WGHT_STEP
-        return list(range(first, int(high) + 1, WGHT_STEP)) or [int(low)]
+        first = -(-int(low) // _WGHT_STEP) * _WGHT_STEP
+        return list(range(first, int(high) + 1, _WGHT_STEP)) or [int(low)]
 
 
 def find(sources: Sequence[FontSource]) -> list[FontFile]:
@@ -143,7 +145,7 @@ def find(sources: Sequence[FontSource]) -> list[FontFile]:
 def find_all(sources: Sequence[FontSource]) -> tuple[list[FontFile], list[SkippedFont]]:
     """Fonts to draw with, and those of folders and collections that are left out. Raises UserError."""
     found: list[FontFile] = []
-    left: list[SkippedFont] = []
+    skipped: list[SkippedFont] = []
     for number, source in enumerate(sources):
         where = f"fonts.{number}"
         several = _expanded(source, where)
@@ -161,17 +163,17 @@ def find_all(sources: Sequence[FontSource]) -> tuple[list[FontFile], list[Skippe
             elif len(several) == 1:
                 raise UserError(f"{where}: {path} is left out: {reason}; allow_unlicensed: true takes it all the same")
             else:
-                left.append(SkippedFont(path, reason))
+                skipped.append(SkippedFont(path, reason))
         if not usable:
             raise UserError(
-                f"{where}: none of {len(several)} fonts can be used; the first: {left[-1].path}: {left[-1].reason}"
+                f"{where}: none of {len(several)} fonts can be used; the first: {skipped[-1].path}: {skipped[-1].reason}"
             )
         found += usable
-    return found, left
+    return found, skipped
 
 
 def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
-    """Files with a source of their own each. Shares are divided: a family counts once, however many files it has."""
+    """Files with a source of their own each. Weights are divided: a family counts once, however many files it has."""
     if source.collection == "latin":
         return _latin(source, where)
     if source.collection == "debian-chinese":
@@ -180,17 +182,17 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
             raise UserError(
                 f"{where}.collection: no Chinese font of Debian is installed; sudo apt-get install fonts-lxgw-wenkai"
             )
-        share = source.share / len(files)
+        weight = source.weight / len(files)
         return [
-            (p, replace(source, face=face, style=style, share=share, languages=("zh",))) for p, face, style in files
+            (p, replace(source, face=face, style=style, weight=weight, languages=("zh",))) for p, face, style in files
         ]
     path = _locate(source, f"{where}.file")
     if not path.is_dir():
         return [(path, source)]
-    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
     paths += [joined(slices, where) for slices in groups(path)]
     if not paths:
-        looked = f"{', '.join(SUFFIXES)}, and packages of @fontsource"
+        looked = f"{', '.join(_SUFFIXES)}, and packages of @fontsource"
         raise UserError(f"{where}.file: the folder {path} holds no font; looked for {looked}")
     return [(p, source) for p in paths]
 
@@ -198,11 +200,11 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
 def _latin(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     total = sum(source.styles.values())
     found = []
-    for style, part in source.styles.items():
+    for style, style_weight in source.styles.items():
         families = [files for family in LATIN[style] if (files := latin_files(family))]
-        for files in families if part else []:
-            share = source.share * part / total / len(families) / len(files)
-            own = replace(source, style=style, share=share, languages=("en", "other"), wght=source.wght or (300, 800))
+        for files in families if style_weight else []:
+            weight = source.weight * style_weight / total / len(families) / len(files)
+            own = replace(source, style=style, weight=weight, languages=("en", "other"), wght=source.wght or (300, 800))
             found += [(path, own) for path in files]
     if not found:
         raise UserError(f"{where}.collection: no family of it is installed; make setup")

@@ -2,7 +2,7 @@
 
     folder ──groups──> slices of one weight and style ──joined──> one TrueType file, kept in the user's cache
 
-Only what maps and draws characters is joined; layout features of single slices could not be meant for the whole.
+Only the tables that map and draw characters are joined: the layout features of a slice know its own characters only.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from configs.files import replaced
 _SLICE = re.compile(
     r"(?P<face>.+)-(?P<part>\[?\d+\]?|[a-z]+(?:-[a-z]+)*)-(?P<weight>\d{3})-(?P<style>normal|italic)\.woff"
 )
-MARK = "unicode.json"  # lies in every package of @fontsource
-DROPPED = ["GSUB", "GPOS", "GDEF", "DSIG", "gasp", "fpgm", "prep", "cvt ", "kern", "vhea", "vmtx", "VORG", "BASE"]
+_MARK = "unicode.json"  # lies in every package of @fontsource
+_DROPPED = ["GSUB", "GPOS", "GDEF", "DSIG", "gasp", "fpgm", "prep", "cvt ", "kern", "vhea", "vmtx", "VORG", "BASE"]
 
 
 def groups(folder: Path) -> list[list[Path]]:
     """The slices of each weight and style in the packages of @fontsource under ``folder``, in a stable order."""
     found: defaultdict[tuple[Path, str, str], list[Path]] = defaultdict(list)
-    for mark in folder.rglob(MARK):
+    for mark in folder.rglob(_MARK):
         for path in (mark.parent / "files").glob("*.woff"):
             match = _SLICE.fullmatch(path.name)
             if match:
@@ -35,7 +35,7 @@ def groups(folder: Path) -> list[list[Path]]:
     return [sorted(found[key]) for key in sorted(found)]
 
 
-def cache_folder() -> Path:
+def _cache_folder() -> Path:
     """Where joined fonts are kept."""
     return Path.home() / ".cache" / "glyphmill" / "fonts"
 
@@ -49,12 +49,12 @@ def joined(slices: Sequence[Path], where: str, cache: Path | None = None) -> Pat
     for path in slices:
         total.update(path.read_bytes())
     package = slices[0].parent.parent.name
-    out = (cache or cache_folder()) / f"{package}-{total.hexdigest()[:12]}.ttf"
+    out = (cache or _cache_folder()) / f"{package}-{total.hexdigest()[:12]}.ttf"
     if out.exists():
         return out
-    logging.getLogger("fontTools.merge").setLevel(logging.ERROR)  # it warns of every character that two slices share
+    logging.getLogger("fontTools.merge").setLevel(logging.ERROR)  # it warns about every character that two slices hold
     try:
-        font = Merger(Options(drop_tables=DROPPED)).merge([str(path) for path in slices])
+        font = Merger(Options(drop_tables=_DROPPED)).merge([str(path) for path in slices])
     except Exception as error:  # fontTools raises what its parsers trip over
         raise UserError(f"{where}.file: the slices of {slices[0].parent} cannot be joined: {error}") from None
     font.recalcTimestamp = False  # the same slices give the same bytes

@@ -18,8 +18,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from PIL.Image import Image
 
-import configs
 from configs.errors import UserError
+from configs.renamed import to_first_names
 from synth.content.base import Content, ContentRequest, Text
 from synth.content.canvas import Canvas, pick_size
 from synth.drawing.colors import Color, Ground
@@ -27,9 +27,8 @@ from synth.drawing.layers import Drawing
 from synth.drawing.paint import paint
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
-from synth.language import language_of
+from synth.language import CaptionLanguage, Language, language_of
 from synth.photos import Backdrop
-from synth.sample import CaptionLanguage, Language
 from synth.strategies.context import RenderContext
 from synth.typeset.layout import LayoutConfig
 
@@ -54,6 +53,8 @@ class Strategy:
     ``open``.
     """
 
+    kind: str
+
     def open(self) -> Drawer:
         """Read the files it draws from, once a process. Raises UserError naming the field of one that is missing."""
         return self
@@ -62,7 +63,7 @@ class Strategy:
         raise TypeError(f"{type(self).__name__} defines neither draw nor open")
 
     def identity(self) -> dict[str, Any]:
-        plain: dict[str, Any] = configs.to_plain(self)
+        plain: dict[str, Any] = to_first_names(self)
         return plain
 
     def check_contents(self, contents: Sequence[Content]) -> None:
@@ -178,9 +179,7 @@ class Composition:
     @property
     def language(self) -> Language:
         """Of the visible text; "none" where an edit removed the only one."""
-        if self.source is None:
-            return self.text.language
-        return language_of(self.shown) if self.shown else "none"
+        return language_of(self.shown)
 
     @property
     def level(self) -> int:

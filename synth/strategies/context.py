@@ -14,11 +14,12 @@ from synth.drawing.colors import Color, ColorConfig
 from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
+from synth.geometry import Matrix
 from synth.typeset.block import Block
-from synth.typeset.layout import LayoutConfig, direction_for
+from synth.typeset.layout import LayoutConfig, arrange, direction_for
 from synth.typeset.shaped import Shaped
 
-PLAIN = EffectConfig()
+_PLAIN = EffectConfig()
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class RenderContext:
     def font(self, text: Text, rng: np.random.Generator) -> FontFile:
         """A font that covers a text. Raises Undrawable where none does, UserError where none is for its language."""
         fonts = self._covering(text)
-        return fonts[choose(rng, [f.source.share for f in fonts])]
+        return fonts[choose(rng, [f.source.weight for f in fonts])]
 
     def shape(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> ShapedText:
         """The text in a direction, a font that covers it and a weight. Raises Undrawable where no font covers it."""
@@ -77,9 +78,16 @@ class RenderContext:
             return shaped_text
         return self._shape_with(covering, text, shaped_text.shaped.vertical, shaped_text.curved, rng)
 
+    def arrange(
+        self, shaped_text: ShapedText, size: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator
+    ) -> tuple[Block, Matrix]:
+        """The text as a block that fits a box of ``size`` px, and its place in it. Raises Undrawable where none does."""
+        wrap, curved, margin = shaped_text.text.wrap, shaped_text.curved, self.effects.stroke_margin
+        return arrange(shaped_text.shaped, size, layout, rng, wrap, curved, margin)
+
     def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
-        """A style in one color, readable on ``grounds``; text below ``effects.least`` px stays plain."""
-        effects = self.effects if block.size >= self.effects.least else PLAIN
+        """A style in one color, readable on ``grounds``; text below ``effects.min_size`` px stays plain."""
+        effects = self.effects if block.size >= self.effects.min_size else _PLAIN
         return pick_style(effects, color, grounds, rng)
 
     def _covering(self, text: Text) -> list[FontFile]:
@@ -95,6 +103,6 @@ class RenderContext:
     def _shape_with(
         self, fonts: Sequence[FontFile], text: Text, vertical: bool, curved: bool, rng: np.random.Generator
     ) -> ShapedText:
-        font = fonts[choose(rng, [f.source.share for f in fonts])]
+        font = fonts[choose(rng, [f.source.weight for f in fonts])]
         wght = font.wghts[int(rng.integers(len(font.wghts)))]
         return ShapedText(text, font, Shaped(font.face(wght), text.text, text.language, vertical), curved)

@@ -1,6 +1,6 @@
 """Pages: a heading over paragraphs or a list, in one or more columns, as large as fits.
 
-    PageText ──lay_out──> blocks with their places, in reading order
+    PageText ──largest size that fits──> blocks with their places, in reading order
 
 The body's size is searched so that every line finds room; heading and spacing follow from it. A paragraph that goes
 on in the next column is two blocks.
@@ -38,10 +38,10 @@ def draw_page(request: DrawRequest, content: Page) -> Composition:
     several = canvas[0] > 0.8 * canvas[1] and not page.markers
     columns = int(rng.integers(content.columns[0], content.columns[1] + 1)) if several else 1
     align: Align = "left" if page.markers or rng.random() < 0.4 else "justify"
-    setting = PageSetting(columns, align, rng.uniform(1.3, 1.7), rng.uniform(1.3, 2.0), rng.random() < 0.5)
+    setting = _Setting(columns, align, rng.uniform(1.3, 1.7), rng.uniform(1.3, 2.0), rng.random() < 0.5)
     low, high = (layout.min_size, layout.max_size) if layout.size == "fit" else layout.size
     faces = title_font.face(title_font.wghts[-1]), body_font.face(body_font.wghts[len(body_font.wghts) // 3])
-    blocks = lay_out(page, *faces, box, setting, (low, max(low, min(high, LARGEST * min(canvas)))))
+    blocks = _lay_out(page, *faces, box, setting, (low, max(low, min(high, LARGEST * min(canvas)))))
     ground, color = pick(context.colors, rng)
     other = pick_other(context.colors, ground, color, rng)
     layers = [
@@ -52,7 +52,7 @@ def draw_page(request: DrawRequest, content: Page) -> Composition:
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class _Placed:
     """A block, its place on the canvas, what it is for."""
 
     block: Block
@@ -61,7 +61,7 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class PageSetting:
+class _Setting:
     """How a page is set; all lengths in em of the body."""
 
     columns: int
@@ -74,14 +74,14 @@ class PageSetting:
     under: float = 0.6  # between heading and body
 
 
-def lay_out(
+def _lay_out(
     text: PageText,
     title_face: Face,
     body_face: Face,
     box: tuple[float, float, float, float],
-    setting: PageSetting,
+    setting: _Setting,
     sizes: tuple[float, float],
-) -> list[Placed]:
+) -> list[_Placed]:
     """The page's blocks in ``box`` (x0 y0 x1 y1, px) at the largest size within ``sizes`` (px). Raises Undrawable."""
     page = _Page(text, title_face, body_face, box, setting)
     low, high = sizes
@@ -104,7 +104,7 @@ class _Page:
         title_face: Face,
         body_face: Face,
         box: tuple[float, float, float, float],
-        setting: PageSetting,
+        setting: _Setting,
     ) -> None:
         self.text, self.box, self.setting = text, box, setting
         self.title = Shaped(title_face, text.title, text.language) if text.title else None
@@ -115,11 +115,11 @@ class _Page:
             else [INDENT[text.language]] * len(self.items)
         )
 
-    def at(self, size: float) -> list[Placed] | None:
+    def at(self, size: float) -> list[_Placed] | None:
         """Everything at one body size, None where it does not fit."""
         s = self.setting
         x0, y0, x1, y1 = self.box
-        placed: list[Placed] = []
+        placed: list[_Placed] = []
         top = y0
         if self.title:
             head = size * s.heading
@@ -130,7 +130,7 @@ class _Page:
             block = compose(self.title, lines, head, measure, "center" if s.centered else "left")
             width = block.box[2] - block.box[0]
             left = x0 + ((x1 - x0 - width) / 2 - block.box[0] if s.centered else 0.0)
-            placed.append(Placed(block, translation(left, top), "heading"))
+            placed.append(_Placed(block, translation(left, top), "heading"))
             top += measure.height_of(lines, head) + s.under * size
         width = (x1 - x0 - (s.columns - 1) * s.gutter * size) / s.columns
         if width < 4 * size:
@@ -138,11 +138,11 @@ class _Page:
         body = self._flow(size, width, top)
         return None if body is None else placed + body
 
-    def _flow(self, size: float, width: float, top: float) -> list[Placed] | None:
+    def _flow(self, size: float, width: float, top: float) -> list[_Placed] | None:
         """The body from ``top`` on, column after column."""
         s = self.setting
         x0, _, _, bottom = self.box
-        placed: list[Placed] = []
+        placed: list[_Placed] = []
         column, y = 0, top
         for shaped, indent in zip(self.items, self.indents, strict=True):
             measure = Measure(width, 0.0, s.spacing, 0.0, True, indent)
@@ -158,7 +158,7 @@ class _Page:
                     continue
                 part, lines = lines[:room], lines[room:]
                 block = compose(shaped, part, size, measure, s.align)
-                placed.append(Placed(block, translation(x0 + column * (width + s.gutter * size), y), "body"))
+                placed.append(_Placed(block, translation(x0 + column * (width + s.gutter * size), y), "body"))
                 y += len(part) * s.spacing * size
             y += s.between * size
         return placed

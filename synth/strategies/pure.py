@@ -11,7 +11,6 @@ from synth.drawing.layers import Drawing, TextLayer
 from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.ground import ground_layers
 from synth.strategies.page import draw_page
-from synth.typeset.layout import arrange
 
 
 @dataclass(frozen=True)
@@ -27,15 +26,7 @@ class PureStrategy(Strategy):
         context, rng = request.context, request.rng
         text, canvas = request.text(), request.canvas()
         shaped_text = context.shape(text, request.layout, rng)
-        block, matrix = arrange(
-            shaped_text.shaped,
-            canvas,
-            request.layout,
-            rng,
-            text.wrap,
-            shaped_text.curved,
-            context.effects.stroke_margin,
-        )
+        block, matrix = context.arrange(shaped_text, canvas, request.layout, rng)
         ground, color = pick(context.colors, rng)
         layer = TextLayer(block, context.style(block, color, ground.colors, rng), matrix, one_word=shaped_text.one)
         drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), layer))

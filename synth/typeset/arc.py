@@ -10,8 +10,8 @@ from synth.errors import Undrawable
 from synth.geometry import around
 from synth.typeset.block import Block, Line, PlacedGlyph
 
-HEADS, FEET = 0.85, 0.12  # em that Chinese characters reach above and below the baseline (ours)
-ARCS = (30.0, 150.0)  # ours: degrees that a line bends, from a hint of a curve to nearly half a circle
+_HEADS, _FEET = 0.85, 0.12  # chosen: em that Chinese characters reach above and below the baseline
+_ARCS = (30.0, 150.0)  # chosen: degrees that a line bends, from a hint of a curve to nearly half a circle
 
 
 def bent(block: Block, canvas: tuple[int, int], rng: np.random.Generator) -> Block:
@@ -22,7 +22,7 @@ def bent(block: Block, canvas: tuple[int, int], rng: np.random.Generator) -> Blo
     if len(block.lines) != 1 or block.direction != "ltr":
         raise Undrawable("only a single horizontal line can be bent")
     line = block.lines[0]
-    degrees = float(rng.uniform(*ARCS)) * (1 if rng.random() < 0.75 else -1)
+    degrees = float(rng.uniform(*_ARCS)) * (1 if rng.random() < 0.75 else -1)
     width = line.box[2] - line.box[0]
     degrees = math.copysign(min(abs(degrees), math.degrees(width / (2 * block.size))), degrees)  # no tighter than 2 em
     radius = width / math.radians(abs(degrees))
@@ -42,8 +42,8 @@ def _on_arc(glyph: PlacedGlyph, block: Block, line: Line, radius: float, hill: b
     middle = (line.box[0] + line.box[2]) / 2
     turn = (glyph.x + half - middle) / radius * (1 if hill else -1)
     sign = 1 if hill else -1
-    # Where the letters come together, they get the room that they have on the straight line.
-    radius += (FEET if hill else HEADS) * block.size
+    # Heads of a valley, feet of a hill come closest together: there letters keep the spacing of the straight line.
+    radius += (_FEET if hill else _HEADS) * block.size
     # The foot of the glyph's middle on the arc, then back by half a glyph along the tangent.
     lift = baseline - glyph.y
     x = middle + sign * (radius + sign * lift) * math.sin(turn) - half * math.cos(turn)

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from synth.choice import check_shares, choose_key
+from synth.choice import check_weights, choose_key
 from synth.errors import Undrawable
 from synth.geometry import Matrix, apply, rotation, translation, union
 from synth.typeset.arc import bent
@@ -24,14 +24,14 @@ from synth.typeset.shaped import Shaped, Span
 
 Direction = Literal["horizontal", "vertical", "curved"]
 Align = Literal["left", "center", "right", "justify"]
-EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
-STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
+_EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
+_STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
 
 @dataclass(frozen=True)
 class LayoutConfig:
-    """How text is set. Ranges are drawn uniformly; shares need not add up to 1.
+    """How text is set. Ranges are drawn uniformly; weights need not add up to 1.
 
     ``size``: font size in px as [low, high], or ``fit``: a fraction ``fill`` of the largest size that fits.
     ``directions``: vertical is for Chinese, curved for text that stands on one line; other text is set horizontally.
@@ -53,9 +53,9 @@ class LayoutConfig:
     rotate: tuple[float, float] = (0.0, 0.0)  # degrees the whole is turned, clockwise
 
     def __post_init__(self) -> None:
-        check_shares("directions", self.directions)
-        check_shares("align", self.align)
-        check_shares("valign", self.valign)
+        check_weights("directions", self.directions)
+        check_weights("align", self.align)
+        check_weights("valign", self.valign)
         for name in ("fill", "line_spacing", "letter_spacing", "rotate", *(["size"] if self.size != "fit" else [])):
             low, high = getattr(self, name)
             if low > high:
@@ -129,7 +129,7 @@ class Measure:
         return largest if largest >= low else None
 
     def balanced(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span]:
-        """The same number of lines in the narrowest measure: no orphan on the last line of centred text."""
+        """The same number of lines in the narrowest measure: no orphan on the last line of centered text."""
         high, low = self.room(size) / size, 0.0
         while high - low > 0.1:
             middle = (low + high) / 2
@@ -184,18 +184,18 @@ def arrange(
     if curved:
         block = bent(block, canvas, rng)
     degrees = rng.uniform(*config.rotate) if any(config.rotate) else 0.0
-    return block, place(block, canvas, margin, config, align, degrees, EDGE + stroke_margin * block.size, rng)
+    return block, place(block, canvas, margin, config, align, degrees, _EDGE + stroke_margin * block.size, rng)
 
 
 def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure, align: Align) -> Block:
     """Set broken lines at ``size`` px with the top left of the block's em boxes at the origin."""
     widths = [shaped.width(line, measure.letter) * size for line in lines]
-    whole = measure.room(size) if align == "justify" else max(widths)
+    filled = measure.room(size) if align == "justify" else max(widths)
     placed = []
     for row, (line, width) in enumerate(zip(lines, widths, strict=True)):
         indent = max(measure.indent if line.first else -measure.indent, 0.0) * size
-        stretch = _stretch(shaped, line, whole - indent - width, size) if align == "justify" else None
-        start = indent + (whole - width) * SLACK[align]
+        stretch = _stretch(shaped, line, filled - indent - width, size) if align == "justify" else None
+        start = indent + (filled - width) * SLACK[align]
         rows_before = len(lines) - 1 - row if shaped.vertical else row  # columns run from right to left
         placed.append(
             _set_line(shaped, line, size, measure.letter, start, rows_before * measure.spacing * size, stretch)
@@ -210,10 +210,10 @@ def place(
     config: LayoutConfig,
     align: Align,
     degrees: float,
-    least: float,
+    min_edge: float,
     rng: np.random.Generator,
 ) -> Matrix:
-    """A block's aligned, jittered and turned place, ``least`` px from the border. Raises Undrawable if it is too large."""
+    """A block's aligned, jittered and turned place, at least ``min_edge`` px from the border. Raises Undrawable if it is too large."""
     valign = choose_key(rng, config.valign)
     turned = rotation(degrees) if degrees else None
     x0, y0, x1, y1 = block.box if turned is None else _turned_box(block, turned)
@@ -224,9 +224,9 @@ def place(
     jitter = rng.uniform(-config.jitter, config.jitter, size=2) if config.jitter else (0.0, 0.0)
     left = margin + (canvas[0] - 2 * margin - (x1 - x0)) * fx + jitter[0]
     top = margin + (canvas[1] - 2 * margin - (y1 - y0)) * fy + jitter[1]
-    edge = max(margin, least)
+    edge = max(margin, min_edge)
     if x1 - x0 > canvas[0] - 2 * edge or y1 - y0 > canvas[1] - 2 * edge:
-        edge = least  # ink that leaves its em box may use the margin
+        edge = min_edge  # ink that leaves its em box may use the margin
     room = (canvas[0] - edge - (x1 - x0), canvas[1] - edge - (y1 - y0))
     if min(room) < edge:
         raise Undrawable(f"ink of {x1 - x0:.0f}x{y1 - y0:.0f} px leaves the canvas of {canvas[0]}x{canvas[1]}")
@@ -246,7 +246,7 @@ def _stretch(shaped: Shaped, line: Span, slack: float, size: float) -> list[floa
     """Px to add behind each glyph so that the line fills its measure; None for a paragraph's last line, or too much."""
     gaps = shaped.gaps(line)
     count = sum(gaps)
-    if line.last or slack <= 0 or not count or slack > STRETCH * size * count:
+    if line.last or slack <= 0 or not count or slack > _STRETCH * size * count:
         return None
     return [slack / count if gap else 0.0 for gap in gaps] + [0.0]
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 NOT_AT_START = frozenset("，。．、；：？！”’）》】〉」』〕…—–～·％,.;:?!)]}%°℃ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
 JOINING = "-–/"  # a line may end after them within a long enough word
-LEAST_LETTERS = 3  # on either side of them (ours)
+_MIN_LETTERS = 3  # chosen: on either side of them
 NOT_AT_END = frozenset("“‘（《【〈「『〔([{$¥￥#@")
 _WIDE = ((0x2E80, 0x303F), (0x3040, 0x30FF), (0x3100, 0x9FFF), (0xA960, 0xD7FF), (0xF900, 0xFAFF), (0xFE30, 0xFFEF))
 
@@ -58,9 +58,7 @@ def _may_break(text: str, at: int) -> bool:
     if after in "“‘":
         return is_wide(before)
     if before in JOINING:
-        return _are_letters(text[max(at - 1 - LEAST_LETTERS, 0) : at - 1]) and _are_letters(
-            text[at : at + LEAST_LETTERS]
-        )
+        return _are_letters(text[max(at - 1 - _MIN_LETTERS, 0) : at - 1]) and _are_letters(text[at : at + _MIN_LETTERS])
     return is_wide(before) or is_wide(after) or before in "…—"
 
 
@@ -71,5 +69,5 @@ def _skip_spaces(text: str, at: int) -> int:
 
 
 def _are_letters(text: str) -> bool:
-    """Whether these are ``LEAST_LETTERS`` letters of a script that writes words."""
-    return len(text) == LEAST_LETTERS and all(c.isalpha() and not is_wide(c) for c in text)
+    """Whether these are ``_MIN_LETTERS`` letters of a script that writes words."""
+    return len(text) == _MIN_LETTERS and all(c.isalpha() and not is_wide(c) for c in text)

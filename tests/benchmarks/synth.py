@@ -28,7 +28,7 @@ from synth.corpus import grammar
 
 PURE, SCENE = "configs/synth/pure.yaml", "configs/synth/scene.yaml"
 FONT = "fonts=[{package: manimgx_fonts_cjk, file: NotoSansCJK-VF.otf.ttc, face: 2}]"
-PLAIN = ("colors.backgrounds={plain: 1}", "effects.shares={plain: 1}", "layout.directions={horizontal: 1}", FONT)
+PLAIN = ("colors.backgrounds={plain: 1}", "effects.weights={plain: 1}", "layout.directions={horizontal: 1}", FONT)
 TEN = "contents=[{kind: charset, levels: [1], count: [10, 10]}]"
 HUNDRED = "contents=[{kind: paragraph, corpus: hundred, length: [100, 100]}]"
 MEDIA_ONLY = "strategy.media={sheet of paper: 1, wooden board: 1, shop sign: 1, screen: 1, poster: 1}"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from transformers import AutoTokenizer
 
 from model.tokenizer import write_tokenizer
 from pipeline.tokens import count_tokens, finish_captions
-from synth.language import language
 
 TEXTS = [
     "A smiling astronaut's space suit, in 1969!",
@@ -24,22 +22,6 @@ def test_counts_are_those_of_the_checkpoint_s_tokenizer(tmp_path: Path) -> None:
     write_tokenizer(tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     assert count_tokens(TEXTS) == [len(tokenizer.encode(text, add_special_tokens=False)) for text in TEXTS]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("A cat on a mat", "en"),
-        ("一只猫坐在垫子上", "zh"),
-        ("一只名叫 Tom 的猫", "zh"),
-        ("The sign says 出口 in red letters", "en"),
-        ("Кошка на коврике", "other"),
-        ("猫がいる", "other"),
-        ("2026", "other"),
-    ],
-)
-def test_language_goes_by_script(text: str, expected: str) -> None:
-    assert language(text) == expected
 
 
 def test_flat_columns_count_valid_captions_only() -> None:

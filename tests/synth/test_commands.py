@@ -8,12 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from configs.errors import command
 from synth.__main__ import main
+from synth.preview import ARROW, BEHIND, GAP, contact_sheet, filled_sheet
 from tests.synth.common import GLYPHS, recipe
+
+EDIT = "configs/synth/edit.yaml"
 
 
 def test_render_makes_a_dataset_once_and_refuses_another_in_its_place(
@@ -58,16 +62,61 @@ def test_preview_writes_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "10 samples of recipe glyphs" in capsys.readouterr().out
 
 
+def test_preview_of_several_recipes_shows_them_in_turn_and_fills_the_width(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for suffix in ("jpg", "webp"):
+        out = tmp_path / f"sheet.{suffix}"
+        argv = ["preview", GLYPHS, EDIT, str(out), "--count", "5", "--columns", "4", "--width", "700"]
+        assert command(main, argv) == 0
+        with Image.open(out) as sheet:
+            assert sheet.size[0] == 700
+        assert "10 samples of recipe glyphs, edit" in capsys.readouterr().out
+
+
+def test_rows_of_a_sheet_are_full_and_of_like_height() -> None:
+    samples = [recipe(path).render(index) for index in range(9) for path in (GLYPHS, EDIT)]
+    sheet = np.asarray(filled_sheet(samples, 640, columns=5))
+    behind = (sheet == BEHIND).all(axis=2)
+    edges = np.flatnonzero(np.diff(behind.all(axis=1)))  # above the first row, below it, above the second ...
+    tops, bottoms = edges[::2], edges[1::2]
+    assert len(tops) >= 3
+    assert 60 < (bottoms - tops).min() <= (bottoms - tops).max() < 250
+    for top, bottom in zip(tops, bottoms, strict=True):
+        row = behind[top + 1 : bottom]
+        assert not row[:, GAP].all()
+        assert not row[:, 640 - GAP - 1].all()  # the last picture of a row ends at the edge
+
+
+def test_an_edit_shows_the_picture_before_it_on_the_left() -> None:
+    pair = next(s for s in map(recipe(EDIT).render, range(20)) if s.task == "ti2i")
+    assert pair.reference is not None
+    shown = contact_sheet([pair], 1)
+    width, height = pair.image.size
+    assert shown.size == (2 * GAP + 2 * width + ARROW, 2 * GAP + height)
+    assert shown.crop((GAP, GAP, GAP + width, GAP + height)).tobytes() == pair.reference.tobytes()
+    right = (GAP + width + ARROW, GAP, GAP + 2 * width + ARROW, GAP + height)
+    assert shown.crop(right).tobytes() == pair.image.tobytes()
+
+
+def test_the_sheet_of_the_readme_is_small_and_of_all_strategies() -> None:
+    line = next(line for line in Path("README.md").read_text("utf-8").splitlines() if "docs/synthesis.jpg" in line)
+    assert all(f"{name}" in line for name in ("pure", "scene", "template", "edit"))
+    with Image.open("docs/synthesis.jpg") as sheet:
+        assert sheet.size[0] == 1200
+    assert Path("docs/synthesis.jpg").stat().st_size < 300_000
+
+
 def test_boxes_are_drawn_where_asked_for(tmp_path: Path) -> None:
     plain, boxed = tmp_path / "a.png", tmp_path / "b.png"
     command(main, ["preview", GLYPHS, str(plain), "--count", "4"])
     command(main, ["preview", GLYPHS, str(boxed), "--count", "4", "--boxes"])
     with Image.open(boxed) as sheet, Image.open(plain) as clean:
-        assert (60, 140, 255) in {c for _, c in sheet.getcolors(1 << 20)}  # the colour of glyph boxes
+        assert (60, 140, 255) in {c for _, c in sheet.getcolors(1 << 20)}  # the color of glyph boxes
         assert (60, 140, 255) not in {c for _, c in clean.getcolors(1 << 20)}
 
 
-def test_fonts_prints_coverage_and_licences(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fonts_prints_coverage_and_licenses(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(main, ["fonts", GLYPHS]) == 0
     out = capsys.readouterr().out
     assert "Noto Sans CJK SC" in out
@@ -83,7 +132,8 @@ def test_fonts_prints_coverage_and_licences(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["preview", GLYPHS, "out.jpg"], "OUT: expected a name ending in .png"),
+        (["preview", GLYPHS, "out.gif"], "OUT: expected a name ending in .png, .jpg, .webp"),
+        (["preview", GLYPHS, "configs/synth/edit.yaml"], "OUT: expected a name ending in .png"),
         (["preview", GLYPHS, "no/such/folder/x.png"], "folder no/such/folder does not exist"),
         (["preview", "nope.yaml", "x.png"], "config nope.yaml: cannot be read"),
         (["fonts", GLYPHS, "--set", "fonts.0.file=nope.ttf"], "fonts.0.file: no font at"),

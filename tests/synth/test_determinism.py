@@ -61,7 +61,7 @@ def test_ids_are_32_hex_digits_and_all_different() -> None:
     assert recipe(GLYPHS).render(4).id == recipe(GLYPHS).sample_id(4)
 
 
-@pytest.mark.parametrize("override", ["seed=1", "colors.contrast=7", "contents.0.share=2.5", "fonts.0.wght=[300,800]"])
+@pytest.mark.parametrize("override", ["seed=1", "colors.contrast=7", "contents.0.weight=2.5", "fonts.0.wght=[300,800]"])
 def test_the_digest_covers_the_config(override: str) -> None:
     assert recipe(PURE, override).digest != recipe(PURE).digest
 

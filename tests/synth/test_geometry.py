@@ -21,15 +21,15 @@ FANCY = (
     "layout.align={left: 1, justify: 3, center: 1}",
     "layout.indent=2",
     "layout.rotate=[-8, 8]",
-    "effects.least=8",
-    "effects.shares={plain: 1, stroke: 2, hollow: 2, shadow: 1, glow: 1, gradient: 1}",
+    "effects.min_size=8",
+    "effects.weights={plain: 1, stroke: 2, hollow: 2, shadow: 1, glow: 1, gradient: 1}",
 )
 
 
 def drawn(recipe_: Recipe, index: int):
     """What a sample is painted from."""
     number, ordinal = recipe_._schedule.at(index)
-    return recipe_._first_drawable(number, ordinal, [index, int(recipe_.digest[:16], 16)]).made
+    return recipe_._first_drawable(number, ordinal, [index, int(recipe_.digest[:16], 16)]).composition
 
 
 def ink(canvas: tuple[int, int], layer: TextLayer) -> np.ndarray:
@@ -239,7 +239,7 @@ def test_neighbours_on_an_arc_do_not_lie_on_each_other() -> None:
         SHIPPED,
         "layout.directions={curved: 1}",
         "contents=[{kind: balanced, words: [1, 2]}]",
-        "effects.shares={plain: 1}",
+        "effects.weights={plain: 1}",
     )
     shared = total = 0
     for index in range(25):

@@ -70,7 +70,7 @@ def test_glyph_suite_is_the_charset_in_training_style():
 
 def test_number_suite_is_held_out_of_every_length():
     items = make_suite("numbers", RECIPE, 30)
-    part = next(c.held_out_part for c in configs.load(RECIPE, RecipeConfig).contents if c.kind == "number")
+    part = next(c.held_out_fraction for c in configs.load(RECIPE, RecipeConfig).contents if c.kind == "number")
     assert {len(item.text) for item in items} == {2, 3, 4}
     assert all(is_held_out(item.text, part) and item.held_out for item in items)
 

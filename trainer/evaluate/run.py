@@ -74,7 +74,7 @@ def evaluate(checkpoint: Path, out: Path, suites: Sequence[str], config: Evaluat
     chosen = {name: make_suite(name, config.recipe, config.limit(name)) for name in suites}
     folder = _find_model(checkpoint)
     trained, reader = QwenImage.load(folder), Reader()
-    untrained = _without_training(trained)
+    untrained = without_training(trained)
     results = {}
     for name, items in chosen.items():
         if not items:
@@ -97,7 +97,7 @@ def _find_model(checkpoint: Path) -> Path:
     )
 
 
-def _without_training(trained: QwenImage) -> QwenImage:
+def without_training(trained: QwenImage) -> QwenImage:
     """The same parts around a transformer with fresh weights."""
     from model import QwenImage
     from model.init import new_transformer

@@ -69,7 +69,7 @@ def _items(config: RecipeConfig, content: AnyContent, suite: str, limit: int, se
         chosen = spread(kept, limit, config.seed)
         return _render(config, _exactly(content, chosen), len(chosen), held_out=True)
     if suite == "numbers":
-        raise UserError(f"recipe {config.name}: its numbers hold none out; set held_out_part")
+        raise UserError(f"recipe {config.name}: its numbers hold none out; set held_out_fraction")
     if suite != "lines":
         return _render(config, content, limit, held_out=False)
     other = _render(replace(config, seed=config.seed + _OTHER_SEED), content, 2 * limit, held_out=True)

@@ -19,7 +19,7 @@ from synth.strategies.base import DrawRequest
 from synth.strategies.context import ShapedText
 from synth.strategies.ground import ground_layers
 from synth.strategies.scene.scene import SceneDrawer, find_place
-from synth.typeset.layout import LayoutConfig, arrange
+from synth.typeset.layout import LayoutConfig
 from synth.typeset.shaped import Shaped
 
 MIN_SHRINK = 0.55  # chosen: a new text set smaller than this fraction of the old one's size is drawn again
@@ -107,8 +107,7 @@ def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text)
     context, rng = request.context, request.rng
     layout = _horizontal(request.layout)
     shaped_text = context.shape(text, layout, rng)
-    margin = context.effects.stroke_margin
-    block, matrix = arrange(shaped_text.shaped, area.size, layout, rng, text.wrap, stroke_margin=margin)
+    block, matrix = context.arrange(shaped_text, area.size, layout, rng)
     style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.grounds, rng)
     layer = TextLayer(block, style, area.matrix @ matrix, light=canvas.light, one_word=shaped_text.one)
     return PlacedText(shaped_text, layer, area)
@@ -130,8 +129,7 @@ def place_text_like(request: DrawRequest, canvas: EditCanvas, old: PlacedText, t
         jitter=0.0,
         rotate=(0.0, 0.0),
     )
-    margin = request.context.effects.stroke_margin
-    block, matrix = arrange(shaped_text.shaped, area.size, layout, request.rng, text.wrap, stroke_margin=margin)
+    block, matrix = request.context.arrange(shaped_text, area.size, layout, request.rng)
     style = old.layer.style
     layer = TextLayer(block, style, area.matrix @ matrix, light=canvas.light, one_word=shaped_text.one)
     return PlacedText(shaped_text, layer, area)

@@ -127,9 +127,9 @@ def _restyle(edit: Edit) -> Edited:
     """Another effect in the same color."""
     layer, request = edit.target.layer, edit.request
     effect = EFFECTS[int(request.rng.integers(len(EFFECTS)))]
-    if effect == layer.style.effect or layer.block.size < request.context.effects.least:
+    if effect == layer.style.effect or layer.block.size < request.context.effects.min_size:
         raise Undrawable("the text has this effect, or is too small for one")
-    style = pick_style(EffectConfig(shares={effect: 1.0}), layer.style.color, edit.canvas.grounds, request.rng)
+    style = pick_style(EffectConfig(weights={effect: 1.0}), layer.style.color, edit.canvas.grounds, request.rng)
     return edit.restyled(style, replace(edit.change, effect=effect))
 
 

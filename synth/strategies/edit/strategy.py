@@ -10,15 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import configs
-from synth.choice import check_shares, choose_key
+from configs.renamed import to_first_names
+from synth.choice import check_weights, choose_key
 from synth.content.base import Text
 from synth.corpus.builtin import pairs, translations
 from synth.drawing.layers import Drawing
 from synth.drawing.paint import paint, paint_twice
 from synth.errors import Undrawable
-from synth.language import language_of
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage, language_of
 from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.edit.canvas import photo_canvas, place_text, plain_canvas
 from synth.strategies.edit.operations import OPERATIONS, Edit, Operation, apply
@@ -30,7 +29,7 @@ PLAIN_ONLY = ("move", "background")  # a photograph has one place for text, and 
 
 @dataclass(frozen=True)
 class EditStrategy(Strategy):
-    """``operations``: shares. ``texts``: how many stand on a plain ground, [least, most].
+    """``operations``: weights. ``texts``: how many stand on a plain ground, [least, most].
 
     ``scene``: where given, this ``photographed`` part of the pairs is made from photographs, with one text each.
     """
@@ -45,8 +44,8 @@ class EditStrategy(Strategy):
     )  # of the instruction
 
     def __post_init__(self) -> None:
-        check_shares("operations", self.operations)
-        check_shares("languages", self.languages)
+        check_weights("operations", self.operations)
+        check_weights("languages", self.languages)
         if not 1 <= self.texts[0] <= self.texts[1] <= 4:
             raise ValueError(f"texts must be [least, most] within 1..4, found {list(self.texts)}")
         if not 0 <= self.photographed <= 1:
@@ -96,7 +95,7 @@ class EditDrawer:
         )
 
     def identity(self) -> dict[str, Any]:
-        plain = configs.to_plain(self.strategy)
+        plain = to_first_names(self.strategy)
         return plain | {"scene": self.scene.identity()} if self.scene else plain
 
 

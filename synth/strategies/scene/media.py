@@ -1,14 +1,17 @@
 """Things that carry text in a scene: a sheet of paper, a board, a sign, a screen. Drawn flat, then set into perspective.
 
-    Medium.draw(w, h, rng) ──> Carrier: layers in 0..w x 0..h px, the box that text may use, colours that fit
+    Medium.draw(w, h, rng) ──> Carrier: layers in 0..w x 0..h px, the box that text may use, colors that fit
 
-Shapes, colours and proportions are ours.
+Everything that a recipe or a caption needs to know of a medium stands on the ``Medium``, so one of your own joins a
+recipe by package.module:NAME beside those of ``MEDIA``. Shapes, colors and proportions are chosen.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,7 +25,7 @@ from synth.geometry import Box, Matrix
 class Carrier:
     """A medium of ``w`` x ``h`` px before it is set into the picture.
 
-    ``room``: the box for text. ``ground``: the colours under it; ``inks``: names of the colours that suit it.
+    ``room``: the box for text. ``ground``: the colors under it; ``inks``: names of the colors that suit it.
     ``shadow``: px that its shadow is soft and off, 0 for none. ``lit``: whether the surroundings shade it.
     """
 
@@ -37,17 +40,35 @@ class Carrier:
 
 @dataclass(frozen=True)
 class Medium:
-    """``en``, ``zh``: its name in a caption. ``aspect``: width to height, drawn between. ``style``: of the face."""
+    """Something that carries text: how it is drawn, and the words that captions have for it.
+
+    ``en``, ``zh``: its name. ``verb_en``, ``verb_zh``: how text gets onto it: "... painted on a wooden board",
+    木板上漆着; the Chinese one ends in 着. ``classifier``: number and measure word before the Chinese name (一块木板),
+    empty where the name brings its own. ``aspect``: width to height, drawn between. ``draw(width, height, rng)``, px.
+    ``handwritten``: whether most of the texts on it are in a handwriting face. Raises ValueError.
+    """
 
     en: str
     zh: str
+    verb_en: str
+    verb_zh: str
+    classifier: str
     aspect: tuple[float, float]
     draw: Callable[[float, float, np.random.Generator], Carrier]
     handwritten: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("en", "zh", "verb_en", "verb_zh"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"Medium: {name} must not be empty")
+        if not self.verb_zh.endswith("着"):
+            raise ValueError(f"Medium {self.en}: verb_zh must end in 着, found '{self.verb_zh}'")
+        if not 0 < self.aspect[0] <= self.aspect[1]:
+            raise ValueError(f"Medium {self.en}: aspect must be [low, high] above 0, found {list(self.aspect)}")
 
-DARK = ("black", "dark blue", "dark red", "dark green", "blue", "red", "purple", "brown")
-LIGHT = ("white", "light yellow", "beige", "light blue", "pink", "light green")
+
+_DARK = ("black", "dark blue", "dark red", "dark green", "blue", "red", "purple", "brown")
+_LIGHT = ("white", "light yellow", "beige", "light blue", "pink", "light green")
 
 
 def placed(layer: ShapeLayer | PictureLayer, matrix: Matrix) -> ShapeLayer | PictureLayer:
@@ -68,8 +89,8 @@ def _texture(kind: Surface, w: float, h: float, rng: np.random.Generator, multip
     return PictureLayer(tile(kind, int(rng.integers(64))), scale, blend="multiply" if multiply else "normal")
 
 
-def _inset(w: float, h: float, part: float) -> Box:
-    edge = part * min(w, h)
+def _inset(w: float, h: float, fraction: float) -> Box:
+    edge = fraction * min(w, h)
     return (edge, edge, w - edge, h - edge)
 
 
@@ -80,7 +101,7 @@ def _sheet(w: float, h: float, rng: np.random.Generator) -> Carrier:
         step = h / float(rng.integers(8, 14))
         rule = {"stroke": (150, 180, 215), "width": max(h / 300, 0.6), "alpha": 0.6}
         layers += [ShapeLayer("line", (0, r * step, w, r * step), **rule) for r in range(1, int(h / step))]  # type: ignore[arg-type]
-    return Carrier(tuple(layers), _inset(w, h, 0.09), (color,), DARK, 0.025 * min(w, h))
+    return Carrier(tuple(layers), _inset(w, h, 0.09), (color,), _DARK, 0.025 * min(w, h))
 
 
 def _note(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -129,7 +150,7 @@ def _sign(w: float, h: float, rng: np.random.Generator) -> Carrier:
         "rect", (1.6 * edge, 1.6 * edge, w - 1.6 * edge, h - 1.6 * edge), stroke=trim.rgb, width=edge, radius=0.04 * h
     )
     return Carrier(
-        (panel, rim), _inset(w, h, 0.14), (color,), LIGHT if dark else DARK, 0.03 * min(w, h), radius=0.06 * h
+        (panel, rim), _inset(w, h, 0.14), (color,), _LIGHT if dark else _DARK, 0.03 * min(w, h), radius=0.06 * h
     )
 
 
@@ -164,7 +185,7 @@ def _screen(w: float, h: float, rng: np.random.Generator) -> Carrier:
         (bezel, panel, glare),
         _inset(w, h, 0.12),
         (color,),
-        LIGHT if dark else DARK,
+        _LIGHT if dark else _DARK,
         0.03 * min(w, h),
         lit=False,
         radius=edge,
@@ -174,7 +195,7 @@ def _screen(w: float, h: float, rng: np.random.Generator) -> Carrier:
 def _poster(w: float, h: float, rng: np.random.Generator) -> Carrier:
     color = _any(rng, ("red", "yellow", "light blue", "dark blue", "pink", "orange", "white", "light green", "purple"))
     dark = sum(color.rgb) < 400
-    accent = _any(rng, LIGHT if dark else DARK)
+    accent = _any(rng, _LIGHT if dark else _DARK)
     band = 0.06 * h
     layers: list[ShapeLayer | PictureLayer] = [_panel(w, h, color)]
     if rng.random() < 0.6:
@@ -188,7 +209,7 @@ def _poster(w: float, h: float, rng: np.random.Generator) -> Carrier:
         )
     layers.append(_texture("paper", w, h, rng, multiply=True))
     return Carrier(
-        tuple(layers), (0.1 * w, 0.12 * h, 0.9 * w, 0.88 * h), (color,), LIGHT if dark else DARK, 0.012 * min(w, h)
+        tuple(layers), (0.1 * w, 0.12 * h, 0.9 * w, 0.88 * h), (color,), _LIGHT if dark else _DARK, 0.012 * min(w, h)
     )
 
 
@@ -213,15 +234,39 @@ def _cardboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
 
 
 MEDIA: dict[str, Medium] = {
-    "sheet of paper": Medium("sheet of paper", "一张纸", (0.68, 1.4), _sheet, handwritten=True),
-    "sticky note": Medium("sticky note", "便利贴", (0.9, 1.1), _note, handwritten=True),
-    "wooden board": Medium("wooden board", "木板", (1.2, 2.6), _board),
-    "chalkboard": Medium("chalkboard", "黑板", (1.1, 1.8), _chalkboard, handwritten=True),
-    "shop sign": Medium("shop sign", "店铺招牌", (2.0, 4.5), _sign),
-    "street sign": Medium("street sign", "路牌", (1.8, 4.0), _street),
-    "screen": Medium("screen", "屏幕", (1.2, 1.8), _screen),
-    "poster": Medium("poster", "海报", (0.65, 0.8), _poster),
-    "banner": Medium("banner", "横幅", (3.0, 6.0), _banner),
-    "cardboard sign": Medium("cardboard sign", "纸板", (1.0, 2.0), _cardboard, handwritten=True),
+    medium.en: medium
+    for medium in (
+        Medium("sheet of paper", "一张纸", "written", "写着", "", (0.68, 1.4), _sheet, handwritten=True),
+        Medium("sticky note", "便利贴", "written", "写着", "一张", (0.9, 1.1), _note, handwritten=True),
+        Medium("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board),
+        Medium("chalkboard", "黑板", "chalked", "用粉笔写着", "一块", (1.1, 1.8), _chalkboard, handwritten=True),
+        Medium("shop sign", "店铺招牌", "painted", "写着", "一块", (2.0, 4.5), _sign),
+        Medium("street sign", "路牌", "lettered", "标着", "一块", (1.8, 4.0), _street),
+        Medium("screen", "屏幕", "displayed", "显示着", "一块", (1.2, 1.8), _screen),
+        Medium("poster", "海报", "printed", "印着", "一张", (0.65, 0.8), _poster),
+        Medium("banner", "横幅", "printed", "印着", "一条", (3.0, 6.0), _banner),
+        Medium("cardboard sign", "纸板", "written", "写着", "一块", (1.0, 2.0), _cardboard, handwritten=True),
+    )
 }
-"""By the key that a recipe's shares use."""
+"""The media that ship, by the key that a recipe's ``strategy.media`` uses."""
+
+
+@lru_cache(maxsize=256)
+def find_medium(key: str) -> Medium:
+    """The medium of a key of ``strategy.media``: one of ``MEDIA``, or a ``Medium`` of your own by package.module:NAME.
+
+    Raises ValueError saying what is wrong with the key.
+    """
+    if ":" not in key:
+        if key not in MEDIA:
+            known = ", ".join(("none", *MEDIA))
+            raise ValueError(f"unknown '{key}'; allowed: {known}, or package.module:NAME of a Medium of your own")
+        return MEDIA[key]
+    module, _, name = key.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise ValueError(f"'{key}' cannot be imported as package.module:NAME: {error}") from None
+    if not isinstance(found, Medium):
+        raise ValueError(f"'{key}' is no {Medium.__module__}.Medium, found a {type(found).__name__}")
+    return found

@@ -15,8 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-import configs
-from synth.choice import check_shares, choose_key
+from configs.renamed import to_first_names
+from synth.choice import check_weights, choose_key
 from synth.drawing.colors import PALETTE, Color, Ground, contrast, opposite
 from synth.drawing.layers import Drawing, Layer, Light, PictureLayer, TextLayer
 from synth.drawing.paint import paint_twice
@@ -26,8 +26,7 @@ from synth.photos import Backdrop, Photos, PhotoSource
 from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.scene.flat_areas import find_flat_box
 from synth.strategies.scene.lighting import light_in, shade_layer, shadow_layers
-from synth.strategies.scene.media import MEDIA, placed
-from synth.typeset.layout import arrange
+from synth.strategies.scene.media import MEDIA, find_medium, placed
 
 DARK_TO_LIGHT = 0.04, 0.96  # chosen: quantiles of the luminance behind text that it must stand off
 MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
@@ -37,7 +36,8 @@ VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from
 
 @dataclass(frozen=True)
 class SceneStrategy(Strategy):
-    """``media``: shares of the carriers of ``synth.strategies.scene.media``; "none" writes straight on the photograph.
+    """``media``: weights of the media of ``synth.strategies.scene.media``, and of your own by package.module:NAME; "none"
+    writes straight on the photograph.
 
     ``perspective``: how far corners move, of the shorter side. ``turn``: degrees. ``size``: of a medium, of the canvas.
     """
@@ -52,10 +52,12 @@ class SceneStrategy(Strategy):
     contrast: float = 3.0  # least WCAG contrast of text to the dark and to the light parts behind it
 
     def __post_init__(self) -> None:
-        check_shares("media", self.media)
-        unknown = sorted(set(self.media) - {"none", *MEDIA})
-        if unknown:
-            raise ValueError(f"media: unknown '{unknown[0]}'; allowed: none, {', '.join(MEDIA)}")
+        check_weights("media", self.media)
+        for key in sorted(set(self.media) - {"none"}):
+            try:
+                find_medium(key)
+            except ValueError as error:
+                raise ValueError(f"media: {error}") from None
         if not 0 <= self.perspective[0] <= self.perspective[1] <= 0.25:
             raise ValueError(f"perspective must be [low, high] within 0..0.25, found {list(self.perspective)}")
         if not 0.2 <= self.size[0] <= self.size[1] <= 1:
@@ -85,8 +87,7 @@ class SceneDrawer:
             shaped_text = shaped_text.horizontal()
         if place.handwritten and rng.random() < BY_HAND:
             shaped_text = context.by_hand(shaped_text, rng)
-        margin = context.effects.stroke_margin
-        block, matrix = arrange(shaped_text.shaped, place.size, layout, rng, text.wrap, shaped_text.curved, margin)
+        block, matrix = context.arrange(shaped_text, place.size, layout, rng)
         color = place.colors[int(rng.integers(len(place.colors)))]
         style = context.style(block, color, place.ground or (opposite(color),), rng)
         layer = TextLayer(block, style, place.matrix @ matrix, light=place.light, one_word=shaped_text.one)
@@ -98,7 +99,7 @@ class SceneDrawer:
 
     def identity(self) -> dict[str, Any]:
         """The config with the photographs' contents in place of where they lie."""
-        return configs.to_plain(self.strategy) | {"photos": [self.photos.digest, self.photos.shares]}
+        return to_first_names(self.strategy) | {"photos": [self.photos.digest, self.photos.weights]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,14 +125,14 @@ def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: 
 
 
 def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.random.Generator) -> Place:
-    medium = MEDIA[key]
+    medium = find_medium(key)
     w, h = backdrop.canvas
     aspect = rng.uniform(*medium.aspect)
     scale = rng.uniform(*strategy.size)
     width = scale * min(w, h * aspect)
     height = width / aspect
     carrier = medium.draw(width, height, rng)
-    corners = _thrown(width, height, (w, h), strategy, rng)
+    corners = _place_corners(width, height, (w, h), strategy, rng)
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     pixels = backdrop.pixels
     if rng.random() < strategy.blurred:
@@ -157,7 +158,7 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     box = find_flat_box(backdrop.cells, backdrop.canvas, aspect, rng)
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
-    corners = _thrown(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)
+    corners = _place_corners(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)
     corners += np.array((x0, y0))
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     part = backdrop.colors(box)
@@ -165,15 +166,15 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     dark, light = (part[order[int(q * (len(order) - 1))]] for q in DARK_TO_LIGHT)
     ends = [(int(c[0]), int(c[1]), int(c[2])) for c in (dark, light)]
     apart = {c: min(contrast(c.rgb, end) for end in ends) for c in PALETTE.values()}
-    least = max(strategy.contrast, MIN_OF_BEST * max(apart.values()))
-    colors = tuple(c for c, ratio in apart.items() if ratio >= least)
+    min_contrast = max(strategy.contrast, MIN_OF_BEST * max(apart.values()))
+    colors = tuple(c for c, ratio in apart.items() if ratio >= min_contrast)
     if not colors:
-        raise Undrawable("no colour stands off this part of the photograph")
+        raise Undrawable("no color stands off this part of the photograph")
     light = light_in(backdrop.pixels, box)
     return Place((int(width), int(height)), matrix, (PictureLayer(backdrop.pixels),), colors, (), None, light, False)
 
 
-def _thrown(
+def _place_corners(
     width: float,
     height: float,
     room: tuple[float, float],
@@ -181,7 +182,7 @@ def _thrown(
     rng: np.random.Generator,
     gentle: bool = False,
 ) -> np.ndarray:
-    """(4, 2) corners of a box of ``width`` x ``height`` turned and put into perspective, wholly inside ``room``."""
+    """(4, 2) corners, px, of a box of ``width`` x ``height`` turned and put into perspective, wholly inside ``room``."""
     strength = rng.uniform(*strategy.perspective) * min(width, height)
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
     corners += rng.uniform(-strength, strength, size=(4, 2))

@@ -101,7 +101,7 @@ def _pie(
 
 
 def _tones(hues: Sequence[Color], count: int) -> list[RGB]:
-    """As many colours as slices: the hues in turn, lighter in each round."""
+    """As many colors as slices: the hues in turn, lighter in each round."""
     found = []
     for k in range(count):
         lift = 0.35 * (k // len(hues))

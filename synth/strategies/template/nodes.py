@@ -7,14 +7,14 @@ from typing import Literal
 
 from synth.drawing.colors import PALETTE
 from synth.fonts.families import Style
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 from synth.strategies.template.chart import ChartKind
 from synth.strategies.template.slots import known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """What all nodes share. ``fill``, ``outline``: colour roles of the palette. ``pad``, ``radius``: u."""
+    """What all nodes share. ``fill``, ``outline``: color roles of the palette. ``pad``, ``radius``: u."""
 
     size: float | None = None
     flex: float = 1.0
@@ -157,4 +157,4 @@ class Template:
         for palette in self.palettes:
             for role, name in palette.items():
                 if name not in PALETTE:
-                    raise ValueError(f"palettes: '{role}' is '{name}', no colour of the palette: {', '.join(PALETTE)}")
+                    raise ValueError(f"palettes: '{role}' is '{name}', no color of the palette: {', '.join(PALETTE)}")

@@ -27,8 +27,8 @@ from synth.errors import Undrawable
 from synth.fonts.families import Style
 from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
+from synth.language import CaptionLanguage
 from synth.photos import Backdrop, Photos
-from synth.sample import CaptionLanguage
 from synth.strategies.base import Composition
 from synth.strategies.context import RenderContext
 from synth.strategies.template.chart import chart
@@ -48,11 +48,11 @@ from synth.strategies.template.slots import Filler
 from synth.typeset.layout import SLACK, Measure, compose
 from synth.typeset.shaped import Shaped, Span
 
-READABLE = 4.5  # least WCAG contrast of a text to what is behind it
-LEAST = 8.0  # px: no text is set smaller
+MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
+MIN_SIZE = 8.0  # px: no text is set smaller
 TRIES = 8  # texts drawn for a slot before the picture is given up
-BALANCED = 4  # lines: up to so many are made alike in length, so that no word is left alone
-SQUEEZE = 0.75  # fixed sizes may shrink to this where a canvas is too small for them
+MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
+MIN_SQUEEZE = 0.75  # where a canvas is too small for fixed sizes, they may shrink to this fraction
 
 
 def render(
@@ -120,10 +120,10 @@ class _Sheet:
         self.pictures: list[Backdrop] = []
 
     def color(self, role: str) -> Color:
-        """The palette's colour for a role. Raises UserError for one it lacks."""
+        """The palette's color for a role. Raises UserError for one it lacks."""
         name = self._palette.get(role)
         if name is None:
-            raise UserError(f"template: the colour '{role}' is missing in a palette; it has {', '.join(self._palette)}")
+            raise UserError(f"template: the color '{role}' is missing in a palette; it has {', '.join(self._palette)}")
         return PALETTE[name]
 
     def lay(self, node: AnyNode, box: Box) -> None:
@@ -193,7 +193,7 @@ class _Sheet:
         fixed = sum(child.size * self._u for child in children if child.size is not None)
         flex = sum(child.flex for child in children if child.size is None)
         shrink = min(1.0, room / fixed) if fixed else 1.0
-        if shrink < SQUEEZE or (flex and room - fixed < 0.03 * room):
+        if shrink < MIN_SQUEEZE or (flex and room - fixed < 0.03 * room):
             raise Undrawable(f"a {node.kind} of {len(children)} does not fit the canvas")
         at = box[axis]
         for child in children:
@@ -233,7 +233,7 @@ class _Sheet:
         wght = (max(wghts) if node.bold else min(wghts, key=lambda w: abs(w - 400))) if wghts else None
         shaped = Shaped(font.face(wght), said, self._language)
         measure = Measure(box[2] - box[0], box[3] - box[1], 1.35, 0.0, wrap=node.lines > 1)
-        low, high = (max(v * self._u, LEAST) for v in node.height)
+        low, high = (max(v * self._u, MIN_SIZE) for v in node.height)
         largest = measure.largest_size(shaped, low, high)
         while largest is not None and len(measure.lines(shaped, largest) or ()) > node.lines:
             largest = largest * 0.94 if largest * 0.94 >= low else None
@@ -243,9 +243,9 @@ class _Sheet:
         return _Pending(node, box, shaped, measure, largest)
 
     def _readable(self, role: str, ground: RGB) -> Color:
-        """The role's colour, or the palette's best one where that cannot be read on the ground."""
+        """The role's color, or the palette's best one where that cannot be read on the ground."""
         color = self.color(role)
-        if contrast(color.rgb, ground) >= READABLE:
+        if contrast(color.rgb, ground) >= MIN_CONTRAST:
             return color
         others = [*(PALETTE[name] for name in self._palette.values()), PALETTE["black"], PALETTE["white"]]
         return max(others, key=lambda c: contrast(c.rgb, ground))
@@ -274,7 +274,7 @@ class _Sheet:
     def _set(self, text: _Pending, size: float) -> TextLayer:
         node, box = text.node, text.box
         lines: list[Span] = text.measure.lines(text.shaped, size) or []
-        if 1 < len(lines) <= BALANCED:
+        if 1 < len(lines) <= MAX_BALANCED:
             lines = text.measure.balanced(text.shaped, size, lines)
         block = compose(text.shaped, lines, size, text.measure, node.align)
         x0, y0, x1, y1 = block.box
@@ -286,7 +286,7 @@ class _Sheet:
         return TextLayer(block, TextStyle(color), translation(left - x0, top - y0), role=node.role or node.slot)
 
     def _behind(self, box: Box) -> RGB:
-        """The colour on top of all shapes in the middle of a box."""
+        """The color on top of all shapes in the middle of a box."""
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         for shape in reversed(self._shapes):
             if isinstance(shape, ShapeLayer) and shape.kind == "rect" and shape.fill:
@@ -302,7 +302,7 @@ class _Sheet:
         fitting = [f for f in mine if f.source.style == style and "Italic" not in f.path.stem] or mine
         if not fitting:
             raise UserError(f"fonts: none is for language '{self._language}'")
-        return fitting[choose(self._rng, [f.source.share for f in fitting])]
+        return fitting[choose(self._rng, [f.source.weight for f in fitting])]
 
     def _covering(self, face: Literal["title", "body"], said: str) -> FontFile:
         font = self._fonts.get(face) or self._fonts["body"]

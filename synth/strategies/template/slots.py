@@ -7,6 +7,7 @@ the sum of its lines.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from synth.corpus import grammar
 from synth.corpus.builtin import DATA
 from synth.errors import Undrawable
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 
 ONCE = frozenset({"company", "person", "city", "title", "brand", "event", "month", "address"})
 """Slots that say the same everywhere in a picture."""
@@ -36,8 +37,7 @@ class Filler:
         """A text; the same one again for slots that are the same everywhere. Raises Undrawable when words run out."""
         if slot in self._kept:
             return self._kept[slot]
-        made = getattr(self, f"_{slot}", None)
-        text = made() if made else self._word(slot)
+        text = COMPUTED[slot](self) if slot in COMPUTED else self._word(slot)
         if slot in ONCE:
             self._kept[slot] = text
         return text
@@ -127,9 +127,33 @@ class Filler:
         return str(self._rng.integers(2, 60))
 
 
+COMPUTED: dict[str, Callable[[Filler], str]] = {
+    "n": Filler._n,
+    "number": Filler._number,
+    "percent": Filler._percent,
+    "date": Filler._date,
+    "month_name": Filler._month_name,
+    "year": Filler._year,
+    "time": Filler._time,
+    "price": Filler._price,
+    "total_price": Filler._total_price,
+    "phone": Filler._phone,
+    "site": Filler._site,
+    "url": Filler._url,
+    "email": Filler._email,
+    "distance": Filler._distance,
+    "body": Filler._body,
+    "sentence": Filler._sentence,
+    "day_number": Filler._day_number,
+    "code": Filler._code,
+    "page_number": Filler._page_number,
+}
+"""Slots that are no words of a list but made from numbers, grammar, or what the picture said before."""
+
+
 def known(slot: str) -> bool:
     """Whether a template may ask for the slot."""
-    return hasattr(Filler, f"_{slot}") or all(slot in slots(language) for language in ("zh", "en"))
+    return slot in COMPUTED or all(slot in slots(language) for language in ("zh", "en"))
 
 
 @lru_cache(maxsize=2)

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import configs
 from configs.errors import UserError
-from synth.choice import check_shares, choose, choose_key
+from configs.renamed import to_first_names
+from synth.choice import check_weights, choose, choose_key
 from synth.content.base import Content
 from synth.errors import Undrawable
+from synth.language import CaptionLanguage
 from synth.photos import Photos, PhotoSource
-from synth.sample import CaptionLanguage
 from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.template.nodes import Template
 from synth.strategies.template.render import render
@@ -24,7 +25,7 @@ FOLDER = Path(__file__).parents[2] / "templates"
 
 @dataclass(frozen=True)
 class TemplateStrategy(Strategy):
-    """``families``: shares by the names of files in synth/templates, empty for all alike. ``files``: own ones beside them.
+    """``families``: weights by the names of files in synth/templates, empty for all alike. ``files``: own ones beside them.
 
     ``photos``: photographs for the pictures in them.
     """
@@ -36,9 +37,9 @@ class TemplateStrategy(Strategy):
     languages: dict[CaptionLanguage, float] = field(default_factory=lambda: {"zh": 1.0, "en": 1.0})
 
     def __post_init__(self) -> None:
-        check_shares("languages", self.languages)
+        check_weights("languages", self.languages)
         if self.families:
-            check_shares("families", self.families)
+            check_weights("families", self.families)
 
     def check_contents(self, contents: Sequence[Content]) -> None:
         if contents:
@@ -46,12 +47,12 @@ class TemplateStrategy(Strategy):
 
     def open(self) -> TemplateDrawer:
         photos = Photos(self.photos, "strategy.photos") if self.photos else None
-        return TemplateDrawer(self, load_templates(self), photos)
+        return TemplateDrawer(self, _load_templates(self), photos)
 
 
 @dataclass(frozen=True, eq=False)
 class TemplateDrawer:
-    """The template strategy with its files read. ``templates``: each family with its share."""
+    """The template strategy with its files read. ``templates``: each family with its weight."""
 
     strategy: TemplateStrategy
     templates: Mapping[str, tuple[Template, float]]
@@ -65,19 +66,19 @@ class TemplateDrawer:
         fitting = {f: t for f, t in self.templates.items() if t[0].aspect[0] <= aspect <= t[0].aspect[1]}
         if not fitting:
             raise Undrawable(f"no template suits a canvas of {canvas[0]} x {canvas[1]}")
-        family = list(fitting)[choose(rng, [share for _, share in fitting.values()])]
+        family = list(fitting)[choose(rng, [weight for _, weight in fitting.values()])]
         return render(request.context, family, fitting[family][0], canvas, language, rng, self.photos)
 
     def identity(self) -> dict[str, Any]:
         """The config with the contents of templates and photographs in place of where they lie."""
-        plain = configs.to_plain(self.strategy)
+        plain = to_first_names(self.strategy)
         if self.photos:
-            plain["photos"] = [self.photos.digest, self.photos.shares]
-        return plain | {"templates": {family: configs.to_plain(t) for family, (t, _) in self.templates.items()}}
+            plain["photos"] = [self.photos.digest, self.photos.weights]
+        return plain | {"templates": {family: to_first_names(t) for family, (t, _) in self.templates.items()}}
 
 
-def load_templates(strategy: TemplateStrategy) -> dict[str, tuple[Template, float]]:
-    """Templates with their shares, by family. Raises UserError for an unknown family or a wrong file."""
+def _load_templates(strategy: TemplateStrategy) -> dict[str, tuple[Template, float]]:
+    """Templates with their weights, by family. Raises UserError for an unknown family or a wrong file."""
     paths = {path.stem: path for path in sorted(FOLDER.glob("*.yaml"))}
     for name in strategy.files:
         path = Path(name).expanduser()
@@ -88,7 +89,7 @@ def load_templates(strategy: TemplateStrategy) -> dict[str, tuple[Template, floa
         if family not in paths:
             raise UserError(f"strategy.families: no template '{family}'; there are {', '.join(paths)}")
     wanted = strategy.families or dict.fromkeys(paths, 1.0)
-    return {family: (_read(paths[family]), share) for family, share in wanted.items()}
+    return {family: (_read(paths[family]), weight) for family, weight in wanted.items()}
 
 
 @lru_cache(maxsize=256)

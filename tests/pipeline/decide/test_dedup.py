@@ -70,7 +70,7 @@ def test_candidates_are_all_pairs_within_the_radius() -> None:
 def test_2000_renderings_of_different_characters_lose_none() -> None:
     """Their hashes collide by the dozen: a rendered glyph is mostly plain ground."""
     characters = [chr(c) for c in range(0x4E00, 0x4E00 + 2600)]
-    settings = ["contents=[{kind: charset, share: 1, characters: " + "".join(characters) + "}]", "seed=5"]
+    settings = ["contents=[{kind: charset, weight: 1, characters: " + "".join(characters) + "}]", "seed=5"]
     recipe = Recipe.load("configs/synth/glyphs.yaml", settings)
     rows, seen = [], set()
     for index in range(3000):

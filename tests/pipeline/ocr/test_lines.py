@@ -1,4 +1,4 @@
-"""Order, language and level of read lines, on boxes placed by hand."""
+"""Order and level of read lines, on boxes placed by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.ocr.lines import blocks, is_column, language_of, level_of, reading_order, unit_of
+from pipeline.ocr.lines import blocks, is_column, level_of, reading_order, unit_of
 from pipeline.ocr.reader import Line
 from synth.language import visible
 
@@ -19,24 +19,6 @@ def line(text: str, x: float, y: float, width: float = 200, height: float = 20, 
 
 def texts(lines: list[Line]) -> str:
     return " ".join(x.text for x in lines)
-
-
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("", "none"),
-        (" \n", "none"),
-        ("春天来了", "zh"),
-        ("Open 24 hours", "en"),
-        ("使用 Python 编写", "zh"),
-        ("2024", "other"),
-        ("Привет мир", "other"),
-        ("さくら", "other"),
-        ("𠀀𠀁", "zh"),
-    ],
-)
-def test_language(text: str, language: str) -> None:
-    assert language_of(text) == language
 
 
 @pytest.mark.parametrize(

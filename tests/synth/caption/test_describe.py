@@ -13,10 +13,10 @@ import pytest
 from synth import Recipe
 from synth.caption.describe import TEMPLATES, fill
 from synth.caption.facts import SceneFacts, facts_of
-from synth.caption.phrases import BODIES, EFFECTS, FACES, PLACES, SIZES, TONGUES, VERBS, WAYS
-from synth.caption.sentences import shapes, write_caption
+from synth.caption.phrases import phrases, sentences
+from synth.caption.sentences import write_caption
 from synth.drawing.colors import PALETTE, Ground
-from synth.sample import CaptionLanguage
+from synth.language import CaptionLanguage
 from synth.strategies.scene.media import MEDIA
 from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 
@@ -38,7 +38,7 @@ def test_the_two_templates_of_the_report() -> None:
     )
 
 
-def test_a_gradient_is_named_by_both_its_colours_and_the_article_fits() -> None:
+def test_a_gradient_is_named_by_both_its_colors_and_the_article_fits() -> None:
     ground = Ground((PALETTE["orange"], PALETTE["beige"]))
     assert fill("displaying", "en", "x", ground, PALETTE["black"], False).text.startswith(
         "On an orange to beige gradient background"
@@ -104,7 +104,7 @@ def drawn_facts(rng: np.random.Generator, language: str) -> SceneFacts:
     kind = ("pure", "photo", "medium", "page")[int(rng.integers(4))]
     picked = [colors[int(i)] for i in rng.permutation(len(colors))[:4]]
     ground = Ground(tuple(picked[: 1 + int(rng.random() < 0.3)]), paper=bool(rng.random() < 0.2))
-    effect = some(list(EFFECTS), 0.5) or "plain"
+    effect = some(list(phrases("with_effect", "en")), 0.5) or "plain"
     page = kind == "page"
     return SceneFacts(
         text="Hi 42" if language == "en" else "你好 42",
@@ -113,15 +113,15 @@ def drawn_facts(rng: np.random.Generator, language: str) -> SceneFacts:
         color_to=picked[3] if effect == "gradient" else None,
         ground=None if kind == "photo" else ground,
         medium=some(list(MEDIA), 0) if kind == "medium" else None,
-        face=some(list(FACES)),
+        face=some(list(phrases("face", "en"))),
         effect=effect,
-        direction=some(list(WAYS), 0.6) or "horizontal",
+        direction=some(list(phrases("way", "en")), 0.6) or "horizontal",
         lines=int(rng.integers(1, 6)),
-        place=some(list(PLACES)) if kind in ("pure", "photo") else None,
-        size=some(list(SIZES)) if kind in ("pure", "photo") else None,
+        place=some(list(phrases("at", "en"))) if kind in ("pure", "photo") else None,
+        size=some(list(phrases("size", "en"))) if kind in ("pure", "photo") else None,
         title="Title" if page and rng.random() < 0.7 else "",
         title_color=picked[2] if page else None,
-        body=some(list(BODIES), 0) if page else None,
+        body=some(list(phrases("body", "en")), 0) if page else None,
         columns=int(rng.integers(1, 4)) if page else 1,
     )
 
@@ -142,17 +142,17 @@ def test_sentences_name_only_what_is_there_and_quote_it_exactly(language: Captio
             found = re.search(name if k else rf"\b{name}\b", rest)
             assert not found or name in true or any(name in longer for longer in true), (name, sentence)
             rest = re.sub(name if k else rf"\b{name}\b", "", rest) if name in true else rest
-        for phrases, fact in (
-            (EFFECTS, facts.effect),
-            (WAYS, facts.direction),
-            (FACES, facts.face),
-            (SIZES, facts.size),
+        for kind, fact in (
+            ("with_effect", facts.effect),
+            ("way", facts.direction),
+            ("face", facts.face),
+            ("size", facts.size),
         ):
-            for key, words in phrases.items():
-                if words[k] in rest and not (key == "serif" and facts.face == "sans"):
+            for key, phrase in phrases(kind, language).items():
+                if phrase in rest and not (key == "serif" and facts.face == "sans"):
                     assert key == fact, (key, sentence)
-        for place, words in PLACES.items():
-            said = words[0] if language == "en" else words[2]
+        for place, phrase in phrases("at", language).items():
+            said = phrase if language == "en" else f"图片{phrase}"
             assert said not in rest or place == facts.place, (place, sentence)
         for medium in MEDIA.values():
             assert (medium.en, medium.zh)[k] not in rest or medium.en == facts.medium or "纸" in medium.zh, sentence
@@ -165,20 +165,20 @@ def test_sentences_name_only_what_is_there_and_quote_it_exactly(language: Captio
 def test_there_are_over_two_hundred_distinct_sentence_shapes() -> None:
     rng = np.random.default_rng(1)
     vocabulary = {name for c in PALETTE.values() for name in (c.en, c.zh)}
+    languages: tuple[CaptionLanguage, ...] = ("zh", "en")
     vocabulary |= {
-        word
-        for table in (EFFECTS, WAYS, FACES, SIZES, BODIES, PLACES, TONGUES)
-        for words in table.values()
-        for word in words
-    }
-    vocabulary |= {name for medium in MEDIA.values() for name in (medium.en, medium.zh)} | {
-        v for pair in VERBS.values() for v in pair
-    }
+        phrase
+        for kind in ("with_effect", "way", "face", "size", "body", "at", "tongue")
+        for language in languages
+        for phrase in phrases(kind, language).values()
+    } | {f"图片{phrase}" for phrase in phrases("at", "zh").values()}
+    vocabulary |= {name for medium in MEDIA.values() for name in (medium.en, medium.zh)}
+    vocabulary |= {verb for medium in MEDIA.values() for verb in (medium.verb_en, medium.verb_zh)}
     longest = re.compile("|".join(map(re.escape, sorted(vocabulary, key=len, reverse=True))), re.IGNORECASE)
-    for language in ("zh", "en"):
+    for language in languages:
         found = {longest.sub("_", write_caption(drawn_facts(rng, "en"), language, rng)) for _ in range(6000)}
         assert len(found) > 200, language
-    assert sum(len(lines) for language in ("zh", "en") for lines in shapes(language).values()) > 140  # type: ignore[arg-type]
+    assert sum(len(lines) for language in languages for lines in sentences("captions", language).values()) > 140
 
 
 def test_shipped_recipes_speak_the_grammar_and_quote_what_is_seen() -> None:
@@ -199,6 +199,6 @@ def test_a_place_is_named_only_where_the_text_surely_stands() -> None:
         "contents=[{kind: word}]",
     )
     number, ordinal = corner._schedule.at(0)
-    assert facts_of(corner._first_drawable(number, ordinal, [0]).made).place == "top left"
+    assert facts_of(corner._first_drawable(number, ordinal, [0]).composition).place == "top left"
     full = recipe(PURE, "layout.fill=[1, 1]", "contents=[{kind: paragraph}]")
-    assert facts_of(full._first_drawable(0, 0, [0]).made).place is None
+    assert facts_of(full._first_drawable(0, 0, [0]).composition).place is None

@@ -65,7 +65,7 @@ def test_the_table_has_8105_characters_in_three_levels() -> None:
 
 
 def test_held_out_numbers_are_one_in_ten_and_never_rendered() -> None:
-    made = recipe(GLYPHS, only("kind: number, digits: [2, 3], held_out_part: 0.1, canvases: [{size: [128, 64]}]"))
+    made = recipe(GLYPHS, only("kind: number, digits: [2, 3], held_out_fraction: 0.1, canvases: [{size: [128, 64]}]"))
     held_out = set(made.held_out())
     assert 60 <= len(held_out) <= 120  # of 990
     assert all(is_held_out(text, 0.1) for text in held_out)
@@ -76,7 +76,7 @@ def test_held_out_numbers_are_one_in_ten_and_never_rendered() -> None:
 
 
 def test_held_out_words_are_never_rendered_in_any_case() -> None:
-    words = "kind: word, languages: {en: 1}, length: [2, 4], held_out_part: 0.3, cases: {upper: 1, title: 1}"
+    words = "kind: word, languages: {en: 1}, length: [2, 4], held_out_fraction: 0.3, cases: {upper: 1, title: 1}"
     made = recipe(PURE, only(words))
     held_out = set(made.held_out())
     assert 10 < len(held_out) < len([w for w in wordlist("en") if len(w) <= 4])
@@ -98,13 +98,6 @@ def test_levels_and_languages_follow_what_is_seen() -> None:
     assert {level for _, level in seen} == {1, 2, 3, 4}
     assert {language for language, _ in seen} == {"zh", "en", "other"}
     assert {("zh", 4), ("en", 4)} <= set(seen)
-
-
-@pytest.mark.parametrize(
-    ("text", "language"), [("汉字 and Latin", "zh"), ("Latin 12", "en"), ("12.50", "other"), ("𠀀", "zh")]
-)
-def test_language_of(text: str, language: str) -> None:
-    assert language_of(text) == language
 
 
 def test_a_text_with_one_missing_character_is_discarded_whole(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from synth.content.rare import dictionary
 from synth.corpus.builtin import levels_characters
 from synth.corpus.corpus import Corpus, CorpusSource
 from synth.coverage import plot, rows
+from synth.language import language_of
 from tests.synth.common import PURE, SHIPPED, recipe
 from tests.synth.content.test_kinds import only
 from tests.tolerance import counting
@@ -112,7 +113,9 @@ def test_mixed_lines_hold_both_scripts() -> None:
     drawn = texts(only("kind: mixed"), 200)
     both = [t for t in drawn if any(c.isascii() and c.isalpha() for c in t) and any("一" <= c <= "鿿" for c in t)]
     assert len(both) > 170
-    assert {recipe(PURE, only("kind: mixed")).render(i).text_language for i in range(5)} == {"zh"}
+    samples = [recipe(PURE, only("kind: mixed")).render(i) for i in range(40)]
+    assert {sample.text_language for sample in samples} == {"zh", "en"}
+    assert all(sample.text_language == language_of(sample.text) for sample in samples)
 
 
 def test_contacts_come_in_all_forms_and_name_their_package() -> None:
@@ -150,7 +153,7 @@ def test_coverage_counts_by_level_and_draws_the_tail(tmp_path: Path, capsys: pyt
 
 def test_rows_and_plot_of_nothing() -> None:
     tables = {1: ["一", "二"], 2: ["丁"]}
-    assert [(r.seen, r.least, r.most) for r in rows(Counter("一一"), tables)] == [(1, 0, 2), (0, 0, 0)]
+    assert [(r.seen, r.min_count, r.max_count) for r in rows(Counter("一一"), tables)] == [(1, 0, 2), (0, 0, 0)]
     assert plot(Counter(), tables, "none").count("0 of") == 2
 
 

@@ -1,4 +1,4 @@
-"""Contrast and names: what a caption calls a colour is what the pixels show."""
+"""Contrast and names: what a caption calls a color is what the pixels show."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_contrast_is_wcag() -> None:
 
 @pytest.mark.parametrize("least", [3.0, 4.5, 7.0])
 @pytest.mark.parametrize("kind", ["plain", "gradient"])
-def test_drawn_colours_keep_the_contrast_everywhere(least: float, kind: str) -> None:
+def test_drawn_colors_keep_the_contrast_everywhere(least: float, kind: str) -> None:
     config = ColorConfig(contrast=least, backgrounds={kind: 1.0}, vary=10)  # type: ignore[dict-item]
     rng = np.random.default_rng(1)
     for _ in range(300):
@@ -31,7 +31,7 @@ def test_drawn_colours_keep_the_contrast_everywhere(least: float, kind: str) -> 
             assert contrast(text.rgb, between) >= least - 0.05  # type: ignore[arg-type]
 
 
-def test_variation_leaves_a_colour_nearest_to_its_own_name() -> None:
+def test_variation_leaves_a_color_nearest_to_its_own_name() -> None:
     """Of all palette entries, the one whose name is used stays the nearest."""
     rng = np.random.default_rng(2)
     names, values = list(PALETTE), np.array([c.rgb for c in PALETTE.values()], float)

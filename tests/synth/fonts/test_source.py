@@ -13,9 +13,9 @@ from synth.content.base import Text
 from synth.drawing.colors import ColorConfig
 from synth.drawing.style import EffectConfig
 from synth.errors import Undrawable
-from synth.fonts.catalog import catalogue
+from synth.fonts.catalog import catalog
 from synth.fonts.source import FontSource, find, find_all
-from synth.strategies.base import RenderContext
+from synth.strategies.context import RenderContext
 from tests.synth.common import PURE, recipe
 
 NOTO = FontSource("NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(300, 900))
@@ -61,8 +61,8 @@ def test_an_accent_shares_its_letters_cluster() -> None:
     assert {(g.start, g.end) for g in glyphs} == {(0, 2), (2, 3)}
 
 
-def test_the_catalogue_counts_and_names_licences() -> None:
-    cards = catalogue(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
+def test_the_catalog_counts_and_names_licenses() -> None:
+    cards = catalog(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
     assert cards[0].license == "OFL-1.1"
     assert cards[0].coverage["GB2312"] == (6763, 6763)
     assert [cards[0].coverage[f"level {n}"] for n in (1, 2, 3)] == [(3500, 3500), (3000, 3000), (1605, 1605)]
@@ -108,7 +108,7 @@ def test_a_font_that_is_not_there_is_named_with_its_field(source: FontSource, me
 
 
 def restricted(source: Path, target: Path, permissions: int, license_: str | None = None) -> Path:
-    """A copy of a font with other usage permissions, or another licence text."""
+    """A copy of a font with other usage permissions, or another license text."""
     from fontTools.ttLib import TTFont
 
     font = TTFont(source)
@@ -121,7 +121,7 @@ def restricted(source: Path, target: Path, permissions: int, license_: str | Non
     return target
 
 
-def test_fonts_whose_licence_does_not_allow_it_are_left_out(tmp_path: Path) -> None:
+def test_fonts_whose_license_does_not_allow_it_are_left_out(tmp_path: Path) -> None:
     good = find([FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")])[0].path
     shutil.copy(good, tmp_path / "good.ttf")
     restricted(good, tmp_path / "restricted.ttf", 2)
@@ -141,9 +141,9 @@ def test_fonts_whose_licence_does_not_allow_it_are_left_out(tmp_path: Path) -> N
 
 
 def test_the_latin_collection_brings_thirty_families_in_their_styles_shares() -> None:
-    fonts = find([FontSource(collection="latin", styles={"serif": 3, "handwriting": 1}, share=2)])
+    fonts = find([FontSource(collection="latin", styles={"serif": 3, "handwriting": 1}, weight=2)])
     by_style = {
-        style: sum(f.source.share for f in fonts if f.source.style == style) for style in ("serif", "handwriting")
+        style: sum(f.source.weight for f in fonts if f.source.style == style) for style in ("serif", "handwriting")
     }
     assert by_style == pytest.approx({"serif": 1.5, "handwriting": 0.5})
     assert all(font.handwriting == (font.source.style == "handwriting") for font in fonts)
@@ -153,14 +153,14 @@ def test_the_latin_collection_brings_thirty_families_in_their_styles_shares() ->
 
 def test_a_text_gets_a_font_that_covers_it_or_is_given_up() -> None:
     fonts = find([NOTO, FontSource(collection="latin")])
-    tools = RenderContext(fonts, ColorConfig(), EffectConfig())
+    context = RenderContext(fonts, ColorConfig(), EffectConfig())
     rng = np.random.default_rng(0)
     for _ in range(50):
-        assert tools.font(Text("naïve ŵ", "en", "line", "x"), rng).missing("naïve ŵ") is None
-    chosen = {tools.font(Text("mixed 汉字", "en", "line", "x"), rng).family for _ in range(30)}
+        assert context.font(Text("naïve ŵ", "en", "line", "x"), rng).missing("naïve ŵ") is None
+    chosen = {context.font(Text("mixed 汉字", "en", "line", "x"), rng).family for _ in range(30)}
     assert chosen == {"Noto Sans CJK SC"}
     with pytest.raises(Undrawable, match="no font has '\U0001f600'"):
-        tools.font(Text("smile \U0001f600", "en", "line", "x"), rng)
+        context.font(Text("smile \U0001f600", "en", "line", "x"), rng)
 
 
 def test_families_of_capitals_draw_no_small_letters() -> None:
@@ -172,17 +172,17 @@ def test_families_of_capitals_draw_no_small_letters() -> None:
 def test_cards_are_kept_and_a_damaged_cache_is_scanned_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fonts = find([FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")])
     kept = tmp_path / "cache" / "fonts.json"
-    first = catalogue(fonts, kept)
+    first = catalog(fonts, kept)
     monkeypatch.setattr("synth.fonts.catalog.card", lambda font: pytest.fail("scanned again"))
-    assert catalogue(fonts, kept) == first
+    assert catalog(fonts, kept) == first
     monkeypatch.undo()
     kept.write_text("{")
-    assert catalogue(fonts, kept) == first
-    assert catalogue(fonts) == first
+    assert catalog(fonts, kept) == first
+    assert catalog(fonts) == first
 
 
 def test_vertical_forms_and_embedding_are_told() -> None:
-    noto, dejavu = catalogue(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
+    noto, dejavu = catalog(find([NOTO, FontSource("qt/fonts/DejaVuSans.ttf", package="cv2")]))
     assert (noto.vertical, dejavu.vertical) == (True, False)
     assert noto.embedding == "installable"
 

@@ -70,3 +70,14 @@ def test_chinese_paragraphs_are_indented_by_two_characters() -> None:
     block = next(layer.block for layer in drawing.texts if layer.role == "body")
     assert block.lines[0].glyphs[0].x == pytest.approx(2 * block.size)
     assert all(line.glyphs[0].x == 0 for line in block.lines[1:])
+
+
+def test_a_strategy_that_lays_out_no_pages_shows_one_as_a_paragraph() -> None:
+    scenes = recipe(
+        "configs/synth/scene.yaml",
+        "contents=[{kind: page, items: [1, 1], sentences: [1, 1], bodies: {paragraphs: 1}}]",
+        "canvases=[{size: [512, 512]}]",
+    )
+    sample = scenes.render(0)
+    assert (sample.photographic, sample.text_level) == (True, 4)
+    assert len({region.text for region in sample.regions if region.level == "paragraph"}) == 1

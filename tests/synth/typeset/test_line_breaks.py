@@ -118,7 +118,7 @@ def test_no_rendered_line_starts_or_ends_against_the_rules() -> None:
     assert checked > 30
 
 
-def test_centred_text_leaves_no_orphan() -> None:
+def test_centered_text_leaves_no_orphan() -> None:
     overrides = ("contents=[{kind: sentence, languages: {zh: 1}}]", "layout.align={center: 1}")
     lasts = []
     for index in range(60):

@@ -14,7 +14,7 @@ from synth.drawing import regions
 from synth.errors import Undrawable
 from synth.strategies.scene.flat_areas import find_flat_box
 from synth.strategies.scene.media import MEDIA
-from synth.strategies.scene.scene import VISIBLE
+from synth.strategies.scene.scene import VISIBLE, SceneDrawer
 from tests.synth.common import recipe
 from tests.synth.test_geometry import alone, drawn, glyphs_of, ink, outside
 
@@ -40,17 +40,17 @@ def test_every_glyph_in_perspective_stays_inside_its_quad(media: str | None) -> 
 
 
 def test_outside_of_the_lines_the_photograph_is_untouched() -> None:
-    straight = recipe(SCENE, "strategy.media={none: 1}", "effects.shares={plain: 1}")
+    straight = recipe(SCENE, "strategy.media={none: 1}", "effects.weights={plain: 1}")
     for index in range(12):
-        made = drawn(straight, index)
-        before = np.asarray(made.drawing.layers[0].pixels).astype(int)
-        changed = (np.asarray(made.image).astype(int) != before).any(axis=2)
-        lines = [r.quad for r in regions.of(made.drawing) if r.level == "line"]
+        composition = drawn(straight, index)
+        before = np.asarray(composition.drawing.layers[0].pixels).astype(int)
+        changed = (np.asarray(composition.image).astype(int) != before).any(axis=2)
+        lines = [r.quad for r in regions.of(composition.drawing) if r.level == "line"]
         inside = np.ones_like(changed)
         for quad in lines:
             inside &= ~_filled(quad, changed.shape)
         assert not (changed & inside).any(), index
-        assert np.abs(np.asarray(made.image).astype(int) - before)[changed].mean() > VISIBLE / 2
+        assert np.abs(np.asarray(composition.image).astype(int) - before)[changed].mean() > VISIBLE / 2
 
 
 def _filled(quad: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:
@@ -69,14 +69,14 @@ def test_each_medium_is_drawn_and_named(medium: str) -> None:
     assert len({sample.image.tobytes() for sample in pictures}) == 3
 
 
-def test_parents_and_licence_name_the_photograph() -> None:
+def test_parents_and_license_name_the_photograph() -> None:
     sample = recipe(SCENE).render(3)
     assert [parent.split(":")[0] for parent in sample.parents] == ["font", "corpus", "photo"]
     assert "Apache-2.0" in sample.license
     assert any(name in sample.license for name in ("CC0-1.0", "CC-BY-2.0", "LicenseRef-public-domain"))
 
 
-def test_a_calm_place_is_found_and_a_rough_one_refused() -> None:
+def test_a_flat_place_is_found_and_a_rough_one_refused() -> None:
     rng = np.random.default_rng(0)
     rough = rng.integers(0, 256, (32, 32)).astype(float)
     with pytest.raises(Undrawable, match="no flat place"):
@@ -88,7 +88,7 @@ def test_a_calm_place_is_found_and_a_rough_one_refused() -> None:
         assert 56 <= y0 < y1 <= 200
 
 
-def test_a_calm_place_lies_beside_an_edge_and_not_across_it() -> None:
+def test_a_flat_place_lies_beside_an_edge_and_not_across_it() -> None:
     cells = np.full((32, 64), 200.0)
     cells[:, 20] = 20.0  # a post: the mean gradient of a box across it is low all the same
     for seed in range(40):
@@ -114,8 +114,8 @@ def test_photographs_that_cannot_be_read_are_counted_and_passed_over(tmp_path: P
     mixed = Recipe.load(SCENE, [f"strategy.photos=[{{path: {tmp_path}}}]"])
     samples = [mixed.render(index) for index in range(8)]
     assert all(sample.parents[-1].startswith("photo:good.png@") for sample in samples)
-    assert mixed.photos is not None
-    assert list(mixed.photos.unreadable) == ["bad.jpg"]
+    assert isinstance(mixed.drawer, SceneDrawer)
+    assert list(mixed.drawer.photos.unreadable) == ["bad.jpg"]
 
 
 def test_photographs_without_text_come_from_a_dataset(tmp_path: Path) -> None:

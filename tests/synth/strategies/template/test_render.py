@@ -13,8 +13,8 @@ from configs import UserError
 from synth import Recipe
 from synth.drawing import regions
 from synth.drawing.colors import contrast
-from synth.strategies.template.nodes import FOLDER
 from synth.strategies.template.slots import Filler, known, slots
+from synth.strategies.template.strategy import FOLDER
 from tests.synth.common import recipe
 from tests.synth.test_geometry import alone, drawn, glyphs_of, ink, outside
 
@@ -38,11 +38,11 @@ def test_no_text_is_cut_overlaps_another_or_is_hard_to_read(family: str) -> None
     seen = set()
     for index in range(8):
         language = ("zh", "en")[index % 2]
-        made = drawn(one(family, language), index)
-        assert made.text.language == language
-        w, h = made.drawing.canvas
+        composition = drawn(one(family, language), index)
+        assert composition.text.language == language
+        w, h = composition.drawing.canvas
         quads = []
-        for layer in made.drawing.texts:
+        for layer in composition.drawing.texts:
             assert layer.block.size >= 8
             quads += [region.quad for region in regions.layer_regions(layer) if region.level == "line"]
         assert quads
@@ -53,9 +53,9 @@ def test_no_text_is_cut_overlaps_another_or_is_hard_to_read(family: str) -> None
             across, down = min(a[4], b[4]) - max(a[0], b[0]), min(a[5], b[5]) - max(a[1], b[1])
             lines_of_one = 0.15 * (a[5] - a[1])  # swashes may stroke_margin into the line below
             assert across <= 2 or down <= max(2, lines_of_one), (family, index, a, b)
-        pixels = np.asarray(made.image)
-        for layer in made.drawing.texts:
-            mask = ink(made.drawing.canvas, layer)
+        pixels = np.asarray(composition.image)
+        for layer in composition.drawing.texts:
+            mask = ink(composition.drawing.canvas, layer)
             ys, xs = np.nonzero(mask)
             around = pixels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1][
                 ~mask[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1]
@@ -64,7 +64,7 @@ def test_no_text_is_cut_overlaps_another_or_is_hard_to_read(family: str) -> None
                 continue
             ground = np.median(around.reshape(-1, 3), axis=0)
             assert contrast(layer.style.color.rgb, tuple(int(v) for v in ground)) >= 4, (family, index, layer.role)
-        seen.add(made.image.tobytes())
+        seen.add(composition.image.tobytes())
     assert len(seen) == 8
 
 
@@ -180,7 +180,7 @@ def test_a_users_own_template_joins(tmp_path: Path) -> None:
         ("names: {en: a, zh: b}\npalettes: [{ground: white, text: black}]\nlayouts: [{kind: space}]\n", "without text"),
         (
             "names: {en: a, zh: b}\npalettes: [{ground: white}]\nlayouts: [{kind: text, slot: title}]\n",
-            "the colour 'text' is missing",
+            "the color 'text' is missing",
         ),
         (
             "names: {en: a, zh: b}\npalettes: [{ground: white}]\nlayouts: [{kind: space, flex: -1}]\n",

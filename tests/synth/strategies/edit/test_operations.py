@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pytest
 
 from configs import UserError
 from synth import Recipe, Sample
-from synth.caption.instructions import SHAPES
+from synth.caption.phrases import sentences
 from synth.corpus.builtin import pairs, translations
-from synth.strategies.edit import ALL
+from synth.drawing.regions import layer_regions
+from synth.strategies.base import Composition
+from synth.strategies.edit.operations import OPERATIONS
 from tests.synth.common import recipe
 from tests.synth.test_geometry import drawn
 
@@ -29,13 +30,12 @@ def changed(sample: Sample) -> np.ndarray:
     return (np.asarray(sample.reference).astype(int) != np.asarray(sample.image).astype(int)).any(axis=2)
 
 
-def around(made: Any) -> np.ndarray:
+def around(pair: Composition) -> np.ndarray:
     """(h, w) bool: the places of all texts that are not in both drawings, with what shadows need around them."""
-    w, h = made.drawing.canvas
+    w, h = pair.drawing.canvas
     mask = np.zeros((h, w), bool)
-    before, after = made.source.texts, made.drawing.texts
-    from synth.drawing.regions import layer_regions
-
+    assert pair.source is not None
+    before, after = pair.source.texts, pair.drawing.texts
     for layer in [t for t in before if t not in after] + [t for t in after if t not in before]:
         stroke_margin = int(np.ceil(0.6 * layer.block.size if layer.style.shadows else 0)) + 1
         for quad in (r.quad for r in layer_regions(layer) if r.level == "line"):
@@ -45,26 +45,26 @@ def around(made: Any) -> np.ndarray:
     return mask
 
 
-@pytest.mark.parametrize("operation", [o for o in ALL if o not in ("background", "reconstruct")])
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o not in ("background", "reconstruct")])
 def test_outside_of_the_edited_texts_both_pictures_are_identical(operation: str) -> None:
-    made = only(operation)
+    edits = only(operation)
     for index in range(10):
-        sample, drawing = made.render(index), drawn(made, index)
+        sample, pair = edits.render(index), drawn(edits, index)
         difference = changed(sample)
         assert difference.any(), index
-        assert not (difference & ~around(drawing)).any(), index
+        assert not (difference & ~around(pair)).any(), index
         assert (sample.task, len(sample.instructions)) == ("ti2i", 1)
         assert sample.reference is not None
         assert sample.reference.size == sample.image.size
 
 
 def test_a_new_ground_leaves_every_glyph_where_it_was() -> None:
-    made = only("background")
+    edits = only("background")
     for index in range(8):
-        sample, drawing = made.render(index), drawn(made, index)
-        assert drawing.source.texts == drawing.drawing.texts
+        sample, pair = edits.render(index), drawn(edits, index)
+        assert pair.source.texts == pair.drawing.texts
         assert changed(sample).mean() > 0.3
-        assert drawing.source.layers[0] is not drawing.drawing.layers[0]
+        assert pair.source.layers[0] is not pair.drawing.layers[0]
 
 
 def test_reconstruction_is_the_same_picture_twice() -> None:
@@ -75,17 +75,17 @@ def test_reconstruction_is_the_same_picture_twice() -> None:
 
 @pytest.mark.parametrize("operation", ["replace", "add", "remove", "translate"])
 def test_texts_before_and_after_are_those_the_instruction_quotes(operation: str) -> None:
-    made = only(operation)
+    edits = only(operation)
     for index in range(12):
-        sample, drawing = made.render(index), drawn(made, index)
+        sample, pair = edits.render(index), drawn(edits, index)
         said = sample.instructions[0].text
-        before = {_flat(t.block.text) for t in drawing.source.texts}
-        after = {_flat(t.block.text) for t in drawing.drawing.texts}
+        before = {_flat(t.block.text) for t in pair.source.texts}
+        after = {_flat(t.block.text) for t in pair.drawing.texts}
         gone, new = before - after, after - before
         assert (len(gone), len(new)) == {"add": (0, 1), "remove": (1, 0)}.get(operation, (1, 1))
         quoted = gone if operation in ("remove", "translate") else new
         assert all(text in _flat(said) for text in quoted), (said, quoted)
-        assert _flat(sample.text) == "".join(_flat(t.block.text) for t in drawing.drawing.texts)
+        assert _flat(sample.text) == "".join(_flat(t.block.text) for t in pair.drawing.texts)
 
 
 def _flat(text: str) -> str:
@@ -93,25 +93,25 @@ def _flat(text: str) -> str:
 
 
 def test_a_removed_only_text_leaves_no_annotation() -> None:
-    made = only("remove", "strategy.texts=[1, 1]")
-    sample = made.render(0)
+    edits = only("remove", "strategy.texts=[1, 1]")
+    sample = edits.render(0)
     assert (sample.text, sample.regions, sample.text_level, sample.text_language) == ("", [], 0, "none")
 
 
-def test_recolouring_changes_nothing_but_the_colour() -> None:
-    made = only("recolor", "effects.shares={plain: 1}")
+def test_recoloring_changes_nothing_but_the_color() -> None:
+    edits = only("recolor", "effects.weights={plain: 1}")
     for index in range(8):
-        drawing = drawn(made, index)
-        (old,) = [t for t in drawing.source.texts if t not in drawing.drawing.texts]
-        (new,) = [t for t in drawing.drawing.texts if t not in drawing.source.texts]
+        pair = drawn(edits, index)
+        (old,) = [t for t in pair.source.texts if t not in pair.drawing.texts]
+        (new,) = [t for t in pair.drawing.texts if t not in pair.source.texts]
         assert old.block is new.block
         assert old.style.color.en != new.style.color.en
 
 
 def test_moved_text_keeps_its_size_and_stays_clear_of_the_others() -> None:
-    made = only("move", "strategy.texts=[2, 3]")
+    edits = only("move", "strategy.texts=[2, 3]")
     for index in range(10):
-        lines = [r.quad for r in made.render(index).regions if r.level == "line"]
+        lines = [r.quad for r in edits.render(index).regions if r.level == "line"]
         for i, a in enumerate(lines):
             for b in lines[i + 1 :]:
                 assert min(a[4], b[4]) <= max(a[0], b[0]) + 1 or min(a[5], b[5]) <= max(a[1], b[1]) + 2
@@ -124,7 +124,7 @@ def test_pairs_are_one_to_one_and_in_two_languages() -> None:
 
 
 def test_instructions_vary() -> None:
-    assert all(len(set(SHAPES[o][spoken])) >= 8 for o in ALL for spoken in ("zh", "en"))
+    assert all(len(set(sentences("instructions", spoken)[o])) >= 8 for o in OPERATIONS for spoken in ("zh", "en"))
     seen = Counter(recipe(EDIT).render(i).instructions[0].language for i in range(30))
     assert min(seen["zh"], seen["en"]) > 5
 
