@@ -36,14 +36,9 @@ def cpu_multiplies_bf16() -> bool:
         return False
     if not told or platform.machine().lower() not in ("x86_64", "amd64"):
         return bool(told)
-    return "AVX512" in torch.backends.cpu.get_cpu_capability() and _x86_units()
-
-
-def _x86_units() -> bool:
-    if hasattr(torch.cpu, "get_capabilities"):  # torch 2.14
-        told = torch.cpu.get_capabilities()
-        return bool(told.get("avx512_bf16") or told.get("amx_bf16"))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    units = torch.cpu.get_capabilities()
+    held = "AVX512" not in torch.backends.cpu.get_cpu_capability()
+    return not held and bool(units.get("avx512_bf16") or units.get("amx_bf16"))
 
 
 def product_dtype(wanted: torch.dtype | None, device: torch.device | str) -> torch.dtype | None:

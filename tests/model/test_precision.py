@@ -94,7 +94,6 @@ MACHINES = {  # machine, oneDNN's answer, ATen's capability, the CPU's units -> 
 
 
 @pytest.mark.parametrize(("machine", "told", "capability", "units", "fast"), MACHINES.values(), ids=list(MACHINES))
-@pytest.mark.parametrize("old_torch", [False, True])
 def test_units_are_known_on_every_machine(
     monkeypatch: pytest.MonkeyPatch,
     machine: str,
@@ -102,18 +101,11 @@ def test_units_are_known_on_every_machine(
     capability: str,
     units: dict[str, bool],
     fast: bool,
-    old_torch: bool,
 ) -> None:
-    new = {} if old_torch else {"get_capabilities": lambda: units}
-    cpu = SimpleNamespace(
-        _is_avx512_bf16_supported=lambda: "avx512_bf16" in units,
-        _is_amx_tile_supported=lambda: "amx_bf16" in units,
-        **new,
-    )
     monkeypatch.setattr(precision.platform, "machine", lambda: machine)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: told, raising=False)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    monkeypatch.setattr(torch, "cpu", cpu)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
     assert precision.cpu_multiplies_bf16() is fast
 
 
