@@ -16,6 +16,8 @@ import typing
 from dataclasses import dataclass
 from typing import Any
 
+from configs.load import decode
+
 
 @dataclass(frozen=True)
 class OpenKind:
@@ -41,8 +43,6 @@ class OpenKind:
         names = [name for arm in typing.get_args(source) for name in _kinds(arm)]
 
         def decode_own(value: Any) -> Any:
-            from configs.load import decode
-
             kind = value["kind"]
             if ":" not in kind:
                 raise ValueError(f"no kind '{kind}'; allowed: {', '.join(names)}, or package.module:Class of your own")

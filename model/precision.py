@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-WHY = "this CPU has no bf16 kernels (AVX512-BF16, AMX or Arm's BF16)"
-WIDER = f"precision: bf16 is asked for and fp32 is used, because {WHY}"
+_WHY = "this CPU has no bf16 kernels (AVX512-BF16, AMX or Arm's BF16)"
+WIDER = f"precision: bf16 is asked for and fp32 is used, because {_WHY}"
 """What a training on such a CPU says."""
 
 
@@ -56,7 +56,7 @@ def widen(device: torch.device | str, *modules: nn.Module) -> str | None:
         return None
     before, after = _bytes(narrow), _bytes([module.float() for module in narrow])
     return (
-        f"weights are bfloat16 and are computed in float32, because {WHY}: they take {after / 1e9:.3f} GB "
+        f"weights are bfloat16 and are computed in float32, because {_WHY}: they take {after / 1e9:.3f} GB "
         f"instead of {before / 1e9:.3f} GB"
     )
 

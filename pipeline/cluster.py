@@ -38,14 +38,14 @@ class Item(Protocol):
 Worker = Callable[..., Callable[[Any], Any]]
 """A class (or factory) at the top level of a module; an instance turns an item into the next one."""
 
-MAX_BLOCKS = 4096
+_MAX_BLOCKS = 4096
 """More items than this share blocks: Ray's bookkeeping per block is what limits it. Chosen."""
 
-STARTS = 3
-SLOW_START = "timed out during startup"
+_STARTS = 3
+_SLOW_START = "timed out during startup"
 """Ray gives its own start 30 s, which a machine that is busy with other things can need more than once."""
 
-TICK = 2.0
+_TICK = 2.0
 """Seconds between two looks at what the workers report, at most. Chosen."""
 
 
@@ -112,7 +112,7 @@ def connect(config: ClusterConfig | None = None) -> None:
         return
     _silence()
     settings = _settings(config or ClusterConfig())
-    for _ in range(STARTS):
+    for _ in range(_STARTS):
         if _init(settings):
             _silence()
             return
@@ -151,7 +151,7 @@ def _init(settings: dict[str, Any]) -> bool:
         where = settings.get("address")
         raise UserError(f"field 'cluster.address': no Ray cluster answers at '{where}' ({error})") from None
     except Exception as error:
-        if SLOW_START not in str(error):  # Ray has no class of its own for it
+        if _SLOW_START not in str(error):  # Ray has no class of its own for it
             raise
         ray.shutdown()
         return False
@@ -208,7 +208,7 @@ def _dataset(items: Sequence[Item], steps: Sequence[Step], config: ClusterConfig
 
     warnings.simplefilter("ignore", RayDeprecationWarning)  # 2.60 to 2.63 limit restarts only by these arguments
     rows = [{"item": pickle.dumps(item)} for item in items]
-    dataset: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
+    dataset: ray.data.Dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), _MAX_BLOCKS))
     together = sum(step.cpus for step in steps)
     for step in steps:
         dataset = dataset.map_batches(
@@ -232,7 +232,7 @@ def _rows(dataset: Any, watch: Watch) -> Iterator[dict[str, Any]]:
     stop = threading.Event()
     reader = threading.Thread(target=_read, args=(dataset, found, stop), daemon=True)
     reader.start()
-    tick = min(TICK, watch.config.stall_s / 4)
+    tick = min(_TICK, watch.config.stall_s / 4)
     checked = time.monotonic()
     try:
         while True:

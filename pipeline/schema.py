@@ -30,7 +30,7 @@ RENAMED = {"lacked": "missing_glyphs"}
 HUGGINGFACE = b'{"info": {"features": {"image": {"_type": "Image"}, "references": {"_type": "List", "feature": {"_type": "Image"}}}}}'
 """Metadata of shards from which the ``datasets`` library knows which columns to decode to pictures."""
 
-IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 CAPTION = pa.struct(
     [
         ("text", pa.string()),
@@ -42,7 +42,7 @@ CAPTION = pa.struct(
         ("invalid", pa.string()),  # the operator that refused this caption, null when good
     ]
 )
-REGION = pa.struct(
+_REGION = pa.struct(
     [
         ("text", pa.string()),
         ("quad", pa.list_(pa.float32(), 8)),  # px, x y pairs, clockwise from the reading start
@@ -52,7 +52,7 @@ REGION = pa.struct(
     ]
 )
 
-STATES = ("ok", "skipped", "not_applicable", "failed")
+_STATES = ("ok", "skipped", "not_applicable", "failed")
 """Values of every ``<annotator>_state``: why a score is null. ``skipped``: the model was missing."""
 
 TEXT_LEVELS = ("none", "character or word", "line", "several lines or regions", "paragraph")
@@ -83,8 +83,8 @@ IDENTITY = _columns(
     Column("origin", pa.string(), "kind of source: folder, urls, webdataset, parquet, synth", True),
     Column("source", pa.string(), "name of the source in the run's config", True),
     Column("uri", pa.string(), "where it came from; percent-encoded where a name is not UTF-8", True),
-    Column("image", IMAGE, "the source's bytes, never re-encoded without need", True),
-    Column("references", pa.list_(IMAGE), "reference images of ti2i and i2i"),
+    Column("image", _IMAGE, "the source's bytes, never re-encoded without need", True),
+    Column("references", pa.list_(_IMAGE), "reference images of ti2i and i2i"),
     Column("ref_sizes", pa.list_(pa.int32()), "w, h of each reference in turn, px after orientation"),
     Column("width", pa.int32(), "px, after the EXIF orientation is applied", True),
     Column("height", pa.int32(), "px, after the EXIF orientation is applied", True),
@@ -123,7 +123,7 @@ TEXT = _columns(
     Column("text", pa.string(), "visible text in reading order, lines separated by newlines"),
     Column("text_language", pa.string(), "zh, en, other, none"),
     Column("text_level", pa.int8(), "0 none, 1 character or word, 2 line, 3 several lines or regions, 4 paragraph"),
-    Column("text_regions", pa.list_(REGION), "quads in the oriented frame; exact for synthetic rows, else OCR's"),
+    Column("text_regions", pa.list_(_REGION), "quads in the oriented frame; exact for synthetic rows, else OCR's"),
     Column("text_chars", pa.int32(), "visible characters without white space"),
     Column("text_area", pa.float32(), "area of the line quads over the picture's, 0..1"),
     Column(
@@ -144,7 +144,7 @@ MEASURES = _columns(
     Column("blockiness", pa.float32(), "see pipeline/annotators/measure.py"),
 )
 
-MODEL_SCORES = _columns(
+_MODEL_SCORES = _columns(
     Column("nsfw", pa.float32(), "probability of not-safe-for-work content, 0..1"),
     Column(
         "text_read", pa.float32(), "synthetic rows: share of the characters that a reader reads where they stand, 0..1"
@@ -165,7 +165,7 @@ DECIDED = _columns(
     Column("repeats", pa.float32(), "expected draws per epoch; averages 1 within (task, language, level)"),
 )
 
-PLACE = _columns(
+_PLACE = _columns(
     Column("shard", pa.string(), "file name under dataset/data", True),
     Column("row_group", pa.int32(), "row group within the shard", True),
     Column("row", pa.int32(), "row within the row group", True),
@@ -176,9 +176,9 @@ COLUMNS: dict[str, Column] = {
     **CAPTION_FLAT,
     **TEXT,
     **MEASURES,
-    **MODEL_SCORES,
+    **_MODEL_SCORES,
     **DECIDED,
-    **PLACE,
+    **_PLACE,
 }
 """Every column of ours by name. Annotators' ``<name>_state`` columns are strings from STATES and come on top, and so
 do the columns that annotators from outside declare."""
@@ -192,16 +192,16 @@ NESTED = (
 )
 """Columns that live in shards only, never in the manifest."""
 
-SCORED = tuple(CAPTION_FLAT) + tuple(TEXT) + tuple(MEASURES) + tuple(MODEL_SCORES)
+_SCORED = tuple(CAPTION_FLAT) + tuple(TEXT) + tuple(MEASURES) + tuple(_MODEL_SCORES)
 
-STORED = tuple(IDENTITY) + SCORED
+STORED = tuple(IDENTITY) + _SCORED
 """Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""
 
-MANIFEST = tuple(n for n in (*STORED, *DECIDED, *PLACE) if n not in NESTED)
+MANIFEST = tuple(n for n in (*STORED, *DECIDED, *_PLACE) if n not in NESTED)
 """Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""
 
 
-FILLED_BY_ANNOTATORS = (*TEXT, *MEASURES, *MODEL_SCORES)
+FILLED_BY_ANNOTATORS = (*TEXT, *MEASURES, *_MODEL_SCORES)
 
 RESERVED = frozenset(COLUMNS) - frozenset(FILLED_BY_ANNOTATORS) | {
     "fragment",

@@ -19,7 +19,7 @@ from typing import Any
 
 from configs import RunFailed
 
-BEAT = 1.0
+_BEAT = 1.0
 """Seconds between two reports of one worker (chosen)."""
 
 Key = tuple[str, str]
@@ -123,7 +123,7 @@ class Reporter:
 
     def beat(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if self._key and (now - self._last >= BEAT or done == total):
+        if self._key and (now - self._last >= _BEAT or done == total):
             self._last = now
             self.table.beat.remote(self._key, done, total)
 

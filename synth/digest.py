@@ -15,6 +15,10 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+import PIL
+import skia
+import uharfbuzz
+from PIL import features
 
 from configs.errors import UserError
 from configs.renamed import to_first_names
@@ -23,7 +27,7 @@ from synth.corpus.builtin import data_sha256
 from synth.corpus.corpus import Corpora
 from synth.fonts.source import FontFile
 
-VERSION = "3"
+_VERSION = "3"
 """Raised whenever the same config would draw other pixels or other words."""
 
 
@@ -49,7 +53,7 @@ def recipe_digest(
         "templates": strategy.get("templates", {}),
         "packages": {package: metadata.version(package) for package in packages},
     }
-    covered = {"config": plain, "data": data_sha256(), "engines": _engines(), "synth": VERSION}
+    covered = {"config": plain, "data": data_sha256(), "engines": _engines(), "synth": _VERSION}
     media = strategy.get("scene") or strategy
     kinds = (strategy["kind"], *(content.kind for content in contents), *media.get("media", ()))
     own = [kind for kind in kinds if ":" in kind]
@@ -70,11 +74,6 @@ def _code_sha256(kind: str) -> str:
 
 def _engines() -> dict[str, str]:
     """Versions of what shapes, paints, encodes and draws lots."""
-    import PIL
-    import skia
-    import uharfbuzz
-    from PIL import features
-
     return {
         "harfbuzz": uharfbuzz.version_string(),
         "skia": skia.__version__,

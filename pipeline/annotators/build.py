@@ -11,7 +11,7 @@ from configs.pictures import Limits
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig
 
-STEPS = ("collect", "decode")
+_STEPS = ("collect", "decode")
 """Names in failures/ that are no annotators."""
 
 
@@ -40,8 +40,8 @@ def build(configs: Sequence[AnnotatorConfig], limits: Limits | None = None) -> l
 def _problems(annotator: Annotator, others: Sequence[Annotator]) -> Iterator[str]:
     """What is wrong with an annotator beside ``others``, a sentence each."""
     name = annotator.name
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in STEPS:
-        yield f"'{name}' cannot be an annotator's name; letters, digits and '_', but not {' or '.join(STEPS)}"
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _STEPS:
+        yield f"'{name}' cannot be an annotator's name; letters, digits and '_', but not {' or '.join(_STEPS)}"
     if name in (other.name for other in others):
         yield f"the annotator '{name}' is given twice"
     taken = {column.name: other.name for other in others for column in other.columns}

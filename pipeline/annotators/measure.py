@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 """Weights of red, green and blue in the luma of Rec. 709."""
 
-TILES = 8
+_TILES = 8
 """Tiles along each side in which ``clarity`` is taken."""
 
-SHARPEST = 0.9
+_SHARPEST = 0.9
 """The quantile of the tiles that counts: a portrait before a blurred background is sharp; chosen."""
 
 LEVELS = 16
 """Levels per channel of the histogram behind ``entropy``."""
 
-GRID = 8
+_GRID = 8
 """Side of a JPEG block in px."""
 
-LOOKED_AT = 1024
+_LOOKED_AT = 1024
 """px; ``blockiness`` looks at the middle of a picture, at most this wide and high."""
 
 
@@ -111,10 +111,10 @@ def clarity(gray: np.ndarray) -> float:
     core = gray[1:-1, 1:-1]
     laplacian = gray[:-2, 1:-1] + gray[2:, 1:-1] + gray[1:-1, :-2] + gray[1:-1, 2:] - 4 * core
     energy = laplacian * laplacian
-    rows, columns = (np.linspace(0, n, min(TILES, n) + 1).astype(int)[:-1] for n in energy.shape)
+    rows, columns = (np.linspace(0, n, min(_TILES, n) + 1).astype(int)[:-1] for n in energy.shape)
     sums = np.add.reduceat(np.add.reduceat(energy, rows, axis=0, dtype=np.float64), columns, axis=1)
     sizes = np.outer(np.diff([*rows, energy.shape[0]]), np.diff([*columns, energy.shape[1]]))
-    return float(np.quantile(sums / sizes, SHARPEST))
+    return float(np.quantile(sums / sizes, _SHARPEST))
 
 
 def luma(gray: np.ndarray) -> float:
@@ -167,18 +167,18 @@ def blockiness(pixels: np.ndarray) -> float:
     it) the first less the second: enlarging makes patterns that stand out at several. Averaged over
     both directions.
     """
-    height, width = (min(n, LOOKED_AT) for n in pixels.shape[:2])
+    height, width = (min(n, _LOOKED_AT) for n in pixels.shape[:2])
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
     gray = pixels[top : top + height, left : left + width] @ LUMA
     return (_grid(gray) + _grid(gray.T)) / 2
 
 
 def _grid(gray: np.ndarray) -> float:
-    if gray.shape[1] < 4 * GRID:
+    if gray.shape[1] < 4 * _GRID:
         return 0.0
     step = np.abs(np.diff(gray, axis=1)).mean(axis=0)
     excess = step[1:-1] - (step[:-2] + step[2:]) / 2
-    places = sorted(float(np.median(excess[place::GRID])) for place in range(GRID))
+    places = sorted(float(np.median(excess[place::_GRID])) for place in range(_GRID))
     return max(0.0, places[-1] - places[-2])
 
 

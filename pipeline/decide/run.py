@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.config import PipelineConfig
 
-DECISION_FIELDS = ("dedup", "captions", "decide", "balance", "pack")
+_DECISION_FIELDS = ("dedup", "captions", "decide", "balance", "pack")
 """Fields of the config that are expressions over stored scores: they may change at any time."""
 
 
@@ -64,7 +64,7 @@ def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     """Identity of what ``decide_run`` would give: the decision fields, fragments and the annotators that scored them."""
     plain = to_plain(config)
     fragments = [(name, read_metadata(run.samples(name)).num_rows) for name in fragment_names(run)]
-    facts: dict[str, Any] = {"decisions": {name: plain[name] for name in DECISION_FIELDS}, "fragments": fragments}
+    facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
     return digest(facts)
 

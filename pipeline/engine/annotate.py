@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from configs.pictures import Limits
 
-DECODE = "decode"
+_DECODE = "decode"
 """The name in failures/ of what all annotators share: the decode, and a crash of whatever looked at the pixels."""
 
 HOPELESS = 8
@@ -64,7 +64,7 @@ def steps(run: RunFolder, annotators: Sequence[Annotator], limits: Limits, guard
     rest = [a for a in annotators if a.input == "bytes"]
     before = tuple(a.name for a in pixel)
     pools: list[tuple[str, Any, tuple[Any, ...]]] = (
-        [(DECODE, PixelWorker, (run, pixel, thumbnail, limits, guard))] if pixel or thumbnail else []
+        [(_DECODE, PixelWorker, (run, pixel, thumbnail, limits, guard))] if pixel or thumbnail else []
     )
     pools += [(a.name, ModelWorker, (run, a, before, a is thumbnail[-1], guard)) for a in thumbnail]
     pools += [(a.name, ModelWorker, (run, a, before, True, guard)) for a in rest]
@@ -92,7 +92,7 @@ class PixelWorker:
         thumbnail = self._left(self._thumbnail, name)
         if not pixel and not thumbnail:
             return work
-        rows = read_rows(self._run, name)
+        rows = _read_rows(self._run, name)
         seen = rows if pixel else [row for row in rows if any(a.applies_to(known(row)) for a in thumbnail)]
         results = list(self._guard(pixel, thumbnail).map(seen))
         failures = [f for row, result in zip(seen, results, strict=True) if (f := _broken(row, result))]
@@ -131,7 +131,7 @@ class ModelWorker:
         name = work.name
         if self._run.scores(self._annotator.name, name).exists():
             return self._rest(work)
-        rows = read_rows(self._run, name, self._annotator.nested)
+        rows = _read_rows(self._run, name, self._annotator.nested)
         broken, failures = self._earlier(work)
         pictures = {i: p for i, row in enumerate(rows) if row["id"] not in broken and (p := self._picture(row, work))}
         results = dict(
@@ -165,7 +165,7 @@ class ModelWorker:
         return Picture(about, thumbnails={edge: work.thumbnails[row["id"]][edge]})
 
 
-def read_rows(run: RunFolder, fragment: str, nested: Sequence[str] = ()) -> Rows:
+def _read_rows(run: RunFolder, fragment: str, nested: Sequence[str] = ()) -> Rows:
     """The samples of a fragment, of the nested columns only ``nested`` and the image."""
     columns = [c for c in schema.COLLECTED if c in ("image", *nested) or c not in schema.NESTED]
     return read_table(run.samples(fragment), columns=columns).to_pylist()
@@ -206,7 +206,7 @@ def _state(row: Mapping[str, Any], score: dict[str, Any] | None, failed: set[str
 
 def _broken(row: Mapping[str, Any], result: DecodeResult | Failed) -> Failure | None:
     if isinstance(result, Failed):
-        return _failure(row, DECODE, result.error)
+        return _failure(row, _DECODE, result.error)
     return _failure(row, *result.broken) if result.broken else None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from configs.pictures import decode, small
 from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
 from pipeline.sandbox.child import describe
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
     from configs.pictures import Limits
 
-ROW = tuple(n for n in (*schema.IDENTITY, *schema.CAPTION_FLAT, *schema.TEXT) if n not in schema.NESTED)
+_ROW = tuple(n for n in (*schema.IDENTITY, *schema.CAPTION_FLAT, *schema.TEXT) if n not in schema.NESTED)
 """What an annotator sees of a row, beside its picture."""
 
 
 def known(row: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a sample row that annotators see."""
-    return {name: row[name] for name in ROW}
+    return {name: row[name] for name in _ROW}
 
 
 @dataclass
@@ -54,8 +55,6 @@ class DecodeJob:
         return [self._decode(row) for row in items]
 
     def _decode(self, row: Mapping[str, Any]) -> DecodeResult:
-        from configs.pictures import decode, small
-
         pixels = decode(row["image"]["bytes"], self.limits)
         picture = Picture(known(row), pixels=pixels)
         edges = {a.thumbnail_edge for a in self.thumbnail if a.applies_to(picture.row)}

@@ -15,6 +15,7 @@ from pipeline.sources import Reader
 from pipeline.store.commit import to_table, write_table
 from pipeline.store.ledger import Fragment, read_fragment
 from pipeline.store.run_folder import RunFolder
+from pipeline.tokens import finish_captions
 
 if TYPE_CHECKING:
     from configs.pictures import Limits
@@ -24,7 +25,7 @@ STEP = "collect"
 
 
 @dataclass
-class ReadJob:
+class _ReadJob:
     """Reads ledger rows in the child."""
 
     reader: Reader
@@ -34,8 +35,6 @@ class ReadJob:
         self.reader.setup()
 
     def run(self, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        from pipeline.tokens import finish_captions
-
         rows = []
         for entry in items:
             row = self.reader.read(entry, self.limits)
@@ -49,7 +48,7 @@ class Collector:
 
     def __init__(self, run: RunFolder, readers: dict[str, Reader], limits: Limits, guard: GuardConfig) -> None:
         self._run = run
-        self._guards = {name: Guard(ReadJob(reader, limits), guard) for name, reader in readers.items()}
+        self._guards = {name: Guard(_ReadJob(reader, limits), guard) for name, reader in readers.items()}
 
     def __call__(self, fragment: Fragment) -> Fragment:
         path = self._run.samples(fragment.name)

@@ -42,14 +42,14 @@ def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None
         run_config.save_run_config(run, config)
         remove_temporary(run.path)
         fragments = list_sources.list_sources(run, config.sources, config.fragments)
-        collect_fragments(run, config, fragments)
-        annotate_fragments(run, config, annotators, fragments)
+        _collect_fragments(run, config, fragments)
+        _annotate_fragments(run, config, annotators, fragments)
         dataset = publish(run, config)
         print(*accounting.summary(accounting.account(run)), sep="\n")
         print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}", flush=True)
 
 
-def collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
+def _collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
     """samples/F.parquet for every fragment that has none."""
     left = [f for f in fragments if not run.samples(f.name).exists()]
     if not left:
@@ -63,11 +63,11 @@ def collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequenc
         _follow("collect", left, results)
 
 
-def annotate_fragments(
+def _annotate_fragments(
     run: RunFolder, config: PipelineConfig, annotators: Sequence[Annotator], fragments: Sequence[Fragment]
 ) -> None:
     """scores/<annotator>/F.parquet for every annotator that can run and fragment that has none; then failures/F."""
-    able = able_annotators(annotators)
+    able = _able_annotators(annotators)
     left = [f for f in fragments if any(not run.scores(a.name, f.name).exists() for a in able)]
     if left:
         with timed(run, "annotate"):
@@ -80,7 +80,7 @@ def annotate_fragments(
         write_failures(run, fragment.name, order)
 
 
-def able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:
+def _able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:
     """Those that can run here; says which columns stay null for the others."""
     able = []
     for annotator in annotators:

@@ -68,7 +68,7 @@ def save_run_config(run: RunFolder, config: PipelineConfig) -> None:
 def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise UserError naming the first frozen field in which two plain configs differ; annotators may be added."""
     for name in FROZEN_FIELDS:
-        compare = _annotator_differences if name == "annotate" else differences
+        compare = _annotator_differences if name == "annotate" else _differences
         for path, old, new in compare(before.get(name), now.get(name), name):
             raise UserError(
                 f"field '{path}': {run.path} was started with {_show(old)}, found {_show(new)}; what is collected and "
@@ -77,7 +77,7 @@ def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) 
 
 
 def _annotator_differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """As ``differences``, of the entries of ``annotate``: their order and ``required`` are free, and those that were
+    """As ``_differences``, of the entries of ``annotate``: their order and ``required`` are free, and those that were
     added only add files."""
     places = {entry["kind"]: index for index, entry in enumerate(new)}
     for entry in old:
@@ -86,7 +86,7 @@ def _annotator_differences(old: Any, new: Any, path: str) -> Iterator[tuple[str,
             yield path, entry, MISSING
         else:
             free = {"required": None}
-            yield from differences(entry | free, new[places[kind]] | free, f"{path}.{places[kind]}")
+            yield from _differences(entry | free, new[places[kind]] | free, f"{path}.{places[kind]}")
 
 
 def check_versions(run: RunFolder, annotators: Sequence[Annotator]) -> None:
@@ -102,15 +102,15 @@ def check_versions(run: RunFolder, annotators: Sequence[Annotator]) -> None:
             )
 
 
-def differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+def _differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     """(path, old, new) of every leaf in which two trees of plain data differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(k for k in new if k not in old)]:
-            yield from differences(old.get(key, MISSING), new.get(key, MISSING), f"{path}.{key}")
+            yield from _differences(old.get(key, MISSING), new.get(key, MISSING), f"{path}.{key}")
     elif isinstance(old, list) and isinstance(new, list):
         for i in range(max(len(old), len(new))):
             pair = [side[i] if i < len(side) else MISSING for side in (old, new)]
-            yield from differences(pair[0], pair[1], f"{path}.{i}")
+            yield from _differences(pair[0], pair[1], f"{path}.{i}")
     elif old != new:
         yield path, old, new
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.report import charts
 
-CELL = ("task", "text_language", "text_level")
+_CELL = ("task", "text_language", "text_level")
 """``repeats`` averages 1 within each of these: shares between them belong to the training phase."""
 
 
@@ -95,14 +95,14 @@ def _top(draws: np.ndarray) -> float:
 
 def _cells(kept: pl.DataFrame) -> list[Cell]:
     grouped = (
-        kept.group_by(CELL)
+        kept.group_by(_CELL)
         .agg(
             pl.len().alias("rows"),
             pl.col("repeats").min().alias("low"),
             pl.col("repeats").mean().alias("mean"),
             pl.col("repeats").max().alias("high"),
         )
-        .sort(CELL, nulls_last=True)
+        .sort(_CELL, nulls_last=True)
     )
     return [
         Cell(task, language or "unknown", level, rows, low, mean, high)

@@ -18,7 +18,7 @@ _EXAMPLES = 6
 """Pictures shown of each group; chosen."""
 
 
-SHOWN = ("id", "uri", "image", "width", "height", "captions", "text_regions")
+_SHOWN = ("id", "uri", "image", "width", "height", "captions", "text_regions")
 
 
 def write_gallery(run: RunFolder, groups: Sequence[Group]) -> Path:
@@ -43,4 +43,4 @@ def write_gallery(run: RunFolder, groups: Sequence[Group]) -> Path:
 
 def _stored(run: RunFolder, fragment: str, row: int) -> dict[str, Any]:
     """A sample with its exact regions, or those that OCR read."""
-    return fragment_table(run, fragment, SHOWN).slice(row, 1).to_pylist()[0]
+    return fragment_table(run, fragment, _SHOWN).slice(row, 1).to_pylist()[0]

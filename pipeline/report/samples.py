@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.report import coverage
 from pipeline.report.pictures import Picture, picture
 
-EDGE = 480
+_EDGE = 480
 """Longer side in px of the copy inside the page; chosen."""
 
 
@@ -24,7 +24,7 @@ def sample(row: Mapping[str, Any], facts: Mapping[str, Any]) -> Sample:
     """``row``: id, uri, image, size, captions, text_regions. ``facts``: scalars and decisions of the same sample."""
     captions: Sequence[Mapping[str, Any]] = row.get("captions") or ()
     valid = [c["text"] for c in captions if c.get("text") and not c.get("invalid")]
-    return Sample(picture(row, EDGE), valid[0] if valid else "", tags(facts))
+    return Sample(picture(row, _EDGE), valid[0] if valid else "", tags(facts))
 
 
 def tags(facts: Mapping[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from pipeline.predicate import parse
 from pipeline.report import charts
 from pipeline.report.cuts import Cut, cuts, values
 
-SHOWN = {
+_SHOWN = {
     "clarity": "sharpness of edges",
     "luma": "mean brightness",
     "saturation": "strength of colors",
@@ -40,10 +40,10 @@ Other quantities that rules compare with a number follow."""
 _RATIOS = ("clarity", "width * height", "bytes_len")
 """Quantities that are compared by ratio: their axis is logarithmic."""
 
-FLAGS = 8
+_FLAGS = 8
 """A quantity of a rule with so few values is a code, not a score, as the EXIF orientation is; chosen."""
 
-PARTS = ("nsfw", "ocr_score", "text_area")
+_PARTS = ("nsfw", "ocr_score", "text_area")
 """Quantities that are shares or probabilities: their axis is 0 to 1."""
 
 
@@ -77,13 +77,13 @@ _Named = tuple[str, Cut, tuple[bool, bool]]
 
 
 def score_charts(rows: pl.DataFrame, rules: Sequence[Mapping[str, Any]]) -> list[ScoreChart]:
-    """A chart for every quantity of ``SHOWN``, or in a rule, that has a value.
+    """A chart for every quantity of ``_SHOWN``, or in a rule, that has a value.
 
     ``rules``: name (S2.clarity), keep and applies_to of each rule.
     """
     if rows.is_empty():
         return []
-    named: dict[str, list[_Named]] = {quantity: [] for quantity in SHOWN}
+    named: dict[str, list[_Named]] = {quantity: [] for quantity in _SHOWN}
     for rule in rules:
         lanes = _judged(rows, rule.get("applies_to"))
         for cut in cuts(rule["keep"]):
@@ -100,19 +100,19 @@ def _judged(rows: pl.DataFrame, applies_to: str | None) -> tuple[bool, bool]:
 
 def _chart(rows: pl.DataFrame, quantity: str, named: Sequence[_Named]) -> ScoreChart | None:
     column = values(rows, quantity)
-    if column is None or column.is_null().all() or (quantity not in SHOWN and column.n_unique() <= FLAGS):
+    if column is None or column.is_null().all() or (quantity not in _SHOWN and column.n_unique() <= _FLAGS):
         return None
     synthetic = rows["synthetic"].to_numpy()
     lanes = [column.filter(synthetic == kind).drop_nulls().to_numpy() for kind in (False, True)]
     positive = min(float(np.min(lane)) for lane in lanes if lane.size) > 0
     shown = [cut.value for _, cut, _ in named if cut.value > 0 or not positive]
-    scale = charts.Scale(0.0, 1.0) if quantity in PARTS else None
+    scale = charts.Scale(0.0, 1.0) if quantity in _PARTS else None
     if quantity in _RATIOS and positive:
         scale = charts.fit(np.concatenate(lanes), shown, log=True, tail=charts.TAIL)
     chart = charts.histogram(lanes[0], lanes[1], include=shown, scale=scale)
     lines = [_threshold(chart.scale, *one) for one in named]
     return ScoreChart(
-        quantity, SHOWN.get(quantity, ""), chart, lines, lanes[0].size, lanes[1].size, column.null_count()
+        quantity, _SHOWN.get(quantity, ""), chart, lines, lanes[0].size, lanes[1].size, column.null_count()
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from configs import RunFailed, UserError
 from pipeline.sandbox.guard import HEADER
 
-PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG = 1
 
 
 def main(down: int, up: int) -> None:
@@ -69,7 +69,7 @@ def _answer(job: Any, items: list[Any]) -> tuple[str, Any]:
 
 def _die_with(parent: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we could say that we go with it
         os._exit(1)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:

@@ -31,10 +31,10 @@ from pipeline.watch import beat
 HEADER = struct.Struct("<Q")
 """Length of the pickled message that follows."""
 
-TICK = 0.05
+_TICK = 0.05
 """Seconds between two looks at the child's memory: it can grow by some 100 MB in this time."""
 
-SETUP_SECONDS = 900.0
+_SETUP_SECONDS = 900.0
 """Loading models may take this long on a busy machine. Chosen."""
 
 
@@ -68,7 +68,7 @@ class Failed:
     error: str
 
 
-class ChildLost(Exception):
+class _ChildLost(Exception):
     """The child was ended or ended itself while it worked; the message says how."""
 
 
@@ -106,7 +106,7 @@ class Guard:
             try:
                 outcome = self._call(list(group))
                 break
-            except ChildLost as lost:
+            except _ChildLost as lost:
                 self.close()
                 outcome = Failed(str(lost))
                 if not left:
@@ -186,11 +186,11 @@ class _Child:
         self._process.wait()
 
     def _first_reply(self, job: Job) -> tuple[str, Any]:
-        deadline = time.monotonic() + SETUP_SECONDS
+        deadline = time.monotonic() + _SETUP_SECONDS
         try:
-            self._send((os.getpid(), job), deadline, SETUP_SECONDS)
-            return self._receive(deadline, SETUP_SECONDS)
-        except ChildLost as lost:
+            self._send((os.getpid(), job), deadline, _SETUP_SECONDS)
+            return self._receive(deadline, _SETUP_SECONDS)
+        except _ChildLost as lost:
             name = type(job).__name__
             return "failed", f"{name} {lost} while it was loading; committed fragments are safe, see the log of Ray"
 
@@ -227,20 +227,20 @@ class _Child:
         """Until the pipe is ready; raises ChildLost when time or memory ran out before."""
         poll = select.poll()
         poll.register(descriptor, event)
-        while not poll.poll(TICK * 1000):
+        while not poll.poll(_TICK * 1000):
             if time.monotonic() > deadline:
-                raise ChildLost(f"did not end within {seconds:g} s")
+                raise _ChildLost(f"did not end within {seconds:g} s")
             if self._memory() > self._ceiling:
-                raise ChildLost("used more memory than guard.memory_mb allows")
+                raise _ChildLost("used more memory than guard.memory_mb allows")
 
-    def _lost(self) -> ChildLost:
+    def _lost(self) -> _ChildLost:
         """How the process ended; its end of the pipe closes a moment before it can be waited for."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             status = self._process.wait(timeout=5)
             if status < 0:
-                return ChildLost(f"crashed: {signal.Signals(-status).name}")
-            return ChildLost(f"ended with status {status}")
-        return ChildLost("closed its pipe")
+                return _ChildLost(f"crashed: {signal.Signals(-status).name}")
+            return _ChildLost(f"ended with status {status}")
+        return _ChildLost("closed its pipe")
 
     def _memory(self) -> float:
         """Resident bytes of the child; 0 when it is gone, which reading its pipe will show."""

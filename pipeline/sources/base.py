@@ -9,6 +9,7 @@ A source of one's own is named in the config as ``kind: package.module:Class`` (
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from configs.pictures import probe
 from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
@@ -85,10 +87,6 @@ class Source(ABC):
 
 def picture_row(data: bytes, limits: Limits) -> dict[str, Any]:
     """The columns that the bytes of a picture give by themselves. Raises Refused or DecodeError."""
-    import hashlib
-
-    from configs.pictures import probe
-
     header = probe(data, limits)
     return {
         "image": {"bytes": data, "path": None},

@@ -80,10 +80,10 @@ class FolderSource(Source):
             remark(line)
 
     def reader(self) -> Reader:
-        return FolderReader(self)
+        return _FolderReader(self)
 
 
-class FolderReader(Reader):
+class _FolderReader(Reader):
     """Reads one file of the folder and the header of its picture."""
 
     def __init__(self, source: FolderSource) -> None:

@@ -11,6 +11,7 @@ from configs.errors import RunFailed, UserError
 from pipeline.quads import quad_height, text_area
 from pipeline.sources.base import Reader, Remark, Source
 from pipeline.store.ledger import Entry
+from synth.sample import encode
 
 if TYPE_CHECKING:
     from configs.pictures import Limits
@@ -59,10 +60,10 @@ class SynthSource(Source):
         return Recipe.load(self.recipe, self.overrides)
 
     def reader(self) -> Reader:
-        return SynthReader(self.load())
+        return _SynthReader(self.load())
 
 
-class SynthReader(Reader):
+class _SynthReader(Reader):
     """Renders one index."""
 
     def __init__(self, recipe: Recipe) -> None:
@@ -82,8 +83,6 @@ class SynthReader(Reader):
 
 def _pair_columns(sample: Sample) -> dict[str, Any]:
     """The picture before an edit, and the instruction that leads from it to ``image``."""
-    from synth.sample import encode
-
     if sample.reference is None:
         return {}
     data, form = encode(sample.reference)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from configs.files import created_once, replaced
 from pipeline.parquet import read_metadata, read_schema
 
-FAILURES_KEY = b"glyphmill.failures"
+_FAILURES_KEY = b"glyphmill.failures"
 
 
 def write_table(path: Path, table: pa.Table, failures: list[dict[str, str]], **metadata: str) -> None:
@@ -25,7 +25,7 @@ def write_table(path: Path, table: pa.Table, failures: list[dict[str, str]], **m
 
     Image bytes are compressed already and are stored as they are.
     """
-    extra = {FAILURES_KEY: json.dumps(failures).encode()}
+    extra = {_FAILURES_KEY: json.dumps(failures).encode()}
     extra |= {f"glyphmill.{key}".encode(): value.encode() for key, value in metadata.items()}
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **extra})
     with created_once(path) as temporary:
@@ -45,7 +45,7 @@ def codecs(schema: pa.Schema) -> dict[str, str]:
 
 def read_failures(path: Path) -> list[dict[str, str]]:
     """The failures that were committed together with the table at ``path``."""
-    return json.loads(metadata(path).get(FAILURES_KEY, b"[]"))
+    return json.loads(metadata(path).get(_FAILURES_KEY, b"[]"))
 
 
 def metadata(path: Path) -> Mapping[bytes, bytes]:

@@ -27,7 +27,7 @@ STALE = 60.0
 
 
 @dataclass(frozen=True)
-class Holder:
+class _Holder:
     """Who holds the run."""
 
     pid: int
@@ -69,7 +69,7 @@ class RunLock:
         os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
-    def _try(self) -> Holder | str | None:
+    def _try(self) -> _Holder | str | None:
         """Take the lock and return None, or return who has it."""
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -97,16 +97,16 @@ class RunLock:
             os.utime(self._descriptor)
 
 
-def _read(descriptor: int) -> Holder | None:
+def _read(descriptor: int) -> _Holder | None:
     try:
-        return Holder(**json.loads(os.pread(descriptor, 4096, 0)))
+        return _Holder(**json.loads(os.pread(descriptor, 4096, 0)))
     except (ValueError, TypeError):
         return None
 
 
 def _write(descriptor: int) -> None:
     since = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    text = json.dumps(asdict(Holder(os.getpid(), socket.gethostname(), since)))
+    text = json.dumps(asdict(_Holder(os.getpid(), socket.gethostname(), since)))
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, text.encode(), 0)
     os.fsync(descriptor)

@@ -26,7 +26,7 @@ from synth.typeset.layout import LayoutConfig
 if TYPE_CHECKING:
     from opencc import OpenCC
 
-LONGEST = 5_000  # chosen: characters of a text, words of a line, sentences of a paragraph; more never fits a canvas
+_LONGEST = 5_000  # chosen: characters of a text, words of a line, sentences of a paragraph; more never fits a canvas
 Unit = Literal["item", "line", "sentence", "paragraph"]
 
 
@@ -95,8 +95,8 @@ class Content:
                 check_weights(name, getattr(self, name))
         for name in self.ranges:
             low, high = getattr(self, name)
-            if not 1 <= low <= high <= LONGEST:
-                raise ValueError(f"{name} must be [least, most] within 1..{LONGEST}, found [{low}, {high}]")
+            if not 1 <= low <= high <= _LONGEST:
+                raise ValueError(f"{name} must be [least, most] within 1..{_LONGEST}, found [{low}, {high}]")
 
     @property
     def packages(self) -> tuple[str, ...]:

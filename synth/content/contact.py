@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from faker import Faker
 
 Form = Literal["name", "company", "address", "phone_number", "email", "url", "job"]
-LOCALES: dict[CaptionLanguage, str] = {"zh": "zh_CN", "en": "en_US"}
+_LOCALES: dict[CaptionLanguage, str] = {"zh": "zh_CN", "en": "en_US"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,4 +53,4 @@ def _faker(language: CaptionLanguage) -> Faker:
         raise UserError(
             "contents of kind contact are invented by the package Faker; install it: pip install Faker"
         ) from None
-    return Faker(LOCALES[language])
+    return Faker(_LOCALES[language])

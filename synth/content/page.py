@@ -13,8 +13,8 @@ from synth.corpus import grammar
 from synth.language import CaptionLanguage
 
 Body = Literal["paragraphs", "bullets", "numbers"]
-BULLETS = "•–"
-NUMERALS = "一二三四五六七八九十"
+_BULLETS = "•–"
+_NUMERALS = "一二三四五六七八九十"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PageText:
         """What stands under the title."""
         if not self.markers:
             return "paragraphs"
-        return "bullets" if self.markers[0] in BULLETS else "numbers"
+        return "bullets" if self.markers[0] in _BULLETS else "numbers"
 
     @property
     def glue(self) -> str:
@@ -103,7 +103,7 @@ def _capitalized(text: str) -> str:
 
 def _markers(body: Body, count: int, language: CaptionLanguage, rng: np.random.Generator) -> tuple[str, ...]:
     if body == "bullets":
-        return (BULLETS[0 if rng.random() < 0.7 else 1],) * count
+        return (_BULLETS[0 if rng.random() < 0.7 else 1],) * count
     if language == "zh" and rng.random() < 0.5:
-        return tuple(f"{NUMERALS[k]}、" for k in range(count))
+        return tuple(f"{_NUMERALS[k]}、" for k in range(count))
     return tuple(f"{k + 1}." for k in range(count))

@@ -17,10 +17,10 @@ from configs.files import package_folder
 from synth.content.base import Content, ContentRequest, Text, Unit, cycled
 from synth.corpus.builtin import levels_characters
 
-SEPARATORS = ("", "、", "，", " ")
-KEPT = 48  # words kept per character: the most frequent ones
+_SEPARATORS = ("", "、", "，", " ")
+_KEPT = 48  # words kept per character: the most frequent ones
 MIN_HAN, MAX_HAN = 2, 4  # characters of a word
-NAMES = ("nr", "nrt", "nrfg")  # parts of speech: people's names
+_NAMES = ("nr", "nrt", "nrfg")  # parts of speech: people's names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class Balanced(Content):
         characters = levels_characters(self.levels)
         turns = [replace(request, ordinal=request.ordinal * max_count + k) for k in range(count)]
         words = [_word(cycled(characters, turn), turn) for turn in turns]
-        text = SEPARATORS[int(request.rng.integers(len(SEPARATORS)))].join(words)
+        text = _SEPARATORS[int(request.rng.integers(len(_SEPARATORS)))].join(words)
         unit: Unit = "item" if count == 1 else "line"
         return Text(text, "zh", unit, "jieba")
 
@@ -75,11 +75,11 @@ def dictionary() -> dict[str, Sequence[str]]:
     ranked = sorted(
         (-int(frequency), word)
         for word, frequency, kind in entries
-        if MIN_HAN <= len(word) <= MAX_HAN and kind not in NAMES and known.issuperset(word)
+        if MIN_HAN <= len(word) <= MAX_HAN and kind not in _NAMES and known.issuperset(word)
     )
     found: defaultdict[str, list[str]] = defaultdict(list)
     for _, word in ranked:
         for character in dict.fromkeys(word):
-            if len(found[character]) < KEPT:
+            if len(found[character]) < _KEPT:
                 found[character].append(word)
     return dict(found)

@@ -24,8 +24,8 @@ from configs.errors import UserError
 from synth.corpus.builtin import LICENSE, data_sha256
 from synth.corpus.sanitize import Refused, sanitize
 
-PACKAGES = {"jieba": "MIT", "Faker": "MIT"}  # Python packages that texts are drawn from, and their licenses
-BUILTIN = {"characters", "numbers", "pairs", "tongyong", "words"} | {
+_PACKAGES = {"jieba": "MIT", "Faker": "MIT"}  # Python packages that texts are drawn from, and their licenses
+_BUILTIN = {"characters", "numbers", "pairs", "tongyong", "words"} | {
     f"{kind}-{language}" for kind in ("grammar", "slots", "words") for language in ("zh", "en")
 }
 """Names of what is drawn from ``synth/data`` or spelled out in the recipe."""
@@ -189,8 +189,8 @@ class Corpora(dict[str, Corpus]):
         """(id for ``Sample.parents``, license) of a corpus: the recipe's, a package's, or ours; else license None."""
         if name in self:
             return f"corpus:{name}@{self[name].sha256[:12]}", self[name].license
-        if name in PACKAGES:
-            return f"corpus:{name}@{metadata.version(name)}", PACKAGES[name]
-        if name in BUILTIN:
+        if name in _PACKAGES:
+            return f"corpus:{name}@{metadata.version(name)}", _PACKAGES[name]
+        if name in _BUILTIN:
             return f"corpus:{name}@{data_sha256()[:12]}", LICENSE
         return f"corpus:{name}", None

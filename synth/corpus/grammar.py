@@ -14,7 +14,7 @@ import numpy as np
 from synth.corpus.builtin import DATA
 from synth.language import CaptionLanguage
 
-SPOKEN_NUMBERS = ("price", "percent", "date", "time")
+_SPOKEN_NUMBERS = ("price", "percent", "date", "time")
 _A = re.compile(r"\b([Aa]) (?=[aeiou])")
 _FIRST = re.compile(r"^\W*[a-z]")  # behind an opening quotation mark too
 _SLOT = re.compile(r"\{([a-z_]+)\}")
@@ -77,7 +77,7 @@ def _sentence(language: CaptionLanguage, rng: np.random.Generator, used: set[str
 
 
 def _expand(symbol: str, language: CaptionLanguage, rng: np.random.Generator, used: set[str]) -> str:
-    if symbol in SPOKEN_NUMBERS:
+    if symbol in _SPOKEN_NUMBERS:
         return _spoken(symbol, language, rng)
     alternatives = _grammar(language)[symbol]
     fresh = [a for a in alternatives if a not in used] or alternatives

@@ -32,7 +32,7 @@ from synth.photos import Backdrop
 from synth.strategies.context import RenderContext
 from synth.typeset.layout import LayoutConfig
 
-PARAGRAPH_LINES = 3  # chosen: a text of a template with at least so many lines is a paragraph
+_PARAGRAPH_LINES = 3  # chosen: a text of a template with at least so many lines is a paragraph
 
 
 class Drawer(Protocol):
@@ -187,7 +187,7 @@ class Composition:
         lines = [len(layer.block.lines) for layer in self.drawing.texts]
         if sum(lines) <= 1:
             return 0 if not lines else 1 if self.text.unit == "item" else 2
-        paragraph = max(lines) >= PARAGRAPH_LINES if self.family else self.text.unit == "paragraph"
+        paragraph = max(lines) >= _PARAGRAPH_LINES if self.family else self.text.unit == "paragraph"
         return 4 if paragraph else 3
 
     @property

@@ -23,8 +23,8 @@ from synth.typeset.block import Block
 from synth.typeset.layout import Align, Measure, compose
 from synth.typeset.shaped import Shaped
 
-LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger
-INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
+_LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger
+_INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
 
 
 def draw_page(request: DrawRequest, content: Page) -> Composition:
@@ -41,7 +41,7 @@ def draw_page(request: DrawRequest, content: Page) -> Composition:
     setting = _Setting(columns, align, rng.uniform(1.3, 1.7), rng.uniform(1.3, 2.0), rng.random() < 0.5)
     low, high = (layout.min_size, layout.max_size) if layout.size == "fit" else layout.size
     faces = title_font.face(title_font.wghts[-1]), body_font.face(body_font.wghts[len(body_font.wghts) // 3])
-    blocks = _lay_out(page, *faces, box, setting, (low, max(low, min(high, LARGEST * min(canvas)))))
+    blocks = _lay_out(page, *faces, box, setting, (low, max(low, min(high, _LARGEST * min(canvas)))))
     ground, color = pick(context.colors, rng)
     other = pick_other(context.colors, ground, color, rng)
     layers = [
@@ -112,7 +112,7 @@ class _Page:
         self.indents = (
             [-sum(g.advance for g in body_face.shape(m + text.glue, text.language)) for m in text.markers]
             if text.markers
-            else [INDENT[text.language]] * len(self.items)
+            else [_INDENT[text.language]] * len(self.items)
         )
 
     def at(self, size: float) -> list[_Placed] | None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import psutil
 
-PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_CHILD_SUBREAPER = 36
 EVERY = 0.5
 """Seconds between two looks (chosen); what a process does after the last one is not seen."""
 
@@ -21,7 +21,7 @@ EVERY = 0.5
 def run_counted(command: Sequence[str]) -> tuple[int, float]:
     """Run ``command``; its exit status and the CPU seconds of all processes below this one while it ran."""
     if sys.platform == "linux":  # a daemon whose parent ends comes to this process and stays in its tree
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     used: dict[psutil.Process, float] = {}
     with subprocess.Popen(command) as process:
         while True:

@@ -22,7 +22,7 @@ from synth.strategies.scene.scene import SceneDrawer, find_place
 from synth.typeset.layout import LayoutConfig
 from synth.typeset.shaped import Shaped
 
-MIN_SHRINK = 0.55  # chosen: a new text set smaller than this fraction of the old one's size is drawn again
+_MIN_SHRINK = 0.55  # chosen: a new text set smaller than this fraction of the old one's size is drawn again
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,7 @@ def place_text_like(request: DrawRequest, canvas: EditCanvas, old: PlacedText, t
         _horizontal(request.layout),
         size="fit",
         fill=(1.0, 1.0),
-        min_size=MIN_SHRINK * size,
+        min_size=_MIN_SHRINK * size,
         max_size=size,
         jitter=0.0,
         rotate=(0.0, 0.0),

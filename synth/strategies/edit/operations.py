@@ -26,10 +26,10 @@ from synth.strategies.edit.canvas import EditCanvas, PlacedText, place_text_like
 from synth.strategies.ground import ground_layers
 
 Operation = Literal["replace", "add", "remove", "recolor", "restyle", "move", "translate", "background", "reconstruct"]
-TRIES = 20  # texts or grounds drawn for one edit before the pair is given up
-MIN_MOVE = 0.15  # chosen: of the canvas's shorter side; a text that moves less has not visibly moved
-EFFECTS: tuple[Effect, ...] = ("stroke", "hollow", "shadow", "glow")
-CORNERS = {
+_TRIES = 20  # texts or grounds drawn for one edit before the pair is given up
+_MIN_MOVE = 0.15  # chosen: of the canvas's shorter side; a text that moves less has not visibly moved
+_EFFECTS: tuple[Effect, ...] = ("stroke", "hollow", "shadow", "glow")
+_CORNERS = {
     "top left": (0.0, 0.0),
     "top": (0.5, 0.0),
     "top right": (1.0, 0.0),
@@ -92,7 +92,7 @@ def apply(edit: Edit) -> Edited:
 def _replace(edit: Edit) -> Edited:
     """Another text of the same language, in the same style and place."""
     language, shown = edit.target.shaped_text.text.language, {text.text for text in edit.texts}
-    for _ in range(TRIES):
+    for _ in range(_TRIES):
         text = edit.request.other_text()
         if text.language == language and text.text not in shown:
             new = place_text_like(edit.request, edit.canvas, edit.target, text)
@@ -126,7 +126,7 @@ def _recolor(edit: Edit) -> Edited:
 def _restyle(edit: Edit) -> Edited:
     """Another effect in the same color."""
     layer, request = edit.target.layer, edit.request
-    effect = EFFECTS[int(request.rng.integers(len(EFFECTS)))]
+    effect = _EFFECTS[int(request.rng.integers(len(_EFFECTS)))]
     if effect == layer.style.effect or layer.block.size < request.context.effects.min_size:
         raise Undrawable("the text has this effect, or is too small for one")
     style = pick_style(EffectConfig(weights={effect: 1.0}), layer.style.color, edit.canvas.grounds, request.rng)
@@ -140,10 +140,10 @@ def _move(edit: Edit) -> Edited:
     edge = 0.05 * min(w, h)
     taken = [text.box() for text in edit.texts if text is not edit.target]
     places = []
-    for name, (fx, fy) in CORNERS.items():
+    for name, (fx, fy) in _CORNERS.items():
         left, top = edge + fx * (w - 2 * edge - (x1 - x0)), edge + fy * (h - 2 * edge - (y1 - y0))
         moved = (left, top, left + x1 - x0, top + y1 - y0)
-        far = abs(left - x0) + abs(top - y0) > MIN_MOVE * min(w, h)
+        far = abs(left - x0) + abs(top - y0) > _MIN_MOVE * min(w, h)
         if far and not any(_overlap(moved, box) for box in taken):
             places.append((name, left - x0, top - y0))
     if not places:
@@ -176,7 +176,7 @@ def _background(edit: Edit) -> Edited:
     if old is None:
         raise Undrawable("a photograph has no ground to change")
     colors = [text.layer.style.color for text in edit.texts]
-    for _ in range(TRIES):
+    for _ in range(_TRIES):
         ground, _ = pick(context.colors, rng)
         names = {c.en for c in readable(context.colors, ground)}
         if {c.en for c in ground.colors} != {c.en for c in old.colors} and all(c.en in names for c in colors):

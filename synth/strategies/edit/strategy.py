@@ -23,8 +23,8 @@ from synth.strategies.edit.canvas import photo_canvas, place_text, plain_canvas
 from synth.strategies.edit.operations import OPERATIONS, Edit, Operation, apply
 from synth.strategies.scene.scene import SceneDrawer, SceneStrategy, check_visible
 
-TRIES = 20  # texts drawn for one picture before it is given up
-PLAIN_ONLY = ("move", "background")  # a photograph has one place for text, and no ground to change
+_TRIES = 20  # texts drawn for one picture before it is given up
+_PLAIN_ONLY = ("move", "background")  # a photograph has one place for text, and no ground to change
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class EditDrawer:
         rng, size = request.rng, request.canvas()
         operation = choose_key(rng, self.strategy.operations)
         photographed = self.scene is not None and rng.random() < self.strategy.photographed
-        scene = self.scene if photographed and operation not in PLAIN_ONLY else None
+        scene = self.scene if photographed and operation not in _PLAIN_ONLY else None
         count = 1 if scene else int(rng.integers(self.strategy.texts[0], self.strategy.texts[1] + 1))
         texts = _different_texts(request, operation, count)
         canvas = photo_canvas(request, scene, size, texts[0]) if scene else plain_canvas(request, size, len(texts))
@@ -102,7 +102,7 @@ class EditDrawer:
 def _different_texts(request: DrawRequest, operation: Operation, count: int) -> list[Text]:
     """``count`` different texts; for a translation such as are known in both languages. Raises Undrawable."""
     found: dict[str, Text] = {}
-    for _ in range(TRIES):
+    for _ in range(_TRIES):
         text = _translatable(request) if operation == "translate" else request.other_text()
         if translations().get(text.text) not in found:  # else its translation would stand beside it already
             found.setdefault(text.text, text)

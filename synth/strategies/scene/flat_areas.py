@@ -7,9 +7,9 @@ import numpy as np
 from synth.errors import Undrawable
 from synth.geometry import Box
 
-MAX_GRADIENT = 9.0  # chosen: gray levels between neighboring cells; a box with a lower mean counts as flat
-EDGE = 30.0  # chosen: gray levels between neighboring cells; more is the outline of a thing
-MAX_EDGES = 0.02  # chosen: fraction of a flat box's cells that may lie on an outline
+_MAX_GRADIENT = 9.0  # chosen: gray levels between neighboring cells; a box with a lower mean counts as flat
+_EDGE = 30.0  # chosen: gray levels between neighboring cells; more is the outline of a thing
+_MAX_EDGES = 0.02  # chosen: fraction of a flat box's cells that may lie on an outline
 
 
 def find_flat_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.random.Generator) -> Box:
@@ -19,7 +19,7 @@ def find_flat_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng
     drawn, large ones more often.
     """
     rough = np.hypot(np.diff(cells, axis=1, prepend=cells[:, :1]), np.diff(cells, axis=0, prepend=cells[:1]))
-    spread, edges = _integral(rough), _integral(rough > EDGE)
+    spread, edges = _integral(rough), _integral(rough > _EDGE)
     found: list[tuple[float, int, int, int, int]] = []
     rows, columns = rough.shape
     for fraction in (0.9, 0.72, 0.55, 0.4, 0.3):
@@ -27,7 +27,7 @@ def find_flat_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng
         bw, bh = max(int(width), 3), max(int(width / aspect), 2)
         if bw > columns - 2 or bh > rows - 2:
             continue
-        is_flat = (_sums(spread, bw, bh) < MAX_GRADIENT * bw * bh) & (_sums(edges, bw, bh) <= MAX_EDGES * bw * bh)
+        is_flat = (_sums(spread, bw, bh) < _MAX_GRADIENT * bw * bh) & (_sums(edges, bw, bh) <= _MAX_EDGES * bw * bh)
         flat = np.argwhere(is_flat[1:-1, 1:-1]) + 1
         if len(flat):
             row, column = flat[int(rng.integers(len(flat)))]

@@ -28,9 +28,9 @@ from synth.strategies.scene.flat_areas import find_flat_box
 from synth.strategies.scene.lighting import light_in, shade_layer, shadow_layers
 from synth.strategies.scene.media import MEDIA, find_medium, placed
 
-DARK_TO_LIGHT = 0.04, 0.96  # chosen: quantiles of the luminance behind text that it must stand off
-MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
-BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
+_DARK_TO_LIGHT = 0.04, 0.96  # chosen: quantiles of the luminance behind text that it must stand off
+_MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
+_BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
 VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from the picture without it
 
 
@@ -85,7 +85,7 @@ class SceneDrawer:
         place = find_place(self.strategy, backdrop, shaped_text.aspect(rng), rng)
         if place.size[0] > place.size[1]:
             shaped_text = shaped_text.horizontal()
-        if place.handwritten and rng.random() < BY_HAND:
+        if place.handwritten and rng.random() < _BY_HAND:
             shaped_text = context.by_hand(shaped_text, rng)
         block, matrix = context.arrange(shaped_text, place.size, layout, rng)
         color = place.colors[int(rng.integers(len(place.colors)))]
@@ -163,10 +163,10 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     part = backdrop.colors(box)
     order = np.argsort(part @ (0.2126, 0.7152, 0.0722))
-    dark, light = (part[order[int(q * (len(order) - 1))]] for q in DARK_TO_LIGHT)
+    dark, light = (part[order[int(q * (len(order) - 1))]] for q in _DARK_TO_LIGHT)
     ends = [(int(c[0]), int(c[1]), int(c[2])) for c in (dark, light)]
     apart = {c: min(contrast(c.rgb, end) for end in ends) for c in PALETTE.values()}
-    min_contrast = max(strategy.contrast, MIN_OF_BEST * max(apart.values()))
+    min_contrast = max(strategy.contrast, _MIN_OF_BEST * max(apart.values()))
     colors = tuple(c for c, ratio in apart.items() if ratio >= min_contrast)
     if not colors:
         raise Undrawable("no color stands off this part of the photograph")

@@ -17,7 +17,7 @@ from synth.drawing.layers import ShapeLayer
 from synth.geometry import Box
 
 ChartKind = Literal["bars", "line", "pie"]
-TICKS = 4
+_TICKS = 4
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def _frame(names: Sequence[str], box: Box, u: float, axis: RGB, step: int) -> tu
     left, under = x0 + 9 * u, y1 - 6 * u
     plot = (left, y0 + 3 * u, x1 - 2 * u, under)
     shapes, labels = [], []
-    for k in range(TICKS + 1):
-        y = under - (under - plot[1]) * k / TICKS
+    for k in range(_TICKS + 1):
+        y = under - (under - plot[1]) * k / _TICKS
         shapes.append(
             ShapeLayer("line", (left, y, plot[2], y), stroke=axis, width=0.25 * u if k else 0.5 * u, alpha=0.7)
         )

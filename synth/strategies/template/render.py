@@ -48,11 +48,11 @@ from synth.strategies.template.slots import Filler
 from synth.typeset.layout import SLACK, Measure, compose
 from synth.typeset.shaped import Shaped, Span
 
-MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
-MIN_SIZE = 8.0  # px: no text is set smaller
-TRIES = 8  # texts drawn for a slot before the picture is given up
-MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
-MIN_SQUEEZE = 0.75  # where a canvas is too small for fixed sizes, they may shrink to this fraction
+_MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
+_MIN_SIZE = 8.0  # px: no text is set smaller
+_TRIES = 8  # texts drawn for a slot before the picture is given up
+_MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
+_MIN_SQUEEZE = 0.75  # where a canvas is too small for fixed sizes, they may shrink to this fraction
 
 
 def render(
@@ -193,7 +193,7 @@ class _Sheet:
         fixed = sum(child.size * self._u for child in children if child.size is not None)
         flex = sum(child.flex for child in children if child.size is None)
         shrink = min(1.0, room / fixed) if fixed else 1.0
-        if shrink < MIN_SQUEEZE or (flex and room - fixed < 0.03 * room):
+        if shrink < _MIN_SQUEEZE or (flex and room - fixed < 0.03 * room):
             raise Undrawable(f"a {node.kind} of {len(children)} does not fit the canvas")
         at = box[axis]
         for child in children:
@@ -219,7 +219,7 @@ class _Sheet:
         return found
 
     def _lay_text(self, node: TextNode, box: Box) -> None:
-        for _ in range(TRIES if node.slot else 1):
+        for _ in range(_TRIES if node.slot else 1):
             said = node.say[self._language] if node.say else self._filler.fill(node.slot)
             pending = self._fitted(node, f"{node.before}{said}{node.after}", box)
             if pending:
@@ -233,7 +233,7 @@ class _Sheet:
         wght = (max(wghts) if node.bold else min(wghts, key=lambda w: abs(w - 400))) if wghts else None
         shaped = Shaped(font.face(wght), said, self._language)
         measure = Measure(box[2] - box[0], box[3] - box[1], 1.35, 0.0, wrap=node.lines > 1)
-        low, high = (max(v * self._u, MIN_SIZE) for v in node.height)
+        low, high = (max(v * self._u, _MIN_SIZE) for v in node.height)
         largest = measure.largest_size(shaped, low, high)
         while largest is not None and len(measure.lines(shaped, largest) or ()) > node.lines:
             largest = largest * 0.94 if largest * 0.94 >= low else None
@@ -245,7 +245,7 @@ class _Sheet:
     def _readable(self, role: str, ground: RGB) -> Color:
         """The role's color, or the palette's best one where that cannot be read on the ground."""
         color = self.color(role)
-        if contrast(color.rgb, ground) >= MIN_CONTRAST:
+        if contrast(color.rgb, ground) >= _MIN_CONTRAST:
             return color
         others = [*(PALETTE[name] for name in self._palette.values()), PALETTE["black"], PALETTE["white"]]
         return max(others, key=lambda c: contrast(c.rgb, ground))
@@ -274,7 +274,7 @@ class _Sheet:
     def _set(self, text: _Pending, size: float) -> TextLayer:
         node, box = text.node, text.box
         lines: list[Span] = text.measure.lines(text.shaped, size) or []
-        if 1 < len(lines) <= MAX_BALANCED:
+        if 1 < len(lines) <= _MAX_BALANCED:
             lines = text.measure.balanced(text.shaped, size, lines)
         block = compose(text.shaped, lines, size, text.measure, node.align)
         x0, y0, x1, y1 = block.box

@@ -17,7 +17,7 @@ from synth.corpus.builtin import DATA
 from synth.errors import Undrawable
 from synth.language import CaptionLanguage
 
-ONCE = frozenset({"company", "person", "city", "title", "brand", "event", "month", "address"})
+_ONCE = frozenset({"company", "person", "city", "title", "brand", "event", "month", "address"})
 """Slots that say the same everywhere in a picture."""
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -37,8 +37,8 @@ class Filler:
         """A text; the same one again for slots that are the same everywhere. Raises Undrawable when words run out."""
         if slot in self._kept:
             return self._kept[slot]
-        text = COMPUTED[slot](self) if slot in COMPUTED else self._word(slot)
-        if slot in ONCE:
+        text = _COMPUTED[slot](self) if slot in _COMPUTED else self._word(slot)
+        if slot in _ONCE:
             self._kept[slot] = text
         return text
 
@@ -127,7 +127,7 @@ class Filler:
         return str(self._rng.integers(2, 60))
 
 
-COMPUTED: dict[str, Callable[[Filler], str]] = {
+_COMPUTED: dict[str, Callable[[Filler], str]] = {
     "n": Filler._n,
     "number": Filler._number,
     "percent": Filler._percent,
@@ -153,7 +153,7 @@ COMPUTED: dict[str, Callable[[Filler], str]] = {
 
 def known(slot: str) -> bool:
     """Whether a template may ask for the slot."""
-    return slot in COMPUTED or all(slot in slots(language) for language in ("zh", "en"))
+    return slot in _COMPUTED or all(slot in slots(language) for language in ("zh", "en"))
 
 
 @lru_cache(maxsize=2)
