@@ -28,7 +28,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small")
     commands.write_pictures(folder / "photos", 12, edge=160)
     (folder / "photos" / "011.png").write_bytes(b"no picture")
-    captions = [f"{i:03d}.png\ta noisy cloud of colours number {i}" for i in range(10)] + [
+    captions = [f"{i:03d}.png\ta noisy cloud of colors number {i}" for i in range(10)] + [
         "010.png\tSorry, I cannot help"
     ]
     (folder / "photos.tsv").write_text("\n".join(captions) + "\n")

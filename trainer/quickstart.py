@@ -87,7 +87,7 @@ def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
     steps = _StepRunner(steps=4, seconds=_earlier(out, "seconds"), cpu_seconds=_earlier(out, "cpu_seconds"))
     steps.run(
         "curate",
-        "collect, annotate, synthesise, decide, balance, pack",
+        "collect, annotate, synthesize, decide, balance, pack",
         ["pipeline", "run", _PIPELINE, str(out), *source],
     )
     steps.run(
@@ -101,7 +101,7 @@ def quickstart(out: Path, images: Path | None = None) -> dict[str, Any]:
         ["trainer", "evaluate", str(train), str(evaluation)],
         made=evaluation / "evaluation.json",
     )
-    summary = _summarise(out, steps.seconds, steps.cpu_seconds)
+    summary = _summarize(out, steps.seconds, steps.cpu_seconds)
     replace_text(out / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n", durable=False)
     steps.run("report", "put everything on one page", ["pipeline", "report", str(out)])
     _print_end(out, summary)
@@ -131,7 +131,7 @@ def _collect_pictures(folder: Path) -> Path:
     return folder
 
 
-def _summarise(out: Path, seconds: dict[str, float], cpu_seconds: dict[str, float]) -> dict[str, Any]:
+def _summarize(out: Path, seconds: dict[str, float], cpu_seconds: dict[str, float]) -> dict[str, Any]:
     """The figures of a finished quickstart: counts, seconds per step, losses by phase, OCR accuracy before and after.
 
     ``cpu_seconds``: of whole steps, with the processes that they start; ``seconds`` has the pipeline's parts.

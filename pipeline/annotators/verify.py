@@ -19,7 +19,7 @@ import numpy as np
 from configs.pictures import Limits, decode
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
-from pipeline.ocr.lines import character_accuracy, normalise
+from pipeline.ocr.lines import character_accuracy, normalize
 from pipeline.ocr.reader import Reader
 from pipeline.ocr.weights import missing
 from synth.errors import Undrawable
@@ -77,7 +77,7 @@ class VerifyAnnotator(Annotator):
         lines = [r for r in row["text_regions"] if r["level"] == "line"][: self.config.lines]
         found, clean, total = 0.0, 0.0, 0
         for line in lines:
-            expected = normalise(line["text"])
+            expected = normalize(line["text"])
             quad = np.asarray(line["quad"], np.float32).reshape(4, 2)
             found += len(expected) * character_accuracy(expected, self._reader.read_at(pixels, quad))
             clean += len(expected) * self._ceiling(line["text"])

@@ -50,14 +50,14 @@ class Placed(Protocol):
 L = TypeVar("L", bound=Placed)
 
 
-def normalise(text: str) -> str:
+def normalize(text: str) -> str:
     """NFKC without white space: a reader guesses spaces from gaps and does not see whether a form is full-width."""
     return "".join(unicodedata.normalize("NFKC", text).split())
 
 
 def character_accuracy(expected: str, read: str) -> float:
     """1 - NED = 1 - levenshtein / length of the longer text, 0..1, as CVTG-2K scores it; 1 for two empty texts."""
-    return Levenshtein.normalized_similarity(normalise(expected), normalise(read))
+    return Levenshtein.normalized_similarity(normalize(expected), normalize(read))
 
 
 def is_column(text: str) -> bool:

@@ -1,9 +1,9 @@
 """Reads text in pictures: PaddleOCR's PP-OCRv6 small on ONNX Runtime.
 
-    rgb ──detect──> quads ──cut out and turn, one by one──> recognise ──> Line(text, quad, score)    read
-    rgb of one line or glyph ─────────────────────────────> recognise ──> text, score                read_line
+    rgb ──detect──> quads ──cut out and turn, one by one──> recognize ──> Line(text, quad, score)    read
+    rgb of one line or glyph ─────────────────────────────> recognize ──> text, score                read_line
 
-No network is asked. A line is recognised alone, never in a batch: the recogniser pads a batch to its
+No network is asked. A line is recognized alone, never in a batch: the recognizer pads a batch to its
 widest line, and a line would then read differently beside others.
 """
 
@@ -77,7 +77,7 @@ class Reader:
 
         For lone glyphs this is the way: the detector wants text around text and misses some of them.
         """
-        return self._recognise(np.ascontiguousarray(rgb[..., ::-1]))
+        return self._recognize(np.ascontiguousarray(rgb[..., ::-1]))
 
     def read_at(self, rgb: np.ndarray, quad: np.ndarray) -> str:
         """The text of one line that is known to stand at ``quad``, float (4, 2) px; empty when illegible."""
@@ -85,7 +85,7 @@ class Reader:
 
     def load(self) -> None:
         """Load the weights now."""
-        _ = self._detector, self._recogniser
+        _ = self._detector, self._recognizer
 
     def _line(self, bgr: np.ndarray, quad: np.ndarray) -> Line:
         """Read one detected box, turned the likelier way first; ``quad`` starts at its top left corner."""
@@ -93,7 +93,7 @@ class Reader:
         tall = crop.shape[0] >= _TALL * crop.shape[1]
         best = Line("", quad, 0.0)
         for quarters in (1, 3) if tall else (0, 2):
-            text, score = self._recognise(np.rot90(crop, quarters))
+            text, score = self._recognize(np.rot90(crop, quarters))
             if score > best.score + (_CLEARLY if best.text else 0):
                 upright = tall and quarters == 1 and is_column(text)
                 turned = quad if upright else np.roll(quad, -quarters, axis=0)
@@ -102,10 +102,10 @@ class Reader:
                 break
         return best
 
-    def _recognise(self, bgr: np.ndarray) -> tuple[str, float]:
+    def _recognize(self, bgr: np.ndarray) -> tuple[str, float]:
         if 0 in bgr.shape:
             return "", 0.0
-        (read,) = self._recogniser.predict(np.ascontiguousarray(bgr), batch_size=1)
+        (read,) = self._recognizer.predict(np.ascontiguousarray(bgr), batch_size=1)
         text = read["rec_text"].strip()
         return (text, float(read["rec_score"])) if text else ("", 0.0)
 
@@ -114,7 +114,7 @@ class Reader:
         return self._model("TextDetection", DETECTION)
 
     @cached_property
-    def _recogniser(self) -> Any:
+    def _recognizer(self) -> Any:
         return self._model("TextRecognition", RECOGNITION)
 
     def _model(self, kind: str, name: str) -> Any:

@@ -97,7 +97,7 @@ def _recognition(weights: Path) -> dict[str, Any]:
 
 
 def _characters(weights: Path) -> list[str]:
-    """The 18,708 characters of the recogniser, in the order of its outputs, from the metadata of its ONNX file."""
+    """The 18,708 characters of the recognizer, in the order of its outputs, from the metadata of its ONNX file."""
     import onnxruntime
 
     metadata = onnxruntime.InferenceSession(str(weights), providers=["CPUExecutionProvider"]).get_modelmeta()

@@ -61,17 +61,17 @@ def stages(files: Sequence[bytes], pixels: Sequence[np.ndarray], skip_ocr: bool)
     """What is timed, each over all pictures; models are loaded and warm."""
     limits = Limits()
     reference = [measure.at_reference(p, 512) for p in pixels]
-    grey = [r @ measure.LUMA for r in reference]
+    gray = [r @ measure.LUMA for r in reference]
     everything = measure.MeasureAnnotator()
     done: dict[str, Callable[[], object]] = {
         "probe": lambda: [probe(data, limits) for data in files],
         "decode": lambda: [decode(data, limits) for data in files],
         "to_reference_size": lambda: [measure.at_reference(p, 512) for p in pixels],
-        "clarity": lambda: [measure.clarity(g) for g in grey],
-        "luma": lambda: [measure.luma(g) for g in grey],
+        "clarity": lambda: [measure.clarity(g) for g in gray],
+        "luma": lambda: [measure.luma(g) for g in gray],
         "saturation": lambda: [measure.saturation(r) for r in reference],
         "entropy": lambda: [measure.entropy(r) for r in reference],
-        "texture": lambda: [measure.texture(g) for g in grey],
+        "texture": lambda: [measure.texture(g) for g in gray],
         "blockiness": lambda: [measure.blockiness(p) for p in pixels],
         "pixel_sha256": lambda: [measure.pixel_sha256(p) for p in pixels],
         "phash": lambda: [measure.phash(p) for p in pixels],

@@ -75,7 +75,7 @@ def build(folder: Path) -> dict[bytes, Expectation]:
 
 
 def picture(width: int, height: int, seed: int) -> Image.Image:
-    """A busy picture: smooth colours and noise, so that no two are near twins and none is flat."""
+    """A busy picture: smooth colors and noise, so that no two are near twins and none is flat."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
     smooth = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), dtype=np.int16)

@@ -5,7 +5,7 @@ import pytest
 
 import configs
 from configs import UserError
-from pipeline.ocr.lines import character_accuracy, normalise
+from pipeline.ocr.lines import character_accuracy, normalize
 from synth import Recipe
 from synth.content.base import is_held_out
 from synth.recipe import RecipeConfig
@@ -25,7 +25,7 @@ def test_exactness_forgives_width_and_gaps_but_not_case(wanted, read, right):
 
 
 def test_normalise_keeps_what_is_seen():
-    assert normalise(" Ｑ３　龙\n") == "Q3龙"
+    assert normalize(" Ｑ３　龙\n") == "Q3龙"
 
 
 @pytest.mark.parametrize(

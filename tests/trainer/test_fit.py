@@ -202,6 +202,20 @@ def test_another_config_does_not_go_on_in_the_same_folder(config: Path, small_ru
         fit(load(config, FitConfig, ["seed=5"]), trained, small_run / "dataset")
 
 
+def test_a_training_that_wrote_the_old_name_of_a_field_is_the_same_training(
+    config: Path, small_run: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(trained, out)
+    written = (out / "config.yaml").read_text()
+    (out / "config.yaml").write_text(written.replace("max_micro_batch_tokens:", "micro_tokens:"))
+    assert "\nmicro_tokens:" in (out / "config.yaml").read_text()
+    fit(load(config, FitConfig), out, small_run / "dataset")
+    assert "trained already" in capsys.readouterr().out
+    with pytest.raises(UserError, match="field 'micro_tokens' is called 'max_micro_batch_tokens' now"):
+        load(config, FitConfig, ["micro_tokens=512"])
+
+
 def test_dry_run_tells_what_would_be_trained_on(config: Path, small_run: Path, tmp_path: Path) -> None:
     command = ["trainer", "fit", str(config), str(tmp_path / "out"), "--data", str(small_run / "dataset"), "--dry-run"]
     told = subprocess.run([sys.executable, "-m", *command], check=True, text=True, capture_output=True).stdout

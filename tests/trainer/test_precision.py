@@ -104,12 +104,12 @@ def test_the_vae_trains_in_float32(poor: None, tmp_path: Path, capsys: pytest.Ca
 
 
 def test_muon_multiplies_in_what_the_device_is_fast_in(poor: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainer.optim.muon import orthogonalise
+    from trainer.optim.muon import orthogonalize
 
     with NoBfloat16() as watch:
-        assert orthogonalise(torch.randn(2, 8, 8).bfloat16()).dtype == torch.bfloat16  # stored, not multiplied
-        orthogonalise(torch.randn(8, 32))
+        assert orthogonalize(torch.randn(2, 8, 8).bfloat16()).dtype == torch.bfloat16  # stored, not multiplied
+        orthogonalize(torch.randn(8, 32))
     assert watch.saw("mm")
     monkeypatch.setattr(precision, "cpu_multiplies_bf16", lambda: True)
     with NoBfloat16(), pytest.raises(AssertionError, match="bmm of bfloat16"):
-        orthogonalise(torch.randn(2, 8, 8))
+        orthogonalize(torch.randn(2, 8, 8))

@@ -130,7 +130,7 @@ def sample(model: QwenImage, items: Sequence[Item], config: EvaluateConfig) -> l
 
 
 def read(reader: Reader, picture: np.ndarray) -> str:
-    """A picture of one line or less is given to the recogniser whole: the detector misses lone small glyphs."""
+    """A picture of one line or less is given to the recognizer whole: the detector misses lone small glyphs."""
     return reader.read_line(picture)[0]
 
 

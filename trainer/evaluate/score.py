@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.ocr.lines import character_accuracy, normalise
+from pipeline.ocr.lines import character_accuracy, normalize
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Score:
 
 
 def is_exact(wanted: str, read: str) -> bool:
-    return normalise(wanted) == normalise(read)
+    return normalize(wanted) == normalize(read)
 
 
 def score(wanted: Sequence[str], read: Sequence[str]) -> Score:

@@ -1,4 +1,4 @@
-"""Samples on one sheet, each above the text it should show (grey) and, where that differs, what was read (red)."""
+"""Samples on one sheet, each above the text it should show (gray) and, where that differs, what was read (red)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from configs.files import package_folder
 
 _LABEL = 18  # px under each picture
 _GAP = 6
-GROUND, GREY, RED = (228, 228, 228), (80, 80, 80), (200, 0, 0)
+GROUND, GRAY, RED = (228, 228, 228), (80, 80, 80), (200, 0, 0)
 
 
 def draw_sheet(
@@ -20,7 +20,7 @@ def draw_sheet(
 ) -> Image.Image:
     """Pictures (H, W, 3) uint8 in rows of at most ``width`` px, in the order given."""
     cells = [
-        Cell(Image.fromarray(picture), wanted[i], GREY)
+        Cell(Image.fromarray(picture), wanted[i], GRAY)
         if exact[i]
         else Cell(Image.fromarray(picture), f"{wanted[i]}→{read[i] or '·'}", RED)
         for i, picture in enumerate(pictures)

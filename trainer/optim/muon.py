@@ -1,6 +1,6 @@
 """Muon: momentum whose every matrix is made orthogonal before it is applied (K. Jordan, 2024).
 
-An update that is dominated by a few directions moves a layer only along those; orthogonalised, it moves
+An update that is dominated by a few directions moves a layer only along those; orthogonalized, it moves
 along all of them alike. In the same number of steps the tiny model learns three times as many characters
 as with AdamW (``benchmarks/learning.md``). For matrices and convolution kernels, seen as (outputs,
 everything else); vectors, embeddings and the first and last layers belong to AdamW.
@@ -33,7 +33,7 @@ GENTLE: Rounds = ((3.4445, -4.7750, 2.0315),) * 4
 STACK_BYTES = 256 * 2**20  # chosen: of matrices worked on together; the products of larger stacks are no faster
 
 
-def orthogonalise(matrices: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+def orthogonalize(matrices: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """(..., m, n) -> matrices of the same singular vectors, with singular values near 1 (NEAREST, GENTLE).
 
     They are counted in units of the eighth root of the sum of their eighth powers, which lies just above the largest
@@ -94,7 +94,7 @@ def _by_gram(x: Tensor, rounds: Rounds) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalised, with the root mean square of AdamW's updates.
+    """Nesterov momentum, orthogonalized, with the root mean square of AdamW's updates.
 
     That is 0.2 sqrt(longer side) (J. Liu et al., 2025, arXiv 2502.16982), so that a learning rate and a
     weight decay mean the same here and there. Matrices of one shape are worked on together.
@@ -121,7 +121,7 @@ class Muon(torch.optim.Optimizer):
 
     def _update(self, parameters: list[Tensor], lr: float, momentum: float, weight_decay: float) -> None:
         moving = torch.stack([self._with_momentum(p, momentum) for p in parameters])
-        updates = orthogonalise(moving).mul_(0.2 * max(moving.shape[1:]) ** 0.5)
+        updates = orthogonalize(moving).mul_(0.2 * max(moving.shape[1:]) ** 0.5)
         for parameter, update in zip(parameters, updates, strict=True):
             parameter.mul_(1 - lr * weight_decay)
             parameter.add_(update.view(parameter.shape), alpha=-lr)

@@ -2,7 +2,7 @@
 
 A picture that is already a multiple of 16 on both sides and no larger than the resolution's area keeps
 its size exactly: synthetic canvases are drawn to size, and resampling would blur their glyphs. Every
-other picture is resized to cover the bucket of the nearest aspect ratio and cut at its centre.
+other picture is resized to cover the bucket of the nearest aspect ratio and cut at its center.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def random_crop(picture: np.ndarray, size: int, rng: np.random.Generator) -> np.
 
 
 def draw_batch(pool: Tensor, stage: Stage, seed: int, step: int) -> Tensor:
-    """(batch, 3, size, size) uint8 of ``step``: pool pictures, tiled or cropped to the stage's size, colours exchanged."""
+    """(batch, 3, size, size) uint8 of ``step``: pool pictures, tiled or cropped to the stage's size, colors exchanged."""
     generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
 
     def draw(high: int, *shape: int) -> Tensor:

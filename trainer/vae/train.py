@@ -41,7 +41,7 @@ def train_vae(config: VAETrainConfig, out: Path) -> Path:
     pool = torch.from_numpy(picture_pool(config)).permute(0, 3, 1, 2)
     held_out, pool = pool[: len(pool) // 20], pool[len(pool) // 20 :]
     vae = new_vae(config.shape)
-    seconds = _optimise(vae, pool, config)
+    seconds = _optimize(vae, pool, config)
     vae = with_statistics(vae, pool[:4096])
     path = out / FILE
     save_image_vae(vae, path, torch.float16)
@@ -65,7 +65,7 @@ def new_vae(shape: Shape) -> ImageVAE:
     return vae
 
 
-def _optimise(vae: ImageVAE, pool: Tensor, config: VAETrainConfig) -> float:
+def _optimize(vae: ImageVAE, pool: Tensor, config: VAETrainConfig) -> float:
     """Train ``vae`` in place through all stages and leave the averaged weights in it. Returns the seconds it took."""
     optimizer = make_optimizer(vae, config.lr.peak)
     average = {name: tensor.clone() for name, tensor in vae.state_dict().items()}

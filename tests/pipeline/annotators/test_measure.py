@@ -37,7 +37,7 @@ PHOTO = skimage.data.astronaut()
 CAT = skimage.data.chelsea()
 
 
-def grey(pixels: np.ndarray) -> np.ndarray:
+def gray(pixels: np.ndarray) -> np.ndarray:
     return pixels @ LUMA
 
 
@@ -59,23 +59,23 @@ def noisy(pixels: np.ndarray, sigma: float) -> np.ndarray:
     return np.clip(pixels + np.random.default_rng(0).normal(0, sigma, pixels.shape), 0, 255).astype(np.uint8)
 
 
-def flat(colour: tuple[int, int, int], height: int = 90, width: int = 120) -> np.ndarray:
-    return np.full((height, width, 3), colour, dtype=np.uint8)
+def flat(color: tuple[int, int, int], height: int = 90, width: int = 120) -> np.ndarray:
+    return np.full((height, width, 3), color, dtype=np.uint8)
 
 
 @pytest.mark.parametrize("picture", [PHOTO, CAT])
 def test_blur_lowers_clarity_step_by_step(picture: np.ndarray) -> None:
-    values = [clarity(grey(blurred(picture, radius) if radius else picture)) for radius in (0, 0.5, 1, 2, 4)]
+    values = [clarity(gray(blurred(picture, radius) if radius else picture)) for radius in (0, 0.5, 1, 2, 4)]
     assert all(a > 1.5 * b for a, b in itertools.pairwise(values)), values
     assert values[0] > 500 > 100 > values[3]
 
 
 def test_a_sharp_subject_before_a_blurred_ground_is_clear() -> None:
     portrait = blurred(PHOTO, 6)
-    assert clarity(grey(portrait)) < 10
+    assert clarity(gray(portrait)) < 10
     portrait = portrait.copy()
     portrait[128:384, 128:384] = PHOTO[128:384, 128:384]
-    assert clarity(grey(portrait)) > 500
+    assert clarity(gray(portrait)) > 500
 
 
 def test_clarity_of_a_checkerboard_is_its_laplacian_squared() -> None:
@@ -84,13 +84,13 @@ def test_clarity_of_a_checkerboard_is_its_laplacian_squared() -> None:
 
 
 def test_luma_follows_the_exposure() -> None:
-    values = [luma(grey((PHOTO * factor).astype(np.uint8))) for factor in (1.0, 0.7, 0.4, 0.1)]
+    values = [luma(gray((PHOTO * factor).astype(np.uint8))) for factor in (1.0, 0.7, 0.4, 0.1)]
     assert values == sorted(values, reverse=True)
     assert values[3] == pytest.approx(values[0] / 10, abs=0.01)  # cut to whole levels of 255
-    assert luma(grey(flat((0, 0, 0)))) == 0
+    assert luma(gray(flat((0, 0, 0)))) == 0
     pixels = flat((0, 0, 0)).shape[0] * flat((0, 0, 0)).shape[1]
-    assert luma(grey(flat((255, 255, 255)))) == pytest.approx(1, rel=rounding(pixels))
-    assert luma(grey(flat((0, 255, 0)))) == pytest.approx(0.7152, rel=rounding(pixels))
+    assert luma(gray(flat((255, 255, 255)))) == pytest.approx(1, rel=rounding(pixels))
+    assert luma(gray(flat((0, 255, 0)))) == pytest.approx(0.7152, rel=rounding(pixels))
 
 
 def test_saturation_is_zero_for_grey_and_one_for_pure_colours() -> None:
@@ -123,7 +123,7 @@ def test_texture_of_white_noise_is_its_deviation(sigma: float) -> None:
 
 
 def test_noise_raises_texture_step_by_step() -> None:
-    values = [texture(grey(noisy(PHOTO, sigma))) for sigma in (0, 4, 8, 16, 32)]
+    values = [texture(gray(noisy(PHOTO, sigma))) for sigma in (0, 4, 8, 16, 32)]
     assert all(b > 1.4 * a for a, b in itertools.pairwise(values)), values
 
 

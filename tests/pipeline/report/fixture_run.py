@@ -120,7 +120,7 @@ def _real_rows(pictures: list[tuple[str, bytes]]) -> list[dict[str, Any]]:
     rows = []
     for number, (uri, data) in enumerate(pictures):
         header = probe(data, Limits())
-        text = EVIL if number == 0 else f"a picture of colours, number {number}"
+        text = EVIL if number == 0 else f"a picture of colors, number {number}"
         rows.append(
             {
                 "id": sample_id("photos", uri, 0),

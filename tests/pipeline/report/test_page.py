@@ -156,9 +156,9 @@ def test_screenshot_shows_pictures(report: Path, tmp_path: Path) -> None:
     screenshot(report, out, width=1280, height=1700)
     with Image.open(out) as image:
         assert image.size == (1280, 1700)
-        colours = image.convert("RGB").crop((250, 900, 1280, 1700)).getcolors(10**7)
-    assert colours is not None
-    assert len(colours) > 2000  # photographs, not plain boxes
+        colors = image.convert("RGB").crop((250, 900, 1280, 1700)).getcolors(10**7)
+    assert colors is not None
+    assert len(colors) > 2000  # photographs, not plain boxes
 
 
 @pytest.mark.parametrize("kind", ["empty", "undecided", "no text"])

@@ -11,7 +11,7 @@ from torch import Tensor
 from model.precision import cpu_multiplies_bf16
 from tests.tolerance import rounding
 from trainer.optim import muon
-from trainer.optim.muon import ERROR, GENTLE, LOW, NEAREST, Muon, Rounds, orthogonalise
+from trainer.optim.muon import ERROR, GENTLE, LOW, NEAREST, Muon, Rounds, orthogonalize
 
 SLOPE = math.prod(a for a, _, _ in NEAREST)
 """Below LOW singular values grow by this factor at most."""
@@ -59,7 +59,7 @@ def test_singular_values_go_where_the_quintics_take_them(columns: int, tall: boo
     values = torch.logspace(0, -4, 48, dtype=torch.float64)
     matrix = matrix_of(values, columns)
     matrix = (matrix.mT if tall else matrix).float()
-    found = torch.linalg.svdvals(orthogonalise(1e3 * matrix, torch.float32).double())
+    found = torch.linalg.svdvals(orthogonalize(1e3 * matrix, torch.float32).double())
     seen = values / unit(values)
     assert 0.9 < seen[0] <= 1
     expected = through(NEAREST, seen).sort(descending=True).values
@@ -82,16 +82,16 @@ def test_the_published_quintic_takes_values_of_four_decades_near_one() -> None:
 @pytest.mark.parametrize("columns", [64, 256])
 def test_in_bfloat16_they_stay_near_one(columns: int) -> None:
     values = torch.logspace(0, -1.5, 64, dtype=torch.float64)
-    found = torch.linalg.svdvals(orthogonalise(matrix_of(values, columns).float(), torch.bfloat16).double())
+    found = torch.linalg.svdvals(orthogonalize(matrix_of(values, columns).float(), torch.bfloat16).double())
     blur = rounding(1, dtype=torch.bfloat16, layers=12)  # products add up in fp32 and are rounded once
     assert found.min() > 0.66 - blur
     assert found.max() < 1.21 + blur
 
 
 def test_a_matrix_of_zeros_or_of_one_direction_is_no_special_case() -> None:
-    assert not orthogonalise(torch.zeros(3, 8, 8), torch.float32).any()
+    assert not orthogonalize(torch.zeros(3, 8, 8), torch.float32).any()
     one = torch.randn(8, 1) @ torch.randn(1, 40)
-    found = torch.linalg.svdvals(orthogonalise(one, torch.float32))
+    found = torch.linalg.svdvals(orthogonalize(one, torch.float32))
     assert abs(found[0] - 1) < ERROR + 1e-3
     assert found[1] < rounding(40, SLOPE, layers=12)
 
@@ -108,10 +108,10 @@ def test_a_stack_in_parts_is_updated_as_a_whole_one(monkeypatch: pytest.MonkeyPa
 
         def watched(matrices: Tensor) -> Tensor:
             sizes.append(len(matrices))
-            return orthogonalise(matrices)
+            return orthogonalize(matrices)
 
         with monkeypatch.context() as patch:
-            patch.setattr(muon, "orthogonalise", watched)
+            patch.setattr(muon, "orthogonalize", watched)
             Muon(parameters, lr=0.1).step()
         results.append(torch.stack([p.detach() for p in parameters]))
     assert sizes == [5, 2, 2, 1]
@@ -119,10 +119,10 @@ def test_a_stack_in_parts_is_updated_as_a_whole_one(monkeypatch: pytest.MonkeyPa
     assert (results[0] - results[1]).abs().max() <= rounding(20, 0.1, digits, layers=12)
 
 
-def test_orthogonalise_flattens_singular_values() -> None:
+def test_orthogonalize_flattens_singular_values() -> None:
     matrix = torch.randn(24, 60, generator=torch.Generator().manual_seed(0)) @ torch.diag(torch.logspace(-1, 1, 60))
     for wide_or_tall in (matrix, matrix.T):
-        values = torch.linalg.svdvals(orthogonalise(wide_or_tall))
+        values = torch.linalg.svdvals(orthogonalize(wide_or_tall))
         assert values.min() > 0.3
         assert values.max() < 1.4
 
