@@ -14,7 +14,7 @@ from PIL import Image
 
 from configs.errors import command
 from synth.__main__ import main
-from synth.preview import ARROW, BEHIND, GAP, contact_sheet, filled_sheet
+from synth.preview import ARROW, BEHIND, GAP, preview_sheet, filled_sheet
 from tests.synth.common import GLYPHS, recipe
 
 EDIT = "configs/synth/edit.yaml"
@@ -91,7 +91,7 @@ def test_rows_of_a_sheet_are_full_and_of_like_height() -> None:
 def test_an_edit_shows_the_picture_before_it_on_the_left() -> None:
     pair = next(s for s in map(recipe(EDIT).render, range(20)) if s.task == "ti2i")
     assert pair.reference is not None
-    shown = contact_sheet([pair], 1)
+    shown = preview_sheet([pair], 1)
     width, height = pair.image.size
     assert shown.size == (2 * GAP + 2 * width + ARROW, 2 * GAP + height)
     assert shown.crop((GAP, GAP, GAP + width, GAP + height)).tobytes() == pair.reference.tobytes()
