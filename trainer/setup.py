@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 import yaml
-from configs.renamed import renamed_fields
 
 import configs
 from configs import UserError
 from configs.files import replace_text
+from configs.renamed import renamed_fields
 from model.checkpoint import check_folder
 from model.config import ModelConfig
 from model.init import init_folder, vae_file

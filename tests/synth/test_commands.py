@@ -14,7 +14,7 @@ from PIL import Image
 
 from configs.errors import command
 from synth.__main__ import main
-from synth.preview import ARROW, BEHIND, GAP, preview_sheet, filled_sheet
+from synth.preview import ARROW, BEHIND, GAP, filled_sheet, preview_sheet
 from tests.synth.common import GLYPHS, recipe
 
 EDIT = "configs/synth/edit.yaml"
