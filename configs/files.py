@@ -43,9 +43,14 @@ def replaced(path: Path, durable: bool = True) -> Iterator[Path]:
         yield temporary
         if durable:
             _flush_all(temporary)
-        if temporary.is_dir():
-            shutil.rmtree(path, ignore_errors=True)  # a folder that is not empty cannot be replaced in one step
-        temporary.replace(path)
+        if not (temporary.is_dir() and path.is_dir()):
+            temporary.replace(path)
+            return
+        # A folder that is not empty cannot be replaced in one step: a kill between these two leaves none, never a half.
+        old = temporary.with_name(f".old{temporary.name}")
+        path.rename(old)
+        temporary.rename(path)
+        shutil.rmtree(old)
 
 
 def replace_text(path: Path, text: str, durable: bool = True) -> None:

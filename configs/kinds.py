@@ -30,10 +30,12 @@ class OpenKind:
         module, _, name = kind.partition(":")
         try:
             found = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, TypeError, ValueError) as error:
-            raise ValueError(f"kind '{kind}' cannot be imported as package.module:Class: {error}") from None
+        except Exception as error:  # a user's module may raise anything while it is imported
+            raise ValueError(f"kind '{kind}' cannot be imported as package.module:Class: {error!r}") from None
         if not (isinstance(found, type) and issubclass(found, self.base) and "__dataclass_fields__" in vars(found)):
             raise ValueError(f"kind '{kind}' is no dataclass derived from {self.base.__module__}.{self.base.__name__}")
+        if missing := sorted(getattr(found, "__abstractmethods__", ())):
+            raise ValueError(f"kind '{kind}' does not define {', '.join(missing)}")
         return found
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:

@@ -330,7 +330,13 @@ class _Adapter:
 
     def __init__(self, step: str, worker: Worker, args: tuple[Any, ...], reporter: Reporter) -> None:
         self.step, self.reporter = step, reporter
-        self.worker = worker(*args)
+        self.failed: UserError | RunFailed | None = None
+        try:
+            self.worker = worker(*args)
+        except (UserError, RunFailed) as error:
+            self.failed = error
+        except Exception as error:  # it would fail again at every restart, and Ray would not say why
+            self.failed = RunFailed(f"{step}: its worker cannot start: {error!r}; {HOW_TO_GO_ON} once it can")
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
         return {"item": [pickle.dumps(self._one(pickle.loads(item)), protocol=5) for item in batch["item"]]}
@@ -338,6 +344,8 @@ class _Adapter:
     def _one(self, item: Any) -> Any:
         if isinstance(item, UserError | RunFailed):  # an earlier step's
             return item
+        if self.failed:
+            return self.failed
         try:
             with self.reporter.working((self.step, item.name)):
                 return self.worker(item)

@@ -39,7 +39,18 @@ def build(configs: Sequence[AnnotatorConfig], limits: Limits | None = None) -> l
 
 def _problems(annotator: Annotator, others: Sequence[Annotator]) -> Iterator[str]:
     """What is wrong with an annotator beside ``others``, a sentence each."""
-    name = annotator.name
+    name = getattr(annotator, "name", None)
+    if not isinstance(name, str):
+        yield f"{type(annotator).__name__} has no name, or none that is text"
+        return
+    for field in ("version", "input", "columns"):
+        if not hasattr(annotator, field):
+            yield f"{name} does not say its {field}"
+            return
+    if not isinstance(annotator.version, str):
+        yield f"the version of {name} must be text, found {annotator.version!r}"
+    if annotator.input not in ("pixels", "thumbnail", "bytes"):
+        yield f"the input of {name} must be pixels, thumbnail or bytes, found {annotator.input!r}"
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name in _STEPS:
         yield f"'{name}' cannot be an annotator's name; letters, digits and '_', but not {' or '.join(_STEPS)}"
     if name in (other.name for other in others):

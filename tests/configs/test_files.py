@@ -83,3 +83,21 @@ def test_a_package_is_found_without_importing_it_and_a_missing_one_is_told_with_
     assert str(caught.value) == (
         "photos.0.package: the Python package 'no_such_package' is not installed; pip install no-such-package"
     )
+
+
+def test_a_folder_is_replaced_whole_even_where_the_old_one_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in ("old", "new"):
+        if text == "new":  # as if the process were killed while it removes
+            monkeypatch.setattr(
+                "configs.files.shutil.rmtree", lambda *_, **__: (_ for _ in ()).throw(OSError("killed"))
+            )
+        with contextlib.suppress(OSError), replaced(tmp_path / "step") as part:
+            part.mkdir()
+            for number in range(3):
+                (part / f"f{number}").write_text(text)
+    assert [(tmp_path / "step" / f"f{n}").read_text() for n in range(3)] == ["new"] * 3
+    monkeypatch.undo()
+    remove_temporary(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["step"]

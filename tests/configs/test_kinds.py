@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
@@ -90,3 +92,31 @@ def test_what_is_wrong_with_a_kind_is_one_line(shape: dict[str, object], message
         decode({"shapes": [shape]}, Drawing, "drawing")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+class Unfinished(Shape, ABC):
+    """What a user's class forgot to define."""
+
+    @abstractmethod
+    def area(self) -> float: ...
+
+
+@dataclass(frozen=True)
+class Blob(Unfinished):
+    kind: str
+
+
+@pytest.mark.parametrize("body", ["1 / 0\n", "def broken(:\n", "import no_such_module_anywhere\n"])
+def test_a_module_that_cannot_be_imported_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    (tmp_path / "own_broken_shapes.py").write_text(body)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError, match=r"cannot be imported as package.module:Class") as caught:
+        decode({"shapes": [{"kind": "own_broken_shapes:Star"}]}, Drawing, "drawing")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_class_that_lacks_a_method_is_one_line() -> None:
+    with pytest.raises(UserError, match="does not define area"):
+        decode({"shapes": [{"kind": f"{__name__}:Blob"}]}, Drawing, "drawing")

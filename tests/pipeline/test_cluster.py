@@ -146,3 +146,13 @@ def _wait(condition: Callable[[], bool], seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.05)
+
+
+class _Unable:
+    def __init__(self) -> None:
+        raise ModuleNotFoundError("No module named 'my_annotators'")
+
+
+def test_a_worker_that_cannot_start_says_why() -> None:
+    with pytest.raises(RunFailed, match=r"ocr: its worker cannot start: .*No module named 'my_annotators'"):
+        list(cluster.each([Work("photos-00000")], "ocr", _Unable))

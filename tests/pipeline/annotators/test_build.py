@@ -106,6 +106,28 @@ def test_a_column_that_cannot_be_filled_is_one_line(column: schema.Column, said:
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("name", None, "has no name"),
+        ("version", 2, "the version of own must be text, found 2"),
+        ("input", "pixel", "the input of own must be pixels, thumbnail or bytes, found 'pixel'"),
+    ],
+)
+def test_an_annotator_that_does_not_say_what_it_is_is_one_line(field: str, value: object, said: str) -> None:
+    @dataclass(frozen=True)
+    class OwnConfig(AnnotatorConfig):
+        def make(self, limits: Limits) -> Annotator:
+            own = Own()
+            own.columns = ()  # type: ignore[misc]
+            setattr(own, field, value)
+            return own
+
+    with pytest.raises(UserError, match=r"field 'annotate\.0': ") as caught:
+        build([OwnConfig("own")])
+    assert said in str(caught.value)
+
+
 def test_importing_the_annotators_loads_no_model_library() -> None:
     heavy = ("torch", "onnxruntime", "paddleocr", "cv2", "scipy", "imagehash", "polars", "ray")
     code = f"import sys, pipeline.annotators; print([m for m in {heavy} if m in sys.modules])"
