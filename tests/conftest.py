@@ -1,4 +1,4 @@
-"""What tests of several packages share: one real run of the pipeline, made once."""
+"""What tests of several packages share: one real run of the pipeline, a folder in bfloat16, each made once."""
 
 from __future__ import annotations
 
@@ -35,3 +35,22 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config.yaml").write_text(SMALL_RUN.replace("PHOTOS", str(folder / "photos")))
     commands.run_to_end(folder / "config.yaml", folder / "run")
     return folder / "run"
+
+
+@pytest.fixture
+def poor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a CPU that has no kernels for bfloat16."""
+    monkeypatch.setattr("model.precision.cpu_multiplies_bf16", lambda: False)
+
+
+@pytest.fixture(scope="session")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline folder whose weights are all bfloat16. Read only."""
+    import configs
+    from model.config import ModelConfig
+    from model.init import init_folder
+    from tests.model.folders import SMALLER, TINY
+
+    folder = tmp_path_factory.mktemp("narrow") / "folder"
+    init_folder(configs.load(TINY, ModelConfig, (*SMALLER, "dtype=bfloat16")), folder)
+    return folder

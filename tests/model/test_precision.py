@@ -9,30 +9,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import configs
 from configs import command
 from model import QwenImage, precision
 from model.__main__ import main
-from model.config import ModelConfig
-from model.init import init_folder
-from tests.model.folders import SMALLER, TINY
 from tests.products import NoBfloat16
 
 SAMPLE = ["--prompt", "x", "--steps", "2", "--width", "32", "--height", "32"]
-
-
-@pytest.fixture
-def poor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a CPU that has no kernels for bfloat16."""
-    monkeypatch.setattr(precision, "cpu_multiplies_bf16", lambda: False)
-
-
-@pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline folder whose weights are all bfloat16."""
-    folder = tmp_path_factory.mktemp("narrow") / "folder"
-    init_folder(configs.load(TINY, ModelConfig, (*SMALLER, "dtype=bfloat16")), folder)
-    return folder
 
 
 def test_a_bf16_folder_is_sampled_in_float32_and_the_memory_told(

@@ -10,10 +10,7 @@ import torch
 
 import configs
 from model import QwenImage, precision
-from model.config import ModelConfig
-from model.init import init_folder
 from pipeline.dataset import Dataset
-from tests.model.folders import SMALLER, TINY
 from tests.products import NoBfloat16
 from trainer.config import FitConfig
 from trainer.evaluate.run import EvaluateConfig, sample, without_training
@@ -33,20 +30,6 @@ precision: bf16
 device: cpu
 threads: 1
 """
-
-
-@pytest.fixture
-def poor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a CPU that has no kernels for bfloat16."""
-    monkeypatch.setattr(precision, "cpu_multiplies_bf16", lambda: False)
-
-
-@pytest.fixture(scope="module")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pipeline folder whose weights are all bfloat16."""
-    folder = tmp_path_factory.mktemp("narrow") / "folder"
-    init_folder(configs.load(TINY, ModelConfig, (*SMALLER, "dtype=bfloat16")), folder)
-    return folder
 
 
 def trainer_of(narrow: Path, run: Path, out: Path) -> Trainer:
