@@ -18,9 +18,9 @@ from model.attention import kernel_for
 from model.layout import Layout, make_layout, to_device
 from model.mmdit import MMDiT
 from model.schedule import ScheduleConfig, mu, shift
-from trainer.config import ObjectiveConfig
 from trainer.data.loader import Prepared
 from trainer.rng import SIGMA, KeyedRandom
+from trainer.tasks.config import ObjectiveConfig
 
 
 @dataclass(frozen=True)

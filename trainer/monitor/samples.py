@@ -11,7 +11,7 @@ from configs.contact_sheet import Cell, contact_sheet
 from configs.pictures import Limits, decode
 from model.mmdit import MMDiT
 from model.qwen_image import QwenImage
-from trainer.config import SamplesConfig
+from trainer.monitor.config import SamplesConfig
 from trainer.optim.ema import EMA
 
 GAP, LABEL, WHITE = 4, 60, (255, 255, 255)

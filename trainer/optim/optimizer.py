@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.config import OptimizerConfig
+from trainer.optim.config import OptimizerConfig
 from trainer.optim.muon import Muon
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trainer.config import OptimizerConfig
+from trainer.optim.config import OptimizerConfig
 
 
 def rate(step: int, steps: int, config: OptimizerConfig, factor: float = 1.0) -> float:

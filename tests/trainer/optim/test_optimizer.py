@@ -8,7 +8,7 @@ import torch
 from model.init import new_transformer
 from model.memory import optimizer_bytes
 from model.mmdit import MMDiTConfig
-from trainer.config import OptimizerConfig
+from trainer.optim.config import OptimizerConfig
 from trainer.optim.optimizer import make_optimizer
 
 SMALL = MMDiTConfig(2, 2, 8, joint_attention_dim=16, axes_dims_rope=(4, 2, 2))

@@ -1,0 +1,1 @@
+"""What is trained: a sample to condition, latents and target, one file a task."""

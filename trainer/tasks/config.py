@@ -1,0 +1,22 @@
+"""What the network learns to predict, and how often without its caption."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """Rectified flow. ``sigma_mean``, ``sigma_std``: of the logit-normal (chosen). ``dropout``: of the caption, per
+    sample (rate from the successor's report), replaced by the encoded ``empty`` prompt."""
+
+    sigma_mean: float = 0.0
+    sigma_std: float = 1.0
+    dropout: float = 0.1
+    empty: str = ""
+
+    def __post_init__(self) -> None:
+        if self.sigma_std <= 0:
+            raise ValueError(f"field 'sigma_std': must be above 0, found {self.sigma_std}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"field 'dropout': must be within 0..1, found {self.dropout}")
