@@ -61,7 +61,7 @@ def check_folder(folder: str | Path) -> Path:
     folder = Path(folder)
     if not (folder / "model_index.json").is_file():
         raise UserError(f"{folder}: has no model_index.json; a diffusers folder of Qwen-Image is needed")
-    _pipeline(folder)
+    pipeline_of(folder)
     missing = [part for part in _PARTS if not (folder / part).is_dir()]
     if missing:
         raise UserError(f"{folder}: the folder {missing[0]}/ is missing")
@@ -70,15 +70,21 @@ def check_folder(folder: str | Path) -> Path:
 
 def reference_style(folder: Path) -> Style:
     """How the folder's pipeline announces reference pictures; a text-to-image one as EditPlus does."""
-    return "single" if _pipeline(folder) == "QwenImageEditPipeline" else "multi"
+    return "single" if pipeline_of(folder) == "QwenImageEditPipeline" else "multi"
 
 
-def _pipeline(folder: Path) -> str:
+def pipeline_of(folder: Path) -> str:
+    """Class name of the folder's pipeline. UserError for one that is not of this family."""
     found = read_json(folder / "model_index.json").get("_class_name")
     if found not in get_args(Pipeline):
         known = ", ".join(get_args(Pipeline))
         raise UserError(f"{folder}: model_index.json says {found!r}; one of {known} is needed")
     return str(found)
+
+
+def transformer_config(folder: str | Path) -> MMDiTConfig:
+    """Of a pipeline folder."""
+    return read_config(Path(folder) / "transformer" / "config.json", MMDiTConfig, _TRANSFORMER_CLASS)
 
 
 def load_transformer(folder: str | Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> MMDiT:

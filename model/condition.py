@@ -106,12 +106,20 @@ class Conditioner:
 
     def lengths(self, prompts: Sequence[str]) -> list[int]:
         """Number of condition tokens each prompt will have without references; runs the tokenizer alone."""
-        return [len(turn.ids) - turn.dropped for turn in self._turns(prompts, None)]
+        return [len(turn.ids) - turn.dropped for turn in self._turns(prompts, None, self.vision_area)]
 
     @torch.no_grad()
-    def encode(self, prompts: Sequence[str], references: Sequence[Sequence[Image]] | None = None) -> list[Tensor]:
-        """One (n_i, d) tensor per prompt, on the encoder's device, in its dtype; ``references[i]`` may be empty."""
-        turns = self._turns(prompts, references)
+    def encode(
+        self,
+        prompts: Sequence[str],
+        references: Sequence[Sequence[Image]] | None = None,
+        vision_area: int | None = None,
+    ) -> list[Tensor]:
+        """One (n_i, d) tensor per prompt, on the encoder's device, in its dtype; ``references[i]`` may be empty.
+
+        ``vision_area``: px at which the vision tower sees each of them, instead of the conditioner's own.
+        """
+        turns = self._turns(prompts, references, vision_area or self.vision_area)
         out: dict[int, Tensor] = {}
         for seeing in (False, True):
             which = [i for i, turn in enumerate(turns) if (turn.grids is not None) == seeing]
@@ -141,7 +149,9 @@ class Conditioner:
             use_cache=False,
         ).last_hidden_state
 
-    def _turns(self, prompts: Sequence[str], references: Sequence[Sequence[Image]] | None) -> list[_Turn]:
+    def _turns(
+        self, prompts: Sequence[str], references: Sequence[Sequence[Image]] | None, area: int
+    ) -> list[_Turn]:
         pictures = references if references is not None else [()] * len(prompts)
         if len(pictures) != len(prompts):
             raise UserError(f"references: {len(pictures)} lists for {len(prompts)} prompts; give one each")
@@ -152,13 +162,13 @@ class Conditioner:
         texts = [templated(p, len(images), self.style) for p, images in zip(prompts, pictures, strict=True)]
         lines = self.tokenizer([text for text, _ in texts]).input_ids
         drops = [dropped for _, dropped in texts]
-        return [self._turn(*turn) for turn in zip(prompts, lines, drops, pictures, strict=True)]
+        return [self._turn(*turn, area) for turn in zip(prompts, lines, drops, pictures, strict=True)]
 
-    def _turn(self, prompt: str, ids: list[int], dropped: int, images: Sequence[Image]) -> _Turn:
+    def _turn(self, prompt: str, ids: list[int], dropped: int, images: Sequence[Image], area: int) -> _Turn:
         if not images:
             return _Turn(self._fitted(prompt, ids, dropped), dropped, None, None)
         self._check(prompt, ids, len(images))
-        seen = [fitted(image, self.vision_area) for image in images]
+        seen = [fitted(image, area) for image in images]
         inputs = self.image_processor(images=seen, return_tensors="pt")
         grids = inputs["image_grid_thw"]
         counts = (grids.prod(1) // self.image_processor.merge_size**2).tolist()

@@ -14,7 +14,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -79,20 +79,75 @@ def write_config(path: Path, config: Any, class_name: str, **more: Any) -> None:
 def load_weights(module: nn.Module, folder: Path, stem: str = _WEIGHTS) -> None:
     """Fill ``module`` (on meta or not) from the safetensors of ``folder``; UserError unless keys and shapes agree."""
     expected = module.state_dict(keep_vars=True)
+    shapes = {name: tensor.shape for name, tensor in expected.items()}
     seen: set[str] = set()
     for name, tensor in iterate_tensors(folder, stem):
-        if name not in expected:
-            raise UserError(f"{folder}: unexpected weight '{name}'; the model of config.json has none of that name")
-        if tensor.shape != expected[name].shape:
-            shapes = f"{list(tensor.shape)}, config.json makes it {list(expected[name].shape)}"
-            raise UserError(f"{folder}: weight '{name}' has shape {shapes}")
+        _check_weight(folder, name, tensor.shape, shapes)
         check_dtype(folder, name, tensor)
         tensor.requires_grad_(expected[name].requires_grad)
         module.load_state_dict({name: tensor}, strict=False, assign=True)
         seen.add(name)
+    _check_missing(folder, expected, seen)
+
+
+def _check_weight(folder: Path, name: str, shape: Sequence[int], expected: Mapping[str, Sequence[int]]) -> None:
+    if name not in expected:
+        raise UserError(f"{folder}: unexpected weight '{name}'; the model of config.json has none of that name")
+    if list(shape) != list(expected[name]):
+        shapes = f"{list(shape)}, config.json makes it {list(expected[name])}"
+        raise UserError(f"{folder}: weight '{name}' has shape {shapes}")
+
+
+def _check_missing(folder: Path, expected: Iterable[str], seen: set[str]) -> None:
     missing = [name for name in expected if name not in seen]
     if missing:
         raise UserError(f"{folder}: {len(missing)} weights are missing, the first is '{missing[0]}'")
+
+
+def weight_dtypes(folder: Path, stem: str = _WEIGHTS) -> dict[str, torch.dtype]:
+    """dtype of every tensor in the folder's safetensors, from their headers."""
+    dtypes: dict[str, torch.dtype] = {}
+    for path in weight_files(folder, stem):
+        with safe_open(path, framework="pt") as file:
+            dtypes |= {name: file.get_slice(name)[:0].dtype for name in file.keys()}  # noqa: SIM118 (not a dict)
+    return dtypes
+
+
+def check_weights(folder: Path, expected: Mapping[str, Sequence[int]], stem: str = _WEIGHTS) -> None:
+    """UserError unless names and shapes in the folder's safetensors are ``expected``; reads their headers alone."""
+    seen = set()
+    for path in weight_files(folder, stem):
+        try:
+            with safe_open(path, framework="pt") as file:
+                for name in file.keys():  # noqa: SIM118 (not a dict)
+                    _check_weight(folder, name, file.get_slice(name).get_shape(), expected)
+                    seen.add(name)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path}: not a whole safetensors file: {error}") from None
+    _check_missing(folder, expected, seen)
+
+
+def iterate_slices(
+    folder: Path, expected: Mapping[str, Sequence[int]], slices: Callable[[str], tuple[slice, ...]], stem: str = _WEIGHTS
+) -> Iterator[tuple[str, Tensor]]:
+    """(name, its part under ``slices(name)``) of every tensor in the folder's safetensors; the rest is not read.
+
+    ``expected``: whole shapes by name. UserError unless names and shapes agree.
+    """
+    seen = set()
+    for path in weight_files(folder, stem):
+        try:
+            with safe_open(path, framework="pt") as file:
+                for name in file.keys():  # noqa: SIM118 (not a dict)
+                    whole = file.get_slice(name)
+                    _check_weight(folder, name, whole.get_shape(), expected)
+                    part = whole[slices(name)]
+                    check_dtype(folder, name, part)
+                    seen.add(name)
+                    yield name, part
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path}: not a whole safetensors file: {error}") from None
+    _check_missing(folder, expected, seen)
 
 
 def check_dtype(where: Path | str, name: str, tensor: Tensor) -> None:

@@ -17,22 +17,18 @@ def main(argv: list[str]) -> int | None:
 
 def _fit(arguments: argparse.Namespace) -> None:
     from trainer.config import FitConfig
+    from trainer.setup import Start
 
     config = load(arguments.config, FitConfig, arguments.set)
+    start = Start(arguments.init, getattr(arguments, "from"))
     if arguments.dry_run:
-        from pipeline.dataset import Dataset
-        from trainer.dry_run import describe
-        from trainer.order.order import Order, read_index
-        from trainer.setup import check_start
+        from trainer.dry_run import dry_run
 
-        dataset = Dataset.open(arguments.data)
-        order = Order(read_index(dataset, config.phases), config.phases, config.seed)
-        check_start(config, arguments.out)
-        print("\n".join(describe(config, dataset, order)))
+        dry_run(config, arguments.out, arguments.data, start)
         return
     from trainer.fit import fit
 
-    fit(config, arguments.out, arguments.data, arguments.wait)
+    fit(config, arguments.out, arguments.data, arguments.wait, start)
 
 
 def _vae(arguments: argparse.Namespace) -> None:
@@ -65,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("config", type=Path, metavar="CONFIG")
     fit.add_argument("out", type=Path, metavar="OUT")
     fit.add_argument("--data", type=Path, required=True, metavar="DATASET", help="a packed dataset")
+    fit.add_argument("--init", type=Path, metavar="FOLDER", help="a diffusers folder to start from, instead of 'model'")
+    fit.add_argument("--from", type=Path, metavar="CHECKPOINT", help="start with weights, optimizer and averages of it")
     fit.add_argument("--dry-run", action="store_true", help="print what would be trained on, phase by phase")
 
     fit.add_argument("--wait", action="store_true", help="wait while another process trains into OUT")

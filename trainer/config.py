@@ -6,50 +6,65 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from trainer.data.config import LoadingConfig
-from trainer.monitor.config import SamplesConfig
+from trainer.monitor.config import MonitorConfig, SamplesConfig
 from trainer.optim.config import OptimizerConfig
 from trainer.order.curriculum import Phase, check_phases
+from trainer.parallel.config import ParallelConfig
+from trainer.state.config import CheckpointConfig
 from trainer.tasks.config import ObjectiveConfig
 
 
 @dataclass(frozen=True)
-class CheckpointConfig:
-    """A checkpoint every ``every`` steps and at the end; the newest ``keep`` stay."""
+class NonFiniteConfig:
+    """What is done about a loss or a gradient that is not finite, before it reaches a weight: ``stop`` the training,
+    or ``skip`` the step's update, at most ``limit`` times in a row."""
 
-    every: int = 500
-    keep: int = 2
+    policy: Literal["stop", "skip"] = "stop"
+    limit: int = 3
 
     def __post_init__(self) -> None:
-        if self.every < 1 or self.keep < 1:
-            raise ValueError(f"fields 'every', 'keep': must be at least 1, found {self.every}, {self.keep}")
+        if self.limit < 1:
+            raise ValueError(f"field 'limit': must be at least 1, found {self.limit}")
 
 
 @dataclass(frozen=True)
 class FitConfig:
-    """``model``: a config under configs/model (fresh weights from ``seed``) or a diffusers folder to go on from.
+    """``model``: a config under configs/model (fresh weights from ``seed``) or a diffusers folder to go on from; null
+    where the command line names the weights.
 
-    ``max_micro_batch_tokens``: text and image tokens of a micro-batch; null takes a global batch at once.
-    ``precision``: of the forward pass; weights, loss and optimizer are fp32 whatever stands here.
+    ``max_micro_batch_tokens``: text and image tokens of a micro-batch; null takes a rank's whole part at once.
+    ``max_text_tokens``: hidden states of a condition that are kept, vision tokens not counted; longer ones are cut, as
+    the released pipelines do at 512 or 1,024. ``precision``: of the forward pass; weights, loss and optimizer are fp32
+    (with ``fp64``, which is for checks, all of it). ``launch``, ``num_workers``: who starts the processes; ``torchrun``
+    does so by itself, ``ray`` starts as many as the cluster has room for within [least, most].
     """
 
     renamed: ClassVar[dict[str, str]] = {"micro_tokens": "max_micro_batch_tokens"}
 
-    model: str
     phases: tuple[Phase, ...]
+    model: str | None = None
     seed: int = 0
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
+    on_nonfinite: NonFiniteConfig = field(default_factory=NonFiniteConfig)
     loading: LoadingConfig = field(default_factory=LoadingConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     samples: SamplesConfig | None = None
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    parallel: ParallelConfig = field(default_factory=ParallelConfig)
+    launch: Literal["torchrun", "ray"] = "torchrun"
+    num_workers: tuple[int, int] = (1, 1)
     max_micro_batch_tokens: int | None = None
-    precision: Literal["fp32", "bf16"] = "fp32"
+    max_text_tokens: int = 512
+    precision: Literal["fp32", "bf16", "fp64"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
 
     def __post_init__(self) -> None:
         check_phases(self.phases)
-        if self.max_micro_batch_tokens is not None and self.max_micro_batch_tokens < 1:
-            raise ValueError(f"field 'max_micro_batch_tokens': must be at least 1, found {self.max_micro_batch_tokens}")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"field 'threads': must be at least 1, found {self.threads}")
+        for name in ("max_micro_batch_tokens", "threads", "max_text_tokens"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"field '{name}': must be at least 1, found {value}")
+        if not 1 <= self.num_workers[0] <= self.num_workers[1]:
+            raise ValueError(f"field 'num_workers': [least, most] of at least 1, found {list(self.num_workers)}")

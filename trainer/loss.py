@@ -1,8 +1,8 @@
 """Rectified flow in the released sign: ``x = (1 - sigma) x0 + sigma eps``, the network predicts ``eps - x0``.
 
-Sigma is a logit-normal, shifted by mu of the target's tokens as in sampling. The loss of a sample is
-the mean over its target's tokens in fp32; a micro-batch gives the sum over its samples divided by the
-size of the global batch, so that adding up micro-batches and ranks gives the global mean.
+Sigma is a logit-normal, shifted by mu of the target's tokens as in sampling. References stay clean and are not in the
+loss. The loss of a sample is the mean over its target's tokens in fp32; a step's loss is the sum over the samples of
+the *global* batch divided by their number, so adding up micro-batches and ranks gives the global mean.
 """
 
 from __future__ import annotations
@@ -12,76 +12,95 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.attention import kernel_for
-from model.layout import Layout, make_layout, to_device
-from model.mmdit import MMDiT
+from model.layout import Layout, Padding, make_layout, to_device
 from model.schedule import ScheduleConfig, mu, shift
-from trainer.data.loader import Prepared
 from trainer.rng import SIGMA, KeyedRandom
+from trainer.tasks.base import Encoded
 from trainer.tasks.config import ObjectiveConfig
+
+Precision = torch.dtype | None
+"""Of the forward pass under autocast; None for none."""
 
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """What the network is given. ``noised``, ``target``: (N, 64); ``text``: (M, d); ``sigma``: (B,), all fp32.
+    """What the network is given. ``images``: (N, 64) noised targets and clean references; ``text``: (M, d); ``sigma``:
+    (B,); ``target``: (N_target, 64) noise - data; ``weights``: (N_target,) or None for ones. ``slots``: (B,) places in
+    the global batch, none for a dummy."""
 
-    ``weight``: 1 / samples of the global batch, 0 for a dummy.
-    """
-
-    noised: Tensor
-    target: Tensor
+    slots: list[int]
+    images: Tensor
     text: Tensor
     sigma: Tensor
+    target: Tensor
+    weights: Tensor | None
     layout: Layout
-    weight: float
+
+
+def draw_sigma(
+    rng: KeyedRandom, target_tokens: Sequence[int] | np.ndarray, config: ObjectiveConfig, schedule: ScheduleConfig
+) -> Tensor:
+    """(slots,) float64 in (0, 1), shifted by mu of each slot's target tokens."""
+    raw = torch.from_numpy(config.sigma_mean + config.sigma_std * rng.normal(SIGMA))
+    shifts = torch.tensor([mu(int(n), schedule) for n in target_tokens], dtype=torch.float64)
+    return shift(torch.sigmoid(raw), shifts)
 
 
 def micro_batch(
-    prepared: Prepared,
-    slots: np.ndarray,
-    seed: int,
-    config: ObjectiveConfig,
-    schedule: ScheduleConfig,
+    samples: Sequence[Encoded],
+    slots: list[int],
+    sigma: Tensor,
+    rng: KeyedRandom,
     device: torch.device,
-    dtype: torch.dtype | None = None,
+    dtype: Precision = None,
+    padding: Padding | None = None,
 ) -> MicroBatch:
-    """Noise and pack the samples at ``slots`` of the global batch; none of them makes a dummy of the first."""
-    size = len(prepared.latents)
-    rng = KeyedRandom(seed, prepared.batch.step, size)
-    weight = 1.0 / size if len(slots) else 0.0
-    chosen = slots.tolist() or [0]
-    sigma = _draw_sigma(rng, [len(x) for x in prepared.latents], config, schedule)[chosen]
-    clean = torch.cat([prepared.latents[i] for i in chosen])
-    noise = torch.cat([rng.noise(i, tuple(prepared.latents[i].shape)) for i in chosen])
+    """Noise and pack ``samples``, which stand at ``slots`` of the global batch; ``sigma``: (slots of the batch,)."""
+    noise = [rng.noise(slot, tuple(s.images[0].shape)).to(s.images[0]) for slot, s in zip(slots, samples, strict=True)]
+    at = sigma[slots].to(samples[0].images[0])
+    noised = [(1 - t) * s.images[0] + t * eps for t, s, eps in zip(at, samples, noise, strict=True)]
     layout = make_layout(
-        [len(prepared.texts[i]) for i in chosen],
-        [[prepared.sizes[i]] for i in chosen],
-        kernel_for(device, dtype or torch.float32),
+        [len(s.text) for s in samples], [s.sizes for s in samples], kernel_for(device, dtype or at.dtype), padding
     )
-    at = sigma[layout.target_samples][:, None]
+    weighted = any(s.weights is not None for s in samples)
     return MicroBatch(
-        noised=to_device((1 - at) * clean + at * noise, device),
-        target=to_device(noise - clean, device),
-        text=to_device(torch.cat([prepared.texts[i] for i in chosen]), device),
-        sigma=to_device(sigma, device),
+        slots=list(slots),
+        images=to_device(torch.cat([x for s, n in zip(samples, noised, strict=True) for x in (n, *s.images[1:])]), device),
+        text=to_device(torch.cat([s.text for s in samples]), device),
+        sigma=to_device(at, device),
+        target=to_device(torch.cat([eps - s.images[0] for s, eps in zip(samples, noise, strict=True)]), device),
+        weights=to_device(torch.cat([_weights(s) for s in samples]), device) if weighted else None,
         layout=layout.to(device),
-        weight=weight,
     )
 
 
-def _draw_sigma(rng: KeyedRandom, tokens: Sequence[int], config: ObjectiveConfig, schedule: ScheduleConfig) -> Tensor:
-    """(slots,) fp32 in (0, 1), shifted by mu of each slot's target tokens."""
-    raw = torch.from_numpy(config.sigma_mean + config.sigma_std * rng.normal(SIGMA))
-    shifts = torch.tensor([mu(n, schedule) for n in tokens], dtype=torch.float64)
-    return shift(torch.sigmoid(raw), shifts).float()
+def dummy(channels: int, text_channels: int, device: torch.device, like: torch.dtype) -> MicroBatch:
+    """One token of zeros without a slot: a rank that has nothing to do takes part in every exchange with it."""
+    nothing = Encoded(torch.zeros(1, text_channels, dtype=like), (torch.zeros(1, channels, dtype=like),), ((1, 1),))
+    return MicroBatch(
+        slots=[],
+        images=nothing.images[0].to(device),
+        text=nothing.text.to(device),
+        sigma=torch.full((1,), 0.5, dtype=like, device=device),
+        target=nothing.images[0].to(device),
+        weights=None,
+        layout=make_layout([1], [((1, 1),)], kernel_for(device, like)).to(device),
+    )
 
 
-def loss_of(model: MMDiT, micro: MicroBatch, dtype: torch.dtype | None) -> Tensor:
-    """The micro-batch's part of the global loss, fp32 scalar. ``dtype``: of autocast, None for none."""
-    with torch.autocast(micro.noised.device.type, dtype, enabled=dtype is not None):
-        predicted = model(micro.noised, micro.text, micro.sigma, micro.layout)
-    layout = micro.layout
-    error = (predicted.float()[layout.target] - micro.target[layout.target]).square().mean(dim=1)
-    return (error / layout.target_tokens).sum() * micro.weight
+def sample_losses(model: nn.Module, micro: MicroBatch, dtype: Precision) -> Tensor:
+    """(B,) losses in fp32 (fp64 for such a model). ``dtype``: of autocast, None for none."""
+    with torch.autocast(micro.images.device.type, dtype, enabled=dtype is not None):
+        predicted = model(micro.images, micro.text, micro.sigma, micro.layout)
+    error = (predicted[micro.layout.target].to(micro.target.dtype) - micro.target).square().mean(dim=1)
+    if micro.weights is not None:
+        error = error * micro.weights
+    lengths = [h * w for (h, w), *_ in micro.layout.images]
+    return torch.stack([part.mean() for part in error.split(lengths)])  # an index_add would not be deterministic
+
+
+def _weights(sample: Encoded) -> Tensor:
+    return torch.ones(len(sample.images[0])) if sample.weights is None else sample.weights

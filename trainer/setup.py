@@ -1,55 +1,90 @@
-"""What is checked and prepared before the first step."""
+"""What is checked and prepared before the first step. Whatever is wrong with the end is found here, too."""
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml
 
 import configs
 from configs import UserError
-from configs.files import replace_text
-from configs.renamed import renamed_fields
-from model.checkpoint import check_folder
-from model.config import ModelConfig
+from model.checkpoint import check_folder, load_schedule, pipeline_of, transformer_config
+from model.config import MMDiTConfig, ModelConfig
+from model.export import base_of, step_folder
+from model.files import check_weights
 from model.init import init_folder, vae_file
+from model.mmdit import MMDiT
 from model.precision import WIDER, multiplies_bf16
-from pipeline.dataset import Dataset
 from trainer.config import FitConfig
+from trainer.monitor.samples import check_samples
+from trainer.order.order import Order
 
 
-def save_config(config: FitConfig, dataset: Dataset, out: Path) -> None:
-    """Write config.yaml, or check that ``out`` was started with the same. Raises UserError naming what differs."""
-    path = out / "config.yaml"
-    now = {**configs.to_plain(config), "dataset": dataset.digest}
-    if path.exists():
-        renamed = renamed_fields(FitConfig)
-        stored = yaml.safe_load(path.read_text(encoding="utf-8"))
-        before = {renamed.get(name, name): value for name, value in stored.items()}
-        changed = [name for name in now if before.get(name) != now[name]]
-        if changed:
-            raise UserError(
-                f"OUT {out}: was started with another '{changed[0]}'; a resumed training would not be the one that was "
-                "started: take a new OUT folder, or put the field back"
-            )
-        return
-    replace_text(path, yaml.safe_dump(now, sort_keys=False, allow_unicode=True), durable=False)
+@dataclass(frozen=True)
+class Start:
+    """Where weights come from besides ``config.model``. ``init``: a pipeline folder. ``checkpoint``: of another
+    training, with optimizer and averages; it comes first."""
+
+    init: Path | None = None
+    checkpoint: Path | None = None
+
+    def named(self, config: FitConfig) -> FitConfig:
+        """The config with the folder that its weights come from."""
+        return config if self.init is None else dataclasses.replace(config, model=str(self.init))
 
 
-def check_start(config: FitConfig, out: Path) -> None:
-    """Raise UserError for a model, a device or an OUT with which training cannot begin."""
+def check_start(config: FitConfig, out: Path, start: Start, order: Order) -> None:
+    """Raise UserError for a model, a device, a task or an OUT with which training cannot begin, or cannot end."""
     if out.exists() and not out.is_dir():
         raise UserError(f"OUT '{out}': a folder is expected, found a file")
     pick_device(config.device)
-    start = _start_of(config)
-    if isinstance(start, ModelConfig):
-        vae_file(start)
+    check_samples(config.samples)
+    found = find_base(config, start)
+    _check_tasks(order, found.pipeline if isinstance(found, ModelConfig) else pipeline_of(found))
+    if isinstance(found, ModelConfig):
+        vae_file(found)
+        return
+    export = (out / "export").resolve()
+    if export == found.resolve() or export in found.resolve().parents:
+        raise UserError(f"{found}: lies in {out / 'export'}, which the end of this training replaces; name another OUT")
+    load_schedule(found)
+    with torch.device("meta"):
+        model = MMDiT(transformer_config(found))
+    check_weights(found / "transformer", {name: p.shape for name, p in model.named_parameters()})
 
 
-def _start_of(config: FitConfig) -> Path | ModelConfig:
+def _check_tasks(order: Order, pipeline: str) -> None:
+    """Raise UserError where a phase trains on references and the exported ``pipeline`` would take none."""
+    for number, phase in enumerate(order.phases):
+        edits = sorted({s.task for s in phase.strata} & {"ti2i", "i2i"})
+        if edits and pipeline == "QwenImagePipeline":
+            raise UserError(
+                f"phase {phase.phase.name}: trains {' and '.join(edits)}, and the base is a QwenImagePipeline, whose "
+                "export takes no references; start from an Edit or EditPlus folder (pipeline: QwenImageEditPlusPipeline "
+                f"in a config under configs/model), or leave such rows out (phases.{number}.where: task == 't2i')"
+            )
+
+
+def start_shape(config: FitConfig, start: Start) -> MMDiTConfig:
+    """The network's."""
+    found = find_base(config, start)
+    return found.transformer if isinstance(found, ModelConfig) else transformer_config(found)
+
+
+def find_base(config: FitConfig, start: Start) -> Path | ModelConfig:
     """What training starts from: a pipeline folder, or a model to be made with fresh weights."""
+    if start.checkpoint is not None:
+        return check_folder(base_of(step_folder(start.checkpoint)))
+    if start.init is not None:
+        return check_folder(start.init)
+    if config.model is None:
+        raise UserError(
+            "field 'model': names no weights; give --init FOLDER (a diffusers folder), --from CHECKPOINT, or "
+            "--set model=configs/model/NAME.yaml for fresh ones"
+        )
     path = Path(config.model)
     if path.is_dir():
         return check_folder(path)
@@ -58,15 +93,15 @@ def _start_of(config: FitConfig) -> Path | ModelConfig:
     return configs.load(path, ModelConfig)
 
 
-def base_folder(config: FitConfig, out: Path) -> Path:
+def base_folder(config: FitConfig, out: Path, start: Start) -> Path:
     """The pipeline folder to start from: the named one, or OUT/base with fresh weights."""
-    start = _start_of(config)
-    if isinstance(start, Path):
-        return start
+    found = find_base(config, start)
+    if isinstance(found, Path):
+        return found
     base = out / "base"
     if not (base / "model_index.json").exists():
         shutil.rmtree(base, ignore_errors=True)  # half written by a killed process
-        init_folder(start, base, config.seed)
+        init_folder(found, base, config.seed)
     return base
 
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class LoadingConfig:
-    """``cache_megabytes``: latents and conditions kept in memory. ``ahead``: batches prepared beforehand."""
+    """``cache_megabytes`` (10^6): latents kept in memory, and a quarter of it of conditions. ``ahead``: batches prepared
+    beforehand. ``captions``: rows whose texts are remembered; they are short, and re-reading a row group for them is
+    not (chosen)."""
 
     cache_megabytes: int = 1024
     ahead: int = 2
+    captions: int = 1_000_000
 
     def __post_init__(self) -> None:
-        if self.cache_megabytes < 0 or self.ahead < 1:
-            raise ValueError(
-                f"fields 'cache_megabytes', 'ahead': at least 0 and 1, found {self.cache_megabytes}, {self.ahead}"
-            )
+        for name, least in (("cache_megabytes", 0), ("ahead", 1), ("captions", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"field '{name}': must be at least {least}, found {getattr(self, name)}")

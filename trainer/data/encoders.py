@@ -1,6 +1,6 @@
-"""Frozen encoders with a memory: pictures to latents, captions to conditions.
+"""Frozen encoders with a memory: pictures to latents, prompts (with or without pictures) to conditions.
 
-Each picture and each caption is encoded alone, so that its numbers depend on nothing but itself: a
+Each picture and each prompt is encoded alone, so that its numbers depend on nothing but itself: a
 batched kernel may round differently with other batch-mates, and a resumed run meets other ones.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,8 +18,11 @@ from model.condition import Conditioner
 from model.latents import patchify
 from model.vae import ImageVAE
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
-class _TensorCache:
+
+class TensorCache:
     """Tensors by key, the least recently used dropped beyond ``limit`` bytes."""
 
     def __init__(self, limit: int) -> None:
@@ -43,25 +46,46 @@ class _TensorCache:
 
 
 class Encoders:
-    """VAE and conditioner, frozen. Results lie on the CPU."""
+    """VAE and conditioner, frozen. Results lie on the CPU. ``limit``: bytes of latents kept; of conditions, a quarter.
 
-    def __init__(self, vae: ImageVAE, conditioner: Conditioner, limit: int, device: torch.device) -> None:
+    Implements ``trainer.tasks.base.Encoder``. ``dtype``: of the results.
+    """
+
+    def __init__(
+        self,
+        vae: ImageVAE,
+        conditioner: Conditioner,
+        limit: int,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self.vae, self.conditioner, self.device = vae.eval().requires_grad_(False), conditioner, device
-        self.latents, self.conditions = _TensorCache(limit), _TensorCache(limit // 4)
+        self.dtype = dtype
+        self._latents, self._conditions = TensorCache(limit), TensorCache(limit // 4)
+
+    def holds(self, key: Hashable) -> bool:
+        """Whether the latents of ``key`` are had without its picture."""
+        return key in self._latents
 
     @torch.no_grad()
-    def image(self, key: Hashable, pixels: Callable[[], np.ndarray]) -> Tensor:
-        """(tokens, 64) normalised latents, posterior mean, of the uint8 (H, W, 3) that ``pixels`` gives."""
+    def latents(self, key: Hashable, pixels: Callable[[], np.ndarray]) -> Tensor:
+        """(tokens, 64) normalized latents, posterior mean, of the uint8 (H, W, 3) that ``pixels`` gives."""
 
         def encode() -> Tensor:
             picture = torch.from_numpy(np.ascontiguousarray(pixels().transpose(2, 0, 1)))[None]
-            return patchify(self.vae.encode(picture.to(self.device)).float())[0].cpu()
+            return patchify(self.vae.encode(picture.to(self.device)))[0].to("cpu", self.dtype)
 
-        return self.latents.get(key, encode)
+        return self._latents.get(key, encode)
 
-    def texts(self, prompts: Sequence[str]) -> list[Tensor]:
-        """(n_i, d) condition of each prompt."""
-        return [self.conditions.get(p, partial(self._condition, p)) for p in prompts]
+    def text(self, prompt: str) -> Tensor:
+        """(m, d) condition of a prompt without references."""
+        return self._conditions.get(prompt, lambda: self._condition(prompt, (), None))
 
-    def _condition(self, prompt: str) -> Tensor:
-        return self.conditioner.encode([prompt])[0].float().cpu()
+    def text_with_pictures(
+        self, key: Hashable, prompt: str, pictures: Callable[[], Sequence[Image]], area: int | None
+    ) -> Tensor:
+        """(m, d) condition of a prompt and the ``pictures`` that ``key`` stands for, each seen at ``area`` px."""
+        return self._conditions.get((key, prompt, area), lambda: self._condition(prompt, pictures(), area))
+
+    def _condition(self, prompt: str, pictures: Sequence[Image], area: int | None) -> Tensor:
+        return self.conditioner.encode([prompt], [pictures], area)[0].to("cpu", self.dtype)

@@ -1,53 +1,66 @@
-"""From a batch of row numbers to tensors: read, decode, fit, encode, a few batches ahead of the step.
+"""From a batch of row numbers to tensors: cut, read, decode, resize, encode, a few batches ahead of the step.
 
-    Order.batch(t) ─> rows ─Dataset.read─> pictures, captions ─Encoders─> Prepared
+    Order.batch(t) ──split──> this rank's slots ─Dataset.read─> pictures, prompts ─Task.encode─> Prepared
 
-Its whole state is the step: ``prepare(t)`` gives the same tensors whenever it is called.
+The cut comes first and needs lengths alone, so that a rank reads, decodes and encodes only what it trains on. The
+loader's whole state is the step: ``prepare(t)`` gives the same tensors whenever it is called.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from PIL.Image import Image, fromarray
 
 from configs import RunFailed
 from configs.pictures import DecodeError, Limits, decode
 from pipeline.dataset import Dataset
 from trainer.config import FitConfig
-from trainer.data.encoders import Encoders
 from trainer.data.resize import resize_to_cover
+from trainer.order.bucket import Bucket
 from trainer.order.order import Batch, Order
+from trainer.order.split import split
 from trainer.rng import CAPTION, DROPOUT, KeyedRandom
+from trainer.tasks import TASKS
+from trainer.tasks.base import Encoded, Encoder, Item
 
-_TEXTS_KEPT = 1_000_000
-"""Rows whose captions are remembered: they are short, and re-reading a row group for them is not (chosen)."""
+Cost = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(N,) image tokens, (N,) text tokens -> (N,) FLOPs."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A global batch as tensors on the CPU. ``latents``: (n_i, 64) each; ``texts``: (m_i, d) each; ``sizes``: (h, w)
-    in patches."""
+    """A rank's part of a global batch, on the CPU. ``slots``: of each micro-batch, none for a dummy; ``samples``: by
+    slot."""
 
     batch: Batch
-    latents: list[Tensor]
-    texts: list[Tensor]
-    sizes: list[tuple[int, int]]
+    slots: list[list[int]]
+    samples: dict[int, Encoded]
 
 
 class Loader:
-    """Prepares the batches of an order."""
+    """Prepares the batches of an order for one of ``ranks``."""
 
-    def __init__(self, config: FitConfig, dataset: Dataset, order: Order, encoders: Encoders) -> None:
-        self.config, self.dataset, self.order, self.encoders = config, dataset, order, encoders
-        self._captions: OrderedDict[int, list[str]] = OrderedDict()
+    def __init__(
+        self,
+        config: FitConfig,
+        dataset: Dataset,
+        order: Order,
+        encoder: Encoder,
+        cost: Cost,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        self.config, self.dataset, self.order, self.encoder, self.cost = config, dataset, order, encoder, cost
+        self.rank, self.ranks = rank, ranks
+        self._texts: OrderedDict[tuple[int, str], list[str]] = OrderedDict()
         # One thread of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
         # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
         self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
@@ -66,49 +79,98 @@ class Loader:
 
     def _prepare(self, step: int) -> Prepared:
         batch = self.order.batch(step)
-        buckets = [(int(w), int(h)) for w, h in batch.buckets]
-        pictures = self._read(batch.rows.tolist(), buckets)
-        latents = [
-            self.encoders.image((row, bucket), partial(self._pixels, pictures, row, bucket))
-            for row, bucket in zip(batch.rows.tolist(), buckets, strict=True)
-        ]
-        texts = self.encoders.texts(self._prompts(batch))
-        return Prepared(batch, latents, texts, [(h // 16, w // 16) for w, h in buckets])
+        costs = self.cost(batch.tokens, batch.text_tokens)
+        cut = split(batch.tokens + batch.text_tokens, costs, self.ranks, self.config.max_micro_batch_tokens)[self.rank]
+        slots = [part.tolist() for part in cut]
+        items = self._items(batch, [slot for part in slots for slot in part])
+        samples = _Samples(self.dataset, [i for i in items if not self.encoder.holds((i.row, "target", i.bucket))])
+        return Prepared(batch, slots, {item.slot: self._encode(item, samples) for item in items})
 
-    def _read(self, rows: Sequence[int], buckets: Sequence[tuple[int, int]]) -> dict[int, dict[str, Any]]:
-        """Bytes of the rows whose latents are not kept, captions of those not known; each row group read once."""
-        new = {r for r, b in zip(rows, buckets, strict=True) if (r, b) not in self.encoders.latents}
-        silent = {r for r in rows if r not in self._captions} - new
-        pictures = self._columns(sorted(new), ["id", "image", "captions"])
-        for row, sample in (pictures | self._columns(sorted(silent), ["captions"])).items():
-            self._captions[row] = [c["text"] for c in sample["captions"] or () if not c["invalid"]]
-        while len(self._captions) > _TEXTS_KEPT + len(rows):
-            self._captions.popitem(last=False)
-        return pictures
+    def _encode(self, item: Item, samples: _Samples) -> Encoded:
+        return TASKS[item.task].encode(item, _Pictures(samples, item.row), self.encoder)
 
-    def _columns(self, rows: list[int], columns: list[str]) -> dict[int, dict[str, Any]]:
-        return dict(zip(rows, self.dataset.read(rows, columns), strict=True))
-
-    def _pixels(self, pictures: dict[int, dict[str, Any]], row: int, bucket: tuple[int, int]) -> np.ndarray:
-        sample = pictures.get(row) or self.dataset.read([row], ["id", "image"])[0]
-        try:
-            return resize_to_cover(decode(sample["image"]["bytes"], Limits()), bucket)
-        except DecodeError as error:
-            raise RunFailed(
-                f"sample {sample['id']} (manifest row {row}) cannot be decoded: {error}; the dataset is damaged or was "
-                "made with other limits; checkpoints are safe, pack the dataset again and repeat the command"
-            ) from None
-
-    def _prompts(self, batch: Batch) -> list[str]:
-        """A caption each, drawn from its valid ones, or the empty prompt where it has none or is dropped."""
-        objective = self.config.objective
+    def _items(self, batch: Batch, slots: Sequence[int]) -> list[Item]:
+        """Each slot's prompt drawn among its texts, or dropped, by (seed, step, slot)."""
+        objective, phase = self.config.objective, self.order.phases[batch.phase].phase
         rng = KeyedRandom(self.config.seed, batch.step, len(batch.rows))
         pick, drop = rng.uniform(CAPTION), rng.uniform(DROPOUT) < objective.dropout
-        prompts = []
-        for slot, row in enumerate(batch.rows.tolist()):
-            captions = self._captions[row]
-            if drop[slot] or not captions:
-                prompts.append(objective.empty)
-            else:
-                prompts.append(captions[int(pick[slot] * len(captions))])
-        return prompts
+        texts = self._read_texts([(int(batch.rows[slot]), str(batch.tasks[slot])) for slot in slots])
+        items = []
+        for slot in slots:
+            row, task = int(batch.rows[slot]), str(batch.tasks[slot])
+            choices = texts[row, task]
+            if not choices:
+                raise RunFailed(
+                    f"dataset {self.dataset.path}: manifest row {row} has no valid text to train {task} on, though its "
+                    "manifest counts one; checkpoints are safe, pack the dataset again and repeat the command"
+                )
+            items.append(
+                Item(
+                    slot,
+                    row,
+                    task,
+                    objective.empty if drop[slot] else choices[int(pick[slot] * len(choices))],
+                    (int(batch.buckets[slot][0]), int(batch.buckets[slot][1])),
+                    tuple((int(w), int(h)) for w, h in batch.references[slot] if w),
+                    sees=not drop[slot] or objective.dropout_keeps_references,
+                    vision_area=phase.references.vision_area,
+                )
+            )
+        return items
+
+    def _read_texts(self, wanted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], list[str]]:
+        """The prompts to choose from by (row, task); what is not remembered is read, each row group once."""
+        found = {key: self._texts[key] for key in wanted if key in self._texts}
+        for name, task in TASKS.items():
+            new = sorted({row for row, of in wanted if of == name and (row, of) not in found})
+            if new:
+                samples = self.dataset.read(new, list(task.columns))
+                found |= {(row, name): task.texts(sample) for row, sample in zip(new, samples, strict=True)}
+        for key in found:
+            self._texts[key] = found[key]
+            self._texts.move_to_end(key)
+        while len(self._texts) > self.config.loading.captions:
+            self._texts.popitem(last=False)
+        return found
+
+
+class _Samples:
+    """Stored pictures. Those of ``items`` are read together when the first one is asked for, any other alone."""
+
+    def __init__(self, dataset: Dataset, items: Sequence[Item]) -> None:
+        self._dataset = dataset
+        self._waiting = sorted({item.row for item in items})
+        self._kept: dict[int, Mapping[str, Any]] = {}
+
+    def of(self, row: int) -> Mapping[str, Any]:
+        if row not in self._kept:
+            rows = self._waiting if row in self._waiting else [row]
+            self._kept.update(zip(rows, self._dataset.read(rows, ["id", "image", "references"]), strict=True))
+        return self._kept[row]
+
+
+class _Pictures:
+    """Implements ``trainer.tasks.base.Pictures`` for one row."""
+
+    def __init__(self, samples: _Samples, row: int) -> None:
+        self._samples, self._row = samples, row
+
+    def target(self, bucket: Bucket) -> np.ndarray:
+        return resize_to_cover(self._decoded("image", self._sample["image"]["bytes"]), bucket)
+
+    def reference(self, index: int) -> Image:
+        return fromarray(self._decoded(f"references.{index}", self._sample["references"][index]["bytes"]))
+
+    @cached_property
+    def _sample(self) -> Mapping[str, Any]:
+        return self._samples.of(self._row)
+
+    def _decoded(self, what: str, data: bytes) -> np.ndarray:
+        try:
+            return decode(data, Limits())
+        except DecodeError as error:
+            raise RunFailed(
+                f"sample {self._sample['id']} (manifest row {self._row}): {what} cannot be decoded: {error}; the dataset "
+                "is damaged or was made with other limits; checkpoints are safe, pack the dataset again and repeat the "
+                "command"
+            ) from None

@@ -1,51 +1,142 @@
-"""metrics.jsonl: a line per step, cut back on resume, and the losses by phase."""
+"""metrics.jsonl: a line per step, cut back on resume; the same numbers to TensorBoard and wandb where configured."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from configs import RunFailed, UserError
 from configs.files import replace_text
+from trainer.monitor.config import MonitorConfig
+
+Line = dict[str, Any]
+"""Numbers by name; ``loss_by_task`` and the like are dictionaries of numbers. A number that is not finite is null."""
+
+
+class Writer(Protocol):
+    """Gets every line of metrics."""
+
+    def write(self, line: Line) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class Metrics:
-    """metrics.jsonl, one object per step."""
+    """All writers behind one. What was written of the steps from ``start`` on is taken back."""
 
+    def __init__(self, out: Path, start: int, config: MonitorConfig) -> None:
+        """Raises UserError for a writer that is not installed."""
+        self._writers: list[Writer] = [_Jsonl(out, start)]
+        if config.tensorboard:
+            self._writers.append(_TensorBoard(out / "tensorboard", start))
+        if config.wandb:
+            self._writers.append(_Wandb(out, config.wandb))
+
+    def write(self, line: Line) -> None:
+        for writer in self._writers:
+            writer.write(line)
+
+    def close(self) -> None:
+        for writer in self._writers:
+            writer.close()
+
+
+class _Jsonl:
     def __init__(self, out: Path, start: int) -> None:
-        """Keep the lines of the steps before ``start`` and append from there."""
         self.path = out / "metrics.jsonl"
         kept = [line for line in read_metrics(out) if line["step"] < start]
-        replace_text(self.path, "".join(json.dumps(line) + "\n" for line in kept), durable=False)
+        replace_text(self.path, "".join(map(_text, kept)), durable=False)
         self._file = self.path.open("a", encoding="utf-8")
 
-    def write(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+    def write(self, line: Line) -> None:
+        try:
+            self._file.write(_text(line))
+            self._file.flush()
+        except OSError as error:
+            raise RunFailed(
+                f"{self.path}: cannot be written ({error.strerror}); the last checkpoint is whole: make room, and give "
+                "the same command again"
+            ) from None
 
     def close(self) -> None:
         self._file.close()
 
 
-def read_metrics(out: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl; a last line that a kill cut short is not one."""
+class _TensorBoard:
+    def __init__(self, folder: Path, start: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(str(folder), purge_step=start)
+
+    def write(self, line: Line) -> None:
+        for name, value in numbers(line):
+            self._writer.add_scalar(name, value, line["step"])
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Wandb:
+    def __init__(self, out: Path, project: str) -> None:
+        try:
+            import wandb
+        except ImportError:
+            raise UserError("field 'monitor.wandb': the Python package 'wandb' is not installed; pip install wandb") from None
+        self._run: Any = wandb.init(project=project, dir=out, id=out.resolve().name, resume="allow")
+
+    def write(self, line: Line) -> None:
+        self._run.log(dict(numbers(line)), step=line["step"])
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+def numbers(line: Line) -> Iterator[tuple[str, float]]:
+    """(name, number) of all numbers of a line but its step; those of a dictionary as ``loss_by_task/t2i``."""
+    for name, value in line.items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        for key, number in inner:
+            if isinstance(number, int | float) and name != "step":
+                yield (f"{name}/{key}" if key else name), float(number)
+
+
+def value_of(line: Line, name: str) -> float | None:
+    """The number called ``name`` (``loss``, ``loss_by_task.t2i``), None where the line has none."""
+    value: Any = line
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def read_metrics(out: Path) -> list[Line]:
+    """The lines of metrics.jsonl. A last line that a kill cut short is not one; RunFailed for one in the middle."""
     path = out / "metrics.jsonl"
     return list(_lines(path)) if path.exists() else []
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
+def _text(line: Line) -> str:
+    return json.dumps(line, allow_nan=False) + "\n"
+
+
+def _lines(path: Path) -> Iterator[Line]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
             if line.endswith("\n"):
-                yield json.loads(line)
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    raise RunFailed(
+                        f"{path}: line {number} is damaged; remove this line and repeat the command"
+                    ) from None
 
 
-def phase_losses(metrics: list[dict[str, Any]], names: list[str], over: int = 20) -> list[dict[str, Any]]:
+def phase_losses(metrics: list[Line], names: list[str], over: int = 20) -> list[Line]:
     """Per phase: its name, steps, and the mean loss over its first and last ``over`` steps, a half each at most."""
     found = []
     for name in names:
-        losses = [line["loss"] for line in metrics if line["phase"] == name]
+        losses = [line["loss"] for line in metrics if line["phase"] == name and line["loss"] is not None]
         if losses:
             few = max(1, min(over, len(losses) // 2))
             first, last = losses[:few], losses[-few:]

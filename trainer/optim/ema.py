@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +25,23 @@ class EMA:
         mine = list(self.weights.values())
         theirs: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
         torch._foreach_lerp_(mine, theirs, 1 - decay)
+
+    @contextlib.contextmanager
+    @torch.no_grad()
+    def applied(self, model: nn.Module) -> Iterator[None]:
+        """The model with averaged weights inside, one tensor at a time in a third place; afterwards it is as before."""
+        self._exchange(model)
+        try:
+            yield
+        finally:
+            self._exchange(model)
+
+    def _exchange(self, model: nn.Module) -> None:
+        parameters = dict(model.named_parameters())
+        for name, mean in self.weights.items():
+            mine = parameters[name].detach().clone()
+            parameters[name].copy_(mean)
+            mean.copy_(mine)
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
         """A whole state dict: averaged where there is an average, the model's own elsewhere."""

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """Rectified flow. ``sigma_mean``, ``sigma_std``: of the logit-normal (chosen). ``dropout``: of the caption, per
-    sample (rate from the successor's report), replaced by the encoded ``empty`` prompt."""
+    """Rectified flow. ``sigma_mean``, ``sigma_std``: of the logit-normal (chosen).
+
+    ``dropout``: of the caption or instruction, per sample (rate from the successor's report), replaced by the encoded
+    ``empty`` prompt. A dropped instruction keeps its references' vision tokens unless ``dropout_keeps_references`` is
+    false; what the VAE sees of the references stays either way.
+    """
 
     sigma_mean: float = 0.0
     sigma_std: float = 1.0
     dropout: float = 0.1
     empty: str = ""
+    dropout_keeps_references: bool = True
 
     def __post_init__(self) -> None:
         if self.sigma_std <= 0:

@@ -1,0 +1,48 @@
+"""The guard between gradients and weights: what is not finite goes no further."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from configs import RunFailed
+from trainer.config import NonFiniteConfig
+
+_NAMED = 8
+"""Samples named in the message (chosen)."""
+
+
+class FiniteGuard:
+    """Counts steps in a row that were not finite. ``names``: ids of manifest rows."""
+
+    def __init__(self, config: NonFiniteConfig, names: Callable[[Sequence[int]], list[str]]) -> None:
+        self.config, self.names, self.row = config, names, 0
+
+    def passes(
+        self, step: int, losses: Sequence[float], norm: float, rows: Sequence[int], sigmas: Sequence[float]
+    ) -> bool:
+        """Whether the step may change weights. Raises RunFailed where it may not and the policy does not skip it.
+
+        ``losses``, ``rows``, ``sigmas``: of the global batch. ``norm``: of the gradient.
+        """
+        bad = [i for i, loss in enumerate(losses) if not math.isfinite(loss)]
+        if not bad and math.isfinite(norm):
+            self.row = 0
+            return True
+        self.row += 1
+        what = "the loss" if bad else "the gradient's norm"
+        told = f"step {step}: {what} is not finite; {self._samples(bad or range(len(rows)), rows, sigmas)}"
+        if self.config.policy == "skip" and self.row <= self.config.limit:
+            print(f"{told}; the step is skipped, {self.row} in a row of at most {self.config.limit}", flush=True)
+            return False
+        raise RunFailed(
+            f"{told}; no weight was changed by it and the last checkpoint is good: look at these samples, lower "
+            "optimizer.lr, or skip such steps with on_nonfinite.policy=skip"
+        )
+
+    def _samples(self, places: Sequence[int], rows: Sequence[int], sigmas: Sequence[float]) -> str:
+        chosen = list(places)[:_NAMED]
+        ids = self.names([rows[i] for i in chosen])
+        listed = ", ".join(f"{name} (sigma {sigmas[i]:.4f})" for i, name in zip(chosen, ids, strict=True))
+        more = f" and {len(places) - len(chosen)} more" if len(places) > len(chosen) else ""
+        return f"samples {listed}{more}"

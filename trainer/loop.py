@@ -1,0 +1,184 @@
+"""The loop and the step, the same for one process and for many."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from configs import RunFailed
+from model.checkpoint import load_schedule, reference_style
+from model.condition import Conditioner
+from model.flops import forward_flops
+from model.precision import widen
+from model.qwen_image import QwenImage
+from model.vae_weights import load_vae_folder
+from pipeline.dataset import Dataset
+from pipeline.progress import progress
+from trainer.config import FitConfig
+from trainer.data.encoders import Encoders
+from trainer.data.loader import Loader, Prepared
+from trainer.finite import FiniteGuard
+from trainer.loss import draw_sigma, dummy, micro_batch, sample_losses
+from trainer.monitor.forecast import Forecast
+from trainer.monitor.metrics import Line, Metrics
+from trainer.monitor.samples import draw_samples, save_samples
+from trainer.monitor.summary import step_line
+from trainer.optim.ema import EMA
+from trainer.optim.optimizer import make_optimizer
+from trainer.optim.schedule import rate
+from trainer.order.order import Order
+from trainer.parallel.gradients import clip, gradient_norm, sum_over_heads
+from trainer.parallel.network import open_network
+from trainer.parallel.world import World
+from trainer.rng import KeyedRandom
+from trainer.setup import autocast_dtype
+from trainer.state.best import BestMetric
+from trainer.state.checkpoint import Checkpoints
+from trainer.state.folders import write_best
+from trainer.state.signals import StopRequest
+
+
+class Trainer:
+    """Model, optimizer and averaged weights after ``done`` steps."""
+
+    def __init__(
+        self,
+        config: FitConfig,
+        out: Path,
+        dataset: Dataset,
+        order: Order,
+        world: World,
+        base: Path,
+        start: Path | None = None,
+    ) -> None:
+        """``base``: the pipeline folder to start from. ``start``: a checkpoint of another training to go on from."""
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        self.config, self.out, self.order, self.world = config, out, order, world
+        self.dtype = autocast_dtype(config.precision, world.device)
+        wide = torch.float64 if config.precision == "fp64" else torch.float32
+        self.schedule = load_schedule(base)
+        self.network = open_network(base, world, config.parallel, wide, self.dtype)
+        self.model = self.network.model
+        self.trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.average = EMA(self.model, config.optimizer.ema)
+        self.optimizer = make_optimizer(self.model, config.optimizer)
+        self.parts = self._frozen(base)
+        encoders = Encoders(
+            self.parts.vae, self.parts.conditioner, config.loading.cache_megabytes * 10**6, world.device, wide
+        )
+        ranks = (world.data.get_local_rank(), world.data.size())
+        self.loader = Loader(config, dataset, order, encoders, self._cost, *ranks)
+        self.guard = FiniteGuard(config.on_nonfinite, lambda rows: [s["id"] for s in dataset.read(rows, ["id"])])
+        self.checkpoints = Checkpoints(
+            out, base, world, self.model, self.average, self.optimizer, config.checkpoint.keep
+        )
+        self.done = self.checkpoints.restore()
+        if self.done == 0 and start is not None:
+            self.checkpoints.load(start)
+        best = config.checkpoint.best
+        self.best = BestMetric(best, out, self.done) if best else None
+
+    def _frozen(self, base: Path) -> QwenImage:
+        """VAE and conditioner beside the network."""
+        device, config = self.world.device, self.config
+        vae = load_vae_folder(base).to(device)
+        conditioner = Conditioner.load(
+            base, device=device, max_tokens=config.max_text_tokens, too_long="cut", style=reference_style(base)
+        )
+        widened = widen(device, vae, conditioner.encoder)
+        if widened and self.world.first:
+            print(f"{base}: {widened}", flush=True)
+        return QwenImage(self.model, vae, conditioner, self.schedule)
+
+    def _cost(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        return forward_flops(self.model.config, image, text)
+
+    def run(self) -> None:
+        """Train the steps that are left. Raises RunFailed where SIGTERM or a number that is not finite ends it."""
+        first = self.world.first
+        metrics = Metrics(self.out, self.done, self.config.monitor) if first else None
+        if self.done == 0:
+            self._sample()
+        forecast = Forecast(self.world.device)
+        with StopRequest() as stop, progress("train", self.order.steps - self.done, "steps", even=True) as counter:
+            for prepared in self.loader.batches(self.done):
+                begun = time.perf_counter()
+                line, asked = self.step(prepared, stop.received)
+                self.done += 1
+                if metrics:
+                    metrics.write({**line, "seconds": round(time.perf_counter() - begun, 4)})
+                    counter.add(1)
+                    long = forecast.look(counter.left())
+                    if long:
+                        print(long, flush=True)
+                self._keep(line)
+                if asked and self.done < self.order.steps:
+                    self._stop()
+        self.checkpoints.finish()
+        if metrics:
+            metrics.close()
+
+    def step(self, prepared: Prepared, stop: bool = False) -> tuple[Line, bool]:
+        """One optimizer step on a global batch: its line of metrics, and whether a rank was asked to ``stop``."""
+        config, batch, network = self.config, prepared.batch, self.network
+        phase, size = self.order.phases[batch.phase].phase, len(batch.rows)
+        rng = KeyedRandom(config.seed, batch.step, size)
+        sigma = draw_sigma(rng, batch.target_tokens, config.objective, self.schedule)
+        losses = torch.zeros(size, dtype=torch.float64, device=self.world.device)
+        for number, slots in enumerate(prepared.slots):
+            samples = [prepared.samples[slot] for slot in slots]
+            micro = micro_batch(samples, slots, sigma, rng, self.world.device, self.dtype) if slots else self._dummy()
+            with network.accumulating(last=number == len(prepared.slots) - 1):
+                part = sample_losses(network.call, micro, self.dtype)
+                (part.sum() * (network.scale / size if slots else 0.0)).backward()
+            if slots:
+                losses[slots] = part.detach().double()
+        told, asked = self.world.gather(losses, stop)
+        sum_over_heads(network.by_heads, self.world)
+        norm = gradient_norm(self.trained, self.world)
+        lr = rate(batch.step, self.order.steps, config.optimizer, phase.lr)
+        good = self.guard.passes(batch.step, told, norm.item(), batch.rows.tolist(), sigma.tolist())
+        if good:
+            clip(self.trained, norm, config.optimizer.clip)
+            for group in self.optimizer.param_groups:
+                group["lr"] = lr
+            self.optimizer.step()
+            self.average.update(self.model, batch.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        return step_line(batch, phase.name, told, lr, norm.item(), good), asked
+
+    def _dummy(self):  # type: ignore[no-untyped-def]
+        config = self.model.config
+        dtype = self.trained[0].dtype
+        return dummy(config.in_channels, config.joint_attention_dim, self.world.device, dtype)
+
+    def _keep(self, line: Line) -> None:
+        """Checkpoint and sample when it is time; the last step always is."""
+        self.checkpoints.poll()
+        last = self.done == self.order.steps
+        best = self.best.look(line, self.done) if self.best else None
+        if best is not None or last or self.done % self.config.checkpoint.every == 0:
+            self.checkpoints.save(self.done, None if best is None else (self.best.config.metric, best))
+        samples = self.config.samples
+        if samples and (last or self.done % samples.every == 0):
+            self._sample()
+
+    def _stop(self) -> None:
+        self.checkpoints.save(self.done)
+        self.checkpoints.finish()
+        raise RunFailed(
+            f"asked to end (SIGTERM) after {self.done:,} of {self.order.steps:,} steps; all of it is saved: the same "
+            "command goes on from there"
+        )
+
+    def _sample(self) -> None:
+        """With the averaged weights, by all ranks together: a divided network cannot be asked by one."""
+        if self.config.samples:
+            with self.average.applied(self.model):
+                pictures = draw_samples(self.parts, self.config.samples, self.config.objective.empty)
+            if self.world.first:
+                save_samples(self.out, self.done, pictures, self.config.samples)

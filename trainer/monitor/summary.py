@@ -1,0 +1,43 @@
+"""What a step's line of metrics says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from trainer.monitor.metrics import Line
+from trainer.order.order import Batch
+
+
+def step_line(batch: Batch, phase: str, losses: Sequence[float], lr: float, norm: float, updated: bool) -> Line:
+    """Strict JSON: what is not finite is null, a task or level that is absent has no key. ``losses``: of the samples.
+
+    ``updated``: whether the step changed weights; where not, ``skipped`` is true. Levels are those of ``text_level``,
+    ``unknown`` for null.
+    """
+    values = np.asarray(losses)
+    levels = np.where(batch.levels < 0, "unknown", batch.levels.astype(str))
+    tasks, counts = np.unique(batch.tasks.astype(str), return_counts=True)
+    line: Line = {
+        "step": batch.step,
+        "phase": phase,
+        "loss": _finite(values.mean()),
+        "loss_by_task": _by(batch.tasks.astype(str), values),
+        "loss_by_level": _by(levels, values),
+        "samples_by_task": dict(zip(tasks.tolist(), counts.tolist(), strict=True)),
+        "lr": lr,
+        "grad_norm": _finite(norm),
+        "samples": len(values),
+        "image_tokens": int(batch.tokens.sum()),
+    }
+    return line if updated else {**line, "skipped": True}
+
+
+def _by(keys: np.ndarray, values: np.ndarray) -> dict[str, float | None]:
+    return {str(key): _finite(values[keys == key].mean()) for key in np.unique(keys)}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,103 @@
+"""The network as a rank has it: divided or whole, from meta to the weights of a folder, and how it is called.
+
+    meta ──divide_heads──> ──compile, checkpointing──> ──fully_shard──> empty ──slices of safetensors──> weights
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor
+from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
+from torch.nn.parallel import DistributedDataParallel
+
+from model.checkpoint import load_transformer, transformer_config
+from model.files import iterate_slices
+from model.mmdit import MMDiT
+from trainer.parallel.activation import checkpoint_blocks
+from trainer.parallel.config import ParallelConfig
+from trainer.parallel.tensor import divide_heads, shared_by_heads
+from trainer.parallel.world import World
+
+
+@dataclass(frozen=True)
+class Network:
+    """``model``: parameters under diffusers' names. ``call``: what a forward pass goes through. ``scale``: what a loss
+    is multiplied by before ``backward``, so that gradients are *sums* over ranks."""
+
+    model: MMDiT
+    call: nn.Module
+    scale: float
+    by_heads: list[nn.Parameter]
+
+    def accumulating(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Around forward and backward of a micro-batch: gradients are exchanged after the ``last`` one only."""
+        if isinstance(self.model, FSDPModule):
+            self.model.set_requires_gradient_sync(last)
+        if isinstance(self.call, DistributedDataParallel) and not last:
+            return self.call.no_sync()
+        return contextlib.nullcontext()
+
+
+def open_network(folder: Path, world: World, config: ParallelConfig, dtype: torch.dtype, product: torch.dtype | None) -> Network:
+    """The transformer of the pipeline ``folder`` in ``dtype``, trained. ``product``: dtype of autocast, None for none."""
+    if world.mode != "fsdp":
+        model = load_transformer(folder, dtype, world.device).train()
+        _prepare(model, config)
+        call = DistributedDataParallel(model, process_group=world.data.get_group()) if world.mode == "ddp" else model
+        return Network(model, call, float(world.data.size()) if world.mode == "ddp" else 1.0, [])
+    with torch.device("meta"):
+        model = MMDiT(transformer_config(folder)).to(dtype)
+    if world.tensor.size() > 1:
+        divide_heads(model, world.tensor)
+    _prepare(model, config)
+    if world.data.size() > 1:
+        _divide(model, world, product)
+    model.to_empty(device=world.device)
+    _load_slices(model, folder)
+    return Network(model.train(), model, 1.0, shared_by_heads(model))
+
+
+def _prepare(model: MMDiT, config: ParallelConfig) -> None:
+    checkpoint_blocks(model, config.checkpointing)
+    if config.compile:
+        for block in model.transformer_blocks:
+            block.compile()
+
+
+def _divide(model: MMDiT, world: World, product: torch.dtype | None) -> None:
+    """FSDP2 by block. Gradients are reduced in the weights' dtype and added up, not averaged."""
+    # Inputs stay as they are: cast to half precision, the rotations and times would lose what they are about.
+    policy = MixedPrecisionPolicy(param_dtype=product, reduce_dtype=None, cast_forward_inputs=False)
+    for block in model.transformer_blocks:
+        fully_shard(block, mesh=world.data, mp_policy=policy)
+    fully_shard(model, mesh=world.data, mp_policy=policy)
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.set_gradient_divide_factor(1.0)
+            module.set_force_sum_reduction_for_comms(True)  # gloo has no sum with a factor
+
+
+@torch.no_grad()
+def _load_slices(model: MMDiT, folder: Path) -> None:
+    """Each rank reads its own part of every weight; none ever holds a whole model."""
+    parameters = dict(model.named_parameters())
+
+    def slices(name: str) -> tuple[slice, ...]:
+        return _my_slices(parameters[name])
+
+    for name, part in iterate_slices(folder / "transformer", {n: p.shape for n, p in parameters.items()}, slices):
+        target = parameters[name]
+        (target.to_local() if isinstance(target, DTensor) else target).copy_(part)
+
+
+def _my_slices(parameter: Tensor) -> tuple[slice, ...]:
+    if not isinstance(parameter, DTensor):
+        return tuple(slice(0, n) for n in parameter.shape)
+    shape, start = compute_local_shape_and_global_offset(parameter.shape, parameter.device_mesh, parameter.placements)
+    return tuple(slice(first, first + n) for first, n in zip(start, shape, strict=True))

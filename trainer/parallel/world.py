@@ -1,0 +1,103 @@
+"""The processes of a training: torchrun's, Ray Train's, or this one alone.
+
+    world  =  data (samples are divided)  x  tensor (the heads of one sample are divided), tensor innermost
+
+Ranks of one tensor group train on the same samples; groups differ in their samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+
+from configs import UserError
+from trainer.parallel.config import Mode, ParallelConfig
+
+TIMEOUT = timedelta(minutes=10)
+"""Longest wait for another rank (chosen): one that is gone is noticed at once, this is for one that hangs."""
+
+
+@dataclass(frozen=True)
+class World:
+    """``rank`` of ``size`` processes on ``device``. ``mesh``: (data, tensor). ``mode`` is never auto."""
+
+    rank: int
+    size: int
+    device: torch.device
+    mode: Mode
+    mesh: DeviceMesh
+
+    @property
+    def data(self) -> DeviceMesh:
+        return self.mesh["data"]
+
+    @property
+    def tensor(self) -> DeviceMesh:
+        return self.mesh["tensor"]
+
+    @property
+    def first(self) -> bool:
+        """Whether this rank holds lock, config, metrics, samples and export."""
+        return self.rank == 0
+
+    def gather(self, losses: Tensor, flag: bool) -> tuple[list[float], bool]:
+        """(losses of all samples, whether any rank raised its flag). ``losses``: (N,), zeros where a rank has none."""
+        mine = losses if self.tensor.get_local_rank() == 0 else torch.zeros_like(losses)
+        both = torch.cat((mine, mine.new_tensor([float(flag)])))
+        if self.size > 1:
+            dist.all_reduce(both)
+        *values, flags = both.tolist()
+        return values, flags > 0
+
+    def barrier(self) -> None:
+        """Wait for all ranks; asked of the CPUs, so that no GPU spins meanwhile."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def open_world(config: ParallelConfig, device: torch.device, whole_matrices: bool, heads: int) -> World:
+    """Join the other processes. ``device``: the kind; on a machine of several GPUs each process takes its own.
+
+    ``whole_matrices``: whether the optimizer needs them; ``heads``: of the network. Raises UserError for a mode, or a
+    ``tp``, that this number of processes or the network does not allow.
+    """
+    rank, size = _join(device)
+    if device.type == "cuda":
+        device = torch.device("cuda", dist.get_node_local_rank(fallback_rank=0))
+        torch.cuda.set_device(device)
+    mode = config.mode
+    if mode == "auto":
+        mode = "single" if size == 1 else "ddp" if whole_matrices and config.tp == 1 else "fsdp"
+    _check(config, mode, size, whole_matrices, heads)
+    mesh = init_device_mesh(device.type, (size // config.tp, config.tp), mesh_dim_names=("data", "tensor"))
+    return World(rank, size, device, mode, mesh)
+
+
+def _join(device: torch.device) -> tuple[int, int]:
+    """(rank, size) of the process group, which is made where there is none: torchrun's, or one of this process alone."""
+    if not dist.is_initialized():
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        if dist.is_torchelastic_launched():
+            dist.init_process_group(backend, timeout=TIMEOUT)
+        else:
+            dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+    return dist.get_rank(), dist.get_world_size()
+
+
+def _check(config: ParallelConfig, mode: Mode, size: int, whole_matrices: bool, heads: int) -> None:
+    if mode == "single" and size > 1:
+        raise UserError(f"field 'parallel.mode': single is for one process, found {size}; take fsdp, ddp or auto")
+    if size % config.tp or heads % config.tp:
+        raise UserError(
+            f"field 'parallel.tp': {config.tp} must divide the {size} processes and the network's {heads} heads"
+        )
+    if whole_matrices and (mode == "fsdp" or config.tp > 1):
+        raise UserError(
+            "field 'optimizer.kind': muon needs whole matrices, which parallel.mode fsdp and tp divide; take "
+            "optimizer.kind adamw, or parallel.mode ddp"
+        )

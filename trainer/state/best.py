@@ -1,0 +1,47 @@
+"""The best checkpoint by a metric."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from configs import RunFailed
+from trainer.monitor.metrics import Line, read_metrics, value_of
+from trainer.state.config import BestConfig
+from trainer.state.folders import read_best
+
+
+class BestMetric:
+    """The mean of a metric over the last ``every`` steps, compared with the best so far at each multiple of them."""
+
+    def __init__(self, config: BestConfig, out: Path, done: int) -> None:
+        """``done``: steps; what was measured since the last look is taken from metrics.jsonl."""
+        self.config = config
+        since = done - done % config.every
+        lines = [line for line in read_metrics(out) if since <= line["step"] < done]
+        self._values = [v for line in lines if (v := value_of(line, config.metric)) is not None]
+        best = read_best(out)
+        same = best.get("metric") == config.metric and best.get("step", 0) <= done
+        self._best = float(best["value"]) if same else float("inf")
+
+    def look(self, line: Line, done: int) -> float | None:
+        """Take in the line of the step that makes it ``done`` steps; the mean where it is the best so far, else None.
+
+        Raises RunFailed where no line of a whole stretch has the metric.
+        """
+        value = value_of(line, self.config.metric)
+        if value is not None:
+            self._values.append(value)
+        if done % self.config.every:
+            return None
+        if not self._values:
+            raise RunFailed(
+                f"field 'checkpoint.best.metric': no step of the last {self.config.every} had a number "
+                f"'{self.config.metric}'; the lines of metrics.jsonl say what there is; change it and give the command "
+                "again"
+            )
+        mean = sum(self._values) / len(self._values)
+        self._values = []
+        if mean >= self._best:
+            return None
+        self._best = mean
+        return mean

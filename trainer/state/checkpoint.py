@@ -1,0 +1,173 @@
+"""Saving and restoring by torch's distributed checkpoint: sharded, asynchronous, for any number of ranks.
+
+    weights, averages, optimizer ──copy──> the training goes on
+                                   └──a thread of each rank writes its shards──> rank 0: ``complete``
+
+A checkpoint holds whole tensors by name, in the pieces that ranks had; another number of ranks reads what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
+
+from configs import RunFailed
+from model.files import write_json
+from model.mmdit import MMDiT
+from trainer.optim.ema import EMA
+from trainer.optim.optimizer import OptimizerGroup
+from trainer.parallel.world import World
+from trainer.state.folders import (
+    checkpoint_path,
+    checkpoints,
+    damage,
+    is_old,
+    keep,
+    mark_complete,
+    remove_unfinished,
+    step_of,
+    write_best,
+)
+from trainer.state.old_form import restore_old
+
+_FLAT = StateDictOptions(flatten_optimizer_state_dict=True)
+_DAMAGED = (
+    *(CheckpointException, RuntimeError, OSError, EOFError, ValueError, KeyError, pickle.UnpicklingError, BadZipFile),
+)
+
+
+Best = tuple[str, float]
+"""A metric and its value."""
+
+
+class Checkpoints:
+    """The checkpoints of ``out``; ``base``: the pipeline folder that an export takes all other parts from."""
+
+    def __init__(
+        self, out: Path, base: Path, world: World, model: MMDiT, average: EMA, optimizer: OptimizerGroup, count: int
+    ) -> None:
+        self.out, self.base, self.world, self.count = out, base, world, count
+        self.model, self.average, self.optimizer = model, average, optimizer
+        self._pending: tuple[Path, Future[Any], Best | None] | None = None
+        # The writing threads agree among themselves; on the training's own group their messages would mix with its.
+        self._group = dist.new_group(backend="gloo")
+
+    def restore(self) -> int:
+        """Fill everything from the newest checkpoint that can be read, and return its steps; 0 where there is none.
+
+        Raises RunFailed where there are checkpoints and none can be read.
+        """
+        if self.world.first:
+            remove_unfinished(self.out)
+        self.world.barrier()
+        found = checkpoints(self.out)
+        for folder in reversed(found):
+            why = self._load(folder)
+            if why is None:
+                return step_of(folder)
+            if self.world.first:
+                print(f"{folder}: {why}; going back to the checkpoint before", flush=True)
+        if found:
+            raise RunFailed(
+                f"{self.out / 'checkpoints'}: none of {len(found)} checkpoints can be read; restore one from a copy, or "
+                "delete them all to start again"
+            )
+        return 0
+
+    def load(self, folder: Path) -> None:
+        """Fill everything from ``folder``. Raises RunFailed where it cannot be read."""
+        why = self._load(folder)
+        if why:
+            raise RunFailed(f"{folder}: {why}; name another checkpoint")
+
+    def _load(self, folder: Path) -> str | None:
+        """Why ``folder`` cannot be read, or None."""
+        why = damage(folder)
+        if why:
+            return why
+        try:
+            if is_old(folder):
+                restore_old(folder, self.model, self.average, self.optimizer)
+                return None
+            state = self._state()
+            dcp.load(state, checkpoint_id=folder, process_group=self._group)
+            set_optimizer_state_dict(self.model, self.optimizer.parts, state["optimizer"], options=_FLAT)
+        except _DAMAGED as error:
+            lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+            return f"cannot be read ({lines[-1].strip()})"
+        return None
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "ema": self.average.weights,
+            "optimizer": get_optimizer_state_dict(self.model, self.optimizer.parts, options=_FLAT),
+        }
+
+    def save(self, step: int, best: Best | None = None) -> None:
+        """Begin to write the checkpoint after ``step`` steps; the training may go on at once.
+
+        ``best``: metric and value that make it the best one so far.
+        """
+        self.finish()
+        folder = checkpoint_path(self.out, step)
+        if self.world.first:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_json(folder / "base.json", {"base": os.path.relpath(self.base.absolute(), folder.absolute())})
+        self.world.barrier()
+        with _told(folder):
+            future = dcp.async_save(self._state(), checkpoint_id=folder, process_group=self._group)
+        assert isinstance(future, Future)
+        self._pending = folder, future, best
+
+    def finish(self) -> None:
+        """Wait until what is being written is a checkpoint. Raises RunFailed where it could not be written."""
+        if self._pending is None:
+            return
+        folder, future, best = self._pending
+        self._pending = None
+        with _told(folder):
+            future.result()
+            if self.world.first:
+                mark_complete(folder)
+                if best:
+                    write_best(self.out, step_of(folder), *best)
+                keep(self.out, self.count)
+
+    def poll(self) -> None:
+        """Finish what is being written if that needs no waiting."""
+        if self._pending is not None and self._pending[1].done():
+            self.finish()
+
+
+class _told:  # noqa: N801 (a context manager, used as a word)
+    """Turns what goes wrong while ``folder`` is written into one line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, CheckpointException | OSError | RuntimeError) and not isinstance(error, RunFailed):
+            reasons = [str(e[0] if isinstance(e, tuple) else e) for e in getattr(error, "failures", {}).values()]
+            why = (reasons or [str(error)])[0].strip().splitlines()[-1]
+            raise RunFailed(
+                f"{self.folder}: cannot be written ({why}); the checkpoints before it are whole: make room or mend the "
+                "disk, and give the same command again"
+            ) from None

@@ -1,0 +1,102 @@
+"""The folders of checkpoints: which are whole, which is the best, which stay. Only rank 0 changes anything here.
+
+    OUT/checkpoints/step-1000/   shards of torch's distributed checkpoint (DCP), base.json
+    OUT/checkpoints/step-1000/complete    JSON {"step", "files": sizes}; written last: without it there is no checkpoint
+    OUT/checkpoints/best.json    JSON {"step", "metric", "value"}
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from configs import RunFailed
+from configs.files import remove_temporary, replace_text
+
+_PREFIX = "step-"
+MARKER = "complete"
+_OLD_MARKER = "step.json"
+"""Of the form before DCP, whose folders appeared whole; its names were padded with zeros."""
+
+
+def checkpoints(out: Path) -> list[Path]:
+    """Complete checkpoints by step, earliest first, whatever their names are padded with."""
+    folders = (p for p in (out / "checkpoints").glob(f"{_PREFIX}*") if p.name.removeprefix(_PREFIX).isdecimal())
+    return sorted((p for p in folders if is_complete(p)), key=step_of)
+
+
+def is_complete(folder: Path) -> bool:
+    return (folder / MARKER).is_file() or is_old(folder)
+
+
+def is_old(folder: Path) -> bool:
+    """Whether it is of the form before DCP: safetensors and one file of optimizer state."""
+    return (folder / _OLD_MARKER).is_file() and not (folder / MARKER).is_file()
+
+
+def step_of(folder: Path) -> int:
+    """Steps done, from the name."""
+    return int(folder.name.removeprefix(_PREFIX))
+
+
+def checkpoint_path(out: Path, step: int) -> Path:
+    return out / "checkpoints" / f"{_PREFIX}{step}"
+
+
+def mark_complete(folder: Path) -> None:
+    """From here on ``folder`` is a checkpoint."""
+    sizes = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file()}
+    replace_text(folder / MARKER, json.dumps({"step": step_of(folder), "files": sizes}, indent=2) + "\n")
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with the files of a complete checkpoint, or None."""
+    if is_old(folder):
+        return None
+    try:
+        sizes = json.loads((folder / MARKER).read_text("utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{MARKER} cannot be read"
+    for name, size in sizes.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != size:
+            return f"{name} has {path.stat().st_size:,} bytes, {size:,} were written"
+    return None
+
+
+def remove_unfinished(out: Path) -> None:
+    """Remove what a killed process left: folders without their marker, temporary files, also of older versions."""
+    folder = out / "checkpoints"
+    for path in folder.glob(f"{_PREFIX}*"):
+        if path.is_dir() and not is_complete(path):
+            shutil.rmtree(path)
+    remove_temporary(out)
+
+
+def keep(out: Path, count: int) -> None:
+    """Remove all but the newest ``count`` checkpoints and the best one."""
+    kept = read_best(out).get("step")
+    for folder in checkpoints(out)[:-count]:
+        if step_of(folder) != kept:
+            # Without its marker it is no checkpoint any more, so that a kill in the middle leaves no half of one.
+            (folder / MARKER).unlink(missing_ok=True)
+            (folder / _OLD_MARKER).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+
+
+def read_best(out: Path) -> dict[str, Any]:
+    """{"step", "metric", "value"} of the best checkpoint so far; empty where there is none."""
+    path = out / "checkpoints" / "best.json"
+    try:
+        return json.loads(path.read_text("utf-8")) if path.exists() else {}
+    except ValueError:
+        raise RunFailed(f"{path}: is damaged; delete it and repeat the command: the next best one is kept") from None
+
+
+def write_best(out: Path, step: int, metric: str, value: float) -> None:
+    text = json.dumps({"step": step, "metric": metric, "value": value}) + "\n"
+    replace_text(out / "checkpoints" / "best.json", text)

@@ -1,0 +1,113 @@
+"""What all tasks have in common: a sample of the dataset becomes a condition and the images beside it.
+
+    sample ──Task.texts──> prompts, one is drawn ──Task.encode──> Encoded: condition, [target, references]
+
+The first image is the target: it is noised and predicted. The others are references: they stay free of noise and
+out of the loss.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from trainer.order.bucket import Bucket
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Item:
+    """What one slot of a batch asks for. ``row``: of the manifest. Sizes are width, height in px.
+
+    ``prompt``: the drawn caption or instruction, empty where it was dropped. ``sees``: whether the condition holds the
+    references' vision tokens. ``vision_area``: px of a reference for the vision tower, None as the model was released.
+    """
+
+    slot: int
+    row: int
+    task: str
+    prompt: str
+    bucket: Bucket
+    references: tuple[Bucket, ...] = ()
+    sees: bool = True
+    vision_area: int | None = None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A sample as the network takes it. ``text``: (m, d) condition. ``images``: (n, 64) latents each, the target first;
+    ``sizes``: their (h, w) in patches. ``weights``: (n of the target,) of the loss, None for ones."""
+
+    text: Tensor
+    images: tuple[Tensor, ...]
+    sizes: tuple[tuple[int, int], ...]
+    weights: Tensor | None = None
+
+
+class Pictures(Protocol):
+    """The decoded pictures of one sample; each is read when it is asked for."""
+
+    def target(self, bucket: Bucket) -> np.ndarray:
+        """(H, W, 3) uint8 of the bucket's size."""
+        ...
+
+    def reference(self, index: int) -> Image:
+        """As it is stored, RGB and upright."""
+        ...
+
+
+class Encoder(Protocol):
+    """The frozen VAE and Qwen2.5-VL, wherever they run. What was encoded before is not asked for again."""
+
+    def holds(self, key: Any) -> bool:
+        """Whether the latents of ``key`` are had without its picture."""
+        ...
+
+    def latents(self, key: Any, pixels: Callable[[], np.ndarray]) -> Tensor:
+        """(tokens, 64) normalized latents of the uint8 (H, W, 3) that ``pixels`` gives."""
+        ...
+
+    def text(self, prompt: str) -> Tensor:
+        """(m, d) condition of a prompt without references."""
+        ...
+
+    def text_with_pictures(
+        self, key: Any, prompt: str, pictures: Callable[[], Sequence[Image]], area: int | None
+    ) -> Tensor:
+        """(m, d) condition of a prompt and the pictures that it speaks of, vision tokens included."""
+        ...
+
+
+class Task(ABC):
+    """One task. ``columns``: what it reads of a sample to know its texts."""
+
+    name: ClassVar[str]
+    columns: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def texts(self, sample: Mapping[str, Any]) -> list[str]:
+        """The prompts that may be drawn for the sample."""
+
+    @abstractmethod
+    def encode(self, item: Item, pictures: Pictures, encoder: Encoder) -> Encoded:
+        """Condition and latents of one sample."""
+
+
+def valid_texts(captions: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """Texts of the captions or instructions that no operator refused."""
+    return [c["text"] for c in captions or () if not c["invalid"]]
+
+
+def patches(bucket: Bucket) -> tuple[int, int]:
+    """(h, w) in patches of 16 px."""
+    return bucket[1] // 16, bucket[0] // 16
+
+
+def target_latents(item: Item, pictures: Pictures, encoder: Encoder) -> Tensor:
+    return encoder.latents((item.row, "target", item.bucket), lambda: pictures.target(item.bucket))

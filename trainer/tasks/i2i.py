@@ -1,0 +1,39 @@
+"""Image to image: reconstruction. The reference is the target itself, so its latents are encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from PIL.Image import fromarray
+
+from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_latents, valid_texts
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+INSTRUCTION = "Reproduce the image exactly as it is."
+"""Of samples that bring none (chosen)."""
+
+
+class ImageToImage(Task):
+    name = "i2i"
+    columns = ("instructions",)
+
+    def texts(self, sample: Mapping[str, Any]) -> list[str]:
+        return valid_texts(sample["instructions"]) or [INSTRUCTION]
+
+    def encode(self, item: Item, pictures: Pictures, encoder: Encoder) -> Encoded:
+        latents = target_latents(item, pictures, encoder)
+        return Encoded(
+            self._condition(item, pictures, encoder), (latents, latents), sizes=(patches(item.bucket),) * 2
+        )
+
+    def _condition(self, item: Item, pictures: Pictures, encoder: Encoder) -> Any:
+        if not item.sees:
+            return encoder.text(item.prompt)
+
+        def shown() -> list[Image]:
+            return [fromarray(pictures.target(item.bucket))]
+
+        return encoder.text_with_pictures((item.row, "target", item.bucket), item.prompt, shown, item.vision_area)
