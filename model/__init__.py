@@ -6,12 +6,16 @@ QwenImage.load(folder).sample("the word \"glyph\"", height=64, width=64)
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from model.qwen_image import QwenImage
 
 __all__ = ["QwenImage"]
+
+# transformers imports torchao where it is installed, which warns of its own registrations.
+logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
 
 
 def __getattr__(name: str) -> Any:

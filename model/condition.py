@@ -149,9 +149,7 @@ class Conditioner:
             use_cache=False,
         ).last_hidden_state
 
-    def _turns(
-        self, prompts: Sequence[str], references: Sequence[Sequence[Image]] | None, area: int
-    ) -> list[_Turn]:
+    def _turns(self, prompts: Sequence[str], references: Sequence[Sequence[Image]] | None, area: int) -> list[_Turn]:
         pictures = references if references is not None else [()] * len(prompts)
         if len(pictures) != len(prompts):
             raise UserError(f"references: {len(pictures)} lists for {len(prompts)} prompts; give one each")

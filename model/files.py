@@ -128,7 +128,10 @@ def check_weights(folder: Path, expected: Mapping[str, Sequence[int]], stem: str
 
 
 def iterate_slices(
-    folder: Path, expected: Mapping[str, Sequence[int]], slices: Callable[[str], tuple[slice, ...]], stem: str = _WEIGHTS
+    folder: Path,
+    expected: Mapping[str, Sequence[int]],
+    slices: Callable[[str], tuple[slice, ...]],
+    stem: str = _WEIGHTS,
 ) -> Iterator[tuple[str, Tensor]]:
     """(name, its part under ``slices(name)``) of every tensor in the folder's safetensors; the rest is not read.
 

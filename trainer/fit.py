@@ -21,11 +21,12 @@ from model.export import export
 from pipeline.dataset import Dataset
 from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
+from trainer.dry_run import left_out_lines
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
 from trainer.order.order import Order, read_index
 from trainer.parallel.lost import naming_the_lost
-from trainer.parallel.world import World, join, open_world
+from trainer.parallel.world import open_world
 from trainer.saved_config import save_config
 from trainer.setup import Start, base_folder, check_start, pick_device, start_shape
 from trainer.state.folders import checkpoints, step_of
@@ -40,7 +41,12 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
     dataset = Dataset.open(data)
     order = Order(read_index(dataset, config.phases), config.phases, config.seed)
     check_start(config, out, start, order)
-    world = open_world(config.parallel, pick_device(config.device), config.optimizer.kind == "muon", start_shape(config, start).num_attention_heads)
+    world = open_world(
+        config.parallel,
+        pick_device(config.device),
+        config.optimizer.kind == "muon",
+        start_shape(config, start).num_attention_heads,
+    )
     with RunLock(out / "lock", wait) if world.first else contextlib.nullcontext():
         if world.first:
             _begin(config, out, dataset, order, start)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from configs import RunFailed
@@ -21,7 +21,7 @@ from trainer.config import FitConfig
 from trainer.data.encoders import Encoders
 from trainer.data.loader import Loader, Prepared
 from trainer.finite import FiniteGuard
-from trainer.loss import draw_sigma, dummy, micro_batch, sample_losses
+from trainer.loss import MicroBatch, draw_sigma, dummy, micro_batch, sample_losses
 from trainer.monitor.forecast import Forecast
 from trainer.monitor.metrics import Line, Metrics
 from trainer.monitor.samples import draw_samples, save_samples
@@ -37,7 +37,6 @@ from trainer.rng import KeyedRandom
 from trainer.setup import autocast_dtype
 from trainer.state.best import BestMetric
 from trainer.state.checkpoint import Checkpoints
-from trainer.state.folders import write_best
 from trainer.state.signals import StopRequest
 
 
@@ -94,8 +93,8 @@ class Trainer:
             print(f"{base}: {widened}", flush=True)
         return QwenImage(self.model, vae, conditioner, self.schedule)
 
-    def _cost(self, image: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-        return forward_flops(self.model.config, image, text)
+    def _cost(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
+        return np.array([forward_flops(self.model.config, int(i), int(t)) for i, t in zip(image, text, strict=True)])
 
     def run(self) -> None:
         """Train the steps that are left. Raises RunFailed where SIGTERM or a number that is not finite ends it."""
@@ -131,7 +130,7 @@ class Trainer:
         losses = torch.zeros(size, dtype=torch.float64, device=self.world.device)
         for number, slots in enumerate(prepared.slots):
             samples = [prepared.samples[slot] for slot in slots]
-            micro = micro_batch(samples, slots, sigma, rng, self.world.device, self.dtype) if slots else self._dummy()
+            micro = micro_batch(samples, slots, sigma, rng, self.world.device, self.dtype) if slots else self.dummy()
             with network.accumulating(last=number == len(prepared.slots) - 1):
                 part = sample_losses(network.call, micro, self.dtype)
                 (part.sum() * (network.scale / size if slots else 0.0)).backward()
@@ -151,7 +150,8 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         return step_line(batch, phase.name, told, lr, norm.item(), good), asked
 
-    def _dummy(self):  # type: ignore[no-untyped-def]
+    def dummy(self) -> MicroBatch:
+        """What a rank runs that has no sample."""
         config = self.model.config
         dtype = self.trained[0].dtype
         return dummy(config.in_channels, config.joint_attention_dim, self.world.device, dtype)
@@ -161,8 +161,8 @@ class Trainer:
         self.checkpoints.poll()
         last = self.done == self.order.steps
         best = self.best.look(line, self.done) if self.best else None
-        if best is not None or last or self.done % self.config.checkpoint.every == 0:
-            self.checkpoints.save(self.done, None if best is None else (self.best.config.metric, best))
+        if best or last or self.done % self.config.checkpoint.every == 0:
+            self.checkpoints.save(self.done, best)
         samples = self.config.samples
         if samples and (last or self.done % samples.every == 0):
             self._sample()

@@ -68,7 +68,9 @@ def micro_batch(
     weighted = any(s.weights is not None for s in samples)
     return MicroBatch(
         slots=list(slots),
-        images=to_device(torch.cat([x for s, n in zip(samples, noised, strict=True) for x in (n, *s.images[1:])]), device),
+        images=to_device(
+            torch.cat([x for s, n in zip(samples, noised, strict=True) for x in (n, *s.images[1:])]), device
+        ),
         text=to_device(torch.cat([s.text for s in samples]), device),
         sigma=to_device(at, device),
         target=to_device(torch.cat([eps - s.images[0] for s, eps in zip(samples, noise, strict=True)]), device),

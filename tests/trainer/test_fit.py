@@ -14,17 +14,16 @@ import numpy as np
 import pytest
 import torch
 
-from configs import UserError, load
+from configs import RunFailed, UserError, load
 from model import QwenImage
-from pipeline.dataset import Dataset
 from pipeline.store.lock import RunLock
 from tests.model.reference import difference, gradient_error
-from trainer import Order
+from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
-from trainer.fit import Trainer, fit
-from trainer.loss import loss_of, micro_batch
-from trainer.order.order import read_index
+from trainer.fit import fit
+from trainer.loss import draw_sigma, micro_batch, sample_losses
 from trainer.order.split import split
+from trainer.rng import KeyedRandom
 
 TINY = """
 model: MODEL
@@ -76,7 +75,7 @@ def test_a_training_leaves_what_was_promised(trained: Path) -> None:
     phases = json.loads((trained / "phases.json").read_text())
     assert [p["phase"] for p in phases] == ["pictures", "characters"]
     assert told[-1][2] < told[6][2]
-    assert [p.name for p in sorted((trained / "checkpoints").iterdir())] == ["step-000016", "step-000024"]
+    assert [p.name for p in sorted((trained / "checkpoints").iterdir())] == ["step-16", "step-24"]
     assert (trained / "samples.png").stat().st_size > 0
     picture = QwenImage.load(trained / "export").sample('"A"', height=64, width=64, steps=2)[0]
     assert picture.size == (64, 64)
@@ -101,32 +100,29 @@ def test_killed_between_checkpoints_and_resumed_the_losses_are_the_same(
     metrics.write_text(metrics.read_text() + '{"step": 99, "torn')  # as a kill in the middle of a line leaves it
     subprocess.run([sys.executable, "-m", *arguments], check=True, timeout=240, stdout=subprocess.DEVNULL)
     assert losses(out) == losses(trained)
-    for name in ("model", "ema"):
-        ours, theirs = ((o / "checkpoints/step-000024" / f"{name}.safetensors").read_bytes() for o in (out, trained))
-        assert ours == theirs
+    weights = "export/transformer/diffusion_pytorch_model.safetensors"
+    assert (out / weights).read_bytes() == (trained / weights).read_bytes()
 
 
 def test_any_cut_into_ranks_and_micro_batches_gives_the_same_loss_and_gradients(
-    config: Path, small_run: Path, trained: Path, tmp_path: Path
+    config: Path, small_run: Path, trained: Path
 ) -> None:
     settings = load(config, FitConfig)
-    dataset = Dataset.open(small_run / "dataset")
-    order = Order(read_index(dataset, settings.phases), settings.phases, settings.seed)
-    trainer = Trainer(settings, trained, dataset, order)
+    trainer = open_trainer(settings, trained, small_run / "dataset")
     prepared = trainer.loader.prepare(10)
-    sizes = [len(x) + len(t) for x, t in zip(prepared.latents, prepared.texts, strict=True)]
+    rng = KeyedRandom(settings.seed, 10, len(prepared.samples))
+    sigma = draw_sigma(rng, prepared.batch.target_tokens, settings.objective, trainer.schedule)
+    sizes = [len(s.text) + sum(map(len, s.images)) for _, s in sorted(prepared.samples.items())]
     results = []
     for ranks, budget in ((1, None), (1, 80), (2, 100), (3, None), (40, None)):  # 40 ranks: most run dummies
         trainer.model.zero_grad()
         loss = 0.0
-        for rank in split(sizes, [float(s) for s in sizes], ranks, budget):
-            for slots in rank:
-                micro = micro_batch(
-                    prepared, slots, settings.seed, settings.objective, trainer.schedule, trainer.device
-                )
-                part = loss_of(trainer.model, micro, None)
-                part.backward()
-                loss += part.item()
+        for slots in (part.tolist() for rank in split(sizes, sizes, ranks, budget) for part in rank):
+            samples = [prepared.samples[slot] for slot in slots]
+            micro = micro_batch(samples, slots, sigma, rng, trainer.world.device) if slots else trainer.dummy()
+            part = sample_losses(trainer.model, micro, None).sum() * (1 / len(sizes) if slots else 0.0)
+            part.backward()
+            loss += part.item()
         gradients = torch.cat([p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None])
         results.append((loss, gradients))
     error = gradient_error(trainer.model.config)
@@ -136,17 +132,16 @@ def test_any_cut_into_ranks_and_micro_batches_gives_the_same_loss_and_gradients(
 
 
 def test_a_batch_is_prepared_the_same_whenever_it_is_asked_for(config: Path, small_run: Path, trained: Path) -> None:
-    settings = load(config, FitConfig)
-    dataset = Dataset.open(small_run / "dataset")
-    order = Order.load(config, dataset)
-    loader = Trainer(settings, trained, dataset, order).loader
+    loader = open_trainer(load(config, FitConfig), trained, small_run / "dataset").loader
     first = loader.prepare(9)
     for step in (3, 15, 8):
         loader.prepare(step)
     again = loader.prepare(9)
     assert np.array_equal(first.batch.rows, again.batch.rows)
-    for one, other in zip(first.latents + first.texts, again.latents + again.texts, strict=True):
-        assert torch.equal(one, other)
+    assert first.slots == again.slots
+    for slot, one in first.samples.items():
+        for ours, theirs in zip((one.text, *one.images), (again.samples[slot].text, *again.samples[slot].images), strict=True):
+            assert torch.equal(ours, theirs)
 
 
 @pytest.mark.parametrize(
@@ -186,15 +181,36 @@ def test_a_file_is_no_output_folder(config: Path, small_run: Path, tmp_path: Pat
         fit(load(config, FitConfig), tmp_path / "out", small_run / "dataset")
 
 
-@pytest.mark.parametrize("name", ["optimizer.pt", "model.safetensors", "ema.safetensors", "step.json"])
-def test_a_damaged_checkpoint_is_named(config: Path, small_run: Path, trained: Path, tmp_path: Path, name: str) -> None:
-    out = Path(shutil.copytree(trained, tmp_path / "out"))
-    (out / "phases.json").unlink()  # as if it had been stopped before its end
-    path = out / "checkpoints" / "step-000024" / name
-    path.write_bytes(path.read_bytes()[:10])
-    with pytest.raises(UserError, match="step-000024") as caught:
+@pytest.mark.parametrize("name", [".metadata", "__0_0.distcp", "complete"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
+    config: Path, small_run: Path, trained: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = stopped_before_its_end(trained, tmp_path)
+    path = out / "checkpoints" / "step-24" / name
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    fit(load(config, FitConfig), out, small_run / "dataset")
+    told = capsys.readouterr().out
+    assert "step-24: " in told
+    assert "going back to the checkpoint before" in told
+    assert losses(out) == losses(trained)
+
+
+def test_with_no_checkpoint_that_can_be_read_it_ends_in_one_line(
+    config: Path, small_run: Path, trained: Path, tmp_path: Path
+) -> None:
+    out = stopped_before_its_end(trained, tmp_path)
+    for folder in (out / "checkpoints").glob("step-*"):
+        (folder / "__0_0.distcp").unlink()
+    with pytest.raises(RunFailed, match="none of 2 checkpoints can be read; restore one") as caught:
         fit(load(config, FitConfig), out, small_run / "dataset")
     assert "\n" not in str(caught.value)
+
+
+def stopped_before_its_end(trained: Path, folder: Path) -> Path:
+    """A copy of a training that lacks what the end writes."""
+    out = Path(shutil.copytree(trained, folder / "out"))
+    (out / "phases.json").unlink()
+    return out
 
 
 def test_another_config_does_not_go_on_in_the_same_folder(config: Path, small_run: Path, trained: Path) -> None:

@@ -10,13 +10,12 @@ import torch
 
 import configs
 from model import QwenImage, precision
-from pipeline.dataset import Dataset
 from tests.products import NoBfloat16
+from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
 from trainer.evaluate.run import EvaluateConfig, sample, without_training
 from trainer.evaluate.suites import Item
-from trainer.fit import Trainer
-from trainer.order.order import Order, read_index
+from trainer.loop import Trainer
 from trainer.vae.config import VAETrainConfig
 from trainer.vae.train import train_vae
 
@@ -36,8 +35,7 @@ def trainer_of(narrow: Path, run: Path, out: Path) -> Trainer:
     out.mkdir()
     (out / "fit.yaml").write_text(FIT.replace("FOLDER", str(narrow)))
     config = configs.load(out / "fit.yaml", FitConfig)
-    dataset = Dataset.open(run / "dataset")
-    return Trainer(config, out, dataset, Order(read_index(dataset, config.phases), config.phases, config.seed))
+    return open_trainer(config, out, run / "dataset")
 
 
 def test_steps_with_muon_samples_and_encoders_run_in_float32(

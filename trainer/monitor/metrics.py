@@ -83,7 +83,9 @@ class _Wandb:
         try:
             import wandb
         except ImportError:
-            raise UserError("field 'monitor.wandb': the Python package 'wandb' is not installed; pip install wandb") from None
+            raise UserError(
+                "field 'monitor.wandb': the Python package 'wandb' is not installed; pip install wandb"
+            ) from None
         self._run: Any = wandb.init(project=project, dir=out, id=out.resolve().name, resume="allow")
 
     def write(self, line: Line) -> None:

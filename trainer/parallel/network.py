@@ -1,6 +1,6 @@
 """The network as a rank has it: divided or whole, from meta to the weights of a folder, and how it is called.
 
-    meta ──divide_heads──> ──compile, checkpointing──> ──fully_shard──> empty ──slices of safetensors──> weights
+meta ──divide_heads──> ──compile, checkpointing──> ──fully_shard──> empty ──slices of safetensors──> weights
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ class Network:
         return contextlib.nullcontext()
 
 
-def open_network(folder: Path, world: World, config: ParallelConfig, dtype: torch.dtype, product: torch.dtype | None) -> Network:
+def open_network(
+    folder: Path, world: World, config: ParallelConfig, dtype: torch.dtype, product: torch.dtype | None
+) -> Network:
     """The transformer of the pipeline ``folder`` in ``dtype``, trained. ``product``: dtype of autocast, None for none."""
     if world.mode != "fsdp":
         model = load_transformer(folder, dtype, world.device).train()

@@ -17,7 +17,7 @@ from torch.distributed.tensor import Replicate
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.distributed.tensor.parallel.style import ParallelStyle
 
-from model.mmdit import MMDiT
+from model.mmdit import Block, MMDiT
 
 _BY_OUTPUTS = (
     *(f"attn.{name}" for name in ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj")),
@@ -37,6 +37,7 @@ def divide_heads(model: MMDiT, mesh: DeviceMesh) -> None:
     }
     for block in model.transformer_blocks:
         parallelize_module(block, mesh, plan)
+        assert isinstance(block, Block)
         block.attn.heads //= mesh.size()
     parallelize_module(model, mesh, {"norm_out.linear": ColwiseParallel(output_layouts=Replicate())})
 

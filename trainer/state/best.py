@@ -23,8 +23,8 @@ class BestMetric:
         same = best.get("metric") == config.metric and best.get("step", 0) <= done
         self._best = float(best["value"]) if same else float("inf")
 
-    def look(self, line: Line, done: int) -> float | None:
-        """Take in the line of the step that makes it ``done`` steps; the mean where it is the best so far, else None.
+    def look(self, line: Line, done: int) -> tuple[str, float] | None:
+        """Take in the line of the step that makes it ``done`` steps; name and mean where it is the best so far, else None.
 
         Raises RunFailed where no line of a whole stretch has the metric.
         """
@@ -44,4 +44,4 @@ class BestMetric:
         if mean >= self._best:
             return None
         self._best = mean
-        return mean
+        return self.config.metric, mean

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.api import CheckpointException
@@ -64,7 +64,9 @@ class Checkpoints:
         self.model, self.average, self.optimizer = model, average, optimizer
         self._pending: tuple[Path, Future[Any], Best | None] | None = None
         # The writing threads agree among themselves; on the training's own group their messages would mix with its.
-        self._group = dist.new_group(backend="gloo")
+        group = dist.new_group(backend="gloo")
+        assert isinstance(group, dist.ProcessGroup)
+        self._group = group
 
     def restore(self) -> int:
         """Fill everything from the newest checkpoint that can be read, and return its steps; 0 where there is none.
@@ -126,7 +128,8 @@ class Checkpoints:
         self.finish()
         folder = checkpoint_path(self.out, step)
         if self.world.first:
-            folder.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)  # a damaged one, which the training went back from
+            folder.mkdir(parents=True)
             write_json(folder / "base.json", {"base": os.path.relpath(self.base.absolute(), folder.absolute())})
         self.world.barrier()
         with _told(folder):
@@ -154,7 +157,7 @@ class Checkpoints:
             self.finish()
 
 
-class _told:  # noqa: N801 (a context manager, used as a word)
+class _told:
     """Turns what goes wrong while ``folder`` is written into one line."""
 
     def __init__(self, folder: Path) -> None:

@@ -1,8 +1,8 @@
 """The folders of checkpoints: which are whole, which is the best, which stay. Only rank 0 changes anything here.
 
-    OUT/checkpoints/step-1000/   shards of torch's distributed checkpoint (DCP), base.json
-    OUT/checkpoints/step-1000/complete    JSON {"step", "files": sizes}; written last: without it there is no checkpoint
-    OUT/checkpoints/best.json    JSON {"step", "metric", "value"}
+OUT/checkpoints/step-1000/   shards of torch's distributed checkpoint (DCP), base.json
+OUT/checkpoints/step-1000/complete    JSON {"step", "files": sizes}; written last: without it there is no checkpoint
+OUT/checkpoints/best.json    JSON {"step", "metric", "value"}
 """
 
 from __future__ import annotations

@@ -25,9 +25,7 @@ class ImageToImage(Task):
 
     def encode(self, item: Item, pictures: Pictures, encoder: Encoder) -> Encoded:
         latents = target_latents(item, pictures, encoder)
-        return Encoded(
-            self._condition(item, pictures, encoder), (latents, latents), sizes=(patches(item.bucket),) * 2
-        )
+        return Encoded(self._condition(item, pictures, encoder), (latents, latents), sizes=(patches(item.bucket),) * 2)
 
     def _condition(self, item: Item, pictures: Pictures, encoder: Encoder) -> Any:
         if not item.sees:

@@ -1,7 +1,7 @@
 """Text and image to image: an instruction and one to three references, each encoded twice (report, section 2).
 
-    reference ──Qwen2.5-VL's vision tower──> vision tokens in the condition     what it shows
-              ──VAE──> latents after the target's in the image stream           what it looks like
+reference ──Qwen2.5-VL's vision tower──> vision tokens in the condition     what it shows
+          ──VAE──> latents after the target's in the image stream           what it looks like
 """
 
 from __future__ import annotations
