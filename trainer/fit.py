@@ -30,6 +30,7 @@ from trainer.parallel.world import open_world
 from trainer.saved_config import save_config
 from trainer.setup import Start, base_folder, check_start, pick_device, start_shape
 from trainer.state.folders import checkpoints, step_of
+from trainer.state.signals import StopRequest
 
 
 def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Start | None = None) -> None:
@@ -55,10 +56,10 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
             if world.first:
                 print(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
             return
-        with naming_the_lost(world):
+        with StopRequest() as stop, naming_the_lost(world):  # SIGTERM may not kill a rank that names another
             base = base_folder(config, out, start)
             trainer = Trainer(config, out, dataset, order, world, base, start.checkpoint)
-            trainer.run()
+            trainer.run(stop)
             if world.first:
                 _finish(trainer)
             world.barrier()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -96,30 +98,41 @@ class Trainer:
     def _cost(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
         return np.array([forward_flops(self.model.config, int(i), int(t)) for i, t in zip(image, text, strict=True)])
 
-    def run(self) -> None:
+    def run(self, stop: StopRequest) -> None:
         """Train the steps that are left. Raises RunFailed where SIGTERM or a number that is not finite ends it."""
-        first = self.world.first
-        metrics = Metrics(self.out, self.done, self.config.monitor) if first else None
         if self.done == 0:
             self._sample()
-        forecast = Forecast(self.world.device)
-        with StopRequest() as stop, progress("train", self.order.steps - self.done, "steps", even=True) as counter:
+        with self._shown() as shown:
             for prepared in self.loader.batches(self.done):
                 begun = time.perf_counter()
                 line, asked = self.step(prepared, stop.received)
                 self.done += 1
-                if metrics:
-                    metrics.write({**line, "seconds": round(time.perf_counter() - begun, 4)})
-                    counter.add(1)
-                    long = forecast.look(counter.left())
-                    if long:
-                        print(long, flush=True)
+                shown({**line, "seconds": round(time.perf_counter() - begun, 4)})
                 self._keep(line)
                 if asked and self.done < self.order.steps:
                     self._stop()
         self.checkpoints.finish()
-        if metrics:
-            metrics.close()
+
+    @contextlib.contextmanager
+    def _shown(self) -> Iterator[Callable[[Line], None]]:
+        """What takes each step's line: on rank 0 metrics, progress and forecast, elsewhere nothing."""
+        if not self.world.first:
+            yield lambda line: None
+            return
+        forecast = Forecast(self.world.device)
+        with (
+            contextlib.closing(Metrics(self.out, self.done, self.config.monitor)) as metrics,
+            progress("train", self.order.steps - self.done, "steps", even=True) as counter,
+        ):
+
+            def show(line: Line) -> None:
+                metrics.write(line)
+                counter.add(1)
+                long = forecast.look(counter.left())
+                if long:
+                    print(long, flush=True)
+
+            yield show
 
     def step(self, prepared: Prepared, stop: bool = False) -> tuple[Line, bool]:
         """One optimizer step on a global batch: its line of metrics, and whether a rank was asked to ``stop``."""

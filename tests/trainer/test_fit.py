@@ -140,7 +140,9 @@ def test_a_batch_is_prepared_the_same_whenever_it_is_asked_for(config: Path, sma
     assert np.array_equal(first.batch.rows, again.batch.rows)
     assert first.slots == again.slots
     for slot, one in first.samples.items():
-        for ours, theirs in zip((one.text, *one.images), (again.samples[slot].text, *again.samples[slot].images), strict=True):
+        for ours, theirs in zip(
+            (one.text, *one.images), (again.samples[slot].text, *again.samples[slot].images), strict=True
+        ):
             assert torch.equal(ours, theirs)
 
 

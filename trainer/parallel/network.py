@@ -6,6 +6,7 @@ meta ──divide_heads──> ──compile, checkpointing──> ──fully_s
 from __future__ import annotations
 
 import contextlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from trainer.parallel.activation import checkpoint_blocks
 from trainer.parallel.config import ParallelConfig
 from trainer.parallel.tensor import divide_heads, shared_by_heads
 from trainer.parallel.world import World
+
+# Blocks return views, which nothing here changes in place.
+warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,7 @@ def open_network(
     if world.tensor.size() > 1:
         divide_heads(model, world.tensor)
     _prepare(model, config)
-    if world.data.size() > 1:
-        _divide(model, world, product)
+    _divide(model, world, product)  # with one data group, too: an optimizer wants parameters of one kind
     model.to_empty(device=world.device)
     _load_slices(model, folder)
     return Network(model.train(), model, 1.0, shared_by_heads(model))
