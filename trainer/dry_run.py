@@ -67,17 +67,3 @@ def amplification(dataset: Dataset, order: Order, number: int) -> float:
         read += int(sizes[np.unique(group_of[rows])].sum())
         used += len(rows)
     return read / used
-
-
-def left_out_lines(order):
-    return [f"left out, being optional: {why}" for why in order.without]
-
-
-def dry_run(config, out, data, start):
-    from trainer.order.order import read_index
-    from trainer.setup import check_start
-
-    dataset = Dataset.open(data)
-    order = Order(read_index(dataset, config.phases), config.phases, config.seed)
-    check_start(config, out, start, order)
-    print("\n".join(describe(config, dataset, order)))

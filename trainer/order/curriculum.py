@@ -27,12 +27,6 @@ class Share:
 
 
 @dataclass(frozen=True)
-class R:
-    vae_area: int | None = None
-    vision_area: int | None = None
-
-
-@dataclass(frozen=True)
 class Phase:
     """``resolutions``: sides of squares in px, drawn equally often. ``where``: the rows of the phase.
 
@@ -51,7 +45,6 @@ class Phase:
     lr: float = 1.0
     upscale: float = 1.25
     optional: bool = False
-    references: R = R()
 
     def __post_init__(self) -> None:
         if self.steps < 1:

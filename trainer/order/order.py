@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-COLUMNS = ("width", "height", "task", "repeats", "n_captions")
+COLUMNS = ("width", "height", "task", "repeats")
 """What the order reads of the manifest beside the columns of predicates."""
 _EXTRA = 1
 """Key of the draws that fill a step which no stratum is due to give a sample to."""
@@ -45,22 +45,6 @@ class Batch:
     rows: np.ndarray
     buckets: np.ndarray
     tasks: np.ndarray
-
-    @property
-    def references(self):
-        return np.zeros((len(self.rows), 3, 2), int)
-
-    @property
-    def levels(self):
-        return np.full(len(self.rows), -1)
-
-    @property
-    def text_tokens(self):
-        return np.full(len(self.rows), 64)
-
-    @property
-    def target_tokens(self):
-        return self.tokens
 
     @property
     def tokens(self) -> np.ndarray:

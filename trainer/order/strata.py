@@ -65,7 +65,6 @@ def stratify(manifest: pa.Table, phase: Phase) -> tuple[tuple[Stratum, ...], Lef
     such a share."""
     where = parse(phase.where, f"phase {phase.name}, where").evaluate(manifest)
     chosen = where.fill_null(False).to_numpy(zero_copy_only=False)
-    chosen = chosen & (manifest["n_captions"].to_numpy() > 0)
     if not chosen.any():
         raise NothingToDraw(
             f"phase {phase.name}: its predicate '{phase.where}' keeps none of {len(manifest):,} rows; widen it, "
