@@ -23,7 +23,7 @@ from trainer import Order
 from trainer.config import FitConfig
 from trainer.fit import Trainer, fit
 from trainer.loss import loss_of, micro_batch
-from trainer.order.order import read_index
+from trainer.order.index import read_index
 from trainer.order.split import split
 
 TINY = """

@@ -16,7 +16,8 @@ from trainer.config import FitConfig
 from trainer.evaluate.run import EvaluateConfig, sample, without_training
 from trainer.evaluate.suites import Item
 from trainer.fit import Trainer
-from trainer.order.order import Order, read_index
+from trainer.order.index import read_index
+from trainer.order.order import Order
 from trainer.vae.config import VAETrainConfig
 from trainer.vae.train import train_vae
 
