@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.dataset import Dataset
 from pipeline.predicate import parse
+from pipeline.schema import TRAINABLE
 from trainer.order.curriculum import Phase
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ALWAYS = ("width", "height", "task", "repeats", "recipe", "text_level", "n_captions")
+_ALWAYS = ("width", "height", "task", "repeats", "recipe", "text_level", "n_captions", *TRAINABLE, "ref_sizes")
 """What the order reads of every manifest beside the columns of predicates."""
 
 
