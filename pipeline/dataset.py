@@ -3,7 +3,7 @@
     dataset.json            schema version, digest, names of files; written last, so it says: complete
     manifest/*.parquet  ─>  Dataset.manifest(): one row per sample, in canonical order
     data/*.parquet      ─>  Dataset.read(rows): samples by their number in that order
-                        ─>  Dataset.read_pictures(rows): bytes of pictures alone, wherever they lie, nothing beside them
+                        ─>  Dataset.read_pictures(rows), read_texts(rows): their bytes in the file, nothing beside them
 
 Canonical order is shard by shard, as packed; the trainer's order is made of row numbers in it.
 """
@@ -23,7 +23,7 @@ import pyarrow as pa
 from configs.errors import RunFailed, UserError
 from pipeline.parquet import opened, read_row_group, read_schema, read_table
 from pipeline.predicate import parse
-from pipeline.schema import COLUMNS, RENAMED, TRAINABLE, check_version
+from pipeline.schema import COLUMNS, RENAMED, SPANS, TRAINABLE, check_version
 from pipeline.trainable import shard_columns
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 INDEX = "dataset.json"
 _COMPUTED = (*TRAINABLE, "ref_sizes")
 """Columns that the manifest got with version 1.3 and that follow from the shards."""
-_LATER = (*_COMPUTED, "image_offset", "ref_spans")
+_LATER = (*_COMPUTED, *SPANS)
 
 
 class Pictures(NamedTuple):
@@ -40,6 +40,13 @@ class Pictures(NamedTuple):
 
     image: bytes
     references: tuple[bytes, ...]
+
+
+class Texts(NamedTuple):
+    """Valid texts of a sample."""
+
+    captions: tuple[str, ...]
+    instructions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -154,36 +161,70 @@ class Dataset:
                 result[slot] = sample
         return result  # type: ignore[return-value]
 
-    def read_pictures(self, rows: Sequence[int] | np.ndarray) -> list[Pictures]:
+    def read_pictures(
+        self, rows: Sequence[int] | np.ndarray, references: Sequence[bool] | np.ndarray | None = None
+    ) -> list[Pictures]:
         """The pictures of these samples, in the order asked for: one read of the file each, of nothing but its bytes.
 
-        Where a shard was packed before offsets were noted, its row groups are read. Raises IndexError as ``read``, RunFailed
-        for a shard that does not hold a picture where the manifest says.
+        ``references``: of which samples the references are wanted, None: of all. Where a shard was packed before
+        offsets were noted, its row groups are read. Raises IndexError as ``read``, RunFailed for a shard that
+        does not hold a picture where the manifest says.
         """
-        numbers = self._checked(rows)
-        result: list[Pictures | None] = [None] * len(numbers)
-        if not numbers.size:
-            return []
-        spans = self.picture_spans().take(numbers).to_pylist()
-        told = np.array([s["image_offset"] is not None and (s["ref_spans"] or not s["ref_sizes"]) for s in spans])
-        codes = np.asarray(self.places()["shard"].combine_chunks().indices)[numbers]
-        for code in np.unique(codes[told]).tolist():
-            with (self.path / "data" / self._shard(code)).open("rb") as file:
-                for slot in np.flatnonzero(told & (codes == code)).tolist():
-                    result[slot] = _pictures_at(file, spans[slot])
-        rest = np.flatnonzero(~told)
-        for slot, sample in zip(rest.tolist(), self.read(numbers[rest], ["image", "references"]), strict=True):
-            references = tuple(r["bytes"] for r in sample["references"] or ())
-            result[slot] = Pictures(sample["image"]["bytes"], references)
-        return result  # type: ignore[return-value]
 
-    def picture_spans(self) -> pa.Table:
-        """image_offset, bytes_len, ref_spans, ref_sizes of every manifest row; read once."""
-        cached = self.__dict__.get("_spans")
-        if cached is None:
-            cached = self.manifest(["image_offset", "bytes_len", "ref_spans", "ref_sizes"]).combine_chunks()
-            object.__setattr__(self, "_spans", cached)  # a cache, not a part of what the dataset is
-        return cached
+        def spans(place: dict[str, Any]) -> list[int] | None:
+            if place["image_offset"] is None or (place["ref_sizes"] and not place["ref_spans"]):
+                return None
+            return [place["image_offset"], place["bytes_len"], *(place["ref_spans"] or ())]
+
+        numbers = self._checked(rows)
+        wanted = np.ones(len(numbers), dtype=bool) if references is None else np.asarray(references, dtype=bool)
+        places = self._spans("image_offset", "bytes_len", "ref_spans", "ref_sizes").take(numbers).to_pylist()
+        found = self._read_spans(
+            numbers, [(s if w else s[:2]) if (s := spans(p)) else None for p, w in zip(places, wanted, strict=True)]
+        )
+        rest = [slot for slot, parts in enumerate(found) if parts is None]
+        for slot, sample in zip(rest, self.read(numbers[rest], ["image", "references"]), strict=True):
+            more = [r["bytes"] for r in sample["references"] or ()] if wanted[slot] else []
+            found[slot] = [sample["image"]["bytes"], *more]
+        return [Pictures(parts[0], tuple(parts[1:])) for parts in found if parts is not None]
+
+    def read_texts(self, rows: Sequence[int] | np.ndarray) -> list[Texts]:
+        """The valid captions and instructions of these samples, in the order asked for, read as ``read_pictures`` does."""
+        numbers = self._checked(rows)
+        places = self._spans("text_spans", "n_captions").take(numbers).to_pylist()
+        found = self._read_spans(numbers, [p["text_spans"] for p in places])
+        result = []
+        for place, parts in zip(places, found, strict=True):
+            texts = [part.decode() for part in parts or ()]
+            result.append(Texts(tuple(texts[: place["n_captions"]]), tuple(texts[place["n_captions"] :])))
+        rest = [slot for slot, parts in enumerate(found) if parts is None]
+        for slot, sample in zip(rest, self.read(numbers[rest], ["captions", "instructions"]), strict=True):
+            captions, instructions = (
+                tuple(t["text"] for t in sample[name] or () if not t["invalid"])
+                for name in ("captions", "instructions")
+            )
+            result[slot] = Texts(captions, instructions)
+        return result
+
+    def _read_spans(self, numbers: np.ndarray, spans: Sequence[list[int] | None]) -> list[list[bytes] | None]:
+        """The bytes at offset, length in turn of each sample's shard; every shard is opened once."""
+        result: list[list[bytes] | None] = [[] if pairs == [] else None for pairs in spans]
+        by_shard: dict[int, list[int]] = {}
+        for slot, code in enumerate(self._shard_codes()[numbers].tolist()):
+            if spans[slot]:
+                by_shard.setdefault(code, []).append(slot)
+        for code, slots in by_shard.items():
+            with (self.path / "data" / self._shard(code)).open("rb") as file:
+                for slot in slots:
+                    result[slot] = _bytes_at(file, spans[slot] or ())
+        return result
+
+    def _spans(self, *columns: str) -> pa.Table:
+        """Columns of every manifest row; read once."""
+        cached = self.__dict__.setdefault("_columns", {})  # a cache, not a part of what the dataset is
+        if columns not in cached:
+            cached[columns] = self.manifest(columns).combine_chunks()
+        return cached[columns]
 
     def _checked(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
         numbers = np.asarray(rows, dtype=np.int64)
@@ -195,7 +236,10 @@ class Dataset:
 
     def _shard(self, code: int) -> str:
         """File name of a shard by its code in ``places``."""
-        return self.places()["shard"].combine_chunks().dictionary[code].as_py()
+        return self.places()["shard"].chunk(0).dictionary[code].as_py()
+
+    def _shard_codes(self) -> np.ndarray:
+        return self.places()["shard"].chunk(0).indices.to_numpy()
 
     def places(self) -> pa.Table:
         """shard (dictionary), row_group, row of every manifest row; read once."""
@@ -222,16 +266,15 @@ class Dataset:
             yield shards.dictionary[int(codes[part[0]])].as_py(), int(groups[part[0]]), part, inside[part]
 
 
-def _pictures_at(file: BinaryIO, span: dict[str, Any]) -> Pictures:
-    """The bytes at the offsets of ``span``; each stands behind its own length, which says that it is there."""
-    pairs = [span["image_offset"], span["bytes_len"], *(span["ref_spans"] or ())]
+def _bytes_at(file: BinaryIO, spans: Sequence[int]) -> list[bytes]:
+    """The bytes at offset, length in turn; each stands behind its own length, which says that it is there."""
     found = []
-    for offset, length in zip(pairs[0::2], pairs[1::2], strict=True):
+    for offset, length in zip(spans[0::2], spans[1::2], strict=True):
         read = os.pread(file.fileno(), length + 4, offset - 4)
         if len(read) != length + 4 or int.from_bytes(read[:4], "little") != length:
-            raise RunFailed(f"{file.name}: no picture of {length:,} bytes at byte {offset:,}; pack the dataset again")
+            raise RunFailed(f"{file.name}: no value of {length:,} bytes at byte {offset:,}; pack the dataset again")
         found.append(read[4:])
-    return Pictures(found[0], tuple(found[1:]))
+    return found
 
 
 def scan(path: str | Path) -> pl.LazyFrame:

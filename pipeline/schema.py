@@ -181,9 +181,15 @@ _PLACE = _columns(
     Column("shard", pa.string(), "file name under dataset/data", True),
     Column("row_group", pa.int32(), "row group within the shard", True),
     Column("row", pa.int32(), "row within the row group", True),
+)
+
+_SPANS = _columns(
     Column("image_offset", pa.int64(), "byte of the shard's file at which image.bytes begin; null: read its row group"),
     Column("ref_spans", pa.list_(pa.int64()), "offset, length in the shard's file of each reference's bytes in turn"),
+    Column("text_spans", pa.list_(pa.int64()), "of each valid caption in turn, then of each valid instruction"),
 )
+SPANS = tuple(_SPANS)
+"""Columns that say where in the shard's file the bytes lie that training reads."""
 
 COLUMNS: dict[str, Column] = {
     **IDENTITY,
@@ -194,6 +200,7 @@ COLUMNS: dict[str, Column] = {
     **_MODEL_SCORES,
     **DECIDED,
     **_PLACE,
+    **_SPANS,
 }
 """Every column of ours by name. Annotators' ``<name>_state`` columns are strings from STATES and come on top, and so
 do the columns that annotators from outside declare."""
@@ -215,7 +222,7 @@ _SCORED = tuple(CAPTION_FLAT) + tuple(TRAINABLE) + tuple(TEXT) + tuple(MEASURES)
 STORED = tuple(IDENTITY) + _SCORED
 """Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""
 
-MANIFEST = tuple(n for n in (*STORED, *DECIDED, *_PLACE) if n not in NESTED or n in _TRAINED_ON)
+MANIFEST = tuple(n for n in (*STORED, *DECIDED, *_PLACE, *_SPANS) if n not in NESTED or n in _TRAINED_ON)
 """Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""
 
 

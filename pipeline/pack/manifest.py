@@ -22,7 +22,7 @@ from configs.files import created_once, replace_text
 from pipeline import schema
 from pipeline.dataset import INDEX
 from pipeline.pack.card import card, counts
-from pipeline.pack.spans import picture_spans
+from pipeline.pack.spans import file_spans
 from pipeline.parquet import opened
 from pipeline.trainable import shard_columns
 
@@ -46,9 +46,9 @@ def packed_rows(data: Path) -> pa.Table:
         columns["shard"] = pa.array([path.name] * len(table), pa.string())
         columns["row_group"] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
         columns["row"] = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])
-        spans = picture_spans(path)
+        spans = file_spans(path)
         parts.append(pa.table(columns | {name: spans[name] for name in spans.column_names}))
-    names = [*_FROM_SHARDS, "shard", "row_group", "row", "image_offset", "ref_spans"]
+    names = [*_FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS]
     empty = pa.schema([pa.field(name, schema.COLUMNS[name].type) for name in names]).empty_table()
     return pa.concat_tables(parts).select(names) if parts else empty
 

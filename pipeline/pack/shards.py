@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from configs.files import created_once
 from pipeline import schema
 from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
+from pipeline.pack.spans import BY_OFFSET
 from pipeline.store.commit import codecs
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table, own_columns, scored_by
@@ -156,11 +157,11 @@ def _read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJ
 def _write_shard(path: Path, groups: Sequence[pa.Table]) -> None:
     """Write row groups as one file, whole or not at all.
 
-    Image bytes are compressed already and are stored as they are, without a dictionary: so they can be read by offset.
+    Pictures are compressed already and texts are short: both are stored as they are, so that they can be read by offset.
     """
     arrow = groups[0].schema
-    compression = codecs(arrow)
-    named = [leaf for leaf, codec in compression.items() if codec != "none"]
+    compression = codecs(arrow) | dict.fromkeys(BY_OFFSET, "none")
+    named = [leaf for leaf in compression if leaf not in BY_OFFSET]
     options: dict[str, Any] = {"compression": compression, "use_dictionary": named}
     with (
         created_once(path) as temporary,

@@ -1,10 +1,10 @@
-"""Where in a shard's file the pictures lie, byte by byte: reading one is then one ``pread``, whatever its neighbors.
+"""Where in a shard's file pictures and texts lie, byte by byte: reading one is then one ``pread``, whatever its neighbors.
 
     footer ──> column chunk of image.bytes ──page headers──> pages ──4-byte length, bytes, ...──> (offset, length)
 
-Pack stores pictures uncompressed and PLAIN, so a value's bytes stand in the file as they are. Every page must end where
-its last value does, and every length be that of the column ``bytes_len``; a row group for which this does not
-hold, of an older shard for instance, has no offsets, and its pictures are read with their group.
+Pack stores them uncompressed and PLAIN, so a value's bytes stand in the file as they are. Every page must end where
+its last value does, there must be as many values as rows say, and a picture's length be that of the column ``bytes_len``;
+a row group for which this does not hold, of an older shard for instance, has no offsets, and is read as a group.
 """
 
 from __future__ import annotations
@@ -15,54 +15,87 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.parquet import opened
 
-_IMAGE, _REFERENCES = "image.bytes", "references.list.element.bytes"
+BY_OFFSET = (
+    "image.bytes",
+    "references.list.element.bytes",
+    "captions.list.element.text",
+    "instructions.list.element.text",
+)
+"""Leaves of a shard that are stored so."""
+_IMAGE, _REFERENCES, *_TEXTS = BY_OFFSET
 _DATA_PAGE = 0
 """Parquet's PageType; pyarrow writes this one unless told otherwise."""
 _PLAIN = 0
 """Parquet's Encoding."""
-_SCHEMA = pa.schema([("image_offset", pa.int64()), ("ref_spans", pa.list_(pa.int64()))])
+_SPANS = pa.list_(pa.int64())
+_SCHEMA = pa.schema([("image_offset", pa.int64()), ("ref_spans", _SPANS), ("text_spans", _SPANS)])
+
+_Span = tuple[int, int]
+"""Offset and length in bytes."""
 
 
-def picture_spans(path: Path) -> pa.Table:
-    """``image_offset`` and ``ref_spans`` (offset, length of each reference in turn) of every row of the shard; null
-    where they cannot be told."""
+def file_spans(path: Path) -> pa.Table:
+    """Of every row of the shard ``image_offset``, ``ref_spans`` (offset, length of each reference in turn) and
+    ``text_spans`` (of each valid caption, then of each valid instruction); null where they cannot be told."""
     with opened(path) as file, path.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
         parts = [_of_group(file, group, data) for group in range(file.num_row_groups)]
     return pa.concat_tables([_SCHEMA.empty_table(), *parts])
 
 
 def _of_group(file: pq.ParquetFile, group: int, data: mmap.mmap) -> pa.Table:
-    table = file.read_row_group(group, columns=["bytes_len", "ref_sizes"])
+    table = file.read_row_group(
+        group,
+        columns=["bytes_len", "ref_sizes", "captions.list.element.invalid", "instructions.list.element.invalid"],
+    )
     images = _values(file, group, _IMAGE, data)
-    lengths = table["bytes_len"].to_numpy()
-    told = images is not None and [n for _, n in images] == lengths.tolist()
-    offsets = pa.array([offset for offset, _ in images or ()] if told else [None] * len(table), pa.int64())
-    counts = [len(sizes or ()) // 2 for sizes in table["ref_sizes"].to_pylist()]
-    references = _values(file, group, _REFERENCES, data) if sum(counts) else []
-    spans: list[list[int] | None] = [None] * len(table)
-    if references is not None and len(references) == sum(counts):
-        ends = np.cumsum(counts).tolist()
-        spans = [
-            [n for span in references[end - count : end] for n in span] if count else None
-            for end, count in zip(ends, counts, strict=True)
-        ]
-    return pa.table([offsets, pa.array(spans, pa.list_(pa.int64()))], schema=_SCHEMA)
+    told = images is not None and [n for _, n in images] == table["bytes_len"].to_pylist()
+    offsets = [offset for offset, _ in images or ()] if told else [None] * len(table)
+    references = _lists(
+        file, group, _REFERENCES, data, [[True] * (len(s or ()) // 2) for s in _column(table, "ref_sizes")]
+    )
+    texts = []
+    for leaf in _TEXTS:
+        valid = [[t["invalid"] is None for t in row or ()] for row in _column(table, leaf.split(".")[0])]
+        texts.append(_lists(file, group, leaf, data, valid))
+    both = [_joined(a, b) for a, b in zip(*texts, strict=True)]
+    return pa.table(
+        [pa.array(offsets, pa.int64()), pa.array(references, _SPANS), pa.array(both, _SPANS)], schema=_SCHEMA
+    )
 
 
-def _values(file: pq.ParquetFile, group: int, column: str, data: mmap.mmap) -> list[tuple[int, int]] | None:
+def _column(table: pa.Table, name: str) -> list[Any]:
+    return table[name].to_pylist()
+
+
+def _joined(first: list[int] | None, second: list[int] | None) -> list[int] | None:
+    return None if first is None or second is None else first + second
+
+
+def _lists(
+    file: pq.ParquetFile, group: int, leaf: str, data: mmap.mmap, wanted: list[list[bool]]
+) -> list[list[int]] | list[None]:
+    """Of each row offset and length in turn of those of its values that are ``wanted``; nulls where they cannot be told."""
+    values = _values(file, group, leaf, data) if any(wanted) else []
+    if values is None or len(values) != sum(map(len, wanted)):
+        return [None] * len(wanted)
+    following = iter(values)
+    rows = [[span for want, span in zip(row, following, strict=False) if want] for row in wanted]
+    return [[n for span in row for n in span] for row in rows]
+
+
+def _values(file: pq.ParquetFile, group: int, column: str, data: mmap.mmap) -> list[_Span] | None:
     """(offset, length) of the values of a binary column that are not null, in order; None where they cannot be told."""
     about = file.metadata.row_group(group)
     index = next(i for i in range(about.num_columns) if about.column(i).path_in_schema == column)
     chunk, levels = about.column(index), file.schema.column(index)
     if chunk.compression != "UNCOMPRESSED" or chunk.has_dictionary_page:
         return None
-    found: list[tuple[int, int]] = []
+    found: list[_Span] = []
     for start, end in _pages(data, chunk.data_page_offset, chunk.data_page_offset + chunk.total_compressed_size):
         for most in (levels.max_repetition_level, levels.max_definition_level):
             start += 4 + _length(data, start) if most else 0
