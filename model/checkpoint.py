@@ -69,8 +69,13 @@ def check_folder(folder: str | Path) -> Path:
 
 
 def reference_style(folder: Path) -> Style:
-    """How the folder's pipeline announces reference pictures; a text-to-image one as EditPlus does."""
-    return "single" if pipeline_of(folder) == "QwenImageEditPipeline" else "multi"
+    """How the folder's pipeline announces reference pictures."""
+    return style_of(pipeline_of(folder))
+
+
+def style_of(pipeline: str) -> Style:
+    """How a pipeline announces reference pictures; a text-to-image one as EditPlus does."""
+    return "single" if pipeline == "QwenImageEditPipeline" else "multi"
 
 
 def pipeline_of(folder: Path) -> str:

@@ -23,7 +23,8 @@ from torch import Tensor
 
 from configs import UserError
 from model.joint import PADDING_LIMIT
-from model.references import VISION_AREA, fitted, image_processor
+from model.reference_sizes import VISION_AREA
+from model.references import fitted, image_processor
 from model.templates import IMAGE_PAD, Style, templated
 from model.text_encoder import load_text_encoder
 from model.tokenizer import load_tokenizer

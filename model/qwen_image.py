@@ -27,7 +27,8 @@ from model.latents import patchify, tokens_of, unpatchify
 from model.layout import Size
 from model.mmdit import MMDiT
 from model.precision import widen
-from model.references import VAE_AREA, fitted, pixels
+from model.reference_sizes import VAE_AREA
+from model.references import fitted, pixels
 from model.sample import Request, draw_noise, sample_tokens
 from model.schedule import QWEN_IMAGE, ScheduleConfig
 from model.vae import ImageVAE

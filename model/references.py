@@ -3,12 +3,11 @@
     picture --about 384^2 or 1024^2--> vision tower of Qwen2.5-VL   what it shows
             --about 1024^2-----------> VAE                          what it looks like
 
-Sizes and filters are those of the released edit pipelines.
+Filters are those of the released edit pipelines; ``reference_sizes.py`` has the sizes.
 """
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,35 +18,13 @@ from torch import Tensor
 
 from configs import UserError
 from configs.pictures import to_rgb
+from model.reference_sizes import LONGEST_EDGE, SHORTEST_EDGE, fitted_size
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from model.templates import Style
-
-VAE_AREA = 1024 * 1024  # px
-VISION_AREA: dict[Style, int] = {"single": 1024 * 1024, "multi": 384 * 384}  # px
-MULTIPLE = 32  # px: of both sides
-_MAX_ASPECT = 200  # what Qwen2.5-VL's image processor takes
-# The released processor's limits in pixels; transformers' default upper one is smaller and would shrink 1024^2.
-_LIMITS = {"shortest_edge": 56 * 56, "longest_edge": 12_845_056}
-
-
-def fitted_size(width: int, height: int, area: int) -> tuple[int, int]:
-    """(width, height) of about ``area`` px with the same aspect ratio, both multiples of 32 and at least 32.
-
-    Raises UserError for a picture without area or with sides of more than 200 to 1; the result's are within that too.
-    """
-    if area < MULTIPLE**2:
-        raise UserError(f"reference_area: {area} px; at least {MULTIPLE} x {MULTIPLE} are needed")
-    if width < 1 or height < 1:
-        raise UserError(f"reference of {width} x {height} has no area")
-    if max(width, height) > _MAX_ASPECT * min(width, height):
-        raise UserError(f"reference of {width} x {height}: the sides may differ by a factor of {_MAX_ASPECT} at most")
-    ratio = width / height
-    ideal = math.sqrt(area * ratio)
-    w, h = (max(round(side / MULTIPLE), 1) * MULTIPLE for side in (ideal, ideal / ratio))
-    return min(w, _MAX_ASPECT * h), min(h, _MAX_ASPECT * w)  # rounding the short side may have gone beyond
+# transformers' own upper limit is smaller and would shrink 1024^2.
+_LIMITS = {"shortest_edge": SHORTEST_EDGE, "longest_edge": LONGEST_EDGE}
 
 
 def fitted(image: Image, area: int) -> Image:

@@ -5,7 +5,7 @@
     multi    the same with "Picture 1: ", "Picture 2: " before the pictures     QwenImageEditPlusPipeline
 
 The system message and the opening of the user's turn are dropped from the hidden states; what
-remains are the pictures' tokens, the prompt and the 5 closing tokens, which have read everything.
+remains are the pictures' tokens, the prompt and the closing tokens (``configs/prompts.py``), which have read everything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 Style = Literal["single", "multi"]  # how reference pictures are announced
 
 IMAGE_PAD = "<|image_pad|>"  # stands for one picture; repeated once per vision token
-TAIL = 5  # tokens after the prompt
+PICTURE_TOKENS: dict[Style, int] = {"single": 2, "multi": 7}  # that announce a picture, its own not counted
 
 # Report, figure 7.
 _TEXT = (

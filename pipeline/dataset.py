@@ -3,6 +3,7 @@
     dataset.json            schema version, digest, names of files; written last, so it says: complete
     manifest/*.parquet  ─>  Dataset.manifest(): one row per sample, in canonical order
     data/*.parquet      ─>  Dataset.read(rows): samples by their number in that order
+                        ─>  Dataset.read_pictures(rows), read_texts(rows): their bytes in the file, nothing beside them
 
 Canonical order is shard by shard, as packed; the trainer's order is made of row numbers in it.
 """
@@ -10,23 +11,42 @@ Canonical order is shard by shard, as packed; the trainer's order is made of row
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from configs.errors import UserError
+from configs.errors import RunFailed, UserError
 from pipeline.parquet import opened, read_row_group, read_schema, read_table
 from pipeline.predicate import parse
-from pipeline.schema import RENAMED, check_version
+from pipeline.schema import COLUMNS, RENAMED, SPANS, TRAINABLE, check_version
+from pipeline.trainable import shard_columns
 
 if TYPE_CHECKING:
     import polars as pl
 
 INDEX = "dataset.json"
+_COMPUTED = (*TRAINABLE, "ref_sizes")
+"""Columns that the manifest got with version 1.3 and that follow from the shards."""
+_LATER = (*_COMPUTED, *SPANS)
+
+
+class Pictures(NamedTuple):
+    """Encoded pictures of a sample."""
+
+    image: bytes
+    references: tuple[bytes, ...]
+
+
+class Texts(NamedTuple):
+    """Valid texts of a sample."""
+
+    captions: tuple[str, ...]
+    instructions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -87,7 +107,10 @@ class Dataset:
         """Raises UserError for a dataset without any rows, which has no files."""
         if not self.manifest_files:
             raise UserError(f"dataset {self.path}: it holds no samples")
-        return read_schema(self.manifest_files[0])
+        schema = read_schema(self.manifest_files[0])
+        for name in (n for n in _LATER if n not in schema.names):
+            schema = schema.append(pa.field(name, COLUMNS[name].type))
+        return schema
 
     def manifest(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
         """The manifest in canonical order, only ``columns`` if given, only rows for which ``where`` is true.
@@ -99,22 +122,37 @@ class Dataset:
         if unknown:
             raise UserError(f"dataset {self.path}: the manifest has no column {', '.join(unknown)}")
         predicate = parse(where, "where") if where else None
-        needed = None if columns is None else [*dict.fromkeys([*columns, *(predicate.columns if predicate else ())])]
-        table = pa.concat_tables([read_table(f, columns=needed) for f in self.manifest_files])
+        if predicate is not None:
+            predicate.arrow(schema)  # says which column is unknown before any is read
+        wanted = schema.names if columns is None else list(columns)
+        needed = list(dict.fromkeys([*wanted, *(predicate.columns if predicate else ())]))
+        table = pa.concat_tables([self._manifest_file(f, needed) for f in self.manifest_files])
         if predicate is not None:
             table = table.filter(predicate.evaluate(table), null_selection_behavior="drop")
-        return table if columns is None else table.select(list(columns))
+        return table.select(wanted)
+
+    def _manifest_file(self, path: Path, columns: list[str]) -> pa.Table:
+        """Columns of one file; what an older one lacks is computed from its shard."""
+        lacking = [n for n in _COMPUTED if n in columns and n not in read_schema(path).names]
+        if not lacking:
+            return read_table(path, columns=columns)
+        shard = self.path / "data" / path.name
+        place = ["row_group", "row"]
+        table = read_table(path, columns=list(dict.fromkeys([*(c for c in columns if c not in lacking), *place])))
+        with opened(shard) as file:
+            starts = np.cumsum([0, *(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups))])
+        rows = starts[table["row_group"].to_numpy()] + table["row"].to_numpy()
+        computed = shard_columns(shard, lacking).take(rows)
+        for name in lacking:
+            table = table.append_column(name, computed[name])
+        return table.select(columns)
 
     def read(self, rows: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The samples with these numbers, in the order asked for; every row group is read once.
 
         Shard columns only; decisions are in the manifest. Raises IndexError for a number out of range.
         """
-        numbers = np.asarray(rows, dtype=np.int64)
-        if numbers.size and (numbers.min() < 0 or numbers.max() >= self.rows):
-            raise IndexError(
-                f"dataset {self.path}: rows are 0..{self.rows - 1}, asked for {numbers.min()}..{numbers.max()}"
-            )
+        numbers = self._checked(rows)
         result: list[dict[str, Any] | None] = [None] * len(numbers)
         for shard, group, slots, inside in self._by_row_group(numbers):
             with opened(self.path / "data" / shard) as file:
@@ -122,6 +160,86 @@ class Dataset:
             for slot, sample in zip(slots, samples, strict=True):
                 result[slot] = sample
         return result  # type: ignore[return-value]
+
+    def read_pictures(
+        self, rows: Sequence[int] | np.ndarray, references: Sequence[bool] | np.ndarray | None = None
+    ) -> list[Pictures]:
+        """The pictures of these samples, in the order asked for: one read of the file each, of nothing but its bytes.
+
+        ``references``: of which samples the references are wanted, None: of all. Where a shard was packed before
+        offsets were noted, its row groups are read. Raises IndexError as ``read``, RunFailed for a shard that
+        does not hold a picture where the manifest says.
+        """
+
+        def spans(place: dict[str, Any]) -> list[int] | None:
+            if place["image_offset"] is None or (place["ref_sizes"] and not place["ref_spans"]):
+                return None
+            return [place["image_offset"], place["bytes_len"], *(place["ref_spans"] or ())]
+
+        numbers = self._checked(rows)
+        wanted = np.ones(len(numbers), dtype=bool) if references is None else np.asarray(references, dtype=bool)
+        places = self._spans("image_offset", "bytes_len", "ref_spans", "ref_sizes").take(numbers).to_pylist()
+        found = self._read_spans(
+            numbers, [(s if w else s[:2]) if (s := spans(p)) else None for p, w in zip(places, wanted, strict=True)]
+        )
+        rest = [slot for slot, parts in enumerate(found) if parts is None]
+        for slot, sample in zip(rest, self.read(numbers[rest], ["image", "references"]), strict=True):
+            more = [r["bytes"] for r in sample["references"] or ()] if wanted[slot] else []
+            found[slot] = [sample["image"]["bytes"], *more]
+        return [Pictures(parts[0], tuple(parts[1:])) for parts in found if parts is not None]
+
+    def read_texts(self, rows: Sequence[int] | np.ndarray) -> list[Texts]:
+        """The valid captions and instructions of these samples, in the order asked for, read as ``read_pictures`` does."""
+        numbers = self._checked(rows)
+        places = self._spans("text_spans", "n_captions").take(numbers).to_pylist()
+        found = self._read_spans(numbers, [p["text_spans"] for p in places])
+        result = []
+        for place, parts in zip(places, found, strict=True):
+            texts = [part.decode() for part in parts or ()]
+            result.append(Texts(tuple(texts[: place["n_captions"]]), tuple(texts[place["n_captions"] :])))
+        rest = [slot for slot, parts in enumerate(found) if parts is None]
+        for slot, sample in zip(rest, self.read(numbers[rest], ["captions", "instructions"]), strict=True):
+            captions, instructions = (
+                tuple(t["text"] for t in sample[name] or () if not t["invalid"])
+                for name in ("captions", "instructions")
+            )
+            result[slot] = Texts(captions, instructions)
+        return result
+
+    def _read_spans(self, numbers: np.ndarray, spans: Sequence[list[int] | None]) -> list[list[bytes] | None]:
+        """The bytes at offset, length in turn of each sample's shard; every shard is opened once."""
+        result: list[list[bytes] | None] = [[] if pairs == [] else None for pairs in spans]
+        by_shard: dict[int, list[int]] = {}
+        for slot, code in enumerate(self._shard_codes()[numbers].tolist()):
+            if spans[slot]:
+                by_shard.setdefault(code, []).append(slot)
+        for code, slots in by_shard.items():
+            with (self.path / "data" / self._shard(code)).open("rb") as file:
+                for slot in slots:
+                    result[slot] = _bytes_at(file, spans[slot] or ())
+        return result
+
+    def _spans(self, *columns: str) -> pa.Table:
+        """Columns of every manifest row; read once."""
+        cached = self.__dict__.setdefault("_columns", {})  # a cache, not a part of what the dataset is
+        if columns not in cached:
+            cached[columns] = self.manifest(columns).combine_chunks()
+        return cached[columns]
+
+    def _checked(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+        numbers = np.asarray(rows, dtype=np.int64)
+        if numbers.size and (numbers.min() < 0 or numbers.max() >= self.rows):
+            raise IndexError(
+                f"dataset {self.path}: rows are 0..{self.rows - 1}, asked for {numbers.min()}..{numbers.max()}"
+            )
+        return numbers
+
+    def _shard(self, code: int) -> str:
+        """File name of a shard by its code in ``places``."""
+        return self.places()["shard"].chunk(0).dictionary[code].as_py()
+
+    def _shard_codes(self) -> np.ndarray:
+        return self.places()["shard"].chunk(0).indices.to_numpy()
 
     def places(self) -> pa.Table:
         """shard (dictionary), row_group, row of every manifest row; read once."""
@@ -146,6 +264,17 @@ class Dataset:
         changes = np.flatnonzero(np.diff(codes[order]) | np.diff(groups[order])) + 1
         for part in np.split(order, changes):
             yield shards.dictionary[int(codes[part[0]])].as_py(), int(groups[part[0]]), part, inside[part]
+
+
+def _bytes_at(file: BinaryIO, spans: Sequence[int]) -> list[bytes]:
+    """The bytes at offset, length in turn; each stands behind its own length, which says that it is there."""
+    found = []
+    for offset, length in zip(spans[0::2], spans[1::2], strict=True):
+        read = os.pread(file.fileno(), length + 4, offset - 4)
+        if len(read) != length + 4 or int.from_bytes(read[:4], "little") != length:
+            raise RunFailed(f"{file.name}: no value of {length:,} bytes at byte {offset:,}; pack the dataset again")
+        found.append(read[4:])
+    return found
 
 
 def scan(path: str | Path) -> pl.LazyFrame:

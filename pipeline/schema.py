@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
 
 RENAMED = {"lacked": "missing_glyphs"}
@@ -119,6 +119,18 @@ CAPTION_FLAT = _columns(
     Column("caption_languages", pa.string(), "languages of valid captions, sorted, joined with +: en, en+zh"),
 )
 
+TRAINABLE = _columns(
+    Column("n_instructions", pa.int32(), "instructions that are not invalid"),
+    Column(
+        "text_tokens", pa.int32(), "of the longest valid caption or instruction, the template's closing ones counted"
+    ),
+    Column(
+        "quoted_box",
+        pa.list_(pa.int32()),
+        "left, top, right, bottom in px around the text_regions that a valid caption or instruction quotes; null for none",
+    ),
+)
+
 TEXT = _columns(
     Column("text", pa.string(), "visible text in reading order, lines separated by newlines"),
     Column("text_language", pa.string(), "zh, en, other, none"),
@@ -171,14 +183,24 @@ _PLACE = _columns(
     Column("row", pa.int32(), "row within the row group", True),
 )
 
+_SPANS = _columns(
+    Column("image_offset", pa.int64(), "byte of the shard's file at which image.bytes begin; null: read its row group"),
+    Column("ref_spans", pa.list_(pa.int64()), "offset, length in the shard's file of each reference's bytes in turn"),
+    Column("text_spans", pa.list_(pa.int64()), "of each valid caption in turn, then of each valid instruction"),
+)
+SPANS = tuple(_SPANS)
+"""Columns that say where in the shard's file the bytes lie that training reads."""
+
 COLUMNS: dict[str, Column] = {
     **IDENTITY,
     **CAPTION_FLAT,
+    **TRAINABLE,
     **TEXT,
     **MEASURES,
     **_MODEL_SCORES,
     **DECIDED,
     **_PLACE,
+    **_SPANS,
 }
 """Every column of ours by name. Annotators' ``<name>_state`` columns are strings from STATES and come on top, and so
 do the columns that annotators from outside declare."""
@@ -188,16 +210,19 @@ COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
 
 NESTED = (
     *("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions"),
-    *("fonts", "colors", "effects"),
+    *("fonts", "colors", "effects", "quoted_box"),
 )
-"""Columns that live in shards only, never in the manifest."""
+"""Columns that no predicate can compare."""
 
-_SCORED = tuple(CAPTION_FLAT) + tuple(TEXT) + tuple(MEASURES) + tuple(_MODEL_SCORES)
+_TRAINED_ON = ("ref_sizes", "quoted_box")
+"""Those of them that the manifest has all the same: the order of training is made from it alone."""
+
+_SCORED = tuple(CAPTION_FLAT) + tuple(TRAINABLE) + tuple(TEXT) + tuple(MEASURES) + tuple(_MODEL_SCORES)
 
 STORED = tuple(IDENTITY) + _SCORED
 """Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""
 
-MANIFEST = tuple(n for n in (*STORED, *DECIDED, *_PLACE) if n not in NESTED)
+MANIFEST = tuple(n for n in (*STORED, *DECIDED, *_PLACE, *_SPANS) if n not in NESTED or n in _TRAINED_ON)
 """Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""
 
 

@@ -15,10 +15,10 @@ ASPECTS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9), (1, 3), (3,
 
 def sizes(resolution: int) -> list[tuple[int, int]]:
     """Nine widths and heights in px with an area of about ``resolution`` squared."""
-    return [size_of(w / h, resolution) for w, h in ASPECTS]
+    return [_size_of(w / h, resolution) for w, h in ASPECTS]
 
 
-def size_of(aspect: float, resolution: int) -> tuple[int, int]:
+def _size_of(aspect: float, resolution: int) -> tuple[int, int]:
     """Width and height in px of one aspect ratio (width to height)."""
     width = max(1, round(resolution * math.sqrt(aspect) / MULTIPLE)) * MULTIPLE
     height = max(1, round(resolution / math.sqrt(aspect) / MULTIPLE)) * MULTIPLE

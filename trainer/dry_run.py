@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from pipeline.dataset import Dataset
 from trainer.config import FitConfig
 from trainer.order.order import Order, PhaseOrder
+from trainer.setup import Start, check_start, open_order
 
 _SAMPLED_STEPS = 50
 """Steps over which read amplification is measured (chosen)."""
@@ -21,6 +24,14 @@ def describe(config: FitConfig, dataset: Dataset, order: Order) -> list[str]:
     for number, phase in enumerate(order.phases):
         lines += _phase(dataset, order, number, phase)
     return lines
+
+
+def dry_run(config: FitConfig, out: Path, data: Path, start: Start) -> None:
+    """Print what ``fit`` with the same arguments would train on. Raises UserError where it would not begin."""
+    dataset = Dataset.open(data)
+    order = open_order(config, dataset, start)
+    check_start(config, out, start, order)
+    print("\n".join(describe(config, dataset, order)))
 
 
 def _phase(dataset: Dataset, order: Order, number: int, phase: PhaseOrder) -> list[str]:

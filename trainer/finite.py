@@ -5,23 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from configs import RunFailed
 from trainer.config import NonFiniteConfig
+from trainer.parallel.world import World
 
 _NAMED = 8
 """Samples named in the message (chosen)."""
 
 
 class FiniteGuard:
-    """Counts steps in a row that were not finite. ``names``: ids of manifest rows."""
+    """Counts steps in a row that were not finite. ``names``: ids of manifest rows. All ranks decide alike."""
 
-    def __init__(self, config: NonFiniteConfig, names: Callable[[Sequence[int]], list[str]]) -> None:
-        self.config, self.names, self.row = config, names, 0
+    def __init__(self, config: NonFiniteConfig, names: Callable[[Sequence[int]], list[str]], world: World) -> None:
+        self.config, self.names, self.world, self.row = config, names, world, 0
 
     def passes(
         self, step: int, losses: Sequence[float], norm: float, rows: Sequence[int], sigmas: Sequence[float]
     ) -> bool:
-        """Whether the step may change weights. Raises RunFailed where it may not and the policy does not skip it.
+        """Whether the step may change weights. Raises RunFailed (rank 0) where it may not and the policy
+        does not skip it.
 
         ``losses``, ``rows``, ``sigmas``: of the global batch. ``norm``: of the gradient.
         """
@@ -32,13 +33,13 @@ class FiniteGuard:
         self.row += 1
         what = "the loss" if bad else "the gradient's norm"
         told = f"step {step}: {what} is not finite; {self._samples(bad or range(len(rows)), rows, sigmas)}"
-        if self.config.policy == "skip" and self.row <= self.config.limit:
-            print(f"{told}; the step is skipped, {self.row} in a row of at most {self.config.limit}", flush=True)
-            return False
-        raise RunFailed(
-            f"{told}; no weight was changed by it and the last checkpoint is good: look at these samples, lower "
-            "optimizer.lr, or skip such steps with on_nonfinite.policy=skip"
-        )
+        if self.config.policy == "stop" or self.row > self.config.limit:
+            self.world.stop(
+                f"{told}; no weight was changed by it and the last checkpoint is good: look at these samples, lower "
+                "optimizer.lr, or skip such steps with on_nonfinite.policy=skip"
+            )
+        self.world.tell(f"{told}; the step is skipped, {self.row} in a row of at most {self.config.limit}")
+        return False
 
     def _samples(self, places: Sequence[int], rows: Sequence[int], sigmas: Sequence[float]) -> str:
         chosen = list(places)[:_NAMED]

@@ -21,14 +21,13 @@ from model.export import export
 from pipeline.dataset import Dataset
 from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
-from trainer.dry_run import left_out_lines
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
-from trainer.order.order import Order, read_index
+from trainer.order.order import Order
 from trainer.parallel.lost import naming_the_lost
 from trainer.parallel.world import open_world
 from trainer.saved_config import save_config
-from trainer.setup import Start, base_folder, check_start, pick_device, start_shape
+from trainer.setup import Start, base_folder, check_start, open_order, pick_device, start_shape
 from trainer.state.folders import checkpoints, step_of
 from trainer.state.signals import StopRequest
 
@@ -40,7 +39,7 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
     """
     start = start or Start()
     dataset = Dataset.open(data)
-    order = Order(read_index(dataset, config.phases), config.phases, config.seed)
+    order = open_order(config, dataset, start)
     check_start(config, out, start, order)
     world = open_world(
         config.parallel,
@@ -67,7 +66,7 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
 
 def _begin(config: FitConfig, out: Path, dataset: Dataset, order: Order, start: Start) -> None:
     """Say what is left out; write or check config.yaml; make the base where weights are to be fresh."""
-    for line in left_out_lines(order):
+    for line in order.remarks():
         print(line, flush=True)
     found = checkpoints(out)
     identity = {"dataset": dataset.digest, "from": str(start.checkpoint.resolve()) if start.checkpoint else ""}

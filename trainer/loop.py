@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from configs import RunFailed
 from model.checkpoint import load_schedule, reference_style
 from model.condition import Conditioner
 from model.flops import forward_flops
@@ -73,7 +72,7 @@ class Trainer:
         )
         ranks = (world.data.get_local_rank(), world.data.size())
         self.loader = Loader(config, dataset, order, encoders, self._cost, *ranks)
-        self.guard = FiniteGuard(config.on_nonfinite, lambda rows: [s["id"] for s in dataset.read(rows, ["id"])])
+        self.guard = FiniteGuard(config.on_nonfinite, lambda rows: [s["id"] for s in dataset.read(rows, ["id"])], world)
         self.checkpoints = Checkpoints(
             out, base, world, self.model, self.average, self.optimizer, config.checkpoint.keep
         )
@@ -91,8 +90,8 @@ class Trainer:
             base, device=device, max_tokens=config.max_text_tokens, too_long="cut", style=reference_style(base)
         )
         widened = widen(device, vae, conditioner.encoder)
-        if widened and self.world.first:
-            print(f"{base}: {widened}", flush=True)
+        if widened:
+            self.world.tell(f"{base}: {widened}")
         return QwenImage(self.model, vae, conditioner, self.schedule)
 
     def _cost(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
@@ -183,7 +182,7 @@ class Trainer:
     def _stop(self) -> None:
         self.checkpoints.save(self.done)
         self.checkpoints.finish()
-        raise RunFailed(
+        self.world.stop(
             f"asked to end (SIGTERM) after {self.done:,} of {self.order.steps:,} steps; all of it is saved: the same "
             "command goes on from there"
         )

@@ -18,7 +18,7 @@ from configs.load import parse_yaml
 from configs.renamed import renamed_fields
 from trainer.config import FitConfig
 
-FREE = frozenset(
+_FREE = frozenset(
     {
         *("loading", "checkpoint", "samples", "monitor", "parallel", "launch", "num_workers", "on_nonfinite"),
         *("max_micro_batch_tokens", "device", "threads"),
@@ -71,7 +71,7 @@ def _changed(before: dict[str, Any], now: dict[str, Any], done: int) -> str | No
             found = _changed_phase(before["phases"], value, done)
             if found:
                 return found
-        elif name not in FREE and before.get(name) != value:
+        elif name not in _FREE and before.get(name) != value:
             return name
     return None
 

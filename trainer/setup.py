@@ -11,15 +11,24 @@ import torch
 
 import configs
 from configs import UserError
-from model.checkpoint import check_folder, load_schedule, pipeline_of, transformer_config
+from model.checkpoint import (
+    check_folder,
+    load_schedule,
+    pipeline_of,
+    reference_style,
+    style_of,
+    transformer_config,
+)
 from model.config import MMDiTConfig, ModelConfig
 from model.export import base_of, step_folder
 from model.files import check_weights
 from model.init import init_folder, vae_file
 from model.mmdit import MMDiT
 from model.precision import WIDER, multiplies_bf16
+from pipeline.dataset import Dataset
 from trainer.config import FitConfig
 from trainer.monitor.samples import check_samples
+from trainer.order.index import read_index
 from trainer.order.order import Order
 
 
@@ -42,7 +51,7 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order) -> Non
         raise UserError(f"OUT '{out}': a folder is expected, found a file")
     pick_device(config.device)
     check_samples(config.samples)
-    found = find_base(config, start)
+    found = _find_base(config, start)
     _check_tasks(order, found.pipeline if isinstance(found, ModelConfig) else pipeline_of(found))
     if isinstance(found, ModelConfig):
         vae_file(found)
@@ -54,6 +63,14 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order) -> Non
     with torch.device("meta"):
         model = MMDiT(transformer_config(found))
     check_weights(found / "transformer", {name: p.shape for name, p in model.named_parameters()})
+
+
+def open_order(config: FitConfig, dataset: Dataset, start: Start) -> Order:
+    """What will be trained on, as the base model takes it. Raises UserError as ``Order`` and ``_find_base`` do."""
+    found = _find_base(config, start)
+    style = style_of(found.pipeline) if isinstance(found, ModelConfig) else reference_style(found)
+    index = read_index(dataset, config.phases)
+    return Order(index, config.phases, config.seed, style, config.max_text_tokens)
 
 
 def _check_tasks(order: Order, pipeline: str) -> None:
@@ -70,11 +87,11 @@ def _check_tasks(order: Order, pipeline: str) -> None:
 
 def start_shape(config: FitConfig, start: Start) -> MMDiTConfig:
     """The network's."""
-    found = find_base(config, start)
+    found = _find_base(config, start)
     return found.transformer if isinstance(found, ModelConfig) else transformer_config(found)
 
 
-def find_base(config: FitConfig, start: Start) -> Path | ModelConfig:
+def _find_base(config: FitConfig, start: Start) -> Path | ModelConfig:
     """What training starts from: a pipeline folder, or a model to be made with fresh weights."""
     if start.checkpoint is not None:
         return check_folder(base_of(step_folder(start.checkpoint)))
@@ -95,7 +112,7 @@ def find_base(config: FitConfig, start: Start) -> Path | ModelConfig:
 
 def base_folder(config: FitConfig, out: Path, start: Start) -> Path:
     """The pipeline folder to start from: the named one, or OUT/base with fresh weights."""
-    found = find_base(config, start)
+    found = _find_base(config, start)
     if isinstance(found, Path):
         return found
     base = out / "base"

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from configs.prompts import CLOSING_TOKENS
+
 _APOLOGIES = (
     r"\bsorry,? (but )?i (can ?not|can't|am unable)",
     r"\bi (can ?not|can't|am unable to) (provide|describe|generate|assist|help)",
@@ -21,7 +23,8 @@ _APOLOGIES = (
 
 @dataclass(frozen=True)
 class CaptionConfig:
-    """``max_tokens``: Qwen BPE tokens of the caption alone; the pipeline cuts prompts at 512 by default, 1024 at most.
+    """``max_tokens``: Qwen BPE tokens of the caption and the 5 that close its template, all that the network sees: what the
+    trainer's ``max_text_tokens`` counts. The released pipeline cuts there, at 512 by default, 1024 at most.
     ``invalid``: regular expressions, case ignored, any of which refuses a caption."""
 
     max_tokens: int = 512
@@ -38,7 +41,7 @@ class CaptionConfig:
 
 
 class CaptionJudge:
-    """Applies a CaptionConfig to the ``captions`` column."""
+    """Applies a CaptionConfig to the columns ``captions`` and ``instructions``."""
 
     def __init__(self, config: CaptionConfig) -> None:
         self.max_tokens = config.max_tokens
@@ -51,7 +54,7 @@ class CaptionJudge:
             return "S3.empty"
         if self.refused.search(text):
             return "S3.invalid"
-        return "S3.length" if (caption.get("tokens") or 0) > self.max_tokens else None
+        return "S3.length" if (caption.get("tokens") or 0) + CLOSING_TOKENS > self.max_tokens else None
 
     def judge(self, captions: Sequence[Mapping[str, Any]] | None) -> list[dict[str, Any]] | None:
         """The captions with their verdicts."""

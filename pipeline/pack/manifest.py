@@ -22,24 +22,35 @@ from configs.files import created_once, replace_text
 from pipeline import schema
 from pipeline.dataset import INDEX
 from pipeline.pack.card import card, counts
+from pipeline.pack.spans import file_spans
 from pipeline.parquet import opened
+from pipeline.trainable import shard_columns
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def packed_places(data: Path) -> pa.Table:
-    """(id, shard, row_group, row) of everything that the shards under ``data`` hold, in canonical order."""
+_FROM_SHARDS = ("id", *schema.CAPTION_FLAT, *schema.TRAINABLE, "ref_sizes")
+"""What the manifest repeats of the shards. Captions count as they are judged there: that is what will be trained on."""
+
+
+def packed_rows(data: Path) -> pa.Table:
+    """What the manifest takes from the shards under ``data``, in canonical order: _FROM_SHARDS, and where a row and its
+    pictures lie."""
     parts = []
     for path in sorted(data.glob("*.parquet")):
         with opened(path) as file:
-            ids = file.read(columns=["id"])["id"].combine_chunks()
             lengths = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-        groups = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-        rows = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])
-        parts.append(pa.table({"id": ids, "shard": [path.name] * len(ids), "row_group": groups, "row": rows}))
-    empty = pa.schema([("id", pa.string()), ("shard", pa.string()), ("row_group", pa.int32()), ("row", pa.int32())])
-    return pa.concat_tables(parts) if parts else empty.empty_table()
+        table = shard_columns(path, _FROM_SHARDS)
+        columns = {name: table[name] for name in _FROM_SHARDS}
+        columns["shard"] = pa.array([path.name] * len(table), pa.string())
+        columns["row_group"] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        columns["row"] = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])
+        spans = file_spans(path)
+        parts.append(pa.table(columns | {name: spans[name] for name in spans.column_names}))
+    names = [*_FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS]
+    empty = pa.schema([pa.field(name, schema.COLUMNS[name].type) for name in names]).empty_table()
+    return pa.concat_tables(parts).select(names) if parts else empty
 
 
 def write_manifests(
@@ -54,7 +65,8 @@ def write_manifests(
     arrow = schema.arrow([*schema.MANIFEST, *(c for c in own if not c.nested)], annotators)
     where = pl.from_arrow(places)
     assert isinstance(where, pl.DataFrame)
-    rows = where.join(kept, on="id", how="inner", maintain_order="left")
+    decided = kept.drop([n for n in where.columns if n != "id"], strict=False)
+    rows = where.join(decided, on="id", how="inner", maintain_order="left")
     for part in rows.partition_by("shard", maintain_order=True):
         table = part.select(arrow.names).to_arrow().cast(arrow).replace_schema_metadata(arrow.metadata)
         with created_once(folder / part["shard"][0]) as temporary:

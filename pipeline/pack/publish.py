@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import UserError, digest, to_plain
-from pipeline import cluster
+from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.run import Decisions, decide_run, decisions_key, write_decisions
-from pipeline.pack.manifest import finish, packed_places, write_manifests
+from pipeline.pack.manifest import finish, packed_rows, write_manifests
 from pipeline.pack.shards import Shard, ShardWriter, plan_shards
 from pipeline.progress import progress
 from pipeline.store.run_folder import RunFolder
@@ -52,7 +52,7 @@ def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
 def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
     """New decisions and a new manifest over the same shards. Raises UserError when they lack kept rows."""
     decisions = decide_run(run, config)
-    lacking = len(set(decisions.kept["id"]) - set(packed_places(run.dataset / "data")["id"].to_pylist()))
+    lacking = len(set(decisions.kept["id"]) - set(packed_rows(run.dataset / "data")["id"].to_pylist()))
     if lacking:
         raise UserError(
             f"{run.dataset}: the shards lack {lacking:,} of {len(decisions.kept):,} rows that would now be kept; "
@@ -69,8 +69,10 @@ def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
 
 
 def _packing_key(shards: Sequence[Shard], config: PipelineConfig) -> str:
-    """Identity of what the shards hold: which rows in which groups, and the caption rules whose verdicts they carry."""
-    found = hashlib.sha256(json.dumps(to_plain(config)["captions"], sort_keys=True).encode())
+    """Identity of what the shards hold: which rows in which groups, which columns, and the caption rules whose verdicts
+    they carry."""
+    rules = [schema.SCHEMA_VERSION, to_plain(config)["captions"]]
+    found = hashlib.sha256(json.dumps(rules, sort_keys=True).encode())
     for shard in shards:
         found.update(json.dumps([shard.name, shard.groups]).encode())
     return found.hexdigest()
@@ -103,7 +105,7 @@ def index(
     _unfinish(run.dataset)
     shutil.rmtree(run.dataset / "manifest", ignore_errors=True)
     (run.dataset / "manifest").mkdir()
-    places = packed_places(run.dataset / "data")
+    places = packed_rows(run.dataset / "data")
     write_manifests(run.dataset / "manifest", decisions.kept, places, scored_by(run), own_columns(run))
     about = {"key": key, "config_digest": digest(to_plain(config)), "packing": packing}
     return finish(run.dataset, about, decisions.kept)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +20,12 @@ import pyarrow.parquet as pq
 from configs.files import created_once
 from pipeline import schema
 from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
+from pipeline.pack.spans import BY_OFFSET
 from pipeline.store.commit import codecs
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table, own_columns, scored_by
+from pipeline.tokens import count_tokens
+from pipeline.trainable import trainable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -152,27 +155,47 @@ def _read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJ
 
 
 def _write_shard(path: Path, groups: Sequence[pa.Table]) -> None:
-    """Write row groups as one file, whole or not at all. Image bytes are stored as they are: they are compressed."""
+    """Write row groups as one file, whole or not at all.
+
+    Pictures are compressed already and texts are short: both are stored as they are, so that they can be read by offset.
+    """
     arrow = groups[0].schema
+    compression = codecs(arrow) | dict.fromkeys(BY_OFFSET, "none")
+    named = [leaf for leaf in compression if leaf not in BY_OFFSET]
+    options: dict[str, Any] = {"compression": compression, "use_dictionary": named}
     with (
         created_once(path) as temporary,
-        pq.ParquetWriter(
-            temporary, arrow, compression=codecs(arrow), write_page_index=True, store_schema=True
-        ) as writer,
+        pq.ParquetWriter(temporary, arrow, write_page_index=True, store_schema=True, **options) as writer,
     ):
         for group in groups:
             writer.write_table(group, row_group_size=len(group))
 
 
 def _judged(table: pa.Table, judge: CaptionJudge) -> pa.Table:
+    """With a verdict on every caption and instruction, and what follows from them."""
     captions = [judge.judge(c) for c in table["captions"].to_pylist()]
+    instructions = [judge.judge(_counted(i)) for i in table["instructions"].to_pylist()]
     counts = [flat(c) for c in captions]
     columns = {
         "captions": captions,
+        "instructions": instructions,
         "n_captions": [n for n, _ in counts],
         "caption_languages": [languages for _, languages in counts],
     }
     for name, values in columns.items():
-        index = table.schema.get_field_index(name)
-        table = table.set_column(index, name, pa.array(values, schema.COLUMNS[name].type))
+        table = _with(table, name, pa.array(values, schema.COLUMNS[name].type))
+    answers = trainable(table)
+    for name in answers.column_names:
+        table = _with(table, name, answers[name])
     return table
+
+
+def _counted(texts: Sequence[dict[str, Any]] | None) -> list[dict[str, Any]] | None:
+    """With their tokens: sources leave them out of instructions."""
+    if texts is None:
+        return None
+    return [t | {"tokens": n} for t, n in zip(texts, count_tokens([t["text"] for t in texts]), strict=True)]
+
+
+def _with(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, values)

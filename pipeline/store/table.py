@@ -80,7 +80,7 @@ def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.
 def scalar_schema(annotators: Sequence[str], columns: Sequence[Column]) -> pa.Schema:
     """Every column of the table but the nested ones: of the schema, of ``columns``, and a state per annotator."""
     own = [c for c in columns if c.name not in schema.COLUMNS and not c.nested]
-    ours = [n for n in schema.STORED if n not in schema.NESTED]
+    ours = [n for n in schema.STORED if n not in (*schema.NESTED, *schema.TRAINABLE)]  # those are filled when packing
     return schema.arrow([*ours, *sorted(own, key=lambda c: c.name)], annotators)
 
 

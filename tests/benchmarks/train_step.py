@@ -25,7 +25,8 @@ import configs
 from pipeline.dataset import Dataset
 from trainer.config import FitConfig
 from trainer.fit import Trainer
-from trainer.order.order import Order, read_index
+from trainer.order.index import read_index
+from trainer.order.order import Order
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs/train/quickstart.yaml"
 START, STEPS, ROUNDS = 300, 25, 2

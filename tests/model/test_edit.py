@@ -22,7 +22,8 @@ from configs.pictures import to_rgb
 from model import QwenImage
 from model.__main__ import main
 from model.config import Pipeline
-from model.references import VISION_AREA, fitted, fitted_size
+from model.reference_sizes import VISION_AREA, fitted_size
+from model.references import fitted
 from model.templates import IMAGE_PAD, templated
 from tests.model.folders import condition_error, edit_folder, picture_error, random_folder
 from tests.model.reference import difference

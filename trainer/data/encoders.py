@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class TensorCache:
+class _TensorCache:
     """Tensors by key, the least recently used dropped beyond ``limit`` bytes."""
 
     def __init__(self, limit: int) -> None:
@@ -61,7 +61,7 @@ class Encoders:
     ) -> None:
         self.vae, self.conditioner, self.device = vae.eval().requires_grad_(False), conditioner, device
         self.dtype = dtype
-        self._latents, self._conditions = TensorCache(limit), TensorCache(limit // 4)
+        self._latents, self._conditions = _TensorCache(limit), _TensorCache(limit // 4)
 
     def holds(self, key: Hashable) -> bool:
         """Whether the latents of ``key`` are had without its picture."""

@@ -9,11 +9,9 @@ loader's whole state is the step: ``prepare(t)`` gives the same tensors whenever
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +19,8 @@ from PIL.Image import Image, fromarray
 
 from configs import RunFailed
 from configs.pictures import DecodeError, Limits, decode
-from pipeline.dataset import Dataset
+from pipeline.dataset import Dataset, Texts
+from pipeline.dataset import Pictures as StoredPictures
 from trainer.config import FitConfig
 from trainer.data.resize import resize_to_cover
 from trainer.order.bucket import Bucket
@@ -60,7 +59,7 @@ class Loader:
     ) -> None:
         self.config, self.dataset, self.order, self.encoder, self.cost = config, dataset, order, encoder, cost
         self.rank, self.ranks = rank, ranks
-        self._texts: OrderedDict[tuple[int, str], list[str]] = OrderedDict()
+        self._texts: OrderedDict[int, Texts] = OrderedDict()
         # One thread of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
         # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
         self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
@@ -80,7 +79,7 @@ class Loader:
     def _prepare(self, step: int) -> Prepared:
         batch = self.order.batch(step)
         costs = self.cost(batch.tokens, batch.text_tokens)
-        cut = split(batch.tokens + batch.text_tokens, costs, self.ranks, self.config.max_micro_batch_tokens)[self.rank]
+        cut = split(batch.loads, costs, self.ranks, self.config.max_micro_batch_tokens)[self.rank]
         slots = [part.tolist() for part in cut]
         items = self._items(batch, [slot for part in slots for slot in part])
         samples = _Samples(self.dataset, [i for i in items if not self.encoder.holds((i.row, "target", i.bucket))])
@@ -94,11 +93,11 @@ class Loader:
         objective, phase = self.config.objective, self.order.phases[batch.phase].phase
         rng = KeyedRandom(self.config.seed, batch.step, len(batch.rows))
         pick, drop = rng.uniform(CAPTION), rng.uniform(DROPOUT) < objective.dropout
-        texts = self._read_texts([(int(batch.rows[slot]), str(batch.tasks[slot])) for slot in slots])
+        texts = self._read_texts(batch.rows[slots].tolist())
         items = []
         for slot in slots:
             row, task = int(batch.rows[slot]), str(batch.tasks[slot])
-            choices = texts[row, task]
+            choices = TASKS[task].texts(texts[row])
             if not choices:
                 raise RunFailed(
                     f"dataset {self.dataset.path}: manifest row {row} has no valid text to train {task} on, though its "
@@ -111,6 +110,7 @@ class Loader:
                     task,
                     objective.empty if drop[slot] else choices[int(pick[slot] * len(choices))],
                     (int(batch.buckets[slot][0]), int(batch.buckets[slot][1])),
+                    tuple(batch.keeps[slot].tolist()),
                     tuple((int(w), int(h)) for w, h in batch.references[slot] if w),
                     sees=not drop[slot] or objective.dropout_keeps_references,
                     vision_area=phase.references.vision_area,
@@ -118,17 +118,14 @@ class Loader:
             )
         return items
 
-    def _read_texts(self, wanted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], list[str]]:
-        """The prompts to choose from by (row, task); what is not remembered is read, each row group once."""
-        found = {key: self._texts[key] for key in wanted if key in self._texts}
-        for name, task in TASKS.items():
-            new = sorted({row for row, of in wanted if of == name and (row, of) not in found})
-            if new:
-                samples = self.dataset.read(new, list(task.columns))
-                found |= {(row, name): task.texts(sample) for row, sample in zip(new, samples, strict=True)}
-        for key in found:
-            self._texts[key] = found[key]
-            self._texts.move_to_end(key)
+    def _read_texts(self, rows: Sequence[int]) -> dict[int, Texts]:
+        """Captions and instructions by row; what is not remembered is read."""
+        found = {row: self._texts[row] for row in rows if row in self._texts}
+        new = sorted(set(rows) - found.keys())
+        found |= dict(zip(new, self.dataset.read_texts(new), strict=True))
+        for row in found:
+            self._texts[row] = found[row]
+            self._texts.move_to_end(row)
         while len(self._texts) > self.config.loading.captions:
             self._texts.popitem(last=False)
         return found
@@ -138,14 +135,14 @@ class _Samples:
     """Stored pictures. Those of ``items`` are read together when the first one is asked for, any other alone."""
 
     def __init__(self, dataset: Dataset, items: Sequence[Item]) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
         self._waiting = sorted({item.row for item in items})
-        self._kept: dict[int, Mapping[str, Any]] = {}
+        self._kept: dict[int, StoredPictures] = {}
 
-    def of(self, row: int) -> Mapping[str, Any]:
+    def of(self, row: int) -> StoredPictures:
         if row not in self._kept:
             rows = self._waiting if row in self._waiting else [row]
-            self._kept.update(zip(rows, self._dataset.read(rows, ["id", "image", "references"]), strict=True))
+            self._kept.update(zip(rows, self.dataset.read_pictures(rows), strict=True))
         return self._kept[row]
 
 
@@ -155,22 +152,19 @@ class _Pictures:
     def __init__(self, samples: _Samples, row: int) -> None:
         self._samples, self._row = samples, row
 
-    def target(self, bucket: Bucket) -> np.ndarray:
-        return resize_to_cover(self._decoded("image", self._sample["image"]["bytes"]), bucket)
+    def target(self, bucket: Bucket, keep: Sequence[int]) -> np.ndarray:
+        return resize_to_cover(self._decoded("image", self._samples.of(self._row).image), bucket, keep)
 
     def reference(self, index: int) -> Image:
-        return fromarray(self._decoded(f"references.{index}", self._sample["references"][index]["bytes"]))
-
-    @cached_property
-    def _sample(self) -> Mapping[str, Any]:
-        return self._samples.of(self._row)
+        return fromarray(self._decoded(f"references.{index}", self._samples.of(self._row).references[index]))
 
     def _decoded(self, what: str, data: bytes) -> np.ndarray:
         try:
             return decode(data, Limits())
         except DecodeError as error:
+            (sample,) = self._samples.dataset.read([self._row], ["id"])
             raise RunFailed(
-                f"sample {self._sample['id']} (manifest row {self._row}): {what} cannot be decoded: {error}; the dataset "
-                "is damaged or was made with other limits; checkpoints are safe, pack the dataset again and repeat the "
+                f"sample {sample['id']} (manifest row {self._row}): {what} cannot be decoded: {error}; the dataset is "
+                "damaged or was made with other limits; checkpoints are safe, pack the dataset again and repeat the "
                 "command"
             ) from None

@@ -15,7 +15,7 @@ Line = dict[str, Any]
 """Numbers by name; ``loss_by_task`` and the like are dictionaries of numbers. A number that is not finite is null."""
 
 
-class Writer(Protocol):
+class _Writer(Protocol):
     """Gets every line of metrics."""
 
     def write(self, line: Line) -> None: ...
@@ -28,7 +28,7 @@ class Metrics:
 
     def __init__(self, out: Path, start: int, config: MonitorConfig) -> None:
         """Raises UserError for a writer that is not installed."""
-        self._writers: list[Writer] = [_Jsonl(out, start)]
+        self._writers: list[_Writer] = [_Jsonl(out, start)]
         if config.tensorboard:
             self._writers.append(_TensorBoard(out / "tensorboard", start))
         if config.wandb:

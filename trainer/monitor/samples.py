@@ -15,7 +15,7 @@ from trainer.monitor.config import SamplesConfig
 
 GAP, LABEL, WHITE = 4, 60, (255, 255, 255)
 """px between pictures, and for the step's number on the left."""
-PREFIX = "step-"
+_PREFIX = "step-"
 
 
 def draw_samples(sampler: QwenImage, config: SamplesConfig, negative: str) -> list[Image.Image]:
@@ -42,13 +42,13 @@ def save_samples(out: Path, step: int, pictures: Sequence[Image.Image], config: 
         for references, picture in zip(_references(config), pictures, strict=True)
         for picture in (*(r.resize(config.size) for r in references), picture)
     ]
-    contact_sheet([shown], GAP, WHITE).save(folder / f"{PREFIX}{step}.png")
+    contact_sheet([shown], GAP, WHITE).save(folder / f"{_PREFIX}{step}.png")
     sheet(folder).save(out / "samples.png")
 
 
 def sheet(folder: Path) -> Image.Image:
     """All rows of ``folder`` under each other, earliest first, each with its step."""
-    steps = {int(path.stem.removeprefix(PREFIX)): path for path in folder.glob(f"{PREFIX}*.png")}
+    steps = {int(path.stem.removeprefix(_PREFIX)): path for path in folder.glob(f"{_PREFIX}*.png")}
     rows = [Image.fromarray(decode(steps[step].read_bytes(), Limits())) for step in sorted(steps)]
     titles = [str(step) for step in sorted(steps)]
     return contact_sheet([[Cell(row)] for row in rows], GAP, WHITE, titles=titles, title_width=LABEL)

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 from pipeline.predicate import parse
+
+Task = Literal["t2i", "ti2i", "i2i"]
+_SMALLEST_AREA = 32 * 32
+"""px: of a reference, whose sides are multiples of 32."""
+
+
+@dataclass(frozen=True)
+class ReferenceConfig:
+    """At what size the encoders see references, px of area; null: as the base model's pipeline has it (1024 x 1024 for
+    the VAE; for the vision tower 384 x 384 where a prompt takes several references, else 1024 x 1024)."""
+
+    vae_area: int | None = None
+    vision_area: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("vae_area", "vision_area"):
+            value = getattr(self, name)
+            if value is not None and value < _SMALLEST_AREA:
+                raise ValueError(f"field '{name}': must be at least {_SMALLEST_AREA} px (32 x 32), found {value}")
 
 
 @dataclass(frozen=True)
@@ -12,12 +32,16 @@ class Share:
     """A part of a phase's mixture: rows for which ``where`` holds (and no earlier share's did).
 
     ``weight``: share of the samples, relative to the others'; ``end``: its value at the last step of
-    the phase when it ramps linearly, else null.
+    the phase when it ramps linearly, else null. ``task``: what its rows are trained as, null for what each one is:
+    ``i2i`` takes any row and gives it back from itself, ``t2i`` takes edit rows that have captions. ``optional``: a
+    dataset without rows for this share is trained on without it, and that is said; else it is an error.
     """
 
     where: str
     weight: float
     end: float | None = None
+    task: Task | None = None
+    optional: bool = False
 
     def __post_init__(self) -> None:
         parse(self.where, "field 'where'")
@@ -30,10 +54,10 @@ class Share:
 class Phase:
     """``resolutions``: sides of squares in px, drawn equally often. ``where``: the rows of the phase.
 
-    ``tokens``: image tokens of a global batch, on average. ``lr``: factor on the optimizer's rate.
+    ``tokens``: image tokens of a global batch, those of references counted, on average. ``lr``: factor on the optimizer's rate.
     ``mixture``: empty takes all rows as they come, weighted by ``repeats``. ``upscale``: a picture that
-    would have to grow by more to fill its size is left out at that resolution (chosen). ``optional``: a dataset
-    without rows for this phase is trained on without it, and that is said; else it is an error.
+    would have to grow by more to fill its size is left out at that resolution (chosen). ``references``: their sizes.
+    ``optional``: a dataset without rows for this phase is trained on without it, and that is said; else it is an error.
     """
 
     name: str
@@ -45,6 +69,7 @@ class Phase:
     lr: float = 1.0
     upscale: float = 1.25
     optional: bool = False
+    references: ReferenceConfig = field(default_factory=ReferenceConfig)
 
     def __post_init__(self) -> None:
         if self.steps < 1:

@@ -4,58 +4,151 @@
     place --keyed permutation of the epoch--> point in [0, n) --cumulated repeats--> row
 
 In an epoch every row is drawn floor(repeats) or ceil(repeats) times, and every row once where repeats
-are 1. No state: draw 10^9 costs what draw 0 costs.
+are equal. No state: draw 10^9 costs what draw 0 costs. All draws of a batch are made in one call, whatever
+strata they are of.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 _ROUNDS = 4
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_BLOCK = 64
+"""Rows between two sums that are kept of unequal repeats: a draw adds up that many again (chosen)."""
+_PIECE = 1 << 22
+"""Rows whose repeats are added up at once."""
 
 
 def mix(*parts: np.ndarray | int) -> np.ndarray:
     """uint64 hash of integers, broadcast against each other (splitmix64's finaliser over a running sum)."""
-    state: np.ndarray = np.asarray(0x9E3779B97F4A7C15, dtype=np.uint64)
+    state: np.ndarray = np.asarray(_MULTIPLIER)
     with np.errstate(over="ignore"):
         for part in parts:
-            state = (np.asarray(part).astype(np.uint64) + state) * np.uint64(0x9E3779B97F4A7C15)
-            state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-            state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-            state = state ^ (state >> np.uint64(31))
+            state = _mixed(state, np.asarray(part).astype(np.uint64))
     return state
 
 
-def permute(index: np.ndarray, n: int, key: np.ndarray | int) -> np.ndarray:
-    """Image of ``index`` (each in 0..n-1) under a permutation of n numbers chosen by ``key``.
+def permute(index: np.ndarray, n: np.ndarray | int, key: np.ndarray | int) -> np.ndarray:
+    """Image of ``index`` (each in 0..n-1) under a permutation of n numbers chosen by ``key``; the three broadcast.
 
     A balanced Feistel network over the next even number of bits; results beyond n walk on until they
     fall inside, at most four times as many steps on average.
     """
-    half = max(1, (int(n - 1).bit_length() + 1) // 2)
-    mask = np.uint64((1 << half) - 1)
-    value = np.asarray(index).astype(np.uint64)
-    keys = np.broadcast_to(np.asarray(key, dtype=np.uint64), value.shape)
-    value = _feistel(value, keys, half, mask)
-    outside = value >= n
-    while outside.any():
-        value = np.where(outside, _feistel(value, keys, half, mask), value)
-        outside = value >= n
+    index, n, key = np.broadcast_arrays(np.asarray(index), np.asarray(n), np.asarray(key, dtype=np.uint64))
+    bits = np.frexp(np.maximum(n - 1, 1).astype(np.float64))[1]  # exact below 2^53
+    half = np.maximum(1, (bits + 1) // 2).astype(np.uint64)
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    keys = np.stack([mix(key, number) for number in range(_ROUNDS)])
+    limit = n.astype(np.uint64)
+    value = _feistel(index.astype(np.uint64), keys, half, mask)
+    outside = np.flatnonzero(value >= limit)
+    while len(outside):
+        value[outside] = _feistel(value[outside], keys[:, outside], half[outside], mask[outside])
+        outside = outside[value[outside] >= limit[outside]]
     return value.astype(np.int64)
 
 
-def draw(numbers: np.ndarray, cumulated: np.ndarray, key: int) -> np.ndarray:
-    """Rows (0..n-1) of the draws ``numbers``; ``cumulated``: (n,) running sum of repeats, scaled to end at n."""
-    n = len(cumulated)
-    epoch, place = np.divmod(np.asarray(numbers, dtype=np.int64), n)
-    keys = mix(key, epoch)
-    offset = mix(keys, 1).astype(np.float64) / 2.0**64  # one for the epoch: equal spacing makes the counts exact
-    points = permute(place, n, keys) + offset
-    return np.minimum(np.searchsorted(cumulated, points, side="right"), n - 1)
+class Weights:
+    """Repeats of the rows of several strata, and which row a draw gives.
+
+    Equal repeats need no memory; of unequal ones every 64th running sum is kept, scaled so that a stratum's end at its
+    number of rows.
+    """
+
+    def __init__(self, strata: Sequence[np.ndarray], repeats: np.ndarray | None) -> None:
+        """``strata``: their rows, (n_i,) each; ``repeats``: (manifest rows,) float32, above 0 there, None: all are 1."""
+        self._repeats = repeats
+        self._rows = np.concatenate(strata)
+        self.counts = np.array([len(rows) for rows in strata], dtype=np.int64)
+        self._starts = np.cumsum([0, *self.counts[:-1]])
+        sums = [_sums(rows, repeats) for rows in strata]
+        self.totals = np.array([total for total, _ in sums])
+        self._equal = np.array([blocks is None for _, blocks in sums])
+        blocks = [np.zeros(0) if found is None else found for _, found in sums]
+        self._blocks = np.concatenate(blocks)
+        self._first_block = np.cumsum([0, *(len(found) for found in blocks[:-1])])
+        self._block_counts = np.array([len(found) for found in blocks])
+
+    def rows(self, stratum: int) -> np.ndarray:
+        """(n,) rows of one stratum, ascending."""
+        start = self._starts[stratum]
+        return self._rows[start : start + self.counts[stratum]]
+
+    def draw(self, strata: np.ndarray, numbers: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """(k,) manifest rows of the draws ``numbers`` (k,) of ``strata`` (k,), each with the key of its stratum (k,)."""
+        n = self.counts[strata]
+        epoch, place = np.divmod(np.asarray(numbers, dtype=np.int64), n)
+        epoch_keys = mix(keys, epoch)
+        inside = permute(place, n, epoch_keys)
+        uneven = np.flatnonzero(~self._equal[strata])
+        if len(uneven):
+            # one offset for the epoch: equal spacing makes the counts exact
+            offset = mix(epoch_keys[uneven], 1).astype(np.float64) / 2.0**64
+            inside[uneven] = self._at(strata[uneven], inside[uneven] + offset)
+        return self._rows[self._starts[strata] + inside]
+
+    def _at(self, strata: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """(k,) places in their strata at which the scaled running sums first exceed ``points``."""
+        assert self._repeats is not None
+        n, scale = self.counts[strata], self.counts[strata] / self.totals[strata]
+        first = self._first_block[strata]
+        block = self._block_of(first, self._block_counts[strata], points, scale)
+        places = block[:, None] * _BLOCK + np.arange(_BLOCK)
+        there = places < n[:, None]
+        rows = self._rows[self._starts[strata][:, None] + np.where(there, places, 0)]
+        added = np.where(there, _weight(self._repeats[rows]), 0.0)
+        before = np.where(block > 0, self._blocks[np.maximum(first + block - 1, 0)], 0.0)
+        running = np.cumsum(np.hstack([before[:, None], added]), axis=1)[:, 1:] * scale[:, None]
+        return np.minimum(block * _BLOCK + (running <= points[:, None]).sum(axis=1), n - 1)
+
+    def _block_of(self, first: np.ndarray, count: np.ndarray, points: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """(k,) the first of each stratum's blocks whose end exceeds the point, by bisection; at most the last one."""
+        low, high = np.zeros_like(first), count - 1
+        while (low < high).any():
+            middle = (low + high) // 2
+            beyond = self._blocks[first + middle] * scale > points
+            low, high = np.where(beyond, low, middle + 1), np.where(beyond, middle, high)
+            low = np.minimum(low, high)
+        return low
 
 
-def _feistel(value: np.ndarray, keys: np.ndarray, half: int, mask: np.uint64) -> np.ndarray:
-    left, right = value >> np.uint64(half), value & mask
-    for number in range(_ROUNDS):
-        left, right = right, left ^ (mix(keys, number, right) & mask)
-    return (left << np.uint64(half)) | right
+def _sums(rows: np.ndarray, repeats: np.ndarray | None) -> tuple[float, np.ndarray | None]:
+    """Sum of the rows' repeats, and the running sum at every 64th; None where all repeats are equal."""
+    if repeats is None:
+        return float(len(rows)), None
+    pieces = [slice(start, start + _PIECE) for start in range(0, len(rows), _PIECE)]
+    total = float(sum(_weight(repeats[rows[piece]]).sum() for piece in pieces))
+    first = _weight(repeats[rows[:1]])
+    if all((_weight(repeats[rows[piece]]) == first).all() for piece in pieces):
+        return total, None
+    ends, carry = [], 0.0
+    for piece in pieces:
+        running = np.cumsum(np.concatenate([[carry], _weight(repeats[rows[piece]])]))[1:]
+        carry = running[-1]
+        ends.append(running[_BLOCK - 1 :: _BLOCK])
+    if len(rows) % _BLOCK:
+        ends.append(np.array([carry]))
+    return total, np.concatenate(ends)
+
+
+def _weight(repeats: np.ndarray) -> np.ndarray:
+    """float64; a row of unknown repeats is drawn once an epoch."""
+    return np.nan_to_num(repeats.astype(np.float64), nan=1.0)
+
+
+def _feistel(value: np.ndarray, keys: np.ndarray, half: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    left, right = value >> half, value & mask
+    with np.errstate(over="ignore"):
+        for key in keys:
+            left, right = right, left ^ (_mixed(key, right) & mask)
+    return (left << half) | right
+
+
+def _mixed(state: np.ndarray, part: np.ndarray) -> np.ndarray:
+    state = (part + state) * _MULTIPLIER
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))

@@ -1,10 +1,11 @@
 """What step t trains on: a pure function of manifest, curriculum, seed and step. NumPy only.
 
-    manifest ──strata.py──> strata of each phase (all samples of one cost the same tokens)
+    manifest ──strata.py──> strata of each phase (all samples of one cost about the same tokens)
     step ──> phase ──quota.py──> draws first..last of each stratum ──draw.py──> rows, buckets
+                                                     ──conditions.py──> references, text tokens
 
-The index is narrow: no ids, no captions, and text lengths never decide what is in a batch. Neither
-ranks nor workers nor restarts enter anywhere, and no step is reached by walking to it.
+No ids, no captions: text lengths are told, and never decide what is in a batch. Neither ranks nor workers
+nor restarts enter anywhere, and no step is reached by walking to it.
 """
 
 from __future__ import annotations
@@ -17,73 +18,121 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from configs import UserError, load
+from model.templates import Style
 from pipeline.dataset import Dataset
-from pipeline.predicate import parse
 from trainer.config import FitConfig
+from trainer.order.bucket import WHOLE, tokens
+from trainer.order.conditions import Conditioning, Conditions
 from trainer.order.curriculum import Phase
-from trainer.order.draw import draw, mix
+from trainer.order.draw import Weights, mix
+from trainer.order.index import read_index
+from trainer.order.left_out import LeftOut
 from trainer.order.quota import Quota
-from trainer.order.strata import LeftOut, NothingToDraw, Stratum, stratify
+from trainer.order.rows import UNKNOWN_LEVEL, Rows
+from trainer.order.strata import NothingToDraw, Stratum, stratify
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-COLUMNS = ("width", "height", "task", "repeats")
-"""What the order reads of the manifest beside the columns of predicates."""
 _EXTRA = 1
 """Key of the draws that fill a step which no stratum is due to give a sample to."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The global batch of a step. ``rows``: (N,) numbers in the manifest; ``buckets``: (N, 2) width, height in px;
-    ``tasks``: (N,) t2i, ti2i or i2i."""
+    """The global batch of a step.
+
+    ``rows``: (N,) numbers in the manifest; ``buckets``: (N, 2) width, height in px of the targets; ``tasks``: (N,) t2i,
+    ti2i or i2i, what each is trained as. ``references``: (N, 3, 2) int32 width, height in px at which the VAE sees each
+    reference, zeros where there is none. ``keeps``: (N, 4) int32 left, top, right, bottom in px of what of the picture no
+    crop may cut, zeros for nothing. ``levels``: (N,) int8 text_level, -1 unknown. ``text_tokens``: (N,) int32 condition
+    tokens at most, vision tokens included.
+    """
 
     step: int
     phase: int
     rows: np.ndarray
     buckets: np.ndarray
     tasks: np.ndarray
+    references: np.ndarray
+    keeps: np.ndarray
+    levels: np.ndarray
+    text_tokens: np.ndarray
+
+    @property
+    def target_tokens(self) -> np.ndarray:
+        """(N,) image tokens of the targets."""
+        return tokens(self.buckets)
 
     @property
     def tokens(self) -> np.ndarray:
-        """(N,) image tokens."""
-        return (self.buckets[:, 0] // 16) * (self.buckets[:, 1] // 16)
+        """(N,) image tokens, those of references included."""
+        return self.target_tokens + tokens(self.references).sum(axis=1)
+
+    @property
+    def loads(self) -> np.ndarray:
+        """(N,) tokens that the network sees, at most."""
+        return self.tokens + self.text_tokens
 
 
 @dataclass(frozen=True)
 class PhaseOrder:
-    """A phase made ready."""
+    """A phase made ready. ``without``: its optional shares that the dataset has no rows for."""
 
     phase: Phase
     strata: tuple[Stratum, ...]
+    weights: Weights
     quota: Quota
+    conditions: Conditions
     left_out: LeftOut
+    without: tuple[str, ...]
 
     @property
     def rows(self) -> int:
         """Distinct rows."""
-        return len(np.unique(np.concatenate([s.rows for s in self.strata])))
+        return self.distinct(range(len(self.strata)))
 
     @property
     def draws(self) -> np.ndarray:
         """(strata,) samples that each stratum gives in the whole phase."""
         return self.quota.given(self.phase.steps)
 
+    def distinct(self, strata: Sequence[int]) -> int:
+        """Distinct rows of some strata."""
+        most = max(int(self.strata[index].rows[-1]) for index in strata)
+        there = np.zeros(most + 1, dtype=bool)
+        for index in strata:
+            there[self.strata[index].rows] = True
+        return int(np.count_nonzero(there))
+
 
 class Order:
     """The whole curriculum over a manifest."""
 
-    def __init__(self, manifest: pa.Table, phases: Sequence[Phase], seed: int) -> None:
-        """Raises UserError naming the phase for a predicate that keeps nothing or cannot be read."""
+    def __init__(
+        self,
+        manifest: pa.Table,
+        phases: Sequence[Phase],
+        seed: int,
+        style: Style = "multi",
+        max_text_tokens: int = 512,
+        instruction_tokens: int = 32,
+    ) -> None:
+        """``manifest``: all columns, or those of ``read_index``. ``style``: how the base model is told of references;
+        ``single`` takes one. ``max_text_tokens``: hidden states of a text that are kept. ``instruction_tokens``: of I2I's
+        fixed instruction.
+
+        Raises UserError naming the phase for a predicate that keeps nothing or cannot be read.
+        """
         self.seed = seed
-        prepared = [_prepare(manifest, phase) for phase in phases]
+        self.conditioning = Conditioning(style, max_text_tokens, instruction_tokens=instruction_tokens)
+        self._rows = Rows.of(manifest)
+        prepared = [self._prepare(manifest, phase) for phase in phases]
         self.phases = tuple(p for p in prepared if isinstance(p, PhaseOrder))
         self.without = tuple(str(p) for p in prepared if not isinstance(p, PhaseOrder))
         """Why an optional phase is left out, a line each."""
         if not self.phases:
-            raise UserError("field 'phases': the dataset has no row for any of them")
+            raise UserError(f"field 'phases': the dataset has no row for any of them: {'; '.join(self.without)}")
         self.starts = np.cumsum([0, *(p.phase.steps for p in self.phases)])
 
     @classmethod
@@ -91,11 +140,23 @@ class Order:
         """From a training config and a dataset. Raises UserError when either cannot be read."""
         fit = load(config, FitConfig, overrides)
         opened = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
-        return cls(read_index(opened, fit.phases), fit.phases, fit.seed)
+        return cls(read_index(opened, fit.phases), fit.phases, fit.seed, max_text_tokens=fit.max_text_tokens)
 
     @property
     def steps(self) -> int:
         return int(self.starts[-1])
+
+    def remarks(self) -> list[str]:
+        """What the dataset has and the training does not take, a line each: for the start of a training."""
+        lines = [f"left out, being optional: {why}" for why in self.without]
+        for phase in self.phases:
+            lines += [f"left out, being optional: phase {phase.phase.name}: {why}" for why in phase.without]
+            lines += [f"phase {phase.phase.name}: {n:,} rows not drawn: {why}" for n, why in self.reasons(phase)]
+        return lines
+
+    def reasons(self, phase: PhaseOrder) -> list[tuple[int, str]]:
+        """(rows, why) of what a phase leaves out."""
+        return phase.left_out.reasons(phase.phase, self.conditioning.most_references)
 
     def phase_of(self, step: int) -> int:
         """Index of the phase that ``step`` belongs to. Raises IndexError outside of the curriculum."""
@@ -108,46 +169,45 @@ class Order:
         number = self.phase_of(step)
         phase, local = self.phases[number], step - int(self.starts[number])
         first, last = phase.quota.given(local), phase.quota.given(local + 1)
-        drawn = [
-            (int(i), self._draw(number, int(i), np.arange(first[i], last[i]))) for i in np.flatnonzero(last > first)
-        ]
-        if not drawn:
-            index = phase.quota.waiting(local)
-            drawn = [(index, self._draw(number, index, np.array([local]), _EXTRA))]
-        counts = [len(rows) for _, rows in drawn]
-        strata = [phase.strata[index] for index, _ in drawn]
+        counts = last - first
+        if counts.any():
+            which = np.repeat(np.arange(len(counts)), counts)
+            numbers = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts) + first[which]
+            keys = mix(self.seed, number, which)
+        else:
+            which, numbers = np.array([phase.quota.waiting(local)]), np.array([local])
+            keys = mix(self.seed, number, which, _EXTRA)
+        rows = phase.weights.draw(which, numbers, keys)
+        return self._batch(step, number, rows, [phase.strata[index] for index in which])
+
+    def _batch(self, step: int, number: int, rows: np.ndarray, strata: Sequence[Stratum]) -> Batch:
+        buckets = np.array([s.bucket for s in strata], dtype=np.int64)
+        tasks = np.array([s.task for s in strata])
+        conditions = self.phases[number].conditions
+        levels = self._rows.levels
+        keeps = self._rows.keeps(rows)
+        keeps[tasks == "i2i"] = 0
+        keeps[tasks == "ti2i"] = WHOLE
         return Batch(
             step,
             number,
-            rows=np.concatenate([rows for _, rows in drawn]),
-            buckets=np.repeat(np.array([s.bucket for s in strata]), counts, axis=0),
-            tasks=np.repeat(np.array([s.task for s in strata]), counts),
+            rows=rows.astype(np.int64),
+            buckets=buckets,
+            tasks=tasks,
+            references=conditions.references(rows, buckets, tasks),
+            keeps=keeps,
+            levels=np.full(len(rows), UNKNOWN_LEVEL, np.int8) if levels is None else levels[rows],
+            text_tokens=conditions.text_tokens(rows, buckets, tasks),
         )
 
-    def _draw(self, phase: int, index: int, numbers: np.ndarray, *kind: int) -> np.ndarray:
-        """Manifest rows of the draws ``numbers`` of a stratum."""
-        stratum = self.phases[phase].strata[index]
-        return stratum.rows[draw(numbers, stratum.cumulated, int(mix(self.seed, phase, index, *kind)))]
-
-
-def read_index(dataset: Dataset, phases: Sequence[Phase]) -> pa.Table:
-    """The narrow index: columns of COLUMNS and of every predicate. Raises UserError for an unknown column."""
-    names = dict.fromkeys(COLUMNS)
-    known = dataset.manifest_schema.names
-    for phase in phases:
-        texts = [(phase.where, "where"), *((s.where, f"mixture.{i}.where") for i, s in enumerate(phase.mixture))]
-        for text, field in texts:
-            predicate = parse(text, f"phase {phase.name}, {field}")
-            predicate.arrow(dataset.manifest_schema)  # names the phase when a column is unknown
-            names |= dict.fromkeys(c for c in predicate.columns if c in known)
-    return dataset.manifest(list(names))
-
-
-def _prepare(manifest: pa.Table, phase: Phase) -> PhaseOrder | NothingToDraw:
-    try:
-        strata, left_out = stratify(manifest, phase)
-    except NothingToDraw as error:
-        if phase.optional:
-            return error
-        raise
-    return PhaseOrder(phase, strata, Quota(phase, strata), left_out)
+    def _prepare(self, manifest: pa.Table, phase: Phase) -> PhaseOrder | NothingToDraw:
+        conditions = Conditions(self._rows, phase.references, self.conditioning)
+        try:
+            found = stratify(manifest, self._rows, phase, conditions, self.conditioning)
+        except NothingToDraw as error:
+            if phase.optional:
+                return error
+            raise
+        without = tuple(f"no row is '{phase.mixture[index].where}'" for index in found.empty)
+        quota = Quota(phase, found.strata)
+        return PhaseOrder(phase, found.strata, found.weights, quota, conditions, found.left_out, without)

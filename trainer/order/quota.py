@@ -9,6 +9,7 @@ sample of each stratum.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,13 +32,19 @@ class Quota:
         size = np.array([s.tokens for s in strata], dtype=np.float64)
         largest = int(np.argmax(size))
         if phase.tokens < size[largest]:
-            width, height = strata[largest].bucket
-            raise UserError(
-                f"phase {phase.name}: field 'tokens': a batch of {phase.tokens:,} image tokens does not hold one "
-                f"picture of {width} x {height} px; at least {int(size[largest]):,}"
+            stratum = strata[largest]
+            what = f"one picture of {stratum.bucket[0]} x {stratum.bucket[1]} px"
+            what += (
+                f" with {stratum.references} reference{'s' * (stratum.references > 1)}" if stratum.references else ""
             )
-        mean = np.bincount(self.share, weights=self.part * size)  # tokens of a sample of each share
-        self.due = _cumulated(phase, mean)
+            raise UserError(
+                f"phase {phase.name}: field 'tokens': a batch of {phase.tokens:,} image tokens does not hold {what}; "
+                f"at least {math.ceil(size[largest]):,}"
+            )
+        shares = max(len(phase.mixture), 1)
+        mean = np.bincount(self.share, weights=self.part * size, minlength=shares)  # tokens of a sample of each share
+        there = np.bincount(self.share, minlength=shares) > 0  # an optional share may have no rows
+        self.due = _cumulated(phase, mean, there)
         self.start = (np.arange(len(strata)) * _GOLDEN) % 1.0
 
     def given(self, step: int) -> np.ndarray:
@@ -53,10 +60,10 @@ class Quota:
         return self.due[step, self.share] * self.part + self.start
 
 
-def _cumulated(phase: Phase, mean: np.ndarray) -> np.ndarray:
+def _cumulated(phase: Phase, mean: np.ndarray, there: np.ndarray) -> np.ndarray:
     """(steps + 1, shares) samples that each share is due before each step, so that a step has ``tokens``."""
     at = np.linspace(0.0, 1.0, phase.steps) if phase.steps > 1 else np.zeros(1)
     ends = [(s.weight, s.weight if s.end is None else s.end) for s in phase.mixture] or [(1.0, 1.0)]
-    weights = np.stack([first + (last - first) * at for first, last in ends], axis=1)
+    weights = np.stack([first + (last - first) * at for first, last in ends], axis=1) * there
     samples = weights * (phase.tokens / (weights @ mean))[:, None]
     return np.vstack([np.zeros(len(ends)), np.cumsum(samples, axis=0)])

@@ -15,7 +15,9 @@ Cut = list[list[np.ndarray]]
 """[rank][micro-batch] -> positions in the global batch; an empty array is a dummy."""
 
 
-def split(sizes: Sequence[int], costs: Sequence[float], ranks: int, budget: int | None) -> Cut:
+def split(
+    sizes: Sequence[int] | np.ndarray, costs: Sequence[float] | np.ndarray, ranks: int, budget: int | None
+) -> Cut:
     """Cut samples of ``sizes`` tokens (text and image) and ``costs`` FLOPs for ``ranks`` ranks.
 
     No micro-batch exceeds ``budget`` tokens unless a single sample does; None: one micro-batch per rank.

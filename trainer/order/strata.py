@@ -1,29 +1,37 @@
-"""The rows of a phase sorted into strata: one share of the mixture, one task, one size each.
+"""The rows of a phase sorted into strata: one share of the mixture, one task, one size, as many references each.
 
-    manifest ──where──> rows ──first share that holds──> shares ──task, bucket──> strata
+    manifest ──where──> rows ──first share that holds──> shares ──task, bucket, references──> strata
 
-Whatever lies in one stratum costs the same tokens, so a batch is counted in samples of strata. Vectorised
-over rows: a manifest of ten million is sorted in seconds.
+Whatever lies in one stratum costs about the same tokens, so a batch is counted in samples of strata. Vectorised over
+slices of the manifest: a hundred million rows are sorted in a minute, and what is in memory beside them is one slice's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from configs.errors import UserError
 from pipeline.predicate import parse
-from trainer.order.bucket import Bucket, bucket_of, growth, tokens
+from trainer.order.bucket import CUT, FITS, SMALL, THIN, Bucket, fit_buckets, tokens
+from trainer.order.conditions import Conditioning, Conditions, fits_encoders
 from trainer.order.curriculum import Phase
+from trainer.order.draw import Weights
+from trainer.order.left_out import LeftOut
+from trainer.order.rows import Rows, column
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_SLICE = 1 << 21
+"""Rows that are sorted at once (chosen)."""
 _NOBODY = -1
 """Share of a row that the phase does not take."""
+_TASKS = ("i2i", "t2i", "ti2i")
+_I2I, _T2I, _TI2I = range(3)
 
 
 class NothingToDraw(UserError):
@@ -32,123 +40,247 @@ class NothingToDraw(UserError):
 
 @dataclass(frozen=True)
 class Stratum:
-    """Rows of one share, task and size. ``cumulated``: running sum of repeats, scaled to end at n.
+    """Rows of one share, task, size and number of references.
 
-    ``part``: of its share's samples. ``bucket``: width, height in px.
+    ``part``: of its share's samples. ``bucket``: width, height in px. ``tokens``: of a mean sample, target and references.
     """
 
     share: int
     task: str
     bucket: Bucket
+    references: int
     rows: np.ndarray
-    cumulated: np.ndarray
+    tokens: float
     part: float
-
-    @property
-    def tokens(self) -> int:
-        """Image tokens of a sample."""
-        return tokens(self.bucket)
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Rows that a phase does not take, and why. ``unknown``: its predicate meets a null; ``unshared``: no share of the
-    mixture takes them; ``small``: they would have to grow by more than ``upscale`` at every resolution."""
+class Sorted:
+    """A phase's strata in a fixed order, the weights their rows are drawn by, and what is in none of them.
 
-    unknown: int
-    unshared: int
-    small: int
+    ``empty``: the optional shares without rows.
+    """
+
+    strata: tuple[Stratum, ...]
+    weights: Weights
+    left_out: LeftOut
+    empty: tuple[int, ...]
 
 
-def stratify(manifest: pa.Table, phase: Phase) -> tuple[tuple[Stratum, ...], LeftOut]:
-    """The strata of ``phase`` in a fixed order. Raises NothingToDraw for a phase that no row belongs to, UserError for
-    such a share."""
-    where = parse(phase.where, f"phase {phase.name}, where").evaluate(manifest)
-    chosen = where.fill_null(False).to_numpy(zero_copy_only=False)
-    if not chosen.any():
+_Key = tuple[int, int, str, Bucket, int]
+"""Share, number of the resolution, task, bucket, references."""
+
+
+def stratify(manifest: pa.Table, rows: Rows, phase: Phase, conditions: Conditions, how: Conditioning) -> Sorted:
+    """Raises NothingToDraw for a phase that no row belongs to, UserError for such a share."""
+    left = LeftOut()
+    found: dict[_Key, list[np.ndarray]] = {}
+    chosen = 0
+    sorter = _Sorter(phase, rows, how, left)
+    for start in range(0, len(manifest), _SLICE):
+        part = manifest.slice(start, _SLICE)
+        where = parse(phase.where, f"phase {phase.name}, where").evaluate(part)
+        mine = where.fill_null(False).to_numpy(zero_copy_only=False)
+        left.unknown += where.null_count
+        chosen += int(mine.sum())
+        if mine.any():
+            for key, members in sorter.sort(part, start, mine):
+                found.setdefault(key, []).append(members)
+    if not chosen:
         raise NothingToDraw(
             f"phase {phase.name}: its predicate '{phase.where}' keeps none of {len(manifest):,} rows; widen it, "
             "or add such samples to the dataset"
         )
-    share_of = _shares(manifest, phase, chosen)
-    strata, taken = _strata(manifest, phase, share_of)
-    _check_shares(phase, strata, taken)
-    small = int(np.count_nonzero(share_of != _NOBODY)) - taken
-    return strata, LeftOut(where.null_count, int((chosen & (share_of == _NOBODY)).sum()), small)
+    empty = _check_shares(phase, {key[0] for key in found}, left, how)
+    keys = sorted(found)
+    weights = Weights([np.concatenate(found.pop(key)) for key in keys], rows.repeats)
+    return Sorted(_strata(keys, weights, conditions, rows), weights, left, empty)
 
 
-def _check_shares(phase: Phase, strata: Sequence[Stratum], taken: int) -> None:
-    if not taken:
-        raise NothingToDraw(
-            f"phase {phase.name}: none of its pictures reaches {min(phase.resolutions)} px without growing more than "
-            f"{phase.upscale}-fold; train at less, or raise 'upscale'"
-        )
-    there = {s.share for s in strata}
-    empty = [share.where for index, share in enumerate(phase.mixture) if index not in there]
-    if empty:
-        raise UserError(
-            f"phase {phase.name}: no row of the phase is '{empty[0]}' (large enough, repeats above 0, in no earlier "
-            "share); take this share out of the mixture"
-        )
-
-
-def _shares(manifest: pa.Table, phase: Phase, chosen: np.ndarray) -> np.ndarray:
-    """(rows,) number of the share that each row belongs to, or NOBODY."""
-    if not phase.mixture:
-        return np.where(chosen, 0, _NOBODY)
-    share_of = np.full(len(manifest), _NOBODY)
-    for index, share in enumerate(phase.mixture):
-        where = parse(share.where, f"phase {phase.name}, mixture.{index}.where").evaluate(manifest)
-        holds = where.fill_null(False).to_numpy(zero_copy_only=False)
-        share_of[chosen & holds & (share_of == _NOBODY)] = index
-    return share_of
-
-
-def _strata(manifest: pa.Table, phase: Phase, share_of: np.ndarray) -> tuple[tuple[Stratum, ...], int]:
-    """Strata in order of share, resolution, task, size; and the number of distinct rows in them."""
-    rows = np.flatnonzero(share_of != _NOBODY)
-    repeats = np.nan_to_num(manifest["repeats"].to_numpy()[rows].astype(np.float64), nan=1.0)
-    tasks, task_of = np.unique(manifest["task"].to_numpy()[rows].astype(str), return_inverse=True)
-    sizes, size_of = _sizes(*(manifest[name].to_numpy()[rows] for name in ("width", "height")))
-    groups: dict[tuple[int, int, str, Bucket], np.ndarray] = {}
-    taken = np.zeros(len(rows), dtype=bool)
-    for number, resolution in enumerate(phase.resolutions):
-        buckets, bucket_of_size = _buckets(sizes, resolution, phase.upscale)
-        bucket = bucket_of_size[size_of]
-        inside = np.flatnonzero((bucket >= 0) & (repeats > 0))
-        taken[inside] = True
-        code = (share_of[rows[inside]] * len(tasks) + task_of[inside]) * len(buckets) + bucket[inside]
-        for value, places in _groups(code):
-            rest, b = divmod(value, len(buckets))
-            share, task = divmod(rest, len(tasks))
-            groups[share, number, str(tasks[task]), buckets[b]] = inside[places]
-    totals = {s: sum(repeats[m].sum() for key, m in groups.items() if key[0] == s) for s in {k[0] for k in groups}}
+def _strata(keys: list[_Key], weights: Weights, conditions: Conditions, rows: Rows) -> tuple[Stratum, ...]:
+    totals = {
+        share: sum(t for k, t in zip(keys, weights.totals.tolist(), strict=True) if k[0] == share)
+        for share in {k[0] for k in keys}
+    }
     strata = []
-    for (share, _, task_name, size), members in sorted(groups.items()):
-        weights = repeats[members]
-        cumulated = np.cumsum(weights) * (len(members) / weights.sum())
-        part = float(weights.sum() / totals[share])
-        strata.append(Stratum(share, task_name, size, rows[members], cumulated, part))
-    return tuple(strata), int(taken.sum())
+    for number, (share, _, task, bucket, references) in enumerate(keys):
+        members = weights.rows(number)
+        cost = _mean_tokens(members, task, bucket, conditions)
+        part = float(weights.totals[number] / totals[share])
+        strata.append(Stratum(share, task, bucket, references, members, cost, part))
+    return tuple(strata)
 
 
-def _sizes(width: np.ndarray, height: np.ndarray) -> tuple[list[Bucket], np.ndarray]:
-    """Distinct (width, height), and for every row the number of its own."""
-    both = width.astype(np.int64) << 32 | height.astype(np.int64)
-    distinct, size_of = np.unique(both, return_inverse=True)
-    return [(int(b >> 32), int(b & 0xFFFFFFFF)) for b in distinct], size_of
+def _mean_tokens(members: np.ndarray, task: str, bucket: Bucket, conditions: Conditions) -> float:
+    """Of a sample of a stratum. References of an edit differ by a few tokens."""
+    target = float(tokens(np.array(bucket)))
+    if task == "t2i":
+        return target
+    if task == "i2i":
+        return 2 * target
+    some = members[:: max(1, len(members) // 4096)]
+    buckets, tasks = np.tile(bucket, (len(some), 1)), np.full(len(some), task)
+    return target + float(tokens(conditions.references(some, buckets, tasks)).sum()) / len(some)
 
 
-def _buckets(sizes: Sequence[Bucket], resolution: int, upscale: float) -> tuple[list[Bucket], np.ndarray]:
-    """Distinct buckets, and for every size the number of its own, -1 where a picture would have to grow too much."""
-    found = [bucket_of(*size, resolution) for size in sizes]
-    distinct = sorted(set(found))
-    fits = [growth(size, bucket) <= upscale for size, bucket in zip(sizes, found, strict=True)]
-    return distinct, np.array([distinct.index(b) if f else -1 for b, f in zip(found, fits, strict=True)])
+def _check_shares(phase: Phase, there: set[int], left: LeftOut, how: Conditioning) -> tuple[int, ...]:
+    """Numbers of the optional shares without rows."""
+    if not there:
+        why = "; ".join(f"{n:,} rows: {reason}" for n, reason in left.reasons(phase, how.most_references))
+        small = (
+            f"none of its pictures reaches {min(phase.resolutions)} px without growing more than {phase.upscale}-fold"
+        )
+        lead = small if left.small else "none of its rows can be trained"
+        raise NothingToDraw(
+            f"phase {phase.name}: {lead} ({why}); train at less, or raise 'upscale', or mend the dataset"
+        )
+    empty = [index for index in range(len(phase.mixture)) if index not in there]
+    for index in empty:
+        share = phase.mixture[index]
+        if not share.optional:
+            why = "; ".join(f"{n:,} rows: {reason}" for n, reason in left.reasons(phase, how.most_references))
+            raise UserError(
+                f"phase {phase.name}: no row of the phase is '{share.where}' (large enough, repeats above 0, in no earlier "
+                f"share of its task); take this share out of the mixture, or make it optional"
+                + (f"; left out in this phase: {why}" if why else "")
+            )
+    return tuple(empty)
+
+
+class _Sorter:
+    """Sorts slices of the manifest into strata, and counts what does not fit."""
+
+    def __init__(self, phase: Phase, rows: Rows, how: Conditioning, left: LeftOut) -> None:
+        self.phase, self.rows, self.how, self.left = phase, rows, how, left
+        self.shares: dict[str | None, list[int]] = {}  # shares that want the same task do not share rows
+        for index, share in enumerate(phase.mixture):
+            self.shares.setdefault(share.task, []).append(index)
+
+    def sort(self, part: pa.Table, start: int, mine: np.ndarray) -> Iterator[tuple[_Key, np.ndarray]]:
+        """(stratum, its ascending rows) of the slice that begins at row ``start``; ``mine``: the phase's rows."""
+        shared = np.zeros(len(part), dtype=bool)
+        for task, share_of in self._share_of(part, mine):
+            shared |= share_of != _NOBODY
+            inside = np.flatnonzero(share_of != _NOBODY)
+            if len(inside):
+                yield from self._sort_share(part, start, inside, share_of[inside], task)
+        self.left.unshared += int((mine & ~shared).sum())
+
+    def _share_of(self, part: pa.Table, mine: np.ndarray) -> Iterator[tuple[str | None, np.ndarray]]:
+        if not self.phase.mixture:
+            yield None, np.where(mine, 0, _NOBODY)
+        for task, indices in self.shares.items():
+            share_of = np.full(len(part), _NOBODY, dtype=np.int16)
+            for index in indices:
+                text = self.phase.mixture[index].where
+                where = parse(text, f"phase {self.phase.name}, mixture.{index}.where").evaluate(part)
+                holds = where.fill_null(False).to_numpy(zero_copy_only=False)
+                share_of[mine & holds & (share_of == _NOBODY)] = index
+            yield task, share_of
+
+    def _sort_share(
+        self, part: pa.Table, start: int, inside: np.ndarray, share_of: np.ndarray, task: str | None
+    ) -> Iterator[tuple[_Key, np.ndarray]]:
+        tasks = _tasks(part)[inside] if task is None else np.full(len(inside), _TASKS.index(task), dtype=np.int8)
+        able, references = self._able(part, start + inside, inside, tasks)
+        inside, share_of, tasks, references = (a[able] for a in (inside, share_of, tasks, references))
+        rows = (start + inside).astype(np.int32)
+        size = np.stack([part[name].to_numpy()[inside].astype(np.int64) for name in ("width", "height")], axis=1)
+        keep = np.zeros((len(rows), 4), dtype=np.int64)
+        worded = np.flatnonzero(tasks == _T2I)
+        keep[worded] = self.rows.keeps(rows[worded])
+        drawn = _drawn(part)[inside]
+        worst = np.full(len(rows), FITS, dtype=np.int8)
+        taken = np.zeros(len(rows), dtype=bool)
+        for number, resolution in enumerate(self.phase.resolutions):
+            bucket, outcome = _fit(size, resolution, self.phase.upscale, keep, tasks == _TI2I, drawn)
+            fits = np.flatnonzero(outcome == FITS)
+            taken[fits] = True
+            np.maximum(worst, outcome, out=worst)
+            code = (share_of[fits].astype(np.int64) << 8 | tasks[fits].astype(np.int64) << 4 | references[fits]) << 32
+            code |= bucket[fits, 0] // 16 << 16 | bucket[fits, 1] // 16
+            for value, places in _groups(code):
+                high, w, h = value >> 32, value >> 16 & 0xFFFF, value & 0xFFFF
+                name = _TASKS[high >> 4 & 0xF]
+                yield (high >> 8, number, name, (w * 16, h * 16), high & 0xF), rows[fits[places]]
+        for name, outcome_ in (("small", SMALL), ("thin", THIN), ("cut", CUT)):
+            self._count(name, ~taken & (worst == outcome_))
+
+    def _able(
+        self, part: pa.Table, rows: np.ndarray, inside: np.ndarray, tasks: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) whether a row can be trained as ``tasks`` says, and (n,) its references as such."""
+        able = np.ones(len(rows), dtype=bool)
+
+        def refuse(name: str, those: np.ndarray) -> None:
+            self._count(name, able & those)
+            able[those] = False
+
+        if self.rows.repeats is not None:
+            refuse("undrawn", self.rows.repeats[rows] <= 0)
+        refuse("other_task", tasks < 0)
+        for task, name, reason in ((_T2I, "n_captions", "no_caption"), (_TI2I, "n_instructions", "no_instruction")):
+            texts = column(part, name, np.int32, 0)
+            if texts is not None:
+                refuse(reason, (tasks == task) & (texts[inside] == 0))
+        references = np.where(tasks == _I2I, 1, 0)
+        edits = np.flatnonzero(tasks == _TI2I)
+        if len(edits):
+            references[edits], sizes = self.rows.references(rows[edits])
+            fitting = np.ones(len(rows), dtype=bool)
+            fitting[edits] = fits_encoders(sizes)
+            if "ref_sizes" in part.column_names:
+                refuse("no_reference", (tasks == _TI2I) & (references == 0))
+            refuse("many_references", references > self.how.most_references)
+            refuse("thin_reference", ~fitting)
+        return able, references
+
+    def _count(self, name: str, those: np.ndarray) -> None:
+        setattr(self.left, name, getattr(self.left, name) + int(np.count_nonzero(those)))
+
+
+def _tasks(part: pa.Table) -> np.ndarray:
+    """(rows,) int8 places in _TASKS, -1 for anything else."""
+    encoded = part["task"].combine_chunks().dictionary_encode()
+    encoded = encoded.combine_chunks() if hasattr(encoded, "combine_chunks") else encoded
+    known = [_TASKS.index(name) if name in _TASKS else -1 for name in encoded.dictionary.to_pylist()]
+    return np.array([*known, -1], dtype=np.int8)[encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)]
+
+
+def _drawn(part: pa.Table) -> np.ndarray:
+    """(rows,) whether a recipe drew the picture."""
+    if "recipe" not in part.column_names:
+        return np.zeros(len(part), dtype=bool)
+    return part["recipe"].is_valid().to_numpy()
+
+
+def _fit(*arguments: Any) -> tuple[np.ndarray, np.ndarray]:
+    """``fit_buckets`` of every distinct picture once."""
+    size, resolution, upscale, keep, whole, drawn = arguments
+    if not len(size):
+        return np.zeros((0, 2), np.int64), np.zeros(0, np.int8)
+    kept = keep[:, 2] > keep[:, 0]
+    bucket, outcome = np.zeros((len(size), 2), np.int64), np.zeros(len(size), np.int8)
+    plain = np.flatnonzero(~kept)
+    if len(plain):
+        code = (size[plain, 0] << 32 | size[plain, 1]) << 2 | whole[plain].astype(np.int64) << 1 | drawn[plain]
+        _, first, where = np.unique(code, return_index=True, return_inverse=True)
+        some = plain[first]
+        b, o = fit_buckets(size[some], resolution, upscale, keep[some], whole[some], drawn[some])
+        bucket[plain], outcome[plain] = b[where], o[where]
+    rest = np.flatnonzero(kept)
+    if len(rest):
+        bucket[rest], outcome[rest] = fit_buckets(size[rest], resolution, upscale, keep[rest], whole[rest], drawn[rest])
+    return bucket, outcome
 
 
 def _groups(code: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """(value, ascending places) of every distinct value."""
-    order = np.argsort(code, kind="stable")
-    values, starts = np.unique(code[order], return_index=True)
-    return list(zip(values.tolist(), np.split(order, starts)[1:], strict=True))
+    if not len(code):
+        return []
+    values, dense = np.unique(code, return_inverse=True)
+    order = np.argsort(
+        dense.astype(np.uint16) if len(values) < 1 << 16 else dense, kind="stable"
+    )  # 16 bits: a radix sort
+    ends = np.cumsum(np.bincount(dense))
+    return list(zip(values.tolist(), np.split(order, ends[:-1]), strict=True))

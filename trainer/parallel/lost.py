@@ -26,6 +26,8 @@ def naming_the_lost(world: World) -> Iterator[None]:
         gone = _missing_ranks(world)
         if not gone:
             raise
+        if world.rank != min(set(range(world.size)) - set(gone)):
+            raise SystemExit(1) from None  # one of those that are left says it
         ranks = f"rank {gone[0]}" if len(gone) == 1 else f"ranks {', '.join(map(str, gone))}"
         raise RunFailed(
             f"{ranks} of {world.size} is gone (killed, out of memory, or stopped by an error of its own above); "

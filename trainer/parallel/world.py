@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
-from configs import UserError
+from configs import RunFailed, UserError
 from trainer.parallel.config import Mode, ParallelConfig
 
-TIMEOUT = timedelta(minutes=10)
+_TIMEOUT = timedelta(minutes=10)
 """Longest wait for another rank (chosen): one that is gone is noticed at once, this is for one that hangs."""
 
 
@@ -54,6 +55,17 @@ class World:
         *values, flags = both.tolist()
         return values, flags > 0
 
+    def tell(self, line: str) -> None:
+        """Print a line once for all ranks."""
+        if self.first:
+            print(line, flush=True)
+
+    def stop(self, why: str) -> NoReturn:
+        """End on all ranks together; the first one says ``why`` by a RunFailed."""
+        if self.first:
+            raise RunFailed(why)
+        raise SystemExit(1)
+
     def barrier(self) -> None:
         """Wait for all ranks; asked of the CPUs, so that no GPU spins meanwhile."""
         if self.size > 1:
@@ -83,7 +95,7 @@ def _join(device: torch.device) -> tuple[int, int]:
     if not dist.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         if dist.is_torchelastic_launched():
-            dist.init_process_group(backend, timeout=TIMEOUT)
+            dist.init_process_group(backend, timeout=_TIMEOUT)
         else:
             dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
     return dist.get_rank(), dist.get_world_size()

@@ -16,7 +16,7 @@ from configs import RunFailed
 from configs.files import remove_temporary, replace_text
 
 _PREFIX = "step-"
-MARKER = "complete"
+_MARKER = "complete"
 _OLD_MARKER = "step.json"
 """Of the form before DCP, whose folders appeared whole; its names were padded with zeros."""
 
@@ -24,16 +24,16 @@ _OLD_MARKER = "step.json"
 def checkpoints(out: Path) -> list[Path]:
     """Complete checkpoints by step, earliest first, whatever their names are padded with."""
     folders = (p for p in (out / "checkpoints").glob(f"{_PREFIX}*") if p.name.removeprefix(_PREFIX).isdecimal())
-    return sorted((p for p in folders if is_complete(p)), key=step_of)
+    return sorted((p for p in folders if _is_complete(p)), key=step_of)
 
 
-def is_complete(folder: Path) -> bool:
-    return (folder / MARKER).is_file() or is_old(folder)
+def _is_complete(folder: Path) -> bool:
+    return (folder / _MARKER).is_file() or is_old(folder)
 
 
 def is_old(folder: Path) -> bool:
     """Whether it is of the form before DCP: safetensors and one file of optimizer state."""
-    return (folder / _OLD_MARKER).is_file() and not (folder / MARKER).is_file()
+    return (folder / _OLD_MARKER).is_file() and not (folder / _MARKER).is_file()
 
 
 def step_of(folder: Path) -> int:
@@ -48,7 +48,7 @@ def checkpoint_path(out: Path, step: int) -> Path:
 def mark_complete(folder: Path) -> None:
     """From here on ``folder`` is a checkpoint."""
     sizes = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file()}
-    replace_text(folder / MARKER, json.dumps({"step": step_of(folder), "files": sizes}, indent=2) + "\n")
+    replace_text(folder / _MARKER, json.dumps({"step": step_of(folder), "files": sizes}, indent=2) + "\n")
 
 
 def damage(folder: Path) -> str | None:
@@ -56,9 +56,9 @@ def damage(folder: Path) -> str | None:
     if is_old(folder):
         return None
     try:
-        sizes = json.loads((folder / MARKER).read_text("utf-8"))["files"]
+        sizes = json.loads((folder / _MARKER).read_text("utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
-        return f"{MARKER} cannot be read"
+        return f"{_MARKER} cannot be read"
     for name, size in sizes.items():
         path = folder / name
         if not path.is_file():
@@ -72,7 +72,7 @@ def remove_unfinished(out: Path) -> None:
     """Remove what a killed process left: folders without their marker, temporary files, also of older versions."""
     folder = out / "checkpoints"
     for path in folder.glob(f"{_PREFIX}*"):
-        if path.is_dir() and not is_complete(path):
+        if path.is_dir() and not _is_complete(path):
             shutil.rmtree(path)
     remove_temporary(out)
 
@@ -83,7 +83,7 @@ def keep(out: Path, count: int) -> None:
     for folder in checkpoints(out)[:-count]:
         if step_of(folder) != kept:
             # Without its marker it is no checkpoint any more, so that a kill in the middle leaves no half of one.
-            (folder / MARKER).unlink(missing_ok=True)
+            (folder / _MARKER).unlink(missing_ok=True)
             (folder / _OLD_MARKER).unlink(missing_ok=True)
             shutil.rmtree(folder)
 

@@ -9,10 +9,11 @@ out of the loss.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from pipeline.dataset import Texts
 from trainer.order.bucket import Bucket
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 class Item:
     """What one slot of a batch asks for. ``row``: of the manifest. Sizes are width, height in px.
 
+    ``keep``: left, top, right, bottom in px of what of the stored picture no crop may cut, zeros for nothing.
     ``prompt``: the drawn caption or instruction, empty where it was dropped. ``sees``: whether the condition holds the
     references' vision tokens. ``vision_area``: px of a reference for the vision tower, None as the model was released.
     """
@@ -34,6 +36,7 @@ class Item:
     task: str
     prompt: str
     bucket: Bucket
+    keep: tuple[int, int, int, int] = (0, 0, 0, 0)
     references: tuple[Bucket, ...] = ()
     sees: bool = True
     vision_area: int | None = None
@@ -53,8 +56,8 @@ class Encoded:
 class Pictures(Protocol):
     """The decoded pictures of one sample; each is read when it is asked for."""
 
-    def target(self, bucket: Bucket) -> np.ndarray:
-        """(H, W, 3) uint8 of the bucket's size."""
+    def target(self, bucket: Bucket, keep: Sequence[int]) -> np.ndarray:
+        """(H, W, 3) uint8 of the bucket's size, with ``keep`` inside."""
         ...
 
     def reference(self, index: int) -> Image:
@@ -85,23 +88,17 @@ class Encoder(Protocol):
 
 
 class Task(ABC):
-    """One task. ``columns``: what it reads of a sample to know its texts."""
+    """One task, by its ``name`` in the manifest and in a mixture."""
 
     name: ClassVar[str]
-    columns: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def texts(self, sample: Mapping[str, Any]) -> list[str]:
-        """The prompts that may be drawn for the sample."""
+    def texts(self, texts: Texts) -> tuple[str, ...]:
+        """The prompts that may be drawn for a sample with these captions and instructions."""
 
     @abstractmethod
     def encode(self, item: Item, pictures: Pictures, encoder: Encoder) -> Encoded:
         """Condition and latents of one sample."""
-
-
-def valid_texts(captions: Sequence[Mapping[str, Any]] | None) -> list[str]:
-    """Texts of the captions or instructions that no operator refused."""
-    return [c["text"] for c in captions or () if not c["invalid"]]
 
 
 def patches(bucket: Bucket) -> tuple[int, int]:
@@ -110,4 +107,4 @@ def patches(bucket: Bucket) -> tuple[int, int]:
 
 
 def target_latents(item: Item, pictures: Pictures, encoder: Encoder) -> Tensor:
-    return encoder.latents((item.row, "target", item.bucket), lambda: pictures.target(item.bucket))
+    return encoder.latents((item.row, "target", item.bucket), lambda: pictures.target(item.bucket, item.keep))

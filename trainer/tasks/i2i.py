@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from PIL.Image import fromarray
 
-from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_latents, valid_texts
+from pipeline.dataset import Texts
+from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_latents
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -18,10 +18,9 @@ INSTRUCTION = "Reproduce the image exactly as it is."
 
 class ImageToImage(Task):
     name = "i2i"
-    columns = ("instructions",)
 
-    def texts(self, sample: Mapping[str, Any]) -> list[str]:
-        return valid_texts(sample["instructions"]) or [INSTRUCTION]
+    def texts(self, texts: Texts) -> tuple[str, ...]:
+        return texts.instructions or (INSTRUCTION,)
 
     def encode(self, item: Item, pictures: Pictures, encoder: Encoder) -> Encoded:
         latents = target_latents(item, pictures, encoder)
@@ -32,6 +31,6 @@ class ImageToImage(Task):
             return encoder.text(item.prompt)
 
         def shown() -> list[Image]:
-            return [fromarray(pictures.target(item.bucket))]
+            return [fromarray(pictures.target(item.bucket, item.keep))]
 
         return encoder.text_with_pictures((item.row, "target", item.bucket), item.prompt, shown, item.vision_area)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_latents, valid_texts
+from pipeline.dataset import Texts
+from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_latents
 
 
 class TextToImage(Task):
     name = "t2i"
-    columns = ("captions",)
 
-    def texts(self, sample: Mapping[str, Any]) -> list[str]:
-        return valid_texts(sample["captions"])
+    def texts(self, texts: Texts) -> tuple[str, ...]:
+        return texts.captions
 
     def encode(self, item: Item, pictures: Pictures, encoder: Encoder) -> Encoded:
         return Encoded(

@@ -6,15 +6,15 @@ reference ──Qwen2.5-VL's vision tower──> vision tokens in the condition 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL.Image import Resampling
 
+from pipeline.dataset import Texts
 from trainer.order.bucket import Bucket
-from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_latents, valid_texts
+from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_latents
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 
 class TextImageToImage(Task):
     name = "ti2i"
-    columns = ("instructions",)
 
-    def texts(self, sample: Mapping[str, Any]) -> list[str]:
-        return valid_texts(sample["instructions"])
+    def texts(self, texts: Texts) -> tuple[str, ...]:
+        return texts.instructions
 
     def encode(self, item: Item, pictures: Pictures, encoder: Encoder) -> Encoded:
         references = [
