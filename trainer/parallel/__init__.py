@@ -1,0 +1,1 @@
+"""How a model is spread over ranks, and what of its forward pass is computed again."""
