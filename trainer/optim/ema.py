@@ -8,23 +8,42 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from trainer.optim.local import local
+from trainer.optim.offload import stored
+
 
 class EMA:
-    """Exponential moving average of the trained parameters, by name."""
+    """Exponential moving average of the trained parameters in fp32, by name, cut over ranks as they are.
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
+    ``decay``: None or 0 keep no average, and ``state`` is then the model's own. ``device``: where the averages
+    live; None is where each parameter lives.
+    """
+
+    def __init__(self, model: nn.Module, decay: float | None, device: torch.device | str | None = None) -> None:
+        self.decay = decay or 0.0
         self.weights: dict[str, Tensor] = {
-            n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad
+            n: stored(p).detach().to(device or stored(p).device, torch.float32, copy=True)
+            for n, p in model.named_parameters()
+            if p.requires_grad and self.decay
         }
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights after ``step``. The decay grows from 0.1: an average of the start is of no use."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        mine = list(self.weights.values())
-        theirs: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
-        torch._foreach_lerp_(mine, theirs, 1 - decay)
+        mine: list[Tensor] = []
+        theirs: list[Tensor] = []
+        for name, parameter in model.named_parameters():
+            if name not in self.weights:
+                continue
+            average, weights = local(self.weights[name]), local(stored(parameter).detach())
+            if average.device == weights.device and weights.dtype == torch.float32:
+                mine.append(average)
+                theirs.append(weights)
+            else:  # one by one, so that a single copy exists at a time
+                average.lerp_(weights.to(average.device).float(), 1 - decay)
+        if mine:
+            torch._foreach_lerp_(mine, theirs, 1 - decay)
 
     @contextlib.contextmanager
     @torch.no_grad()
@@ -46,3 +65,8 @@ class EMA:
     def state(self, model: nn.Module) -> dict[str, Tensor]:
         """A whole state dict: averaged where there is an average, the model's own elsewhere."""
         return {**model.state_dict(), **self.weights}
+
+
+def make_average(model: nn.Module, decay: float | None, where: str) -> EMA:
+    """As ``OptimizerConfig.ema`` and ``ema_device`` say."""
+    return EMA(model, decay, "cpu" if where == "host" else None)

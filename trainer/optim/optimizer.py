@@ -1,34 +1,56 @@
-"""The optimizer (AdamW, or Muon beside it), its rate over the run, and the averaged weights."""
+"""The optimizer that ``OptimizerConfig`` asks for: which class has which parameter."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from trainer.optim.config import OptimizerConfig
+from trainer.optim.eight_bit import AdamW8bit
 from trainer.optim.muon import Muon
+from trainer.optim.plans import Adafactor, AdamW, Group, PlannedOptimizer
+
+_PLANS: dict[str, type[PlannedOptimizer]] = {"adamw": AdamW, "adamw8bit": AdamW8bit, "adafactor": Adafactor}
 
 
-def make_optimizer(model: nn.Module, config: OptimizerConfig) -> OptimizerGroup:
-    """Over parameters that train; biases and norms do not decay. ``kind: muon`` takes the blocks' matrices from AdamW."""
+def make_optimizer(model: nn.Module, config: OptimizerConfig, seed: int = 0) -> OptimizerGroup:
+    """Over parameters that train; biases and norms do not decay. ``kind: muon`` takes the blocks' matrices from AdamW.
+
+    After the model was cut over ranks and its blocks offloaded. ``seed``: of the rounding of bf16 weights.
+    """
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    chosen = [n for n, p in trained.items() if config.kind == "muon" and _is_block_matrix(n, p)]
+    chosen = [n for n, p in trained.items() if config.kind == "muon" and is_block_matrix(n, p)]
     matrices = [trained.pop(n) for n in chosen]
-    groups = [
-        {"params": [p for p in trained.values() if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained.values() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    adamw = torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
-    return (
-        OptimizerGroup(adamw, Muon(matrices, lr=config.lr, weight_decay=config.weight_decay))
-        if matrices
-        else OptimizerGroup(adamw)
-    )
+    rest = _planned(trained, config, seed)
+    return OptimizerGroup(rest, Muon(matrices, lr=config.lr, weight_decay=config.weight_decay)) if matrices else OptimizerGroup(rest)
 
 
-def _is_block_matrix(name: str, parameter: Tensor) -> bool:
+def _planned(trained: Mapping[str, Tensor], config: OptimizerConfig, seed: int) -> torch.optim.Optimizer:
+    groups = _groups(trained, config.weight_decay)
+    own = config.plan != "adamw" or config.weights == "bf16" or config.in_backward or config.offload_blocks
+    if not own:
+        return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
+    settings = {"lr": config.lr, "eps": config.eps, "weight_decay": config.weight_decay}
+    if config.plan != "adafactor":
+        settings["betas"] = config.betas  # type: ignore[assignment]
+    return _PLANS[config.plan](groups, trained, seed, **settings)
+
+
+def _groups(trained: Mapping[str, Tensor], weight_decay: float) -> list[Group]:
+    """What decays and what does not; torch's fused kernels take parameters of one mesh at a time."""
+    groups: dict[tuple[bool, object], Group] = {}
+    for parameter in trained.values():
+        decays = parameter.ndim > 1
+        key = (not decays, getattr(parameter, "device_mesh", None))
+        group = groups.setdefault(key, {"params": [], "weight_decay": weight_decay if decays else 0.0})
+        group["params"].append(parameter)
+    return [groups[key] for key in sorted(groups, key=lambda k: k[0])]
+
+
+def is_block_matrix(name: str, parameter: Tensor) -> bool:
     """Attention's and the MLPs' weights. Modulations start at zero and depend on few inputs: they stay with AdamW."""
     return parameter.ndim == 2 and name.startswith("transformer_blocks.") and "_mod." not in name
 
