@@ -14,7 +14,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ from configs.files import remove_temporary, replace_text, replaced
 C = TypeVar("C")
 
 _WEIGHTS = "diffusion_pytorch_model"
+_SCALE = ".weight_scale"  # of a linear in eight bits: made from its weight, not read
 SHARD_BYTES = 5 * 2**30
 # Keys of released configs that say nothing about the network.
 _SILENT_KEYS = frozenset({"pooled_projection_dim"})
@@ -78,21 +79,35 @@ def write_config(path: Path, config: Any, class_name: str, **more: Any) -> None:
 
 def load_weights(module: nn.Module, folder: Path, stem: str = _WEIGHTS) -> None:
     """Fill ``module`` (on meta or not) from the safetensors of ``folder``; UserError unless keys and shapes agree."""
+    fill(module, iterate_tensors(folder, stem), folder)
+
+
+def fill(
+    module: nn.Module,
+    tensors: Iterable[tuple[str, Tensor]],
+    where: Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> None:
+    """Give ``module`` (on meta or not) the weights ``tensors``, each turned to ``dtype`` and moved as it comes.
+
+    A linear in eight bits quantizes its own. Raises UserError naming ``where`` unless keys and shapes agree.
+    """
     expected = module.state_dict(keep_vars=True)
     seen: set[str] = set()
-    for name, tensor in iterate_tensors(folder, stem):
+    for name, tensor in tensors:
         if name not in expected:
-            raise UserError(f"{folder}: unexpected weight '{name}'; the model of config.json has none of that name")
+            raise UserError(f"{where}: unexpected weight '{name}'; the model of config.json has none of that name")
         if tensor.shape != expected[name].shape:
             shapes = f"{list(tensor.shape)}, config.json makes it {list(expected[name].shape)}"
-            raise UserError(f"{folder}: weight '{name}' has shape {shapes}")
-        check_dtype(folder, name, tensor)
-        tensor.requires_grad_(expected[name].requires_grad)
+            raise UserError(f"{where}: weight '{name}' has shape {shapes}")
+        check_dtype(where, name, tensor)
+        tensor = tensor.to(device=device, dtype=dtype).requires_grad_(expected[name].requires_grad)
         module.load_state_dict({name: tensor}, strict=False, assign=True)
         seen.add(name)
-    missing = [name for name in expected if name not in seen]
+    missing = [name for name in expected if name not in seen and not name.endswith(_SCALE)]
     if missing:
-        raise UserError(f"{folder}: {len(missing)} weights are missing, the first is '{missing[0]}'")
+        raise UserError(f"{where}: {len(missing)} weights are missing, the first is '{missing[0]}'")
 
 
 def check_dtype(where: Path | str, name: str, tensor: Tensor) -> None:
