@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from model.checkpoint import load_transformer, save_transformer
-from model.mmdit import MMDiT, MMDiTConfig
+from model import checkpoint
+from model.checkpoint import load_transformer
+from model.files import iterate_tensors
+from model.mmdit import MMDiT
 from model.quantized import EightBit, EightBitLinear, quantize, quantize_blocks
 from tests.model.folders import random_folder
 from tests.model.reference import SMALL, batch, difference, pair, run_ours
@@ -100,27 +102,21 @@ def test_the_state_of_a_model_in_eight_bits_loads_as_it_is() -> None:
     assert torch.equal(run_ours(one, inputs, TEXTS, IMAGES), run_ours(two, inputs, TEXTS, IMAGES))
 
 
-LOAD = """
-import sys
-from pathlib import Path
-from model.checkpoint import load_transformer
+def test_the_weights_are_never_held_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the tensors that were read, none but the last is still there when the next one comes."""
+    read: list[weakref.ref[torch.Tensor]] = []
 
-def peak():
-    return next(int(l.split()[1]) for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM"))
+    def watched(folder: Path) -> Iterator[tuple[str, torch.Tensor]]:
+        for name, tensor in iterate_tensors(folder):
+            assert sum(ref() is not None for ref in read) <= 1, name
+            read.append(weakref.ref(tensor))
+            yield name, tensor
+            del tensor
 
-load_transformer(sys.argv[1], base_dtype="int8")  # what the first call imports and allocates
-before = peak()
-model = load_transformer(sys.argv[2], base_dtype="int8")
-print((peak() - before) * 1024, sum(p.nbytes for p in model.parameters()))
-"""
-
-
-def test_the_whole_model_is_never_held_in_full(tmp_path: Path) -> None:
-    large = MMDiTConfig(num_layers=6, num_attention_heads=4, joint_attention_dim=64)
-    save_transformer(MMDiT(large).state_dict(), large, tmp_path, shard_bytes=20 * 2**20)
-    arguments = [sys.executable, "-c", LOAD, str(random_folder()), str(tmp_path)]
-    out = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.split()
-    grown, size = int(out[0]), int(out[1])
-    full = sum(p.nbytes for p in MMDiT(large).parameters())
-    assert size < 0.27 * full
-    assert grown < 0.75 * full  # a mapped shard and the temporaries of one matrix count beside the model
+    monkeypatch.setattr(checkpoint, "iterate_tensors", watched)
+    model = load_transformer(random_folder(), base_dtype="int8")
+    assert len(read) > 60
+    assert not any(ref() is not None for ref in read)
+    assert sum(p.nbytes for p in model.transformer_blocks.parameters()) < 0.27 * sum(
+        4 * p.numel() for p in model.transformer_blocks.parameters()
+    )
