@@ -92,6 +92,11 @@ def _pipeline(folder: Path) -> str:
     return str(found)
 
 
+def transformer_config(folder: str | Path) -> MMDiTConfig:
+    """Of a pipeline folder."""
+    return read_config(Path(folder) / "transformer" / "config.json", MMDiTConfig, _TRANSFORMER_CLASS)
+
+
 def load_transformer(
     folder: str | Path,
     dtype: torch.dtype | None = None,

@@ -27,11 +27,12 @@ from model.files import check_dtype, write_tensors
 LoraForm = Literal["diffusers", "comfyui"]
 LORA_FORMS: tuple[LoraForm, ...] = get_args(LoraForm)
 _DOWN, _UP, _ALPHA = "down", "up", "alpha"
+_PEFT_DOWN, _PEFT_UP = "lora_A.default.weight", "lora_B.default.weight"
 _ROLES = {
     "lora_A.weight": _DOWN,
     "lora_B.weight": _UP,
-    "lora_A.default.weight": _DOWN,
-    "lora_B.default.weight": _UP,
+    _PEFT_DOWN: _DOWN,
+    _PEFT_UP: _UP,
     "lora_down.weight": _DOWN,
     "lora_up.weight": _UP,
     "alpha": _ALPHA,
@@ -105,6 +106,18 @@ def write_lora(path: str | Path, lora: Lora, form: LoraForm) -> None:
             tensors[f"{start}.lora_down.weight"], tensors[f"{start}.lora_up.weight"] = pair.down, pair.up
             tensors[f"{start}.alpha"] = torch.tensor(pair.alpha)
     write_tensors(Path(path), tensors, {"format": "pt"})
+
+
+def lora_of(parameters: Mapping[str, Tensor], alpha: float) -> dict[str, LoraPair]:
+    """From parameters as peft names them (``NAME.lora_A.default.weight``) in a model or a checkpoint; others are passed
+    over. Copies on the CPU."""
+    downs = {
+        key.removesuffix(f".{_PEFT_DOWN}"): tensor for key, tensor in parameters.items() if key.endswith(_PEFT_DOWN)
+    }
+    return {
+        name: LoraPair(down.detach().cpu().clone(), parameters[f"{name}.{_PEFT_UP}"].detach().cpu().clone(), alpha)
+        for name, down in downs.items()
+    }
 
 
 def linear_shapes(model: torch.nn.Module) -> dict[str, tuple[int, int]]:

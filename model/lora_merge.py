@@ -9,9 +9,11 @@ import torch
 
 from configs import UserError
 from model.checkpoint import load_transformer, save_like
-from model.lora_files import Lora, linear_shapes, read_lora
+from model.lora_files import Lora, LoraForm, linear_shapes, read_lora, write_lora
 from model.mmdit import MMDiT
 from model.quantized import EightBitLinear
+
+_EXPORTED: dict[LoraForm, str] = {"diffusers": "lora.safetensors", "comfyui": "lora-comfyui.safetensors"}
 
 LoraFile = tuple[Path, float]
 """A file and how strongly it counts; 1 as trained."""
@@ -47,6 +49,18 @@ def merge_lora(model: MMDiT, lora: Lora, weight: float = 1.0) -> None:
             raise UserError(f"'{name}' is in eight bits: merge into the folder's own weights, without base_dtype")
         stored = linear.get_parameter("weight")
         stored.copy_(stored.float() + weight * pair.delta().to(stored.device))
+
+
+def export_lora(base: str | Path, out: str | Path, lora: Lora, merge: bool = False) -> None:
+    """What a LoRA training ends with: OUT/lora.safetensors for diffusers and OUT/lora-comfyui.safetensors; ``merge``:
+    a whole pipeline folder instead, like ``base`` and in its dtype."""
+    if not merge:
+        for form, name in _EXPORTED.items():
+            write_lora(Path(out) / name, lora, form)
+        return
+    model = load_transformer(base)
+    merge_lora(model, lora)
+    save_like(base, out, model.state_dict(), model.config)
 
 
 def merge_folder(

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,9 @@ from trainer.data.folder_scan import Item, Scan, scan
 _THREADS = 8  # that read files when a folder is opened; chosen
 _NAMED = 3  # examples in a remark; chosen
 
+_CLOSING_TOKENS = 5  # of the template after a prompt (FACTS 2: its fixed tail)
+_NO_PLACE = ("shard", "row_group", "row", "image_offset", "ref_spans")  # columns about files of a packed dataset
+
 _OWN = {
     "regularization": pa.bool_(),
     "loss_weight": pa.float32(),
@@ -40,9 +43,18 @@ _OWN = {
     "n_instructions": pa.int32(),
     "text_tokens": pa.int32(),
     "ref_sizes": pa.list_(pa.int32()),
+    "quoted_box": pa.list_(pa.int32()),
 }
 """Manifest columns beside the schema's: a mark and a factor on the loss by folder, whether there is a mask, valid
-instructions, Qwen tokens of the longest text, and w, h of each reference in turn."""
+instructions, Qwen tokens of the longest text and what closes the template, w, h of each reference in turn, and the box
+around quoted text, which nobody has looked for here."""
+
+
+class Pictures(NamedTuple):
+    """Encoded pictures of a sample."""
+
+    image: bytes
+    references: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -130,6 +142,11 @@ class PictureFolder:
             raise IndexError(f"{self.path}: rows are 0..{self.rows - 1}, asked for {min(numbers)}..{max(numbers)}")
         return [self._sample(n, None if columns is None else set(columns)) for n in numbers]
 
+    def read_pictures(self, rows: Sequence[int] | np.ndarray) -> list[Pictures]:
+        """The bytes of picture and references of these samples, in the order asked for. Raises as ``read``."""
+        samples = self.read(rows, ["image", "references"])
+        return [Pictures(s["image"]["bytes"], tuple(r["bytes"] for r in s["references"])) for s in samples]
+
     def _sample(self, number: int, columns: set[str] | None) -> dict[str, Any]:
         picture, sample = self._pictures[number], self._rows[number]
         item = picture.item
@@ -152,8 +169,7 @@ def open_data(path: str | Path) -> Dataset | PictureFolder:
 
 @functools.cache
 def _manifest_schema() -> pa.Schema:
-    ours = [c.name for name, c in schema.COLUMNS.items() if name in schema.MANIFEST and not c.nested]
-    base = schema.arrow([name for name in ours if name not in ("shard", "row_group", "row")])
+    base = schema.arrow([name for name in schema.MANIFEST if name not in _NO_PLACE])
     new = [pa.field(name, kind) for name, kind in _OWN.items() if name not in base.names]
     return pa.schema([*base, *new], metadata=base.metadata)
 
@@ -179,7 +195,7 @@ def _row(picture: _Picture) -> dict[str, Any]:
         **(none if edit else texts),
         "instructions": texts["captions"] if edit else [],
         "n_instructions": len(item.texts) if edit else 0,
-        "text_tokens": max(caption["tokens"] for caption in texts["captions"]),
+        "text_tokens": max(caption["tokens"] for caption in texts["captions"]) + _CLOSING_TOKENS,
         "ref_sizes": [side for size in picture.reference_sizes for side in size],
         "stage_from": 1,
         "stage_to": 7,  # somebody chose these pictures: every stage's predicate takes them

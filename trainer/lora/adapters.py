@@ -1,8 +1,8 @@
 """LoRA adapters in a model, by peft: chosen, made, filled, read out.
 
-    LoraConfig ──lora_targets──> names ──add_lora──> peft's layers around the frozen linears
-                                           │  fill_lora <── seed, or a file
-                                           └─ lora_state ──> model.lora_files.write_lora
+    LoraConfig ──lora_targets──> names ──first_lora (seed, or a file)──> numbers
+                                                      │ add_lora: peft's layers around the frozen linears
+    model.lora_files.write_lora <──lora_state── model <┘
 
 peft replaces the linears and leaves the network's packed forward alone. Where the update starts is a function of
 (seed, name) alone: neither the order of modules nor the device nor the number of ranks enters.
@@ -21,7 +21,7 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 from configs import UserError
-from model.lora_files import Lora, LoraPair, linear_shapes
+from model.lora_files import Lora, LoraPair, linear_shapes, lora_of
 from model.mmdit import MMDiT
 from trainer.lora.config import LoraConfig
 
@@ -56,27 +56,33 @@ def lora_targets(model: MMDiT, config: LoraConfig) -> dict[str, tuple[int, int]]
     return chosen
 
 
-def add_lora(model: MMDiT, config: LoraConfig, seed: int, start: Lora | None = None) -> None:
-    """Freeze ``model`` and put adapters around its targets, in place; only they train, in fp32.
+def first_lora(model: MMDiT, config: LoraConfig, seed: int, start: Lora | None = None) -> dict[str, LoraPair]:
+    """Where training begins: zero updates of the targets drawn from ``seed``, or ``start``, which a file holds.
 
-    They start as zero updates drawn from ``seed``, or from ``start`` (a file's). On meta they stay on meta: then
-    ``fill_lora`` comes when the model has its memory. Raises UserError where ``start`` does not fit ``config``.
+    The model may be on meta. Raises UserError where ``config`` does not fit it, or ``start`` does not fit both.
     """
     targets = lora_targets(model, config)
-    first = _new_lora(targets, config, seed) if start is None else _fitting(start, targets, config, _dead(model))
+    return _new_lora(targets, config, seed) if start is None else _fitting(start, targets, config, _dead(model))
+
+
+def add_lora(model: MMDiT, config: LoraConfig, lora: Lora) -> None:
+    """Freeze ``model`` and put adapters around the linears of ``lora``, in place; only they train, in fp32.
+
+    They hold ``lora``'s numbers. On meta they stay on meta: then ``fill_lora`` comes when the model has its memory.
+    """
     model.requires_grad_(False)
     settings = peft.LoraConfig(
         r=config.rank,
         lora_alpha=config.scaled_by,  # type: ignore[arg-type]  # used as a factor only
         lora_dropout=config.dropout,
-        target_modules=list(targets),
+        target_modules=list(lora),
         init_lora_weights=False,  # filled below
     )
     peft.inject_adapter_in_model(settings, model, _ADAPTER, low_cpu_mem_usage=_on_meta(model))
     for _, layer in _layers(model):  # peft gives them the dtype of the base, bfloat16 or fp8
         layer.lora_A.float()
         layer.lora_B.float()
-    fill_lora(model, first)
+    fill_lora(model, lora)
 
 
 def _new_lora(targets: Mapping[str, tuple[int, int]], config: LoraConfig, seed: int) -> dict[str, LoraPair]:
@@ -119,14 +125,8 @@ def fill_lora(model: nn.Module, lora: Lora) -> None:
 
 def lora_state(model: nn.Module, averaged: Mapping[str, Tensor] | None = None) -> dict[str, LoraPair]:
     """The adapters by name of their linear, on the CPU. ``averaged``: by parameter names, in place of the model's."""
-    averaged = averaged or {}
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-
-    state = {}
-    for name, layer in _layers(model):
-        down, up = (averaged.get(names[id(w)], w).detach().cpu().clone() for w in _weights(layer))
-        state[name] = LoraPair(down, up, float(layer.lora_alpha[_ADAPTER]))
-    return state
+    alpha = next(float(layer.lora_alpha[_ADAPTER]) for _, layer in _layers(model))
+    return lora_of({**dict(model.named_parameters()), **(averaged or {})}, alpha)
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, LoraLayer]]:

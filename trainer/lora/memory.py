@@ -54,7 +54,7 @@ def lora_memory(
     ``activations``: what the network without adapters keeps, by ``model.memory.activation_bytes``.
     ``state_bytes``: a trained number's gradient, moments and average; 16 for AdamW with an average on the device.
     """
-    model = frozen_base(config, lora)
+    model = _frozen_base(config, lora)
     targets = lora_targets(model, lora)
     blocks = [module_bytes(block) for block in model.transformer_blocks]
     flight = sum(sorted(blocks)[-min(_IN_FLIGHT, blocks_on_host) :]) if blocks_on_host else 0
@@ -70,7 +70,7 @@ def lora_memory(
     )
 
 
-def frozen_base(config: MMDiTConfig, lora: LoraConfig) -> MMDiT:
+def _frozen_base(config: MMDiTConfig, lora: LoraConfig) -> MMDiT:
     """The network as it lies in memory under ``lora.base_dtype``, on meta."""
     with torch.device("meta"):
         model = MMDiT(config)

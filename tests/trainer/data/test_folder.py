@@ -11,8 +11,10 @@ import pytest
 
 from configs import RunFailed, UserError
 from configs.pictures import Limits, decode
+from model.tokenizer import load_tokenizer
 from pipeline.dataset import Dataset
 from pipeline.tokens import count_tokens
+from tests.model.folders import random_folder
 from tests.pipeline.hostile import encode, picture, with_orientation
 from trainer.data.folder import PictureFolder, open_data
 from trainer.order.curriculum import Phase, Share
@@ -52,7 +54,10 @@ def test_pictures_with_captions_beside_them(tmp_path: Path) -> None:
         ("c.jpg", 20, 40, "t2i", 1, "en", 1.0),
     ]
     tokens = dataset.manifest(["text_tokens"])["text_tokens"].to_pylist()
-    assert tokens == [max(count_tokens(["A cat.", "一只猫"])), *count_tokens(["A dog.", "A bird."])]
+    closing = len(load_tokenizer(random_folder() / "tokenizer")("<|im_end|>\n<|im_start|>assistant\n").input_ids)
+    assert tokens == [
+        closing + n for n in (max(count_tokens(["A cat.", "一只猫"])), *count_tokens(["A dog.", "A bird."]))
+    ]
     samples = dataset.read([2, 0], ["id", "image", "captions", "references", "mask"])
     assert samples[0]["image"]["bytes"] == turned
     assert [c["text"] for c in samples[1]["captions"]] == ["A cat.", "一只猫"]
@@ -76,6 +81,9 @@ def test_pairs_for_editing_and_a_mask(tmp_path: Path) -> None:
     ]
     samples = dataset.read(range(3))
     assert [[r["bytes"] for r in s["references"]] for s in samples] == [[one], [other], several[::-1]]
+    assert dataset.read_pictures([2, 0]) == [
+        (samples[2]["image"]["bytes"], tuple(several[::-1])), (samples[0]["image"]["bytes"], (one,)),
+    ]  # fmt: skip
     assert samples[0]["instructions"][0]["text"] == "Make it red."
     assert samples[0]["captions"] == []
     assert samples[0]["mask"] == mask
@@ -249,13 +257,9 @@ def test_the_manifest_is_that_of_a_dataset(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no column nothing"):
         dataset.manifest(["nothing"])
     assert table.schema.field("width").type == pa.int32()
-    public = {name for name in dir(Dataset) if not name.startswith("_")} - {
-        "about",
-        "damage",
-        "manifest_files",
-        "read_index",
-    }
-    assert public <= set(dir(dataset))
+    for name in ("open", "path", "digest", "rows", "manifest_schema", "manifest", "places", "read"):
+        assert hasattr(Dataset, name) or name in Dataset.__annotations__, name
+        assert hasattr(dataset, name), name
 
 
 def test_the_order_of_training_takes_it(tmp_path: Path) -> None:

@@ -14,11 +14,15 @@ from model.lora_merge import merge_lora
 from model.mmdit import MMDiT
 from model.quantized import quantize_blocks
 from tests.model.reference import SMALL, batch, difference, output_error, run_ours
-from trainer.lora.adapters import add_lora, fill_lora, lora_state, lora_targets
+from trainer.lora.adapters import add_lora, fill_lora, first_lora, lora_state, lora_targets
 from trainer.lora.config import LoraConfig
 
 TEXTS, IMAGES = [3, 5], [[(4, 4)], [(2, 4), (2, 2)]]
 CONFIG = LoraConfig(rank=3, alpha=6)
+
+
+def attach(model: MMDiT, config: LoraConfig, seed: int, start: dict[str, LoraPair] | None = None) -> None:
+    add_lora(model, config, first_lora(model, config, seed, start))
 
 
 def base(seed: int = 0) -> MMDiT:
@@ -33,7 +37,7 @@ def base(seed: int = 0) -> MMDiT:
 def trained(config: LoraConfig = CONFIG) -> MMDiT:
     """With adapters that do something."""
     model = base()
-    add_lora(model, config, 0)
+    attach(model, config, 0)
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -87,7 +91,7 @@ def test_the_start_changes_nothing_and_is_the_seeds() -> None:
     before = out(model)
     for each, seed in ((model, 0), (again, 0), (other, 1)):
         torch.manual_seed(seed + 7)  # torch's own randomness does not enter
-        add_lora(each, CONFIG, seed)
+        attach(each, CONFIG, seed)
     assert torch.equal(out(model), before)
     a, b, c = (lora_state(each) for each in (model, again, other))
     assert all(torch.equal(a[n].down, b[n].down) and not torch.equal(a[n].down, c[n].down) for n in a)
@@ -107,7 +111,7 @@ def test_merged_equals_injected() -> None:
 def test_a_saved_file_goes_on_as_it_was(tmp_path: Path, form: LoraForm) -> None:
     model, again = trained(), base()
     write_lora(tmp_path / "x.safetensors", lora_state(model), form)
-    add_lora(again, CONFIG, 9, read_lora(tmp_path / "x.safetensors", linear_shapes(again)))
+    attach(again, CONFIG, 9, read_lora(tmp_path / "x.safetensors", linear_shapes(again)))
     assert difference(out(again), out(model)) < output_error(SMALL)
     if form == "comfyui":
         assert torch.equal(out(again), out(model))
@@ -133,7 +137,7 @@ def test_going_on_wants_the_same_rank_and_layers() -> None:
         (state, LoraConfig(rank=3, exclude=("to_q",)), f"has '{first}'"),
     ):
         with pytest.raises(UserError, match=message):
-            add_lora(base(), config, 0, start)
+            attach(base(), config, 0, start)
 
 
 def test_dead_layers_of_other_trainers_files_are_dropped() -> None:
@@ -141,7 +145,7 @@ def test_dead_layers_of_other_trainers_files_are_dropped() -> None:
     dead = "transformer_blocks.1.attn.add_q_proj"
     more = {**state, dead: LoraPair(torch.ones(3, SMALL.dim), torch.ones(SMALL.dim, 3), 3.0)}
     model = base()
-    add_lora(model, CONFIG, 0, more)
+    attach(model, CONFIG, 0, more)
     assert torch.equal(out(model), out(trained()))
     assert dead not in lora_state(model)
 
@@ -149,7 +153,7 @@ def test_dead_layers_of_other_trainers_files_are_dropped() -> None:
 def test_adapters_on_meta_are_filled_later() -> None:
     with torch.device("meta"):
         model = MMDiT(SMALL)
-    add_lora(model, CONFIG, 0)
+    attach(model, CONFIG, 0)
     assert all(p.is_meta for p in model.parameters())
     model.to_empty(device="cpu")
     right = lora_state(trained())
@@ -163,7 +167,7 @@ def test_adapters_train_on_a_base_in_eight_bits(kind: str) -> None:
     model = base()
     quantize_blocks(model, kind)  # type: ignore[arg-type]
     plain = copy.deepcopy(model)
-    add_lora(model, config, 0)
+    attach(model, config, 0)
     assert torch.equal(out(model), out(plain))
     adapters = [p for p in model.parameters() if p.requires_grad]
     assert {p.dtype for p in adapters} == {torch.float32}
@@ -177,5 +181,5 @@ def test_adapters_train_on_a_base_in_eight_bits(kind: str) -> None:
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
     again = copy.deepcopy(plain)
-    add_lora(again, config, 5, lora_state(model))
+    attach(again, config, 5, lora_state(model))
     assert torch.equal(out(again), out(model))

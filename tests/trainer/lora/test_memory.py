@@ -12,7 +12,7 @@ from model.memory import activation_bytes
 from model.mmdit import MMDiT, MMDiTConfig
 from model.quantized import quantize_blocks
 from tests.model.reference import SMALL, batch, run_ours
-from trainer.lora.adapters import add_lora
+from trainer.lora.adapters import add_lora, first_lora
 from trainer.lora.config import LoraConfig
 from trainer.lora.memory import LoraMemory, blocks_to_offload, lora_memory, module_bytes
 
@@ -59,7 +59,7 @@ def test_base_and_adapters_have_the_bytes_of_real_tensors(kind: str) -> None:
     assert planned.block == block
     assert offloaded.host == block
     assert offloaded.base == planned.base - block + block  # it is fetched when its turn comes
-    add_lora(model, lora, 0)
+    add_lora(model, lora, first_lora(model, lora, 0))
     assert planned.adapters == sum(p.nbytes for p in model.parameters() if p.requires_grad)
     assert planned.states == 4 * planned.adapters
 
@@ -70,7 +70,7 @@ def test_a_block_keeps_no_more_than_planned() -> None:
     lora = LoraConfig(rank=3, targets=("transformer_blocks.0.attn.to_*", "transformer_blocks.0.img_mlp.*"))
     texts, images = [5], [[(8, 8)]]
     model = MMDiT(config).bfloat16()
-    add_lora(model, lora, 0)
+    add_lora(model, lora, first_lora(model, lora, 0))
     own = {p.untyped_storage().data_ptr() for p in (*model.parameters(), *model.buffers())}
     kept: dict[int, int] = {}
 
