@@ -1,4 +1,4 @@
-"""Commands of the model: describe, init, sample, export."""
+"""Commands of the model: describe, init, sample, merge, export."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument(
         "--reference-area", type=int, default=1024 * 1024, metavar="PX", help="size at which the VAE sees references"
     )
+    _weights_arguments(sample)
     sample.add_argument("--width", type=int, help="default: 1024, or the last reference's aspect ratio")
     sample.add_argument("--height", type=int)
     sample.add_argument("--steps", type=int, default=50)
@@ -57,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: as stored")
     sample.add_argument("--device", help="default: cuda where there is one, else cpu")
     sample.set_defaults(run=_sample)
+
+    merge = commands.add_parser("merge", help="a pipeline folder of other weights: a single file's, LoRA merged")
+    merge.add_argument("folder", type=Path, metavar="FOLDER", help="pipeline folder of the same model")
+    merge.add_argument("out", type=Path, metavar="OUT", help="folder to make")
+    _weights_arguments(merge)
+    merge.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: as stored, fp8 as bfloat16")
+    merge.set_defaults(run=_merge)
 
     export = commands.add_parser("export", help="a training checkpoint as a pipeline folder")
     export.add_argument("checkpoint", type=Path, metavar="CKPT", help="checkpoint, or the output folder of `fit`")
@@ -68,6 +76,15 @@ def _parser() -> argparse.ArgumentParser:
 def _config_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, metavar="CONFIG", help="configs/model/*.yaml")
     parser.add_argument("--set", action="append", default=[], metavar="a.b=value", help="override a field")
+
+
+def _weights_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", type=Path, metavar="FILE", help="one .safetensors file (ComfyUI's, fp8 too) for the transformer"
+    )
+    parser.add_argument(
+        "--lora", action="append", default=[], metavar="FILE[:WEIGHT]", help="LoRA to add; again for more"
+    )
 
 
 def _load_config(path: Path, overrides: Sequence[str]) -> ModelConfig:
@@ -106,6 +123,15 @@ def _sample(args: argparse.Namespace) -> None:
     from model.sample_command import sample_to_file
 
     sample_to_file(args)
+
+
+def _merge(args: argparse.Namespace) -> None:
+    if not args.lora and not args.weights:
+        raise UserError("merge: nothing to merge; give --lora FILE[:WEIGHT] or --weights FILE")
+    from model.lora_merge import lora_file, merge_folder
+
+    merge_folder(args.folder, args.out, [lora_file(text) for text in args.lora], args.weights, args.dtype)
+    print(f"wrote {args.out}; it loads with diffusers.QwenImagePipeline.from_pretrained")
 
 
 def _export(args: argparse.Namespace) -> None:

@@ -25,9 +25,20 @@ from torch import Tensor
 
 from configs import UserError
 from model.config import Pipeline
-from model.files import SHARD_BYTES, load_weights, read_config, read_json, save_weights, write_config, write_json
+from model.files import (
+    SHARD_BYTES,
+    fill,
+    iterate_tensors,
+    read_config,
+    read_json,
+    save_weights,
+    write_config,
+    write_json,
+)
 from model.mmdit import MMDiT, MMDiTConfig
+from model.quantized import EIGHT_BITS, EightBit, quantize_blocks
 from model.schedule import ScheduleConfig
+from model.single_file import SingleFile
 from model.templates import Style
 
 _TRANSFORMER_CLASS = "QwenImageTransformer2DModel"
@@ -92,18 +103,45 @@ def transformer_config(folder: str | Path) -> MMDiTConfig:
     return read_config(Path(folder) / "transformer" / "config.json", MMDiTConfig, _TRANSFORMER_CLASS)
 
 
-def load_transformer(folder: str | Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu") -> MMDiT:
-    """The MMDiT of a pipeline folder (or of its ``transformer/``), filled from meta without a second copy."""
+def load_transformer(
+    folder: str | Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+    weights: str | Path | None = None,
+    base_dtype: EightBit | None = None,
+) -> MMDiT:
+    """The MMDiT of a pipeline folder (or of its ``transformer/``), filled from meta without a second copy.
+
+    ``weights``: a single file (``single_file.py``) in place of the folder's own. ``base_dtype``: the blocks' linears
+    in eight bits and everything frozen; each weight is quantized as it is read. Raises UserError for what does not fit.
+    """
     folder = Path(folder)
     folder = folder if (folder / "config.json").is_file() else folder / "transformer"
     config = read_config(folder / "config.json", MMDiTConfig, _TRANSFORMER_CLASS)
     with torch.device("meta"):
         model = MMDiT(config)
-    load_weights(model, folder)
-    stored = {p.dtype for p in model.parameters()}
-    if dtype is None and len(stored) > 1:
-        raise UserError(f"{folder}: its weights are of {' and '.join(sorted(map(str, stored)))}; name one dtype")
-    return model.to(device=device, dtype=dtype)
+    if base_dtype:
+        quantize_blocks(model, base_dtype)
+    if weights is None:
+        where, tensors = folder, iterate_tensors(folder)
+    else:
+        where, tensors = Path(weights), _single_file(weights, config, folder).tensors(dtype)
+    if base_dtype:  # a bias that is read as it stands keeps the whole file mapped, matrices and all
+        tensors = ((name, tensor.clone()) for name, tensor in tensors)
+    fill(model, tensors, where, dtype, device)
+    stored = {p.dtype for p in model.parameters() if p.dtype not in EIGHT_BITS}
+    if len(stored) > 1:
+        raise UserError(f"{where}: its weights are of {' and '.join(sorted(map(str, stored)))}; name one dtype")
+    return model
+
+
+def _single_file(weights: str | Path, config: MMDiTConfig, folder: Path) -> SingleFile:
+    file = SingleFile(weights)
+    if file.zero_cond_t and not config.zero_cond_t:
+        raise UserError(
+            f"{weights}: is marked as an Edit-2511 model, which {folder} is not (zero_cond_t); name a folder of Edit-2511"
+        )
+    return file
 
 
 def save_transformer(

@@ -29,6 +29,7 @@ from configs.files import remove_temporary, replace_text, replaced
 C = TypeVar("C")
 
 _WEIGHTS = "diffusion_pytorch_model"
+_SCALE = ".weight_scale"  # of a linear in eight bits: made from its weight, not read
 SHARD_BYTES = 5 * 2**30
 # Keys of released configs that say nothing about the network.
 _SILENT_KEYS = frozenset({"pooled_projection_dim"})
@@ -78,16 +79,30 @@ def write_config(path: Path, config: Any, class_name: str, **more: Any) -> None:
 
 def load_weights(module: nn.Module, folder: Path, stem: str = _WEIGHTS) -> None:
     """Fill ``module`` (on meta or not) from the safetensors of ``folder``; UserError unless keys and shapes agree."""
+    fill(module, iterate_tensors(folder, stem), folder)
+
+
+def fill(
+    module: nn.Module,
+    tensors: Iterable[tuple[str, Tensor]],
+    where: Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str | None = None,
+) -> None:
+    """Give ``module`` (on meta or not) the weights ``tensors``, each turned to ``dtype`` and moved as it comes.
+
+    A linear in eight bits quantizes its own. Raises UserError naming ``where`` unless keys and shapes agree.
+    """
     expected = module.state_dict(keep_vars=True)
     shapes = {name: tensor.shape for name, tensor in expected.items()}
     seen: set[str] = set()
-    for name, tensor in iterate_tensors(folder, stem):
-        _check_weight(folder, name, tensor.shape, shapes)
-        check_dtype(folder, name, tensor)
-        tensor.requires_grad_(expected[name].requires_grad)
+    for name, tensor in tensors:
+        _check_weight(where, name, tensor.shape, shapes)
+        check_dtype(where, name, tensor)
+        tensor = tensor.to(device=device, dtype=dtype).requires_grad_(expected[name].requires_grad)
         module.load_state_dict({name: tensor}, strict=False, assign=True)
         seen.add(name)
-    _check_missing(folder, expected, seen)
+    _check_missing(where, (name for name in expected if not name.endswith(_SCALE)), seen)
 
 
 def _check_weight(folder: Path, name: str, shape: Sequence[int], expected: Mapping[str, Sequence[int]]) -> None:

@@ -25,6 +25,7 @@ from model.condition import Conditioner
 from model.config import channel_misfit
 from model.latents import patchify, tokens_of, unpatchify
 from model.layout import Size
+from model.lora_merge import LoraFile, merge_files
 from model.mmdit import MMDiT
 from model.precision import widen
 from model.reference_sizes import VAE_AREA
@@ -50,16 +51,22 @@ class QwenImage:
 
     @classmethod
     def load(
-        cls, folder: str | Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu"
+        cls,
+        folder: str | Path,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str = "cpu",
+        weights: str | Path | None = None,
+        loras: Sequence[LoraFile] = (),
     ) -> QwenImage:
         """From a diffusers folder; ``dtype`` None keeps what is stored. UserError when something does not fit.
 
-        bfloat16 becomes float32 on a CPU without kernels for it, and a warning tells the memory.
+        ``weights``: a single file in place of the folder's transformer. ``loras``: are merged into it. bfloat16 becomes float32 on a CPU without kernels for it, and a warning tells the memory.
         """
         folder = check_folder(folder)
         schedule = load_schedule(folder)
         vae = load_vae_folder(folder).to(device=device, dtype=dtype).eval()
-        transformer = load_transformer(folder, dtype, device).eval()
+        transformer = load_transformer(folder, dtype, device, weights).eval()
+        merge_files(transformer, loras)
         conditioner = Conditioner.load(folder, dtype, device, style=reference_style(folder))
         widened = widen(device, vae, transformer, conditioner.encoder)
         if widened:

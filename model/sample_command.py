@@ -22,6 +22,7 @@ from configs.files import replaced
 from configs.pictures import DecodeError, Limits, decode
 from model.checkpoint import check_folder
 from model.files import weight_files
+from model.lora_merge import lora_file
 from model.qwen_image import QwenImage
 
 _IMAGE_LIMITS = Limits(max_bytes=1_000_000_000)  # of a picture that the user names
@@ -33,15 +34,18 @@ def sample_to_file(args: argparse.Namespace) -> None:
     device = _device(args.device)
     folder = check_folder(args.checkpoint)
     references = [_reference(path) for path in args.image]
+    loras = [lora_file(text) for text in args.lora]
     with _new_file(args.out) as part, _counter(args.steps) as count:
-        model = QwenImage.load(folder, getattr(torch, args.dtype) if args.dtype else None, device)
+        model = QwenImage.load(folder, getattr(torch, args.dtype) if args.dtype else None, device, args.weights, loras)
         settings: dict[str, Any] = {"steps": args.steps, "cfg": args.cfg, "negative": args.negative, "seed": args.seed}
         edit = {"references": references, "reference_area": args.reference_area}
         picture = model.sample(args.prompt, args.height, args.width, progress=count, **settings, **edit)[0]
         info = PngInfo()
-        made = {"prompt": args.prompt, **settings, "model_digest": _transformer_digest(folder)}
+        made = {"prompt": args.prompt, **settings, "model_digest": _transformer_digest(folder, args.weights)}
+        if loras:
+            made["lora"] = " ".join(f"{_sha256(path)}:{weight:g}" for path, weight in loras)
         if args.image:
-            made["references"] = " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in args.image)
+            made["references"] = " ".join(map(_sha256, args.image))
         for name, value in made.items():
             info.add_itxt(name, str(value))
         picture.save(part, format="PNG", pnginfo=info)
@@ -85,13 +89,18 @@ def _reference(path: Path) -> Image.Image:
         raise UserError(f"--image: {path} cannot be read as a picture: {reason}") from None
 
 
-def _transformer_digest(folder: Path) -> str:
+def _transformer_digest(folder: Path, weights: Path | None) -> str:
     """sha256 over the names and sha256 of the transformer's files: which weights made a picture."""
     total = hashlib.sha256()
-    for path in [folder / "transformer" / "config.json", *weight_files(folder / "transformer")]:
-        with path.open("rb") as file:
-            total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+    files = [weights] if weights else weight_files(folder / "transformer")
+    for path in [folder / "transformer" / "config.json", *files]:
+        total.update(f"{path.name} {_sha256(path)}\n".encode())
     return total.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("model/__main__.py", "model.describe_tables"): COMMAND,
     ("model/__main__.py", "model.export"): COMMAND,
     ("model/__main__.py", "model.init"): COMMAND,
+    ("model/__main__.py", "model.lora_merge"): COMMAND,
     ("model/__main__.py", "model.sample_command"): COMMAND,
     ("model/attention.py", "torch.nn.attention.flex_attention"): HEAVY,
     ("model/attention.py", "torch.nn.attention.varlen"): HEAVY,

@@ -25,7 +25,11 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig, seed: int = 0) -> 
     chosen = [n for n, p in trained.items() if config.kind == "muon" and is_block_matrix(n, p)]
     matrices = [trained.pop(n) for n in chosen]
     rest = _planned(trained, config, seed)
-    return OptimizerGroup(rest, Muon(matrices, lr=config.lr, weight_decay=config.weight_decay)) if matrices else OptimizerGroup(rest)
+    return (
+        OptimizerGroup(rest, Muon(matrices, lr=config.lr, weight_decay=config.weight_decay))
+        if matrices
+        else OptimizerGroup(rest)
+    )
 
 
 def _planned(trained: Mapping[str, Tensor], config: OptimizerConfig, seed: int) -> torch.optim.Optimizer:

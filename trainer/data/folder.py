@@ -1,0 +1,275 @@
+"""A plain folder of pictures, read as a packed dataset is: ``open_data("my/pictures")``.
+
+    files ──folder_scan──> items ──headers, hashes──> manifest (a row a picture), digest
+    rows  ──read──> bytes of picture, references and mask; captions or instructions
+
+What cannot be trained on is left out and told in ``remarks``: no text, no picture, a mask of another size. Columns
+have the names and types of ``pipeline/schema.py``; what only the pipeline finds out is null.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from configs.errors import RunFailed, UserError
+from configs.pictures import DecodeError, Header, Limits, probe
+from pipeline import schema
+from pipeline.dataset import INDEX, Dataset
+from pipeline.predicate import parse
+from pipeline.tokens import finish_captions
+from trainer.data.folder_config import FolderConfig, read_folders
+from trainer.data.folder_scan import Item, Scan, scan
+
+_THREADS = 8  # that read files when a folder is opened; chosen
+_NAMED = 3  # examples in a remark; chosen
+
+_CLOSING_TOKENS = 5  # of the template after a prompt (FACTS 2: its fixed tail)
+_NO_PLACE = ("shard", "row_group", "row", "image_offset", "ref_spans")  # columns about files of a packed dataset
+
+_OWN = {
+    "regularization": pa.bool_(),
+    "loss_weight": pa.float32(),
+    "masked": pa.bool_(),
+    "n_instructions": pa.int32(),
+    "text_tokens": pa.int32(),
+    "ref_sizes": pa.list_(pa.int32()),
+    "quoted_box": pa.list_(pa.int32()),
+}
+"""Manifest columns beside the schema's: a mark and a factor on the loss by folder, whether there is a mask, valid
+instructions, Qwen tokens of the longest text and what closes the template, w, h of each reference in turn, and the box
+around quoted text, which nobody has looked for here."""
+
+
+class Pictures(NamedTuple):
+    """Encoded pictures of a sample."""
+
+    image: bytes
+    references: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """An item whose files were read once."""
+
+    item: Item
+    config: FolderConfig
+    header: Header
+    bytes_len: int
+    sha256: str
+    reference_sizes: tuple[tuple[int, int], ...]
+    others: tuple[str, ...]
+    """sha256 of references and mask."""
+
+
+class PictureFolder:
+    """Folders of pictures as one dataset. ``remarks``: lines for the user on what is in it and what is left out."""
+
+    def __init__(self, path: Path, pictures: Sequence[_Picture], remarks: Sequence[str]) -> None:
+        self.path, self.remarks = path, tuple(remarks)
+        self._pictures = list(pictures)
+        self._rows = [_row(picture) for picture in self._pictures]
+
+    @classmethod
+    def open(cls, path: str | Path) -> PictureFolder:
+        """``path``: a folder, or a YAML of folders. Raises UserError where there is nothing to train on."""
+        path = Path(path)
+        pictures: list[_Picture] = []
+        remarks: list[str] = []
+        for folder, config in read_folders(path):
+            found = scan(folder, config)
+            read, problems = _read_all(found.items, config)
+            pictures += read
+            remarks += _remarks(folder, config, found, read, problems)
+        if not pictures:
+            raise UserError(
+                f"--data {path}: holds no picture that can be trained on: {'; '.join(remarks) or 'there is none'}"
+            )
+        return cls(path, pictures, remarks)
+
+    @property
+    def rows(self) -> int:
+        """Number of pictures."""
+        return len(self._pictures)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """sha256 over the names, contents, texts, repeats and weights of all pictures, references and masks."""
+        parts = [
+            [p.item.uri, p.sha256, *p.others, *p.item.texts, p.item.repeats, p.config.weight, p.config.regularization]
+            for p in self._pictures
+        ]
+        return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+
+    @property
+    def manifest_schema(self) -> pa.Schema:
+        return _manifest_schema()
+
+    def manifest(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table:
+        """As ``Dataset.manifest``. Raises UserError for an unknown column or a wrong expression."""
+        arrow = self.manifest_schema
+        unknown = sorted(set(columns or ()) - set(arrow.names))
+        if unknown:
+            raise UserError(f"--data {self.path}: a folder's manifest has no column {', '.join(unknown)}")
+        flat = [{name: row.get(name) for name in arrow.names} for row in self._rows]
+        table = pa.Table.from_pylist(flat, schema=arrow)
+        if where:
+            table = table.filter(parse(where, "where").evaluate(table), null_selection_behavior="drop")
+        return table if columns is None else table.select(list(columns))
+
+    def places(self) -> pa.Table:
+        """shard (dictionary), row_group, row of every row: a file each, so nothing is read that is not asked for."""
+        shard = pa.array(["files"] * self.rows).dictionary_encode()
+        groups = pa.array(np.arange(self.rows, dtype=np.int32))
+        return pa.table({"shard": shard, "row_group": groups, "row": pa.array(np.zeros(self.rows, np.int32))})
+
+    def read(self, rows: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The pictures with these numbers, in the order asked for; ``mask``: bytes of a picture, or null.
+
+        Raises IndexError for a number out of range, RunFailed for a file that is gone or has changed since ``open``.
+        """
+        numbers = [int(n) for n in rows]
+        if numbers and not 0 <= min(numbers) <= max(numbers) < self.rows:
+            raise IndexError(f"{self.path}: rows are 0..{self.rows - 1}, asked for {min(numbers)}..{max(numbers)}")
+        return [self._sample(n, None if columns is None else set(columns)) for n in numbers]
+
+    def read_pictures(self, rows: Sequence[int] | np.ndarray) -> list[Pictures]:
+        """The bytes of picture and references of these samples, in the order asked for. Raises as ``read``."""
+        samples = self.read(rows, ["image", "references"])
+        return [Pictures(s["image"]["bytes"], tuple(r["bytes"] for r in s["references"])) for s in samples]
+
+    def _sample(self, number: int, columns: set[str] | None) -> dict[str, Any]:
+        picture, sample = self._pictures[number], self._rows[number]
+        item = picture.item
+        hashes = dict(zip(item.others, picture.others, strict=True))
+        files = {
+            "image": lambda: _image(item.path, picture.sha256),
+            "references": lambda: [_image(path, hashes[path]) for path in item.references],
+            "mask": lambda: _image(item.mask, hashes[item.mask])["bytes"] if item.mask else None,
+        }
+        wanted = set(files) | set(sample) if columns is None else columns
+        return {name: files[name]() if name in files else sample.get(name) for name in wanted}
+
+
+def open_data(path: str | Path) -> Dataset | PictureFolder:
+    """What ``--data`` names: a packed dataset, or else a folder of pictures or a YAML of folders. Raises UserError."""
+    path = Path(path)
+    packed = (path / INDEX).exists() or (path / "manifest").is_dir() or (path / "data").is_dir()
+    return Dataset.open(path) if packed else PictureFolder.open(path)
+
+
+@functools.cache
+def _manifest_schema() -> pa.Schema:
+    base = schema.arrow([name for name in schema.MANIFEST if name not in _NO_PLACE])
+    new = [pa.field(name, kind) for name, kind in _OWN.items() if name not in base.names]
+    return pa.schema([*base, *new], metadata=base.metadata)
+
+
+def _row(picture: _Picture) -> dict[str, Any]:
+    item, header = picture.item, picture.header
+    texts = finish_captions({"text": text, "source": "raw", "invalid": None} for text in item.texts)
+    edit = bool(item.references)
+    none = {"captions": [], "n_captions": 0, "caption_languages": None}
+    return {
+        "id": hashlib.sha256(f"folder {picture.config.path} {item.uri}".encode()).hexdigest()[:32],
+        "origin": "folder",
+        "source": picture.config.path,
+        "uri": item.uri,
+        "width": header.width,
+        "height": header.height,
+        "orientation": header.orientation,
+        "format": header.format,
+        "bytes_len": picture.bytes_len,
+        "sha256": picture.sha256,
+        "license": "unknown",
+        "task": "ti2i" if edit else "t2i",
+        **(none if edit else texts),
+        "instructions": texts["captions"] if edit else [],
+        "n_instructions": len(item.texts) if edit else 0,
+        "text_tokens": max(caption["tokens"] for caption in texts["captions"]) + _CLOSING_TOKENS,
+        "ref_sizes": [side for size in picture.reference_sizes for side in size],
+        "stage_from": 1,
+        "stage_to": 7,  # somebody chose these pictures: every stage's predicate takes them
+        "repeats": item.repeats,
+        "regularization": picture.config.regularization,
+        "loss_weight": picture.config.weight,
+        "masked": item.mask is not None,
+    }
+
+
+def _read_all(items: Sequence[Item], config: FolderConfig) -> tuple[list[_Picture], list[tuple[str, str]]]:
+    """Pictures, and (uri, problem) of what is none."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        results = list(pool.map(functools.partial(_read_once, config=config), items))
+    pictures = [result for result in results if isinstance(result, _Picture)]
+    return pictures, [(i.uri, r) for i, r in zip(items, results, strict=True) if isinstance(r, str)]
+
+
+def _read_once(item: Item, config: FolderConfig) -> _Picture | str:
+    """The picture, or why it cannot be trained on."""
+    if item.problem:
+        return item.problem
+    try:
+        data, header = _look(item.path)
+        others = [_look(path) for path in item.others]
+    except DecodeError as error:
+        return f"cannot be read: {error}"
+    size = (header.width, header.height)
+    sizes = tuple((h.width, h.height) for _, h in others)
+    if item.mask and sizes[-1] != size:
+        return f"has a mask of {sizes[-1][0]} x {sizes[-1][1]} px, and is {size[0]} x {size[1]}"
+    hashes = tuple(hashlib.sha256(other).hexdigest() for other, _ in others)
+    references = sizes[: len(item.references)]
+    return _Picture(item, config, header, len(data), hashlib.sha256(data).hexdigest(), references, hashes)
+
+
+def _look(path: Path) -> tuple[bytes, Header]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DecodeError(f"{path.name}: {(error.strerror or str(error)).lower()}") from None
+    return data, probe(data, Limits())
+
+
+def _image(path: Path, sha256: str) -> dict[str, Any]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunFailed(f"{path}: {(error.strerror or str(error)).lower()}; put it back and run again") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise RunFailed(f"{path}: has changed since the training began to read the folder; put the old one back")
+    return {"bytes": data, "path": path.name}
+
+
+def _remarks(
+    folder: Path, config: FolderConfig, found: Scan, read: Sequence[_Picture], problems: Sequence[tuple[str, str]]
+) -> list[str]:
+    texts, edits = sum(len(p.item.texts) for p in read), sum(bool(p.item.references) for p in read)
+    kind = "regularization pictures" if config.regularization else "pictures"
+    masks = sum(p.item.mask is not None for p in read)
+    lines = [f"{len(read):,} {kind} with {texts:,} texts, {edits:,} to edit, {masks:,} with a mask"]
+    repeats = sorted({p.item.repeats for p in read})
+    if any(r != 1 for r in repeats):
+        lines.append(f"repeats are {', '.join(f'{r:g}' for r in repeats)}")
+    if found.named:
+        lines.append(f"{found.named:,} pictures have no text: the name of their subfolder is their caption")
+    why: dict[str, list[str]] = {}
+    for uri, problem in problems:
+        why.setdefault(problem, []).append(uri)
+    lines += [f"{len(uris):,} left out: {_few(uris)}: {problem}" for problem, uris in why.items()]
+    if found.strays:
+        lines.append(f"{len(found.strays):,} files belong to no picture: {_few(found.strays)}")
+    return [f"{folder}: {line}" for line in lines]
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (" ..." if len(names) > _NAMED else "")
