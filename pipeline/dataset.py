@@ -206,6 +206,17 @@ class Dataset:
             result[slot] = Texts(captions, instructions)
         return result
 
+    def reading_costs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of every manifest row: bytes of its picture, references and texts, as far as the manifest tells; a number that
+        rows of one row group share; whether its bytes can be read by themselves."""
+        table = self._spans("bytes_len", "ref_spans", "text_spans", "image_offset")
+        own = table["bytes_len"].to_numpy().astype(np.int64)
+        for name in ("ref_spans", "text_spans"):
+            own += _listed_lengths(table[name].combine_chunks())
+        groups = self._shard_codes().astype(np.int64) * 2**32 + self.places()["row_group"].to_numpy()
+        told = np.asarray(table["image_offset"].is_valid()) & np.asarray(table["text_spans"].is_valid())
+        return own, groups, told
+
     def _read_spans(self, numbers: np.ndarray, spans: Sequence[list[int] | None]) -> list[list[bytes] | None]:
         """The bytes at offset, length in turn of each sample's shard; every shard is opened once."""
         result: list[list[bytes] | None] = [[] if pairs == [] else None for pairs in spans]
@@ -275,6 +286,14 @@ def _bytes_at(file: BinaryIO, spans: Sequence[int]) -> list[bytes]:
             raise RunFailed(f"{file.name}: no value of {length:,} bytes at byte {offset:,}; pack the dataset again")
         found.append(read[4:])
     return found
+
+
+def _listed_lengths(spans: pa.Array) -> np.ndarray:
+    """(rows,) sum of the lengths in lists of offset, length; 0 for a null."""
+    spans = spans.chunk(0) if isinstance(spans, pa.ChunkedArray) else spans
+    values = np.concatenate([[0], np.cumsum(spans.values.to_numpy()[1::2])])
+    ends = spans.offsets.to_numpy() // 2
+    return np.where(np.asarray(spans.is_valid()), values[ends[1:]] - values[ends[:-1]], 0)
 
 
 def scan(path: str | Path) -> pl.LazyFrame:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from configs.numbers import percent
 from pipeline.dataset import Dataset
 from trainer.config import FitConfig
-from trainer.order.order import Order, PhaseOrder
+from trainer.order.bucket import windows
+from trainer.order.order import Batch, Order, PhaseOrder
 from trainer.setup import Start, check_start, open_order
 
 _SAMPLED_STEPS = 50
-"""Steps over which read amplification is measured (chosen)."""
+"""Steps of a phase, evenly spaced, whose batches are looked at (chosen)."""
 
 
 def describe(config: FitConfig, dataset: Dataset, order: Order) -> list[str]:
-    """Lines for a terminal: rows, draws, epochs, tokens, sizes, read amplification of each phase."""
+    """Lines for a terminal: of each phase rows, tasks, draws, epochs, tokens, crops, reading, and what is left out."""
     lines = [
         f"{dataset.path}: {dataset.rows:,} samples; {order.steps:,} steps in {len(order.phases)} phases, seed {config.seed}"
     ]
@@ -35,46 +38,89 @@ def dry_run(config: FitConfig, out: Path, data: Path, start: Start) -> None:
 
 
 def _phase(dataset: Dataset, order: Order, number: int, phase: PhaseOrder) -> list[str]:
-    what = phase.phase
-    given = phase.draws
-    image_tokens = sum(int(n) * s.tokens for n, s in zip(given, phase.strata, strict=True))
-    lines = [
-        f"{what.name}: {what.steps:,} steps at {', '.join(map(str, what.resolutions))} px, where {what.where}",
-        f"    {phase.rows:,} rows, {given.sum():,} draws = {given.sum() / phase.rows:.1f} epochs; "
-        f"{image_tokens:,} image tokens, {image_tokens / what.steps:,.0f} a step; "
-        f"read amplification {amplification(dataset, order, number):.1f}",
-    ]
-    for index in sorted({s.share for s in phase.strata}):
-        mine = [(int(n), s) for n, s in zip(given, phase.strata, strict=True) if s.share == index]
-        name = what.mixture[index].where if what.mixture else "all"
-        draws, rows = sum(n for n, _ in mine), len(np.unique(np.concatenate([s.rows for _, s in mine])))
-        sizes = ", ".join(f"{s.bucket[0]}x{s.bucket[1]}" for _, s in mine[:6]) + (" ..." if len(mine) > 6 else "")
-        lines.append(f"    {draws / given.sum():6.1%}  {name}: {rows:,} rows, {draws / rows:.1f} draws each; {sizes}")
-    lines += [f"    {number:,} rows not drawn: {why}" for number, why in _left_out(phase) if number]
-    return lines
-
-
-def _left_out(phase: PhaseOrder) -> list[tuple[int, str]]:
-    left = phase.left_out
+    what, given, rows = phase.phase, phase.draws, phase.rows
+    batches = _sampled(order, number)
     return [
-        (left.unknown, "the phase's predicate meets a value that is null"),
-        (left.unshared, "in no share of the mixture"),
-        (left.small, f"would grow more than {phase.phase.upscale}-fold at every resolution (field 'upscale')"),
+        f"{what.name}: {what.steps:,} steps at {', '.join(map(str, what.resolutions))} px, where {what.where}",
+        f"    {rows:,} rows, {given.sum():,} draws = {given.sum() / rows:.1f} epochs, {given.sum() / what.steps:,.1f} a step",
+        *_tasks(phase, given),
+        *_shares(phase, given),
+        _tokens(batches),
+        _crops(dataset, batches),
+        f"    read amplification {amplification(dataset, batches):.2f}: bytes of pictures and texts read, over those used",
+        *(f"    no rows, being optional: {why}" for why in phase.without),
+        *(f"    {rows:,} rows not drawn: {why}" for rows, why in order.reasons(phase)),
     ]
 
 
-def amplification(dataset: Dataset, order: Order, number: int) -> float:
-    """Rows in the row groups that a phase's batches touch, over the rows they use; over its first steps."""
-    places = dataset.places()
-    groups = (
-        np.asarray(places["shard"].combine_chunks().indices).astype(np.int64) * 2**32 + places["row_group"].to_numpy()
+def _sampled(order: Order, number: int) -> list[Batch]:
+    first, last = int(order.starts[number]), int(order.starts[number + 1]) - 1
+    return [order.batch(step) for step in np.unique(np.linspace(first, last, _SAMPLED_STEPS).astype(int)).tolist()]
+
+
+def _tasks(phase: PhaseOrder, given: np.ndarray) -> Iterator[str]:
+    total = given.sum()
+    parts = []
+    for task in ("t2i", "ti2i", "i2i"):
+        mine = [i for i, s in enumerate(phase.strata) if s.task == task]
+        if mine:
+            parts.append(f"{task} {percent(given[mine].sum() / total)} ({phase.distinct(mine):,} rows)")
+    yield f"    tasks: {', '.join(parts)}"
+
+
+def _shares(phase: PhaseOrder, given: np.ndarray) -> Iterator[str]:
+    """A line for each share of the mixture."""
+    for index in sorted({s.share for s in phase.strata}):
+        mine = [i for i, s in enumerate(phase.strata) if s.share == index]
+        share = phase.phase.mixture[index] if phase.phase.mixture else None
+        name = f"{share.where}{f', as {share.task}' if share.task else ''}" if share else "all"
+        draws, rows = int(given[mine].sum()), phase.distinct(mine)
+        distinct = list(dict.fromkeys(phase.strata[i].bucket for i in mine))
+        sizes = ", ".join(f"{w}x{h}" for w, h in distinct[:6]) + (" ..." if len(distinct) > 6 else "")
+        yield f"    {draws / given.sum():6.1%}  {name}: {rows:,} rows, {draws / rows:.1f} draws each; {sizes}"
+
+
+def _tokens(batches: Sequence[Batch]) -> str:
+    target, image, text = (
+        np.array([part(b) for b in batches])
+        for part in (lambda b: b.target_tokens.sum(), lambda b: b.tokens.sum(), lambda b: b.text_tokens.sum())
     )
-    _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    start = int(order.starts[number])
-    steps = range(start, min(start + _SAMPLED_STEPS, int(order.starts[number + 1])))
-    read = used = 0
-    for step in steps:
-        rows = np.unique(order.batch(step).rows)
-        read += int(sizes[np.unique(group_of[rows])].sum())
-        used += len(rows)
+    return (
+        f"    a step: {image.mean():,.0f} image tokens ({target.mean():,.0f} of targets, {(image - target).mean():,.0f} of "
+        f"references), at most {text.mean():,.0f} of text; the largest step {(image + text).max():,}"
+    )
+
+
+def _crops(dataset: Dataset, batches: Sequence[Batch]) -> str:
+    """How many of the drawn pictures are cut, and how much of them."""
+    sides = dataset.manifest(["width", "height"])
+    rows = np.concatenate([b.rows for b in batches])
+    size = np.stack([sides[name].combine_chunks().take(rows).to_numpy() for name in ("width", "height")], axis=1)
+    bucket, keep = np.concatenate([b.buckets for b in batches]), np.concatenate([b.keeps for b in batches])
+    box, _ = windows(size, bucket, keep)
+    middle, _ = windows(size, bucket, np.zeros_like(keep))
+    lost = 1 - (box[:, 2:] - box[:, :2]).prod(axis=1) / size.prod(axis=1)
+    cut = lost > 1e-3
+    moved = (np.abs(box - middle) > 1e-3).any(axis=1) & (keep[:, 2] > 0)
+    losing = f", losing {percent(float(lost[cut].mean()))} of the area on average" if cut.any() else ""
+    return (
+        f"    crops: {percent(float(cut.mean()))} of the drawn pictures{losing}; of {percent(float(moved.mean()))} the "
+        "window is not the middle, because something in them must not be cut"
+    )
+
+
+def amplification(dataset: Dataset, batches: Sequence[Batch]) -> float:
+    """Bytes of pictures and texts that reading these batches takes, over the bytes that they use.
+
+    A sample with offsets costs its own bytes; one without, all of its row group's, once a batch.
+    """
+    own, groups, told = dataset.reading_costs()
+    _, group_of = np.unique(groups, return_inverse=True)
+    whole = np.bincount(group_of, weights=own)
+    read = used = 0.0
+    for batch in batches:
+        rows = np.unique(batch.rows)
+        by_offset = told[rows]
+        read += own[rows[by_offset]].sum() + whole[np.unique(group_of[rows[~by_offset]])].sum()
+        used += own[rows].sum()
     return read / used

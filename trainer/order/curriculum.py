@@ -34,7 +34,8 @@ class Share:
     ``weight``: share of the samples, relative to the others'; ``end``: its value at the last step of
     the phase when it ramps linearly, else null. ``task``: what its rows are trained as, null for what each one is:
     ``i2i`` takes any row and gives it back from itself, ``t2i`` takes edit rows that have captions. ``optional``: a
-    dataset without rows for this share is trained on without it, and that is said; else it is an error.
+    dataset without rows for this share is trained on without it, its weight goes to the other shares with this ``task``,
+    and that is said; else it is an error. Shares with another ``task`` may take the same rows.
     """
 
     where: str

@@ -10,9 +10,11 @@ strata they are of.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 import numpy as np
+
+from trainer.order.row_sets import RowSets
 
 _ROUNDS = 4
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -55,31 +57,23 @@ class Weights:
     """Repeats of the rows of several strata, and which row a draw gives.
 
     Equal repeats need no memory; of unequal ones every 64th running sum is kept, scaled so that a stratum's end at its
-    number of rows.
+    number of rows. ``totals``: (strata,) sums of repeats.
     """
 
-    def __init__(self, strata: Sequence[np.ndarray], repeats: np.ndarray | None) -> None:
-        """``strata``: their rows, (n_i,) each; ``repeats``: (manifest rows,) float32, above 0 there, None: all are 1."""
-        self._repeats = repeats
-        self._rows = np.concatenate(strata)
-        self.counts = np.array([len(rows) for rows in strata], dtype=np.int64)
-        self._starts = np.cumsum([0, *self.counts[:-1]])
-        sums = [_sums(rows, repeats) for rows in strata]
+    def __init__(self, strata: RowSets, repeats: np.ndarray | None) -> None:
+        """``repeats``: (manifest rows,) float32, above 0 where a stratum has a row, None: all are 1."""
+        self._rows, self._repeats = strata, repeats
+        sums = [_sums(strata, index, repeats) for index in range(len(strata.counts))]
         self.totals = np.array([total for total, _ in sums])
         self._equal = np.array([blocks is None for _, blocks in sums])
         blocks = [np.zeros(0) if found is None else found for _, found in sums]
         self._blocks = np.concatenate(blocks)
-        self._first_block = np.cumsum([0, *(len(found) for found in blocks[:-1])])
         self._block_counts = np.array([len(found) for found in blocks])
-
-    def rows(self, stratum: int) -> np.ndarray:
-        """(n,) rows of one stratum, ascending."""
-        start = self._starts[stratum]
-        return self._rows[start : start + self.counts[stratum]]
+        self._first_block = np.cumsum(self._block_counts) - self._block_counts
 
     def draw(self, strata: np.ndarray, numbers: np.ndarray, keys: np.ndarray) -> np.ndarray:
         """(k,) manifest rows of the draws ``numbers`` (k,) of ``strata`` (k,), each with the key of its stratum (k,)."""
-        n = self.counts[strata]
+        n = self._rows.counts[strata]
         epoch, place = np.divmod(np.asarray(numbers, dtype=np.int64), n)
         epoch_keys = mix(keys, epoch)
         inside = permute(place, n, epoch_keys)
@@ -88,17 +82,18 @@ class Weights:
             # one offset for the epoch: equal spacing makes the counts exact
             offset = mix(epoch_keys[uneven], 1).astype(np.float64) / 2.0**64
             inside[uneven] = self._at(strata[uneven], inside[uneven] + offset)
-        return self._rows[self._starts[strata] + inside]
+        return self._rows.rows(self._rows.starts[strata] + inside)
 
     def _at(self, strata: np.ndarray, points: np.ndarray) -> np.ndarray:
         """(k,) places in their strata at which the scaled running sums first exceed ``points``."""
         assert self._repeats is not None
-        n, scale = self.counts[strata], self.counts[strata] / self.totals[strata]
+        n = self._rows.counts[strata]
+        scale = n / self.totals[strata]
         first = self._first_block[strata]
         block = self._block_of(first, self._block_counts[strata], points, scale)
         places = block[:, None] * _BLOCK + np.arange(_BLOCK)
         there = places < n[:, None]
-        rows = self._rows[self._starts[strata][:, None] + np.where(there, places, 0)]
+        rows = self._rows.rows(self._rows.starts[strata][:, None] + np.where(there, places, 0))
         added = np.where(there, _weight(self._repeats[rows]), 0.0)
         before = np.where(block > 0, self._blocks[np.maximum(first + block - 1, 0)], 0.0)
         running = np.cumsum(np.hstack([before[:, None], added]), axis=1)[:, 1:] * scale[:, None]
@@ -115,21 +110,28 @@ class Weights:
         return low
 
 
-def _sums(rows: np.ndarray, repeats: np.ndarray | None) -> tuple[float, np.ndarray | None]:
-    """Sum of the rows' repeats, and the running sum at every 64th; None where all repeats are equal."""
+def _sums(strata: RowSets, index: int, repeats: np.ndarray | None) -> tuple[float, np.ndarray | None]:
+    """Sum of the repeats of a stratum's rows, and the running sum at every 64th; None where all repeats are equal."""
+    count, start = int(strata.counts[index]), int(strata.starts[index])
     if repeats is None:
-        return float(len(rows)), None
-    pieces = [slice(start, start + _PIECE) for start in range(0, len(rows), _PIECE)]
-    total = float(sum(_weight(repeats[rows[piece]]).sum() for piece in pieces))
-    first = _weight(repeats[rows[:1]])
-    if all((_weight(repeats[rows[piece]]) == first).all() for piece in pieces):
+        return float(count), None
+
+    def pieces() -> Iterator[np.ndarray]:
+        for first in range(start, start + count, _PIECE):
+            yield _weight(repeats[strata.span(first, min(first + _PIECE, start + count))])
+
+    total, carry, ends = 0.0, 0.0, []
+    least, most = np.inf, -np.inf
+    for weights in pieces():
+        total += weights.sum()
+        least, most = min(least, weights.min()), max(most, weights.max())
+    if least == most:
         return total, None
-    ends, carry = [], 0.0
-    for piece in pieces:
-        running = np.cumsum(np.concatenate([[carry], _weight(repeats[rows[piece]])]))[1:]
+    for weights in pieces():
+        running = np.cumsum(np.concatenate([[carry], weights]))[1:]
         carry = running[-1]
-        ends.append(running[_BLOCK - 1 :: _BLOCK])
-    if len(rows) % _BLOCK:
+        ends.append(running[_BLOCK - 1 :: _BLOCK].copy())  # a view would keep all of the sums
+    if count % _BLOCK:
         ends.append(np.array([carry]))
     return total, np.concatenate(ends)
 

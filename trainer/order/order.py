@@ -28,8 +28,9 @@ from trainer.order.draw import Weights, mix
 from trainer.order.index import read_index
 from trainer.order.left_out import LeftOut
 from trainer.order.quota import Quota
+from trainer.order.row_sets import RowSets
 from trainer.order.rows import UNKNOWN_LEVEL, Rows
-from trainer.order.strata import NothingToDraw, Stratum, stratify
+from trainer.order.strata import NothingToDraw, Sorted, Stratum, stratify
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,10 +78,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class PhaseOrder:
-    """A phase made ready. ``without``: its optional shares that the dataset has no rows for."""
+    """A phase made ready. ``members``: the strata's rows. ``without``: its optional shares that the dataset has no rows for."""
 
     phase: Phase
     strata: tuple[Stratum, ...]
+    members: RowSets
     weights: Weights
     quota: Quota
     conditions: Conditions
@@ -99,10 +101,12 @@ class PhaseOrder:
 
     def distinct(self, strata: Sequence[int]) -> int:
         """Distinct rows of some strata."""
-        most = max(int(self.strata[index].rows[-1]) for index in strata)
-        there = np.zeros(most + 1, dtype=bool)
+        there = np.zeros(1, dtype=bool)
         for index in strata:
-            there[self.strata[index].rows] = True
+            rows = self.members.of(index)
+            if len(there) <= rows[-1]:
+                there = np.concatenate([there, np.zeros(int(rows[-1]) + 1 - len(there), dtype=bool)])
+            there[rows] = True
         return int(np.count_nonzero(there))
 
 
@@ -127,7 +131,9 @@ class Order:
         self.seed = seed
         self.conditioning = Conditioning(style, max_text_tokens, instruction_tokens=instruction_tokens)
         self._rows = Rows.of(manifest)
-        prepared = [self._prepare(manifest, phase) for phase in phases]
+        conditions = [Conditions(self._rows, phase.references, self.conditioning) for phase in phases]
+        found = stratify(manifest, self._rows, list(zip(phases, conditions, strict=True)), self.conditioning)
+        prepared = [_prepared(*parts) for parts in zip(phases, conditions, found, strict=True)]
         self.phases = tuple(p for p in prepared if isinstance(p, PhaseOrder))
         self.without = tuple(str(p) for p in prepared if not isinstance(p, PhaseOrder))
         """Why an optional phase is left out, a line each."""
@@ -200,14 +206,12 @@ class Order:
             text_tokens=conditions.text_tokens(rows, buckets, tasks),
         )
 
-    def _prepare(self, manifest: pa.Table, phase: Phase) -> PhaseOrder | NothingToDraw:
-        conditions = Conditions(self._rows, phase.references, self.conditioning)
-        try:
-            found = stratify(manifest, self._rows, phase, conditions, self.conditioning)
-        except NothingToDraw as error:
-            if phase.optional:
-                return error
-            raise
-        without = tuple(f"no row is '{phase.mixture[index].where}'" for index in found.empty)
-        quota = Quota(phase, found.strata)
-        return PhaseOrder(phase, found.strata, found.weights, quota, conditions, found.left_out, without)
+
+def _prepared(phase: Phase, conditions: Conditions, found: Sorted | NothingToDraw) -> PhaseOrder | NothingToDraw:
+    if isinstance(found, NothingToDraw):
+        if phase.optional:
+            return found
+        raise found
+    without = tuple(f"no row is '{phase.mixture[index].where}'" for index in found.empty)
+    quota = Quota(phase, found.strata)
+    return PhaseOrder(phase, found.strata, found.rows, found.weights, quota, conditions, found.left_out, without)

@@ -23,7 +23,7 @@ _GOLDEN = 0.6180339887498949
 
 
 class Quota:
-    """The quotas of one phase. TensorCache: a number for each step and share of the mixture."""
+    """The quotas of one phase. Memory: a number for each step and share of the mixture."""
 
     def __init__(self, phase: Phase, strata: Sequence[Stratum]) -> None:
         """Raises UserError for a token budget that does not hold one sample of each size."""
@@ -61,9 +61,33 @@ class Quota:
 
 
 def _cumulated(phase: Phase, mean: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """(steps + 1, shares) samples that each share is due before each step, so that a step has ``tokens``."""
+    """(steps + 1, shares) samples that each share is due before each step, so that a step has ``tokens``.
+
+    ``there``: (shares,) whether a share has rows. Raises UserError where a step has no share to draw from.
+    """
     at = np.linspace(0.0, 1.0, phase.steps) if phase.steps > 1 else np.zeros(1)
     ends = [(s.weight, s.weight if s.end is None else s.end) for s in phase.mixture] or [(1.0, 1.0)]
-    weights = np.stack([first + (last - first) * at for first, last in ends], axis=1) * there
-    samples = weights * (phase.tokens / (weights @ mean))[:, None]
+    weights = np.stack([first + (last - first) * at for first, last in ends], axis=1)
+    weights = _shared_out(weights, [s.task for s in phase.mixture] or [None], there)
+    of_a_step = weights @ mean
+    if not of_a_step.all():
+        step = int(np.flatnonzero(of_a_step == 0)[0])
+        raise UserError(
+            f"phase {phase.name}: field 'mixture': at step {step} of the phase every share that the dataset has rows for "
+            "has weight 0; raise a weight, or take the optional share without rows out"
+        )
+    samples = weights * (phase.tokens / of_a_step)[:, None]
     return np.vstack([np.zeros(len(ends)), np.cumsum(samples, axis=0)])
+
+
+def _shared_out(weights: np.ndarray, tasks: Sequence[str | None], there: np.ndarray) -> np.ndarray:
+    """``weights`` (steps, shares), those of shares without rows given to the others of their task: tasks keep their parts."""
+    if there.all():
+        return weights
+    result = weights * there
+    for task in set(tasks):
+        mine = np.array([t == task for t in tasks])
+        whole, left = weights[:, mine].sum(axis=1), result[:, mine].sum(axis=1)
+        factor = np.divide(whole, left, out=np.ones_like(left), where=left > 0)
+        result[:, mine] *= factor[:, None]
+    return result

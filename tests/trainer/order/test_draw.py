@@ -9,11 +9,20 @@ from hypothesis import strategies as st
 
 from tests.tolerance import counting
 from trainer.order.draw import Weights, mix, permute
+from trainer.order.row_sets import RowSet, RowSets
+
+
+def sets(strata: list[np.ndarray]) -> RowSets:
+    found = []
+    for rows in strata:
+        found.append(RowSet())
+        found[-1].add(rows)
+    return RowSets(found)
 
 
 def draw(numbers: np.ndarray, repeats: np.ndarray, key: int) -> np.ndarray:
     """Rows of the draws ``numbers`` of a stratum of all rows."""
-    weights = Weights([np.arange(len(repeats), dtype=np.int32)], repeats.astype(np.float32))
+    weights = Weights(sets([np.arange(len(repeats))]), repeats.astype(np.float32))
     return weights.draw(np.zeros(len(numbers), dtype=np.int64), numbers, np.full(len(numbers), key, np.uint64))
 
 
@@ -58,13 +67,13 @@ def test_strata_drawn_together_are_drawn_as_each_alone() -> None:
     repeats = rng.uniform(0.5, 2.0, 3000).astype(np.float32)
     repeats[1000:1400] = 1.0
     strata = [np.arange(0, 1000, 3), np.arange(1000, 1400), np.arange(1400, 3000), np.array([2])]
-    together = Weights([s.astype(np.int32) for s in strata], repeats)
+    together = Weights(sets(strata), repeats)
     which, numbers = rng.integers(0, 4, 400), rng.integers(0, 10**7, 400)
     keys = mix(5, which)
     drawn = together.draw(which, numbers, keys)
     for stratum, rows in enumerate(strata):
         mine = which == stratum
-        alone = Weights([rows.astype(np.int32)], repeats)
+        alone = Weights(sets([rows]), repeats)
         again = alone.draw(np.zeros(mine.sum(), np.int64), numbers[mine], keys[mine])
         assert drawn[mine].tolist() == again.tolist()
         assert set(again.tolist()) <= set(rows.tolist())

@@ -118,7 +118,7 @@ def test_a_picture_that_would_grow_is_left_out_at_that_resolution() -> None:
 
 def test_tasks_do_not_share_a_stratum() -> None:
     order = Order(manifest(task=["t2i"] * 60 + ["ti2i"] * 40), [phase()], seed=0)
-    assert {(s.task, len(s.rows)) for s in order.phases[0].strata} == {("t2i", 60), ("ti2i", 40)}
+    assert {(s.task, s.count) for s in order.phases[0].strata} == {("t2i", 60), ("ti2i", 40)}
     batch = order.batch(3)
     assert (batch.tasks == np.where(batch.rows < 60, "t2i", "ti2i")).all()
 
