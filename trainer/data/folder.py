@@ -1,6 +1,6 @@
 """A plain folder of pictures, read as a packed dataset is: ``open_data("my/pictures")``.
 
-    files ──folder_scan──> items ──headers, hashes──> manifest (a row a picture), digest
+    files ──folder_scan──> items ──folder_files──> manifest (a row a picture), digest
     rows  ──read──> bytes of picture, references and mask; captions or instructions
 
 What cannot be trained on is left out and told in ``remarks``: no text, no picture, a mask of another size. Columns
@@ -13,24 +13,21 @@ import functools
 import hashlib
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from configs.errors import RunFailed, UserError
-from configs.pictures import DecodeError, Header, Limits, probe
+from configs.errors import UserError
 from pipeline import schema
 from pipeline.dataset import INDEX, Dataset
 from pipeline.predicate import parse
 from pipeline.tokens import finish_captions
 from trainer.data.folder_config import FolderConfig, read_folders
-from trainer.data.folder_scan import Item, Scan, scan
+from trainer.data.folder_files import Picture, read_pictures, stored_image
+from trainer.data.folder_scan import Scan, scan
 
-_THREADS = 8  # that read files when a folder is opened; chosen
 _NAMED = 3  # examples in a remark; chosen
 
 _CLOSING_TOKENS = 5  # of the template after a prompt (FACTS 2: its fixed tail)
@@ -57,24 +54,10 @@ class Pictures(NamedTuple):
     references: tuple[bytes, ...]
 
 
-@dataclass(frozen=True)
-class _Picture:
-    """An item whose files were read once."""
-
-    item: Item
-    config: FolderConfig
-    header: Header
-    bytes_len: int
-    sha256: str
-    reference_sizes: tuple[tuple[int, int], ...]
-    others: tuple[str, ...]
-    """sha256 of references and mask."""
-
-
 class PictureFolder:
     """Folders of pictures as one dataset. ``remarks``: lines for the user on what is in it and what is left out."""
 
-    def __init__(self, path: Path, pictures: Sequence[_Picture], remarks: Sequence[str]) -> None:
+    def __init__(self, path: Path, pictures: Sequence[Picture], remarks: Sequence[str]) -> None:
         self.path, self.remarks = path, tuple(remarks)
         self._pictures = list(pictures)
         self._rows = [_row(picture) for picture in self._pictures]
@@ -83,11 +66,11 @@ class PictureFolder:
     def open(cls, path: str | Path) -> PictureFolder:
         """``path``: a folder, or a YAML of folders. Raises UserError where there is nothing to train on."""
         path = Path(path)
-        pictures: list[_Picture] = []
+        pictures: list[Picture] = []
         remarks: list[str] = []
         for folder, config in read_folders(path):
             found = scan(folder, config)
-            read, problems = _read_all(found.items, config)
+            read, problems = read_pictures(found.items, config)
             pictures += read
             remarks += _remarks(folder, config, found, read, problems)
         if not pictures:
@@ -105,7 +88,7 @@ class PictureFolder:
     def digest(self) -> str:
         """sha256 over the names, contents, texts, repeats and weights of all pictures, references and masks."""
         parts = [
-            [p.item.uri, p.sha256, *p.others, *p.item.texts, p.item.repeats, p.config.weight, p.config.regularization]
+            [p.item.uri, p.sha256, p.others, p.item.texts, p.item.repeats, p.config.weight, p.config.regularization]
             for p in self._pictures
         ]
         return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
@@ -152,9 +135,9 @@ class PictureFolder:
         item = picture.item
         hashes = dict(zip(item.others, picture.others, strict=True))
         files = {
-            "image": lambda: _image(item.path, picture.sha256),
-            "references": lambda: [_image(path, hashes[path]) for path in item.references],
-            "mask": lambda: _image(item.mask, hashes[item.mask])["bytes"] if item.mask else None,
+            "image": lambda: stored_image(item.path, picture.sha256),
+            "references": lambda: [stored_image(path, hashes[path]) for path in item.references],
+            "mask": lambda: stored_image(item.mask, hashes[item.mask])["bytes"] if item.mask else None,
         }
         wanted = set(files) | set(sample) if columns is None else columns
         return {name: files[name]() if name in files else sample.get(name) for name in wanted}
@@ -174,7 +157,7 @@ def _manifest_schema() -> pa.Schema:
     return pa.schema([*base, *new], metadata=base.metadata)
 
 
-def _row(picture: _Picture) -> dict[str, Any]:
+def _row(picture: Picture) -> dict[str, Any]:
     item, header = picture.item, picture.header
     texts = finish_captions({"text": text, "source": "raw", "invalid": None} for text in item.texts)
     edit = bool(item.references)
@@ -206,52 +189,8 @@ def _row(picture: _Picture) -> dict[str, Any]:
     }
 
 
-def _read_all(items: Sequence[Item], config: FolderConfig) -> tuple[list[_Picture], list[tuple[str, str]]]:
-    """Pictures, and (uri, problem) of what is none."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        results = list(pool.map(functools.partial(_read_once, config=config), items))
-    pictures = [result for result in results if isinstance(result, _Picture)]
-    return pictures, [(i.uri, r) for i, r in zip(items, results, strict=True) if isinstance(r, str)]
-
-
-def _read_once(item: Item, config: FolderConfig) -> _Picture | str:
-    """The picture, or why it cannot be trained on."""
-    if item.problem:
-        return item.problem
-    try:
-        data, header = _look(item.path)
-        others = [_look(path) for path in item.others]
-    except DecodeError as error:
-        return f"cannot be read: {error}"
-    size = (header.width, header.height)
-    sizes = tuple((h.width, h.height) for _, h in others)
-    if item.mask and sizes[-1] != size:
-        return f"has a mask of {sizes[-1][0]} x {sizes[-1][1]} px, and is {size[0]} x {size[1]}"
-    hashes = tuple(hashlib.sha256(other).hexdigest() for other, _ in others)
-    references = sizes[: len(item.references)]
-    return _Picture(item, config, header, len(data), hashlib.sha256(data).hexdigest(), references, hashes)
-
-
-def _look(path: Path) -> tuple[bytes, Header]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DecodeError(f"{path.name}: {(error.strerror or str(error)).lower()}") from None
-    return data, probe(data, Limits())
-
-
-def _image(path: Path, sha256: str) -> dict[str, Any]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise RunFailed(f"{path}: {(error.strerror or str(error)).lower()}; put it back and run again") from None
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise RunFailed(f"{path}: has changed since the training began to read the folder; put the old one back")
-    return {"bytes": data, "path": path.name}
-
-
 def _remarks(
-    folder: Path, config: FolderConfig, found: Scan, read: Sequence[_Picture], problems: Sequence[tuple[str, str]]
+    folder: Path, config: FolderConfig, found: Scan, read: Sequence[Picture], problems: Sequence[tuple[str, str]]
 ) -> list[str]:
     texts, edits = sum(len(p.item.texts) for p in read), sum(bool(p.item.references) for p in read)
     kind = "regularization pictures" if config.regularization else "pictures"

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.errors import UserError
+from pipeline.sources.files import uri_of
 from trainer.data.folder_config import FolderConfig
 
 _METADATA = "metadata.jsonl"
@@ -35,7 +36,7 @@ _REPEATS = re.compile(r"(\d+)_(.+)")
 
 @dataclass(frozen=True)
 class Item:
-    """A picture and what belongs to it. ``uri``: its path within the folder, with slashes.
+    """A picture and what belongs to it. ``uri``: its path within the folder, as the pipeline writes it.
 
     ``problem``: why it cannot be trained on, as far as names and texts tell.
     """
@@ -81,7 +82,7 @@ def scan(folder: Path, config: FolderConfig) -> Scan:
     return Scan(
         tuple(item for item, _ in items),
         sum(named for _, named in items),
-        tuple(sorted(path.relative_to(folder).as_posix() for path in strays)),
+        tuple(sorted(_uri(folder, path) for path in strays)),
     )
 
 
@@ -116,7 +117,7 @@ def _paired(folder: Path, tree: dict[Path, list[str]], config: FolderConfig) -> 
         targets = [name for name in pictures if not _is_mask(name)]
         references = _references(here / _REFERENCES, tree.get(here / _REFERENCES, []), {Path(n).stem for n in targets})
         for name in targets:
-            stem, uri = Path(name).stem, (here / name).relative_to(folder).as_posix()
+            stem, uri = Path(name).stem, _uri(folder, here / name)
             text = here / f"{stem}.txt" if f"{stem}.txt" in names else None
             texts, problem = _texts(text, config) if text else ((), None)
             more = {"mask": masks.get(stem), "text": text, "repeats": _repeats(uri)[0], "problem": problem}
@@ -189,6 +190,10 @@ def _strings(line: dict[str, Any], key: str) -> tuple[str, ...]:
     if wrong is not None:
         raise ValueError(f"'{key}' is {wrong!r}; a text or a list of texts is expected")
     return tuple(v.strip() for v in values if v.strip())
+
+
+def _uri(folder: Path, path: Path) -> str:
+    return uri_of(os.fsencode(path.relative_to(folder).as_posix()))
 
 
 def _repeats(uri: str) -> tuple[float, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from model.tokenizer import load_tokenizer
 from pipeline.dataset import Dataset
 from pipeline.tokens import count_tokens
 from tests.model.folders import random_folder
-from tests.pipeline.hostile import encode, picture, with_orientation
+from tests.pipeline.hostile import NOT_UTF8, encode, picture, with_orientation
 from trainer.data.folder import PictureFolder, open_data
+from trainer.data.folder_files import looks_whole
 from trainer.order.curriculum import Phase, Share
 from trainer.order.order import Order, read_index
 
@@ -139,6 +141,8 @@ def test_what_cannot_be_trained_on_is_left_out_and_told(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
     (tmp_path / "lonely.txt").write_text("x")
     (tmp_path / "photo.heic").write_bytes(b"x")
+    (tmp_path / "cut.png").write_bytes(encode(picture(64, 48, seed=1), "PNG")[:-200])
+    (tmp_path / "cut.txt").write_text("x")
     (tmp_path / ".hidden.png").write_bytes(b"x")
     dataset = PictureFolder.open(tmp_path)
     assert rows(dataset) == [("good.png",)]
@@ -147,6 +151,7 @@ def test_what_cannot_be_trained_on_is_left_out_and_told(tmp_path: Path) -> None:
         "1 pictures with 1 texts, 0 to edit, 0 with a mask",
         "2 left out: empty.png, silent.png: has no caption",
         "1 left out: broken.png: cannot be read: no picture that Pillow can read (it begins with b'no pictu')",
+        "1 left out: cut.png: cannot be read: image file is truncated",
         "1 left out: edit.png: cannot be read: empty: no bytes at all",
         "1 left out: masked.png: has a mask of 32 x 32 px, and is 64 x 48",
         "1 left out: latin.png: has a latin.txt that is not UTF-8",
@@ -277,3 +282,21 @@ def test_the_order_of_training_takes_it(tmp_path: Path) -> None:
         assert abs((drawn < 2).mean() - share) < 0.03
     pixels = decode(dataset.read([0], ["image"])[0]["image"]["bytes"], Limits())
     assert pixels.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_a_file_that_is_cut_off_does_not_look_whole(form: str) -> None:
+    data = encode(picture(64, 48, seed=1), form)
+    assert looks_whole(data, form) == (form != "GIF")  # those are always decoded
+    assert not looks_whole(data[:-100], form)
+
+
+def test_names_of_any_bytes(tmp_path: Path) -> None:
+    put(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + NOT_UTF8)))
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + NOT_UTF8.replace(b"png", b"txt"))).write_text("A cup.")
+    put(tmp_path / "\u706b.png")
+    (tmp_path / "\u706b.txt").write_text("Fire.")
+    dataset = PictureFolder.open(tmp_path)
+    assert sorted(rows(dataset)) == [("caf%E9.png",), ("\u706b.png",)]
+    assert {s["captions"][0]["text"] for s in dataset.read([0, 1])} == {"A cup.", "Fire."}
+    assert len(dataset.digest) == 64
