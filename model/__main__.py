@@ -69,6 +69,10 @@ def _parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", help="a training checkpoint as a pipeline folder")
     export.add_argument("checkpoint", type=Path, metavar="CKPT", help="checkpoint, or the output folder of `fit`")
     export.add_argument("out", type=Path, metavar="OUT")
+    export.add_argument(
+        "--dtype", choices=("float32", "bfloat16", "float16"), help="of the weights; default: the base's"
+    )
+    export.add_argument("--merge", action="store_true", help="of a LoRA training: a whole folder with the LoRA merged")
     export.set_defaults(run=_export)
     return parser
 
@@ -135,9 +139,11 @@ def _merge(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
+    import torch
+
     from model.export import export
 
-    export(args.checkpoint, args.out)
+    export(args.checkpoint, args.out, getattr(torch, args.dtype) if args.dtype else None, args.merge)
     print(f"wrote {args.out}; it loads with diffusers.QwenImagePipeline.from_pretrained")
 
 

@@ -3,10 +3,11 @@
 What a training checkpoint holds for this (the trainer writes it):
 
     step-123/
-        base.json                       {"base": PATH}: the pipeline folder that training started from
+        base.json                       {"base": PATH}: the pipeline folder that training started from; of a LoRA
+                                        "lora_alpha", too
         complete                        the checkpoint is whole
-        .metadata, *.distcp             torch's distributed checkpoint: "model.NAME" for every weight of the
-                                        transformer, by diffusers' names, and "ema.NAME" for averaged ones
+        .metadata, *.distcp             torch's distributed checkpoint: "model.NAME" for every weight that was
+                                        trained, by diffusers' (or peft's) names, and "ema.NAME" for averaged ones
 
 Older ones have ``step.json`` and ``ema.safetensors``, ``model.safetensors`` instead. CKPT may also be the output folder
 of ``fit``: then the newest step in its ``checkpoints/`` is taken. A relative PATH starts at the checkpoint.
@@ -15,7 +16,7 @@ of ``fit``: then the newest step in its ``checkpoints/`` is taken. A relative PA
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -26,27 +27,41 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from configs import UserError
 from model.checkpoint import check_folder, save_like, transformer_config
 from model.files import iterate_tensors, read_json, weight_dtypes
+from model.lora_files import lora_of
+from model.lora_merge import export_lora
 from model.mmdit import MMDiT
 
 _STEMS = ("ema", "model")  # the first one found is exported
 _TOGETHER = 64  # chosen: tensors read in one call
 
 
-def export(checkpoint: str | Path, out: str | Path, dtype: torch.dtype | None = None) -> None:
-    """Write OUT. The dtype of each weight is the base's, or ``dtype``; all other parts are the base's, byte for byte."""
+def export(checkpoint: str | Path, out: str | Path, dtype: torch.dtype | None = None, merge: bool = False) -> None:
+    """Write OUT: a pipeline folder whose other parts are the base's, byte for byte; the dtype of each weight is the
+    base's, or ``dtype``. Of a LoRA training: its files, or with ``merge`` a pipeline folder. Raises UserError."""
     folder, out = step_folder(Path(checkpoint)), Path(out)
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out}: exists and is not empty; name a new folder")
-    base = check_folder(base_of(folder))
-    config = transformer_config(base)
+    base, about = check_folder(base_of(folder)), read_json(folder / "base.json")
+    found = dict(_weights(folder))
+    if "lora_alpha" in about:
+        export_lora(base, out, lora_of(found, float(about["lora_alpha"])), merge)
+        return
+    if merge:
+        raise UserError(f"{folder}: holds whole weights; there is nothing to merge")
+    save_like(base, out, _whole(folder, base, found, dtype), transformer_config(base))
+
+
+def _whole(folder: Path, base: Path, found: dict[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """All weights of the transformer; those that no training changes are the base's."""
     stored = weight_dtypes(base / "transformer")
     with torch.device("meta"):
-        names = [name for name, _ in MMDiT(config).named_parameters()]
-    state = {name: tensor.to(dtype or stored[name]) for name, tensor in _weights(folder, names)}
-    missing = [name for name in names if name not in state]
+        expected = dict(MMDiT(transformer_config(base)).named_parameters())
+    missing = [name for name, p in expected.items() if name not in found and p.requires_grad]
     if missing:
         raise UserError(f"{folder}: {len(missing)} weights are missing, the first is '{missing[0]}'")
-    save_like(base, out, state, config)
+    frozen = {name for name in expected if name not in found}
+    found |= {name: tensor for name, tensor in iterate_tensors(base / "transformer") if name in frozen}
+    return {name: found.pop(name).to(dtype or stored[name]) for name in expected}
 
 
 def step_folder(folder: Path) -> Path:
@@ -75,8 +90,8 @@ def _is_complete(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("complete", "step.json"))
 
 
-def _weights(checkpoint: Path, names: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
-    """(name, tensor): averaged where there is an average, else as trained."""
+def _weights(checkpoint: Path) -> Iterator[tuple[str, Tensor]]:
+    """(name, tensor) of what was trained: averaged where there is an average."""
     if not (checkpoint / ".metadata").is_file():
         stems = [stem for stem in _STEMS if list(checkpoint.glob(f"{stem}.safetensors*"))]
         if not stems:
@@ -84,9 +99,9 @@ def _weights(checkpoint: Path, names: Sequence[str]) -> Iterator[tuple[str, Tens
         yield from iterate_tensors(checkpoint, stems[0])
         return
     sizes = dcp.FileSystemReader(checkpoint).read_metadata().state_dict_metadata
-    keys = [next((k for k in (f"{stem}.{name}" for stem in _STEMS) if k in sizes), None) for name in names]
-    found = {key: sizes[key] for key in keys if key}
-    yield from _read(checkpoint, found)
+    names = {key.removeprefix("model.") for key in sizes if key.startswith("model.")}
+    keys = [next(key for stem in _STEMS if (key := f"{stem}.{name}") in sizes) for name in sorted(names)]
+    yield from _read(checkpoint, {key: sizes[key] for key in keys})
 
 
 def _read(checkpoint: Path, sizes: Mapping[str, object]) -> Iterator[tuple[str, Tensor]]:

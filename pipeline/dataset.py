@@ -55,6 +55,8 @@ class Dataset:
 
     path: Path
     about: dict[str, Any]
+    remarks = ()
+    """Lines on what is left out: a packed dataset's rows are all there."""
 
     @classmethod
     def open(cls, path: str | Path) -> Dataset:

@@ -17,10 +17,10 @@ def main(argv: list[str]) -> int | None:
 
 def _fit(arguments: argparse.Namespace) -> None:
     from trainer.config import FitConfig
-    from trainer.setup import Start
+    from trainer.start import Start
 
     config = load(arguments.config, FitConfig, arguments.set)
-    start = Start(arguments.init, getattr(arguments, "from"))
+    start = Start(arguments.init, getattr(arguments, "from"), arguments.lora)
     if arguments.dry_run:
         from trainer.dry_run import dry_run
 
@@ -60,9 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     fit = _command(commands, "fit", _fit, "train on a dataset; run again, it goes on")
     fit.add_argument("config", type=Path, metavar="CONFIG")
     fit.add_argument("out", type=Path, metavar="OUT")
-    fit.add_argument("--data", type=Path, required=True, metavar="DATASET", help="a packed dataset")
+    fit.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DATASET",
+        help="a packed dataset, or pictures: a folder, or a YAML of folders",
+    )
     fit.add_argument("--init", type=Path, metavar="FOLDER", help="a diffusers folder to start from, instead of 'model'")
     fit.add_argument("--from", type=Path, metavar="CHECKPOINT", help="start with weights, optimizer and averages of it")
+    fit.add_argument("--lora", type=Path, metavar="FILE", help="go on from a LoRA; the config says lora: {...}")
     fit.add_argument("--dry-run", action="store_true", help="print what would be trained on, phase by phase")
 
     fit.add_argument("--wait", action="store_true", help="wait while another process trains into OUT")

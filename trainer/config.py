@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from trainer.data.config import LoadingConfig
+from trainer.lora.config import LoraConfig
 from trainer.monitor.config import MonitorConfig, SamplesConfig
 from trainer.optim.config import OptimizerConfig
 from trainer.order.curriculum import Phase, check_phases
@@ -32,6 +33,7 @@ class FitConfig:
     """``model``: a config under configs/model (fresh weights from ``seed``) or a diffusers folder to go on from; null
     where the command line names the weights.
 
+    ``weights``: one file that stands in for the folder's transformer. ``lora``: train adapters on frozen weights.
     ``max_micro_batch_tokens``: text and image tokens of a micro-batch; null takes a rank's whole part at once.
     ``max_text_tokens``: hidden states of a condition that are kept, vision tokens not counted; longer ones are cut, as
     the released pipelines do at 512 or 1,024. ``precision``: of the forward pass; weights, loss and optimizer are fp32
@@ -51,6 +53,8 @@ class FitConfig:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     samples: SamplesConfig | None = None
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    lora: LoraConfig | None = None
+    weights: str | None = None
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
     launch: Literal["torchrun", "ray"] = "torchrun"
     num_workers: tuple[int, int] = (1, 1)
@@ -66,5 +70,10 @@ class FitConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"field '{name}': must be at least 1, found {value}")
+        if self.optimizer.in_backward and self.on_nonfinite.policy == "skip":
+            raise ValueError(
+                "field 'on_nonfinite.policy': with optimizer.in_backward blocks have moved before a step is known to be "
+                "finite, so it cannot be skipped; take stop"
+            )
         if not 1 <= self.num_workers[0] <= self.num_workers[1]:
             raise ValueError(f"field 'num_workers': [least, most] of at least 1, found {list(self.num_workers)}")

@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from configs.numbers import percent
-from pipeline.dataset import Dataset
 from trainer.config import FitConfig
+from trainer.data.folder import Data, open_data
 from trainer.order.bucket import windows
 from trainer.order.order import Batch, Order, PhaseOrder
-from trainer.setup import Start, check_start, open_order
+from trainer.setup import check_start, open_order
+from trainer.start import Start
 
 _SAMPLED_STEPS = 50
 """Steps of a phase, evenly spaced, whose batches are looked at (chosen)."""
 
 
-def describe(config: FitConfig, dataset: Dataset, order: Order) -> list[str]:
+def describe(config: FitConfig, dataset: Data, order: Order) -> list[str]:
     """Lines for a terminal: of each phase rows, tasks, draws, epochs, tokens, crops, reading, and what is left out."""
     lines = [
         f"{dataset.path}: {dataset.rows:,} samples; {order.steps:,} steps in {len(order.phases)} phases, seed {config.seed}"
@@ -31,13 +32,13 @@ def describe(config: FitConfig, dataset: Dataset, order: Order) -> list[str]:
 
 def dry_run(config: FitConfig, out: Path, data: Path, start: Start) -> None:
     """Print what ``fit`` with the same arguments would train on. Raises UserError where it would not begin."""
-    dataset = Dataset.open(data)
+    dataset = open_data(data)
     order = open_order(config, dataset, start)
     check_start(config, out, start, order)
     print("\n".join(describe(config, dataset, order)))
 
 
-def _phase(dataset: Dataset, order: Order, number: int, phase: PhaseOrder) -> list[str]:
+def _phase(dataset: Data, order: Order, number: int, phase: PhaseOrder) -> list[str]:
     what, given, rows = phase.phase, phase.draws, phase.rows
     batches = _sampled(order, number)
     return [
@@ -91,7 +92,7 @@ def _tokens(batches: Sequence[Batch]) -> str:
     )
 
 
-def _crops(dataset: Dataset, batches: Sequence[Batch]) -> str:
+def _crops(dataset: Data, batches: Sequence[Batch]) -> str:
     """How many of the drawn pictures are cut, and how much of them."""
     sides = dataset.manifest(["width", "height"])
     rows = np.concatenate([b.rows for b in batches])
@@ -109,7 +110,7 @@ def _crops(dataset: Dataset, batches: Sequence[Batch]) -> str:
     )
 
 
-def amplification(dataset: Dataset, batches: Sequence[Batch]) -> float:
+def amplification(dataset: Data, batches: Sequence[Batch]) -> float:
     """Bytes of pictures and texts that reading these batches takes, over the bytes that they use.
 
     A sample with offsets costs its own bytes; one without, all of its row group's, once a batch.

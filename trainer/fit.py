@@ -18,16 +18,17 @@ from pathlib import Path
 from configs.files import replace_text
 from model.checkpoint import pipeline_of
 from model.export import export
-from pipeline.dataset import Dataset
 from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
+from trainer.data.folder import Data, open_data
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
 from trainer.order.order import Order
 from trainer.parallel.lost import naming_the_lost
 from trainer.parallel.world import open_world
 from trainer.saved_config import save_config
-from trainer.setup import Start, base_folder, check_start, open_order, pick_device, start_shape
+from trainer.setup import base_folder, check_start, open_order, pick_device, start_shape
+from trainer.start import Start
 from trainer.state.folders import checkpoints, step_of
 from trainer.state.signals import StopRequest
 
@@ -38,15 +39,11 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
     Raises UserError before anything is written, or while another process trains into ``out`` (``wait``: waits).
     """
     start = start or Start()
-    dataset = Dataset.open(data)
+    dataset = open_data(data)
     order = open_order(config, dataset, start)
     check_start(config, out, start, order)
-    world = open_world(
-        config.parallel,
-        pick_device(config.device),
-        config.optimizer.kind == "muon",
-        start_shape(config, start).num_attention_heads,
-    )
+    heads = start_shape(config, start).num_attention_heads
+    world = open_world(config, pick_device(config.device), heads)
     with RunLock(out / "lock", wait) if world.first else contextlib.nullcontext():
         if world.first:
             _begin(config, out, dataset, order, start)
@@ -57,27 +54,27 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
             return
         with StopRequest() as stop, naming_the_lost(world):  # SIGTERM may not kill a rank that names another
             base = base_folder(config, out, start)
-            trainer = Trainer(config, out, dataset, order, world, base, start.checkpoint)
+            trainer = Trainer(config, out, dataset, order, world, base, start)
             trainer.run(stop)
             if world.first:
                 _finish(trainer)
             world.barrier()
 
 
-def _begin(config: FitConfig, out: Path, dataset: Dataset, order: Order, start: Start) -> None:
+def _begin(config: FitConfig, out: Path, dataset: Data, order: Order, start: Start) -> None:
     """Say what is left out; write or check config.yaml; make the base where weights are to be fresh."""
-    for line in order.remarks():
+    for line in (*dataset.remarks, *order.remarks()):
         print(line, flush=True)
     found = checkpoints(out)
-    identity = {"dataset": dataset.digest, "from": str(start.checkpoint.resolve()) if start.checkpoint else ""}
+    identity = {"dataset": dataset.digest, **start.identity()}
     save_config(start.named(config), identity, out, step_of(found[-1]) if found else 0)
     base_folder(config, out, start)
 
 
 def _is_finished(out: Path, order: Order) -> bool:
     found = checkpoints(out)
-    exported = (out / "export" / "model_index.json").exists() and (out / "phases.json").exists()
-    return exported and bool(found) and step_of(found[-1]) >= order.steps
+    exported = any((out / "export" / name).exists() for name in ("model_index.json", "lora.safetensors"))
+    return exported and (out / "phases.json").exists() and bool(found) and step_of(found[-1]) >= order.steps
 
 
 def _finish(trainer: Trainer) -> None:
@@ -92,5 +89,8 @@ def _finish(trainer: Trainer) -> None:
         print(
             f"{line['phase']:>12}: loss {line['loss_start']:.4f} -> {line['loss_end']:.4f} in {line['steps']:,} steps"
         )
+    if trainer.config.lora:
+        print(f"{out / 'export'}: the LoRA, for diffusers, `python -m model sample --lora` and ComfyUI")
+        return
     pipeline = pipeline_of(out / "export")
     print(f"{out / 'export'}: the model, averaged weights, for diffusers.{pipeline} and `python -m model sample`")

@@ -12,14 +12,15 @@ import torch
 
 from model.checkpoint import load_schedule, reference_style
 from model.condition import Conditioner
+from model.export import step_folder
 from model.flops import forward_flops
 from model.precision import widen
 from model.qwen_image import QwenImage
 from model.vae_weights import load_vae_folder
-from pipeline.dataset import Dataset
 from pipeline.progress import progress
 from trainer.config import FitConfig
 from trainer.data.encoders import Encoders
+from trainer.data.folder import Data
 from trainer.data.loader import Loader, Prepared
 from trainer.finite import FiniteGuard
 from trainer.loss import MicroBatch, draw_sigma, dummy, micro_batch, sample_losses
@@ -27,18 +28,19 @@ from trainer.monitor.forecast import Forecast
 from trainer.monitor.metrics import Line, Metrics
 from trainer.monitor.samples import draw_samples, save_samples
 from trainer.monitor.summary import step_line
-from trainer.optim.ema import EMA
+from trainer.optim.ema import make_average
 from trainer.optim.optimizer import make_optimizer
 from trainer.optim.schedule import rate
 from trainer.order.order import Order
-from trainer.parallel.gradients import clip, gradient_norm, sum_over_heads
 from trainer.parallel.network import open_network
 from trainer.parallel.world import World
 from trainer.rng import KeyedRandom
 from trainer.setup import autocast_dtype
+from trainer.start import Start
 from trainer.state.best import BestMetric
 from trainer.state.checkpoint import Checkpoints
 from trainer.state.signals import StopRequest
+from trainer.update import make_update
 
 
 class Trainer:
@@ -48,37 +50,44 @@ class Trainer:
         self,
         config: FitConfig,
         out: Path,
-        dataset: Dataset,
+        dataset: Data,
         order: Order,
         world: World,
         base: Path,
-        start: Path | None = None,
+        start: Start,
     ) -> None:
-        """``base``: the pipeline folder to start from. ``start``: a checkpoint of another training to go on from."""
+        """``base``: the pipeline folder that ``start`` and ``config`` name."""
         if config.threads:
             torch.set_num_threads(config.threads)
         self.config, self.out, self.order, self.world = config, out, order, world
         self.dtype = autocast_dtype(config.precision, world.device)
-        wide = torch.float64 if config.precision == "fp64" else torch.float32
         self.schedule = load_schedule(base)
-        self.network = open_network(base, world, config.parallel, wide, self.dtype)
+        self.network = open_network(config, base, world, self.dtype, start)
         self.model = self.network.model
-        self.trained = [p for p in self.model.parameters() if p.requires_grad]
-        self.average = EMA(self.model, config.optimizer.ema)
-        self.optimizer = make_optimizer(self.model, config.optimizer)
+        self.average = make_average(self.model, config.optimizer.ema, config.optimizer.ema_device)
+        self.optimizer = make_optimizer(self.model, config.optimizer, config.seed)
+        self.update = make_update(config, self.network, self.optimizer, world)
         self.parts = self._frozen(base)
+        self.wide = torch.float64 if config.precision == "fp64" else torch.float32
         encoders = Encoders(
-            self.parts.vae, self.parts.conditioner, config.loading.cache_megabytes * 10**6, world.device, wide
+            self.parts.vae, self.parts.conditioner, config.loading.cache_megabytes * 10**6, world.device, self.wide
         )
         ranks = (world.data.get_local_rank(), world.data.size())
         self.loader = Loader(config, dataset, order, encoders, self._cost, *ranks)
         self.guard = FiniteGuard(config.on_nonfinite, lambda rows: [s["id"] for s in dataset.read(rows, ["id"])], world)
         self.checkpoints = Checkpoints(
-            out, base, world, self.model, self.average, self.optimizer, config.checkpoint.keep
+            out,
+            base,
+            world,
+            self.model,
+            self.average,
+            self.optimizer,
+            config.checkpoint.keep,
+            {"lora_alpha": config.lora.scaled_by} if config.lora else {},
         )
         self.done = self.checkpoints.restore()
-        if self.done == 0 and start is not None:
-            self.checkpoints.load(start)
+        if self.done == 0 and start.checkpoint is not None:
+            self.checkpoints.load(step_folder(start.checkpoint))
         best = config.checkpoint.best
         self.best = BestMetric(best, out, self.done) if best else None
 
@@ -140,6 +149,8 @@ class Trainer:
         rng = KeyedRandom(config.seed, batch.step, size)
         sigma = draw_sigma(rng, batch.target_tokens, config.objective, self.schedule)
         losses = torch.zeros(size, dtype=torch.float64, device=self.world.device)
+        lr = rate(batch.step, self.order.steps, config.optimizer, phase.lr)
+        self.update.begin(batch.step, lr)
         for number, slots in enumerate(prepared.slots):
             samples = [prepared.samples[slot] for slot in slots]
             micro = micro_batch(samples, slots, sigma, rng, self.world.device, self.dtype) if slots else self.dummy()
@@ -149,24 +160,19 @@ class Trainer:
             if slots:
                 losses[slots] = part.detach().double()
         told, asked = self.world.gather(losses, stop)
-        sum_over_heads(network.by_heads, self.world)
-        norm = gradient_norm(self.trained, self.world)
-        lr = rate(batch.step, self.order.steps, config.optimizer, phase.lr)
-        good = self.guard.passes(batch.step, told, norm.item(), batch.rows.tolist(), sigma.tolist())
+        norm = self.update.finish()
+        good = self.guard.passes(batch.step, told, norm, batch.rows.tolist(), sigma.tolist())
         if good:
-            clip(self.trained, norm, config.optimizer.clip)
-            for group in self.optimizer.param_groups:
-                group["lr"] = lr
-            self.optimizer.step()
+            self.update.apply(norm)
             self.average.update(self.model, batch.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        return step_line(batch, phase.name, told, lr, norm.item(), good), asked
+        else:
+            self.update.skip()
+        return step_line(batch, phase.name, told, lr, norm, good), asked
 
     def dummy(self) -> MicroBatch:
         """What a rank runs that has no sample."""
         config = self.model.config
-        dtype = self.trained[0].dtype
-        return dummy(config.in_channels, config.joint_attention_dim, self.world.device, dtype)
+        return dummy(config.in_channels, config.joint_attention_dim, self.world.device, self.wide)
 
     def _keep(self, line: Line) -> None:
         """Checkpoint and sample when it is time; the last step always is."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -25,24 +23,12 @@ from model.files import check_weights
 from model.init import init_folder, vae_file
 from model.mmdit import MMDiT
 from model.precision import WIDER, multiplies_bf16
-from pipeline.dataset import Dataset
 from trainer.config import FitConfig
+from trainer.data.folder import Data
 from trainer.monitor.samples import check_samples
 from trainer.order.index import read_index
 from trainer.order.order import Order
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where weights come from besides ``config.model``. ``init``: a pipeline folder. ``checkpoint``: of another
-    training, with optimizer and averages; it comes first."""
-
-    init: Path | None = None
-    checkpoint: Path | None = None
-
-    def named(self, config: FitConfig) -> FitConfig:
-        """The config with the folder that its weights come from."""
-        return config if self.init is None else dataclasses.replace(config, model=str(self.init))
+from trainer.start import Start
 
 
 def check_start(config: FitConfig, out: Path, start: Start, order: Order) -> None:
@@ -65,7 +51,7 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order) -> Non
     check_weights(found / "transformer", {name: p.shape for name, p in model.named_parameters()})
 
 
-def open_order(config: FitConfig, dataset: Dataset, start: Start) -> Order:
+def open_order(config: FitConfig, dataset: Data, start: Start) -> Order:
     """What will be trained on, as the base model takes it. Raises UserError as ``Order`` and ``_find_base`` do."""
     found = _find_base(config, start)
     style = style_of(found.pipeline) if isinstance(found, ModelConfig) else reference_style(found)

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import torch
 
-from pipeline.dataset import Dataset
 from trainer.config import FitConfig
+from trainer.data.folder import open_data
 from trainer.loop import Trainer
 from trainer.parallel.world import open_world
-from trainer.setup import Start, base_folder, open_order, start_shape
+from trainer.setup import base_folder, open_order, start_shape
+from trainer.start import Start
 
 
 def open_trainer(config: FitConfig, out: Path, data: Path) -> Trainer:
     """As ``fit`` opens it, after ``out``'s newest checkpoint where there is one."""
-    dataset = Dataset.open(data)
+    dataset = open_data(data)
     order = open_order(config, dataset, Start())
     heads = start_shape(config, Start()).num_attention_heads
-    world = open_world(config.parallel, torch.device("cpu"), config.optimizer.kind == "muon", heads)
-    return Trainer(config, out, dataset, order, world, base_folder(config, out, Start()))
+    world = open_world(config, torch.device("cpu"), heads)
+    return Trainer(config, out, dataset, order, world, base_folder(config, out, Start()), Start())

@@ -14,14 +14,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from configs.errors import UserError
 from pipeline import schema
-from pipeline.dataset import INDEX, Dataset
+from pipeline.dataset import INDEX, Dataset, Pictures, Texts
 from pipeline.predicate import parse
 from pipeline.tokens import finish_captions
 from trainer.data.folder_config import FolderConfig, read_folders
@@ -45,13 +45,6 @@ _OWN = {
 """Manifest columns beside the schema's: a mark and a factor on the loss by folder, whether there is a mask, valid
 instructions, Qwen tokens of the longest text and what closes the template, w, h of each reference in turn, and the box
 around quoted text, which nobody has looked for here."""
-
-
-class Pictures(NamedTuple):
-    """Encoded pictures of a sample."""
-
-    image: bytes
-    references: tuple[bytes, ...]
 
 
 class PictureFolder:
@@ -109,11 +102,10 @@ class PictureFolder:
             table = table.filter(parse(where, "where").evaluate(table), null_selection_behavior="drop")
         return table if columns is None else table.select(list(columns))
 
-    def places(self) -> pa.Table:
-        """shard (dictionary), row_group, row of every row: a file each, so nothing is read that is not asked for."""
-        shard = pa.array(["files"] * self.rows).dictionary_encode()
-        groups = pa.array(np.arange(self.rows, dtype=np.int32))
-        return pa.table({"shard": shard, "row_group": groups, "row": pa.array(np.zeros(self.rows, np.int32))})
+    def reading_costs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As ``Dataset.reading_costs``: a file each, so nothing is read that is not asked for."""
+        own = np.array([picture.bytes_len for picture in self._pictures], dtype=np.int64)
+        return own, np.arange(self.rows), np.ones(self.rows, dtype=bool)
 
     def read(self, rows: Sequence[int] | np.ndarray, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """The pictures with these numbers, in the order asked for; ``mask``: bytes of a picture, or null.
@@ -130,6 +122,11 @@ class PictureFolder:
         samples = self.read(rows, ["image", "references"])
         return [Pictures(s["image"]["bytes"], tuple(r["bytes"] for r in s["references"])) for s in samples]
 
+    def read_texts(self, rows: Sequence[int] | np.ndarray) -> list[Texts]:
+        """Captions and instructions of these samples, in the order asked for."""
+        columns = ("captions", "instructions")
+        return [Texts(*(tuple(t["text"] for t in s[c]) for c in columns)) for s in self.read(rows, columns)]
+
     def _sample(self, number: int, columns: set[str] | None) -> dict[str, Any]:
         picture, sample = self._pictures[number], self._rows[number]
         item = picture.item
@@ -143,7 +140,11 @@ class PictureFolder:
         return {name: files[name]() if name in files else sample.get(name) for name in wanted}
 
 
-def open_data(path: str | Path) -> Dataset | PictureFolder:
+Data = Dataset | PictureFolder
+"""What a training reads."""
+
+
+def open_data(path: str | Path) -> Data:
     """What ``--data`` names: a packed dataset, or else a folder of pictures or a YAML of folders. Raises UserError."""
     path = Path(path)
     packed = (path / INDEX).exists() or (path / "manifest").is_dir() or (path / "data").is_dir()

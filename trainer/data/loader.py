@@ -19,9 +19,10 @@ from PIL.Image import Image, fromarray
 
 from configs import RunFailed
 from configs.pictures import DecodeError, Limits, decode
-from pipeline.dataset import Dataset, Texts
 from pipeline.dataset import Pictures as StoredPictures
+from pipeline.dataset import Texts
 from trainer.config import FitConfig
+from trainer.data.folder import Data
 from trainer.data.resize import resize_to_cover
 from trainer.order.bucket import Bucket
 from trainer.order.order import Batch, Order
@@ -50,7 +51,7 @@ class Loader:
     def __init__(
         self,
         config: FitConfig,
-        dataset: Dataset,
+        dataset: Data,
         order: Order,
         encoder: Encoder,
         cost: Cost,
@@ -134,7 +135,7 @@ class Loader:
 class _Samples:
     """Stored pictures. Those of ``items`` are read together when the first one is asked for, any other alone."""
 
-    def __init__(self, dataset: Dataset, items: Sequence[Item]) -> None:
+    def __init__(self, dataset: Data, items: Sequence[Item]) -> None:
         self.dataset = dataset
         self._waiting = sorted({item.row for item in items})
         self._kept: dict[int, StoredPictures] = {}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.optim.local import local
-from trainer.optim.offload import stored
+from trainer.optim.offload import opened, stored
 
 
 class EMA:
@@ -22,7 +22,7 @@ class EMA:
     def __init__(self, model: nn.Module, decay: float | None, device: torch.device | str | None = None) -> None:
         self.decay = decay or 0.0
         self.weights: dict[str, Tensor] = {
-            n: stored(p).detach().to(device or stored(p).device, torch.float32, copy=True)
+            n: stored(p).detach().to(device or stored(p).device, torch.promote_types(p.dtype, torch.float32), copy=True)
             for n, p in model.named_parameters()
             if p.requires_grad and self.decay
         }
@@ -58,9 +58,10 @@ class EMA:
     def _exchange(self, model: nn.Module) -> None:
         parameters = dict(model.named_parameters())
         for name, mean in self.weights.items():
-            mine = parameters[name].detach().clone()
-            parameters[name].copy_(mean)
-            mean.copy_(mine)
+            with opened(parameters[name]):
+                mine = parameters[name].detach().clone()
+                parameters[name].copy_(mean)
+                mean.copy_(mine)
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
         """A whole state dict: averaged where there is an average, the model's own elsewhere."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from pipeline.dataset import Dataset
 from pipeline.predicate import parse
 from pipeline.schema import TRAINABLE
 from trainer.order.curriculum import Phase
@@ -17,7 +16,16 @@ _ALWAYS = ("width", "height", "task", "repeats", "recipe", "text_level", "n_capt
 """What the order reads of every manifest beside the columns of predicates."""
 
 
-def read_index(dataset: Dataset, phases: Sequence[Phase]) -> pa.Table:
+class Manifested(Protocol):
+    """A packed dataset, or a folder of pictures."""
+
+    @property
+    def manifest_schema(self) -> pa.Schema: ...
+
+    def manifest(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table: ...
+
+
+def read_index(dataset: Manifested, phases: Sequence[Phase]) -> pa.Table:
     """The columns that training needs and those of every predicate. Raises UserError for an unknown column."""
     known = dataset.manifest_schema.names
     names = dict.fromkeys(_ALWAYS)

@@ -9,12 +9,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from trainer.optim.local import local
 from trainer.parallel.world import World
-
-
-def local(x: Tensor) -> Tensor:
-    """This rank's part of a tensor; a tensor that is not divided is itself."""
-    return x.to_local() if isinstance(x, DTensor) else x
 
 
 def sum_over_heads(parameters: Iterable[nn.Parameter], world: World) -> None:
@@ -43,11 +39,10 @@ def gradient_norm(parameters: Sequence[nn.Parameter], world: World) -> Tensor:
     return total.sqrt()
 
 
-def clip(parameters: Sequence[nn.Parameter], norm: Tensor, limit: float) -> None:
+def clip(parameters: Sequence[nn.Parameter], norm: float, limit: float) -> None:
     """Scale all gradients down to a norm of ``limit`` where it is larger."""
-    factor = (limit / (norm + 1e-6)).clamp(max=1.0)
-    gradients = [local(p.grad) for p in parameters if p.grad is not None]
-    torch._foreach_mul_(gradients, factor.to(gradients[0].dtype))
+    factor = min(1.0, limit / (norm + 1e-6))
+    torch._foreach_mul_([local(p.grad) for p in parameters if p.grad is not None], factor)
 
 
 def _copies(parameter: Tensor, world: World) -> int:

@@ -20,10 +20,15 @@ from torch.nn.parallel import DistributedDataParallel
 from model.checkpoint import load_transformer, transformer_config
 from model.files import iterate_slices
 from model.mmdit import MMDiT
+from trainer.config import FitConfig
+from trainer.lora.base import open_lora
+from trainer.optim.offload import offload_blocks
+from trainer.optim.weights import store_in_bf16
 from trainer.parallel.activation import checkpoint_blocks
 from trainer.parallel.config import ParallelConfig
 from trainer.parallel.tensor import divide_heads, shared_by_heads
 from trainer.parallel.world import World
+from trainer.start import Start
 
 # Blocks return views, which nothing here changes in place.
 warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
@@ -48,31 +53,48 @@ class Network:
         return contextlib.nullcontext()
 
 
-def open_network(
-    folder: Path, world: World, config: ParallelConfig, dtype: torch.dtype, product: torch.dtype | None
-) -> Network:
-    """The transformer of the pipeline ``folder`` in ``dtype``, trained. ``product``: dtype of autocast, None for none."""
-    if world.mode != "fsdp":
-        model = load_transformer(folder, dtype, world.device).train()
-        _prepare(model, config)
-        call = DistributedDataParallel(model, process_group=world.data.get_group()) if world.mode == "ddp" else model
-        return Network(model, call, float(world.data.size()) if world.mode == "ddp" else 1.0, [])
+def open_network(config: FitConfig, base: Path, world: World, product: torch.dtype | None, start: Start) -> Network:
+    """The transformer of the pipeline folder ``base``, ready to train. ``product``: dtype of autocast, None for none."""
+    if world.mode == "fsdp":
+        return _divided(config, base, world, product)
+    model = _whole(config, base, world, product, start)
+    offload_blocks(model, config.optimizer.offload_blocks)
+    _prepare(model, config.parallel)
+    if world.mode == "ddp":
+        call = DistributedDataParallel(model, process_group=world.data.get_group())
+        return Network(model, call, float(world.data.size()), [])
+    return Network(model, model, 1.0, [])
+
+
+def _whole(config: FitConfig, base: Path, world: World, product: torch.dtype | None, start: Start) -> MMDiT:
+    if config.lora:
+        return open_lora(base, config.lora, config.seed, product, world.device, config.weights, start.lora)
+    if config.optimizer.weights == "bf16":
+        model = load_transformer(base, torch.bfloat16, world.device, config.weights).train()
+        store_in_bf16(model, world.device)
+        return model
+    wide = torch.float64 if config.precision == "fp64" else torch.float32
+    return load_transformer(base, wide, world.device, config.weights).train()
+
+
+def _divided(config: FitConfig, base: Path, world: World, product: torch.dtype | None) -> Network:
+    wide = torch.float64 if config.precision == "fp64" else torch.float32
     with torch.device("meta"):
-        model = MMDiT(transformer_config(folder)).to(dtype)
+        model = MMDiT(transformer_config(base)).to(torch.bfloat16 if config.optimizer.weights == "bf16" else wide)
     if world.tensor.size() > 1:
         divide_heads(model, world.tensor)
-    _prepare(model, config)
+    _prepare(model, config.parallel)
     _divide(model, world, product)  # with one data group, too: an optimizer wants parameters of one kind
     model.to_empty(device=world.device)
-    _load_slices(model, folder)
+    _load_slices(model, base)
     return Network(model.train(), model, 1.0, shared_by_heads(model))
 
 
 def _prepare(model: MMDiT, config: ParallelConfig) -> None:
-    checkpoint_blocks(model, config.checkpointing)
     if config.compile:
         for block in model.transformer_blocks:
-            block.compile()
+            block.forward = torch.compile(block.forward)  # its call has hooks, which are not to be compiled
+    checkpoint_blocks(model, config.checkpointing)
 
 
 def _divide(model: MMDiT, world: World, product: torch.dtype | None) -> None:

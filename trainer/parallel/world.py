@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 from configs import RunFailed, UserError
-from trainer.parallel.config import Mode, ParallelConfig
+from trainer.config import FitConfig
+from trainer.parallel.config import Mode
 
 _TIMEOUT = timedelta(minutes=10)
 """Longest wait for another rank (chosen): one that is gone is noticed at once, this is for one that hangs."""
@@ -72,21 +73,20 @@ class World:
             dist.barrier()
 
 
-def open_world(config: ParallelConfig, device: torch.device, whole_matrices: bool, heads: int) -> World:
+def open_world(config: FitConfig, device: torch.device, heads: int) -> World:
     """Join the other processes. ``device``: the kind; on a machine of several GPUs each process takes its own.
 
-    ``whole_matrices``: whether the optimizer needs them; ``heads``: of the network. Raises UserError for a mode, or a
-    ``tp``, that this number of processes or the network does not allow.
+    ``heads``: of the network. Raises UserError for a mode, or a ``tp``, that this number of processes, the network or
+    other fields do not allow.
     """
     rank, size = _join(device)
     if device.type == "cuda":
         device = torch.device("cuda", dist.get_node_local_rank(fallback_rank=0))
         torch.cuda.set_device(device)
-    mode = config.mode
-    if mode == "auto":
-        mode = "single" if size == 1 else "ddp" if whole_matrices and config.tp == 1 else "fsdp"
-    _check(config, mode, size, whole_matrices, heads)
-    mesh = init_device_mesh(device.type, (size // config.tp, config.tp), mesh_dim_names=("data", "tensor"))
+    mode, tp = _mode(config, size), config.parallel.tp
+    if size % tp or heads % tp:
+        raise UserError(f"field 'parallel.tp': {tp} must divide the {size} processes and the network's {heads} heads")
+    mesh = init_device_mesh(device.type, (size // tp, tp), mesh_dim_names=("data", "tensor"))
     return World(rank, size, device, mode, mesh)
 
 
@@ -101,15 +101,31 @@ def _join(device: torch.device) -> tuple[int, int]:
     return dist.get_rank(), dist.get_world_size()
 
 
-def _check(config: ParallelConfig, mode: Mode, size: int, whole_matrices: bool, heads: int) -> None:
+def _mode(config: FitConfig, size: int) -> Mode:
+    """Raises UserError where the config's mode is not one for ``size`` processes or for the other fields."""
+    mode, whole = config.parallel.mode, _needs_whole(config)
+    if mode == "auto":
+        mode = "fsdp" if config.parallel.tp > 1 or (size > 1 and not whole) else "ddp" if size > 1 else "single"
     if mode == "single" and size > 1:
         raise UserError(f"field 'parallel.mode': single is for one process, found {size}; take fsdp, ddp or auto")
-    if size % config.tp or heads % config.tp:
+    if mode == "fsdp" and whole:
         raise UserError(
-            f"field 'parallel.tp': {config.tp} must divide the {size} processes and the network's {heads} heads"
+            f"field 'parallel.mode': fsdp and tp divide weights, and {whole} needs them whole; take ddp or auto"
         )
-    if whole_matrices and (mode == "fsdp" or config.tp > 1):
+    if mode == "ddp" and config.optimizer.in_backward:
         raise UserError(
-            "field 'optimizer.kind': muon needs whole matrices, which parallel.mode fsdp and tp divide; take "
-            "optimizer.kind adamw, or parallel.mode ddp"
+            "field 'optimizer.in_backward': steps before the gradients of other processes are there; with ddp it cannot "
+            "be: take parallel.mode fsdp, or optimizer.in_backward false"
         )
+    if config.parallel.tp > 1 and config.optimizer.in_backward:
+        raise UserError("field 'optimizer.in_backward': cannot be together with parallel.tp above 1; take one of them")
+    return mode
+
+
+def _needs_whole(config: FitConfig) -> str | None:
+    """The field that keeps weights from being divided, or None."""
+    if config.optimizer.kind == "muon":
+        return "optimizer.kind muon"
+    if config.lora is not None:
+        return "lora"
+    return "optimizer.offload_blocks" if config.optimizer.offload_blocks else None

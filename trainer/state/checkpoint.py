@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from configs import RunFailed
 from model.files import write_json
 from model.mmdit import MMDiT
 from trainer.optim.ema import EMA
+from trainer.optim.offload import stored
 from trainer.optim.optimizer import OptimizerGroup
 from trainer.parallel.world import World
 from trainer.state.folders import (
@@ -58,10 +60,20 @@ class Checkpoints:
     """The checkpoints of ``out``; ``base``: the pipeline folder that an export takes all other parts from."""
 
     def __init__(
-        self, out: Path, base: Path, world: World, model: MMDiT, average: EMA, optimizer: OptimizerGroup, count: int
+        self,
+        out: Path,
+        base: Path,
+        world: World,
+        model: MMDiT,
+        average: EMA,
+        optimizer: OptimizerGroup,
+        count: int,
+        about: Mapping[str, Any],
     ) -> None:
+        """``count``: newest ones that stay. ``about``: what ``base.json`` says beside the base (``model/export.py``)."""
         self.out, self.base, self.world, self.count = out, base, world, count
         self.model, self.average, self.optimizer = model, average, optimizer
+        self.about = about
         self._pending: tuple[Path, Future[Any], Best | None] | None = None
         # The writing threads agree among themselves; on the training's own group their messages would mix with its.
         group = dist.new_group(backend="gloo")
@@ -115,7 +127,7 @@ class Checkpoints:
 
     def _state(self) -> dict[str, Any]:
         return {
-            "model": self.model.state_dict(),
+            "model": {n: stored(p) for n, p in self.model.named_parameters() if p.requires_grad},
             "ema": self.average.weights,
             "optimizer": get_optimizer_state_dict(self.model, self.optimizer.parts, options=_FLAT),
         }
@@ -130,7 +142,8 @@ class Checkpoints:
         if self.world.first:
             shutil.rmtree(folder, ignore_errors=True)  # a damaged one, which the training went back from
             folder.mkdir(parents=True)
-            write_json(folder / "base.json", {"base": os.path.relpath(self.base.absolute(), folder.absolute())})
+            about = {"base": os.path.relpath(self.base.absolute(), folder.absolute()), **self.about}
+            write_json(folder / "base.json", about)
         self.world.barrier()
         with _told(folder):
             future = dcp.async_save(self._state(), checkpoint_id=folder, process_group=self._group)

@@ -19,7 +19,7 @@ from tests.model.folders import random_folder
 from tests.pipeline.hostile import NOT_UTF8, encode, picture, with_orientation
 from trainer.data.folder import PictureFolder, open_data
 from trainer.data.folder_files import looks_whole
-from trainer.order.curriculum import Phase, Share
+from trainer.order.curriculum import Phase, ReferenceConfig, Share
 from trainer.order.order import Order, read_index
 
 
@@ -262,9 +262,12 @@ def test_the_manifest_is_that_of_a_dataset(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no column nothing"):
         dataset.manifest(["nothing"])
     assert table.schema.field("width").type == pa.int32()
-    for name in ("open", "path", "digest", "rows", "manifest_schema", "manifest", "places", "read"):
+    for name in ("open", "path", "digest", "rows", "manifest_schema", "manifest", "reading_costs", "read"):
         assert hasattr(Dataset, name) or name in Dataset.__annotations__, name
         assert hasattr(dataset, name), name
+
+
+SMALL = ReferenceConfig(vae_area=32 * 32)
 
 
 def test_the_order_of_training_takes_it(tmp_path: Path) -> None:
@@ -274,10 +277,10 @@ def test_the_order_of_training_takes_it(tmp_path: Path) -> None:
     dataset = PictureFolder.open(tmp_path)
     mixture = (Share("task == 't2i'", 3), Share("task == 'ti2i'", 1))
     for phase, share in (
-        (Phase("all", 40, (64,), "width > 0", 96), 6 / 7),
-        (Phase("all", 40, (64,), "width > 0", 96, mixture), 3 / 4),
+        (Phase("all", 40, (64,), "width > 0", 96, references=SMALL), 6 / 7),
+        (Phase("all", 40, (64,), "width > 0", 96, mixture, references=SMALL), 3 / 4),
     ):
-        order = Order(read_index(dataset, [phase]), [phase], seed=1)  # type: ignore[arg-type]
+        order = Order(read_index(dataset, [phase]), [phase], seed=1)
         drawn = np.concatenate([order.batch(step).rows for step in range(order.steps)])
         assert abs((drawn < 2).mean() - share) < 0.03
     pixels = decode(dataset.read([0], ["image"])[0]["image"]["bytes"], Limits())
