@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -114,6 +115,16 @@ def test_the_command_turns_a_file_into_a_folder(tmp_path: Path) -> None:
     path = written(tmp_path / "x.safetensors", weights(), PREFIX)
     assert run("merge", random_folder(), tmp_path / "out", "--weights", path) == 0
     assert torch.equal(load_transformer(tmp_path / "out").proj_out.bias, weights()["proj_out.bias"])
+
+
+def test_the_sample_command_takes_a_file_and_says_so_in_the_digest(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.safetensors", weights(), PREFIX)
+    words = ["--prompt", "x", "--width", "32", "--height", "32", "--steps", "1"]
+    assert run("sample", random_folder(), *words, "--out", tmp_path / "a.png") == 0
+    assert run("sample", random_folder(), *words, "--weights", path, "--out", tmp_path / "b.png") == 0
+    with Image.open(tmp_path / "a.png") as a, Image.open(tmp_path / "b.png") as b:
+        assert a.tobytes() == b.tobytes()
+        assert a.text["model_digest"] != b.text["model_digest"]
 
 
 def test_the_mark_of_edit_2511_wants_its_folder(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 
 import peft
 import torch
+import torch.nn.functional as F
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
@@ -79,9 +80,10 @@ def add_lora(model: MMDiT, config: LoraConfig, lora: Lora) -> None:
         init_lora_weights=False,  # filled below
     )
     peft.inject_adapter_in_model(settings, model, _ADAPTER, low_cpu_mem_usage=_on_meta(model))
-    for _, layer in _layers(model):  # peft gives them the dtype of the base, bfloat16 or fp8
-        layer.lora_A.float()
-        layer.lora_B.float()
+    for _, layer in _layers(model):
+        layer.cast_input_dtype_enabled = False  # peft would keep an input of its own for each adapter, in fp32
+        for parts in (layer.lora_A, layer.lora_B):
+            parts[_ADAPTER] = _AdapterLinear(parts[_ADAPTER].get_parameter("weight"))
     fill_lora(model, lora)
 
 
@@ -127,6 +129,16 @@ def lora_state(model: nn.Module, averaged: Mapping[str, Tensor] | None = None) -
     """The adapters by name of their linear, on the CPU. ``averaged``: by parameter names, in place of the model's."""
     alpha = next(float(layer.lora_alpha[_ADAPTER]) for _, layer in _layers(model))
     return lora_of({**dict(model.named_parameters()), **(averaged or {})}, alpha)
+
+
+class _AdapterLinear(nn.Linear):
+    """fp32 weights that are multiplied in the dtype of what comes in, under autocast or not; their gradient is fp32."""
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__(weight.shape[1], weight.shape[0], bias=False, device=weight.device)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight.to(input.dtype))
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, LoraLayer]]:

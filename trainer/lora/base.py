@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -24,14 +25,15 @@ def open_lora(
 ) -> MMDiT:
     """The transformer of the pipeline ``folder`` (of a single file: ``weights``), frozen, adapters in fp32.
 
-    ``product``: dtype of autocast, None where products are in fp32; then nothing of the base stays in bfloat16.
+    ``product``: of matrices, None where it is fp32; then nothing of the base stays in bfloat16. In bfloat16 images and
+    text are cast on their way in, so that no autocast is needed (under it norms would be in fp32 and kept so).
     ``start``: a LoRA file to go on from. Raises UserError for files that do not fit, before anything large is read.
     """
     first = check_lora(folder, config, seed, start)
     wide = config.base_dtype == "fp32" or product is None
     kind = config.base_dtype if config.base_dtype in ("int8", "fp8") else None
     model = load_transformer(folder, torch.float32 if wide else torch.bfloat16, device, weights, kind)
-    model.txt_norm.float()  # what enters it is fp32, and torch's fused kernel wants one dtype
+    model.register_forward_pre_hook(_cast_inputs)
     add_lora(model, config, first)
     return model.train()
 
@@ -44,3 +46,10 @@ def check_lora(
         model = MMDiT(transformer_config(folder))
     lora = read_lora(start, linear_shapes(model)) if start else None
     return first_lora(model, config, seed, lora)
+
+
+def _cast_inputs(model: MMDiT, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Image and text in the base's dtype; sigma, the third, stays in fp32 (FACTS 3)."""
+    image, text, *rest = inputs
+    dtype = model.txt_norm.weight.dtype
+    return (image.to(dtype), text.to(dtype), *rest)

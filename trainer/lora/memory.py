@@ -19,7 +19,8 @@ from model.quantized import quantize_blocks
 from trainer.lora.adapters import lora_targets
 from trainer.lora.config import LoraConfig
 
-_FP32 = 4
+_FP32, _BF16 = 4, 2
+_TEXT_STREAM = (".txt_", ".add_", ".to_add_")
 _IN_FLIGHT = 2  # blocks: the one at work and the one that is being fetched
 
 
@@ -86,21 +87,19 @@ def module_bytes(module: torch.nn.Module) -> int:
 
 
 def _adapter_activations(targets: dict[str, tuple[int, int]], lora: LoraConfig, n_image: int, n_text: int) -> int:
-    """Each adapter keeps its input, cast to bf16 for itself alone, and what lies between A and B; one block at a time.
+    """What lies between A and B, of the block that keeps most; with dropout its input and mask, too.
 
-    On top comes one input in fp32, to which peft turns it first. What is modulated comes once a sample: not counted.
+    A's input is what the network without adapters keeps for the gradient of the weight, which is frozen here: it is
+    counted already. Linears of the modulation work once a sample, not once a token: left out.
     """
     blocks: dict[str, int] = {}
-    widest = 0
     for name, (_, n_in) in targets.items():
-        if "_mod." in name or not name.startswith("transformer_blocks."):
-            continue
-        tokens = n_text if any(mark in name for mark in ("txt_", ".add_", ".to_add_")) else n_image
-        kept = 2 * tokens * (n_in + lora.rank) + (tokens * n_in if lora.dropout else 0)
-        block = name.split(".")[1]
-        blocks[block] = blocks.get(block, 0) + kept
-        widest = max(widest, _FP32 * tokens * n_in)
-    return max(blocks.values(), default=0) + widest
+        if "_mod." not in name and name.startswith("transformer_blocks."):
+            tokens = n_text if any(mark in name for mark in _TEXT_STREAM) else n_image
+            block = name.split(".")[1]
+            kept = _BF16 * lora.rank + ((_BF16 + 1) * n_in if lora.dropout else 0)
+            blocks[block] = blocks.get(block, 0) + tokens * kept
+    return max(blocks.values(), default=0)
 
 
 def blocks_to_offload(plan: LoraMemory, limit: int, blocks: int) -> int | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.utils.checkpoint import checkpoint
 
 from configs import UserError
+from model import QwenImage
 from model.checkpoint import load_transformer
 from model.lora_files import write_lora
 from model.lora_merge import export_lora
@@ -45,10 +48,12 @@ def test_dtypes_follow_the_base_and_the_products(
     assert isinstance(linear, EightBitLinear) == (base_dtype in ("int8", "fp8"))
     assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
     inputs = batch(right.config, TEXTS, IMAGES)
-    with torch.autocast("cpu", product, enabled=product is not None):
-        out = run_ours(model, inputs, TEXTS, IMAGES).float()
-    assert difference(out, run_ours(right, inputs, TEXTS, IMAGES)) < 0.1
-    out.square().mean().backward()
+    for enabled in {False, product is not None}:
+        with torch.autocast("cpu", product, enabled=enabled):
+            out = run_ours(model, inputs, TEXTS, IMAGES).float()
+        assert difference(out, run_ours(right, inputs, TEXTS, IMAGES)) < 0.1
+        out.square().mean().backward()
+    assert all(p.grad.dtype == torch.float32 for p in model.parameters() if p.grad is not None)
 
 
 def test_a_single_file_takes_the_place_of_the_base(tmp_path: Path) -> None:
@@ -75,6 +80,29 @@ def test_training_goes_on_from_a_file_and_ends_in_one(tmp_path: Path) -> None:
         assert difference(run_ours(again, inputs, TEXTS, IMAGES), right) < 1e-5
     merged = load_transformer(tmp_path / "merged")
     assert difference(run_ours(merged, inputs, TEXTS, IMAGES), right) < 1e-5
+
+
+@pytest.mark.parametrize("base_dtype", ["int8", "fp8"])
+def test_pictures_are_sampled_while_it_trains(base_dtype: str) -> None:
+    """Without autocast, as the sampler runs: bfloat16 outside the blocks, eight bits inside, fp32 adapters."""
+    parts = QwenImage.load(random_folder())
+    right = parts.sample_tensor("x", 32, 32, steps=2)[0]
+    for product in (None, BF16):
+        parts.transformer = open_lora(random_folder(), LoraConfig(rank=2, base_dtype=base_dtype), 0, product).eval()  # type: ignore[arg-type]
+        picture = parts.sample_tensor("x", 32, 32, steps=2)[0]
+        assert (picture - right).abs().mean() < 0.05
+
+
+def test_recomputed_blocks_give_the_same_gradients() -> None:
+    gradients = []
+    for recomputed in (False, True):
+        model = open_lora(random_folder(), LoraConfig(rank=2, base_dtype="int8"), 0, None)
+        for block in model.transformer_blocks if recomputed else ():
+            block.forward = partial(checkpoint, block.forward, use_reentrant=False)  # type: ignore[method-assign]
+        torch.manual_seed(0)
+        run_ours(model, batch(model.config, TEXTS, IMAGES), TEXTS, IMAGES).square().mean().backward()
+        gradients.append([p.grad for p in model.parameters() if p.requires_grad])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))  # type: ignore[arg-type]
 
 
 def test_what_does_not_fit_is_told_before_weights_are_read(tmp_path: Path) -> None:

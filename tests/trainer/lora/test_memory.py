@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
-from torch.autograd.graph import saved_tensors_hooks
 
+from model.layout import make_layout
 from model.memory import activation_bytes
 from model.mmdit import MMDiT, MMDiTConfig
 from model.quantized import quantize_blocks
-from tests.model.reference import SMALL, batch, run_ours
+from tests.model.reference import SMALL, batch
+from tests.model.test_memory import Live, _checkpointed, varlen  # noqa: F401 (a fixture)
 from trainer.lora.adapters import add_lora, first_lora
 from trainer.lora.config import LoraConfig
 from trainer.lora.memory import LoraMemory, blocks_to_offload, lora_memory, module_bytes
@@ -31,7 +30,7 @@ def test_the_released_model_at_1024_px_fits_48_gb_and_with_offload_24(kind: str)
     lora = LoraConfig(rank=32, base_dtype=kind)  # type: ignore[arg-type]
     whole = plan(lora)
     assert 20.4 * GB < whole.base < 20.6 * GB  # a byte for each of 20.4e9 weights, and little else
-    assert 27 * GB < whole.total < 28 * GB
+    assert 26.5 * GB < whole.total < 27.5 * GB
     assert 48 * GB - whole.total > 16.6 * GB  # room for the text encoder in bf16 beside it
     count = blocks_to_offload(whole, 22 * GB, 60)  # 2 GB of a card of 24 are CUDA's and the allocator's
     assert count is not None
@@ -64,27 +63,31 @@ def test_base_and_adapters_have_the_bytes_of_real_tensors(kind: str) -> None:
     assert planned.states == 4 * planned.adapters
 
 
-def test_a_block_keeps_no_more_than_planned() -> None:
-    """Bytes that autograd saves in one block beside parameters, in bf16 by autocast, against the plan's upper bound."""
-    config = replace(SMALL, num_layers=1)
-    lora = LoraConfig(rank=3, targets=("transformer_blocks.0.attn.to_*", "transformer_blocks.0.img_mlp.*"))
-    texts, images = [5], [[(8, 8)]]
-    model = MMDiT(config).bfloat16()
+@pytest.mark.usefixtures("varlen")
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize("kind", ["int8", "bf16"])
+def test_the_released_width_peaks_little_above_the_plan(kind: str, dropout: float) -> None:
+    """Forward and backward of six blocks on meta, along the code path of CUDA, beside base and adapters.
+
+    Above the plan: gradients on their way through a block, and one weight turned to bfloat16 for its product.
+    """
+    config = MMDiTConfig(num_layers=6)
+    lora = LoraConfig(rank=32, dropout=dropout, base_dtype=kind)  # type: ignore[arg-type]
+    with torch.device("meta"):
+        model = MMDiT(config).bfloat16()
+    if kind == "int8":
+        quantize_blocks(model, "int8")
     add_lora(model, lora, first_lora(model, lora, 0))
-    own = {p.untyped_storage().data_ptr() for p in (*model.parameters(), *model.buffers())}
-    kept: dict[int, int] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    image, text, sigma = batch(config, texts, images)
-    with torch.autocast("cpu", torch.bfloat16), saved_tensors_hooks(pack, lambda tensor: tensor):
-        out = run_ours(model, (image.bfloat16(), text.bfloat16(), sigma), texts, images)
-    weights = sum(2 * p.numel() for p in model.parameters() if p.requires_grad)  # autocast's copies of the adapters
-    plain = activation_bytes(config, 64, 5, checkpoint=True, alike=True)
-    planned = lora_memory(config, lora, 64, 5, plain).activations
-    assert out.requires_grad
-    assert plain * 0.5 < sum(kept.values()) - weights < planned * 1.05
+    for block in model.transformer_blocks:
+        block.forward = _checkpointed(block.forward)  # type: ignore[method-assign]
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
+    layout = make_layout([N_TEXT], [[(64, 64)]], "varlen").to("meta")
+    with Live() as live:
+        with torch.device("meta"):
+            inputs = batch(config, [N_TEXT], [[(64, 64)]], torch.bfloat16)
+        out = model(*inputs, layout)
+        out.backward(torch.empty_like(out))
+    planned = plan(lora, config=config).activations
+    # With dropout the input before it is counted, which is not kept.
+    assert -0.01 * planned < live.peak - planned < 2 * (6 * (N_IMAGE + N_TEXT) * config.dim + 6 * config.dim**2)
