@@ -35,7 +35,7 @@ from trainer.order.order import Order
 from trainer.parallel.network import open_network
 from trainer.parallel.world import World
 from trainer.rng import KeyedRandom
-from trainer.setup import autocast_dtype
+from trainer.setup import product_dtype_of
 from trainer.start import Start
 from trainer.state.best import BestMetric
 from trainer.state.checkpoint import Checkpoints
@@ -60,9 +60,11 @@ class Trainer:
         if config.threads:
             torch.set_num_threads(config.threads)
         self.config, self.out, self.order, self.world = config, out, order, world
-        self.dtype = autocast_dtype(config.precision, world.device)
+        self.product = product_dtype_of(config.precision, world)
+        # A LoRA's base and weights in bf16 cast for themselves, which saves autocast's copies.
+        self.autocast = None if config.lora or config.optimizer.weights == "bf16" else self.product
         self.schedule = load_schedule(base)
-        self.network = open_network(config, base, world, self.dtype, start)
+        self.network = open_network(config, base, world, self.product, start)
         self.model = self.network.model
         self.average = make_average(self.model, config.optimizer.ema, config.optimizer.ema_device)
         self.optimizer = make_optimizer(self.model, config.optimizer, config.seed)
@@ -153,9 +155,9 @@ class Trainer:
         self.update.begin(batch.step, lr)
         for number, slots in enumerate(prepared.slots):
             samples = [prepared.samples[slot] for slot in slots]
-            micro = micro_batch(samples, slots, sigma, rng, self.world.device, self.dtype) if slots else self.dummy()
+            micro = micro_batch(samples, slots, sigma, rng, self.world.device, self.product) if slots else self.dummy()
             with network.accumulating(last=number == len(prepared.slots) - 1):
-                part = sample_losses(network.call, micro, self.dtype)
+                part = sample_losses(network.call, micro, self.autocast)
                 (part.sum() * (network.scale / size if slots else 0.0)).backward()
             if slots:
                 losses[slots] = part.detach().double()

@@ -30,7 +30,7 @@ _FREE = frozenset(
 def save_config(config: FitConfig, identity: dict[str, str], out: Path, done: int) -> None:
     """Write config.yaml, or check that ``out`` was started with the same but for what may change.
 
-    ``identity``: what else the losses depend on (``dataset``: its digest; ``from``: the checkpoint). ``done``: steps.
+    ``identity``: what else the losses depend on (``dataset``: its digest; ``from``: a checkpoint). ``done``: steps.
     Raises UserError naming what differs.
     """
     path = out / "config.yaml"
@@ -57,8 +57,8 @@ def _stored(path: Path, identity: dict[str, str]) -> dict[str, Any]:
         raise UserError(f"{path}: is damaged: the fields of a training are expected; {_REMEDY}")
     names = renamed_fields(FitConfig)
     fields = {names.get(name, name): value for name, value in tree.items()}
-    beside = {name: fields.pop(name, "") for name in ("dataset", "from")}
-    return {**configs.to_plain(configs.decode(fields, FitConfig, str(path))), **{n: beside[n] for n in identity}}
+    beside = {name: fields.pop(name, "") for name in identity}
+    return {**configs.to_plain(configs.decode(fields, FitConfig, str(path))), **beside}
 
 
 _REMEDY = "put back the config that this training was started with, or take a new OUT folder"

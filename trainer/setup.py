@@ -23,11 +23,14 @@ from model.files import check_weights
 from model.init import init_folder, vae_file
 from model.mmdit import MMDiT
 from model.precision import WIDER, multiplies_bf16
+from model.single_file import SingleFile
 from trainer.config import FitConfig
 from trainer.data.folder import Data
+from trainer.lora.base import check_lora
 from trainer.monitor.samples import check_samples
 from trainer.order.index import read_index
 from trainer.order.order import Order
+from trainer.parallel.world import World
 from trainer.start import Start
 
 
@@ -42,10 +45,17 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order) -> Non
     if isinstance(found, ModelConfig):
         vae_file(found)
         return
+    if start.lora is not None and config.lora is None:
+        raise UserError("--lora: the config trains all weights; give lora: {rank: ...} in it, or merge the LoRA first")
     export = (out / "export").resolve()
     if export == found.resolve() or export in found.resolve().parents:
         raise UserError(f"{found}: lies in {out / 'export'}, which the end of this training replaces; name another OUT")
     load_schedule(found)
+    if config.lora:
+        check_lora(found, config.lora, config.seed, start.lora)
+    if config.weights:
+        SingleFile(Path(config.weights))
+        return
     with torch.device("meta"):
         model = MMDiT(transformer_config(found))
     check_weights(found / "transformer", {name: p.shape for name, p in model.named_parameters()})
@@ -118,11 +128,11 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if there and name != "cpu" else "cpu")
 
 
-def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
-    """Of the forward pass under autocast, None for none; says so where bf16 is asked for and float32 is used."""
+def product_dtype_of(precision: str, world: World) -> torch.dtype | None:
+    """Of the forward pass's products, None for the weights' own; says so where bf16 is asked for and not to be had."""
     if precision != "bf16":
         return None
-    if multiplies_bf16(device):
+    if multiplies_bf16(world.device):
         return torch.bfloat16
-    print(WIDER, flush=True)
+    world.tell(WIDER)
     return None
