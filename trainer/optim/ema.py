@@ -37,11 +37,11 @@ class EMA:
             if name not in self.weights:
                 continue
             average, weights = local(self.weights[name]), local(stored(parameter).detach())
-            if average.device == weights.device and weights.dtype == torch.float32:
+            if average.device == weights.device and average.dtype == weights.dtype:
                 mine.append(average)
                 theirs.append(weights)
             else:  # one by one, so that a single copy exists at a time
-                average.lerp_(weights.to(average.device).float(), 1 - decay)
+                average.lerp_(weights.to(average), 1 - decay)
         if mine:
             torch._foreach_lerp_(mine, theirs, 1 - decay)
 

@@ -1,0 +1,165 @@
+"""One training on 1, 2, 3 and 4 processes, divided in every way: the same losses and the same weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed.checkpoint as dcp
+
+from configs import UserError, load
+from trainer.config import FitConfig
+from trainer.fit import fit
+
+FP64 = "precision=fp64"
+
+
+def launch(ranks: int, jobs: list[dict[str, object]], folder: Path) -> subprocess.CompletedProcess[str]:
+    path = folder / f"jobs-{ranks}.json"
+    path.write_text(json.dumps(jobs))
+    module = "tests.trainer.parallel.run_fits"
+    return subprocess.run([*torchrun(ranks), "-m", module, str(path)], text=True, capture_output=True, timeout=400)
+
+
+def torchrun(ranks: int) -> list[str]:
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
+
+
+@pytest.fixture(scope="module")
+def outs(tasks_config: Path, tasks_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OUT folders by name; ``one-*`` are of a single process."""
+    folder = tmp_path_factory.mktemp("parallel")
+
+    def job(name: str, *sets: str) -> dict[str, object]:
+        return {"config": str(tasks_config), "set": sets, "out": str(folder / name), "data": str(tasks_data)}
+
+    tp = "parallel.tp=2"
+    launches = {
+        1: [job("one-64", FP64), job("one-32")],
+        2: [
+            *(job("fsdp2-64", FP64), job("fsdp2-32"), job("ddp2-64", FP64, "parallel.mode=ddp")),
+            *(job("tp2-64", FP64, tp), job("tp2-32", tp)),
+        ],
+        3: [job("fsdp3-64", FP64)],
+        4: [job("both4-64", FP64, tp)],
+    }
+    for ranks, jobs in launches.items():
+        ended = launch(ranks, jobs, folder)
+        assert ended.returncode == 0, "\n".join(line for line in ended.stderr.splitlines() if line[:4] not in ("E112", "W112"))[:4000]
+    return folder
+
+
+def lines(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    """Weights and averages of the last checkpoint."""
+    folder = out / "checkpoints" / "step-20"
+    sizes = dcp.FileSystemReader(folder).read_metadata().state_dict_metadata
+    state = {
+        key: torch.empty(about.size, dtype=about.properties.dtype)
+        for key, about in sizes.items()
+        if key.startswith(("model.", "ema."))
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dcp.load(state, checkpoint_id=folder, no_dist=True)
+    return state
+
+
+def difference(one: Path, other: Path) -> tuple[float, float]:
+    """Largest differences of losses and of weights."""
+    losses = [abs(a["loss"] - b["loss"]) for a, b in zip(lines(one), lines(other), strict=True)]  # type: ignore[operator]
+    ours, theirs = weights(one), weights(other)
+    assert ours.keys() == theirs.keys()
+    return max(losses), max(float((ours[key] - theirs[key]).abs().max()) for key in ours)
+
+
+def test_the_training_is_what_it_is_meant_to_be(outs: Path, tasks_config: Path) -> None:
+    told = lines(outs / "one-64")
+    assert len(told) == 20
+    assert all({"t2i", "ti2i"} <= set(line["samples_by_task"]) for line in told)  # type: ignore[arg-type]
+    assert any("i2i" in line["samples_by_task"] for line in told)  # type: ignore[operator]
+    assert {line["samples"] for line in told} >= {7}
+    assert load(tasks_config, FitConfig).max_micro_batch_tokens == 700
+
+
+@pytest.mark.parametrize("name", ["fsdp2-64", "ddp2-64", "tp2-64", "fsdp3-64", "both4-64"])
+def test_in_fp64_losses_and_weights_agree_to_1e_10(outs: Path, name: str) -> None:
+    loss, weight = difference(outs / "one-64", outs / name)
+    assert loss < 1e-10
+    assert weight < 1e-10
+
+
+@pytest.mark.parametrize("name", ["fsdp2-32", "tp2-32"])
+def test_in_fp32_losses_agree_to_1e_6_and_weights_to_1e_4(outs: Path, name: str) -> None:
+    loss, weight = difference(outs / "one-32", outs / name)
+    assert loss < 1e-6
+    assert weight < 1e-4
+
+
+def test_every_rank_writes_the_same_metrics_but_for_time(outs: Path) -> None:
+    for ours, theirs in zip(lines(outs / "one-64"), lines(outs / "both4-64"), strict=True):
+        for key in ("step", "phase", "samples", "samples_by_task", "image_tokens", "lr"):
+            assert ours[key] == theirs[key]
+
+
+def test_a_rank_that_is_killed_is_named_and_another_number_of_ranks_goes_on(
+    outs: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [*torchrun(2), "-m", "trainer", "fit", str(tasks_config), str(out), "--data", str(tasks_data)]
+    process = subprocess.Popen(command, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    metrics = out / "metrics.jsonl"
+    deadline = time.monotonic() + 200
+    while not metrics.exists() or len(metrics.read_text().splitlines()) < 10:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    (second,) = [pid for pid in children(process.pid) if b"RANK=1" in environment(pid).split(b"\0")]
+    os.kill(second, signal.SIGKILL)
+    killed = time.monotonic()
+    _, told = process.communicate(timeout=90)
+    assert time.monotonic() - killed < 60
+    assert process.returncode == 1
+    (line,) = [line for line in told.splitlines() if line.startswith("stopped: ")]
+    assert line.startswith("stopped: rank 1 of 2 is gone")
+    assert "the same command goes on from the last one" in line
+    fit(load(tasks_config, FitConfig), out, tasks_data)
+    assert max(abs(a["loss"] - b["loss"]) for a, b in zip(lines(out), lines(outs / "one-32"), strict=True)) < 1e-6  # type: ignore[operator]
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def environment(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["parallel.tp=3"], "field 'parallel.tp': 3 must divide the 1 processes"),
+        (["parallel.mode=fsdp", "optimizer.kind=muon"], "fsdp and tp divide weights, and optimizer.kind muon needs"),
+        (["parallel.mode=fsdp", "lora={rank: 2, base_dtype: fp32}"], "and lora needs them whole; take ddp or auto"),
+        (["parallel.mode=fsdp", "optimizer.offload_blocks=1"], "and optimizer.offload_blocks needs them whole"),
+        (["parallel.mode=ddp", "optimizer.in_backward=true"], "field 'optimizer.in_backward'"),
+        (["parallel={mode: ddp, tp: 2}"], "field 'tp': 2 needs mode fsdp or auto, found mode ddp"),
+    ],
+)
+def test_what_cannot_be_together_is_refused_before_anything_is_written(
+    tasks_config: Path, tasks_data: Path, tmp_path: Path, change: list[str], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        fit(load(tasks_config, FitConfig, change), tmp_path / "out", tasks_data)
+    assert not (tmp_path / "out").exists()
