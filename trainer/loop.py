@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from configs import RunFailed
 from model.checkpoint import load_schedule, reference_style
 from model.condition import Conditioner
 from model.export import step_folder
@@ -110,17 +111,21 @@ class Trainer:
 
     def run(self, stop: StopRequest) -> None:
         """Train the steps that are left. Raises RunFailed where SIGTERM or a number that is not finite ends it."""
-        if self.done == 0:
-            self._sample()
-        with self._shown() as shown:
-            for prepared in self.loader.batches(self.done):
-                begun = time.perf_counter()
-                line, asked = self.step(prepared, stop.received)
-                self.done += 1
-                shown({**line, "seconds": round(time.perf_counter() - begun, 4)})
-                self._keep(line)
-                if asked and self.done < self.order.steps:
-                    self._stop()
+        try:
+            if self.done == 0:
+                self._sample()
+            with self._shown() as shown:
+                for prepared in self.loader.batches(self.done):
+                    begun = time.perf_counter()
+                    line, asked = self.step(prepared, stop.received)
+                    self.done += 1
+                    shown({**line, "seconds": round(time.perf_counter() - begun, 4)})
+                    self._keep(line)
+                    if asked and self.done < self.order.steps:
+                        self._stop()
+        except (RunFailed, SystemExit):  # all ranks end together: what is being written becomes a checkpoint
+            self.checkpoints.finish()
+            raise
         self.checkpoints.finish()
 
     @contextlib.contextmanager
@@ -189,7 +194,6 @@ class Trainer:
 
     def _stop(self) -> None:
         self.checkpoints.save(self.done)
-        self.checkpoints.finish()
         self.world.stop(
             f"asked to end (SIGTERM) after {self.done:,} of {self.order.steps:,} steps; all of it is saved: the same "
             "command goes on from there"

@@ -14,10 +14,11 @@ from trainer.setup import base_folder, open_order, start_shape
 from trainer.start import Start
 
 
-def open_trainer(config: FitConfig, out: Path, data: Path) -> Trainer:
+def open_trainer(config: FitConfig, out: Path, data: Path, start: Start | None = None) -> Trainer:
     """As ``fit`` opens it, after ``out``'s newest checkpoint where there is one."""
+    start = start or Start()
     dataset = open_data(data)
-    order = open_order(config, dataset, Start())
-    heads = start_shape(config, Start()).num_attention_heads
+    order = open_order(config, dataset, start)
+    heads = start_shape(config, start).num_attention_heads
     world = open_world(config, torch.device("cpu"), heads)
-    return Trainer(config, out, dataset, order, world, base_folder(config, out, Start()), Start())
+    return Trainer(config, out, dataset, order, world, base_folder(config, out, start), start)

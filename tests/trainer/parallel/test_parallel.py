@@ -53,7 +53,9 @@ def outs(tasks_config: Path, tasks_data: Path, tmp_path_factory: pytest.TempPath
     }
     for ranks, jobs in launches.items():
         ended = launch(ranks, jobs, folder)
-        assert ended.returncode == 0, "\n".join(line for line in ended.stderr.splitlines() if line[:4] not in ("E112", "W112"))[:4000]
+        assert ended.returncode == 0, "\n".join(
+            line for line in ended.stderr.splitlines() if line[:4] not in ("E112", "W112")
+        )[:4000]
     return folder
 
 

@@ -1,0 +1,47 @@
+"""A training that is killed at random moments, also while it saves, goes through the losses of one that is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from configs import load
+from trainer.config import FitConfig
+from trainer.fit import fit
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tasks_config: Path, tasks_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("undisturbed") / "out"
+    fit(load(tasks_config, FitConfig), out, tasks_data)
+    return out
+
+
+def losses(out: Path) -> list[tuple[int, float]]:
+    return [(line["step"], line["loss"]) for line in map(json.loads, (out / "metrics.jsonl").read_text().splitlines())]
+
+
+def test_killed_five_times_the_losses_are_the_same_bit_for_bit(
+    undisturbed: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "fit.yaml"
+    config.write_text(tasks_config.read_text().replace("every: 8", "every: 3"))
+    out = tmp_path / "out"
+    arguments = [str(config), str(out), str(tasks_data), "5", "1"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.trainer.state.kills", *arguments],
+        check=True,
+        text=True,
+        capture_output=True,
+        timeout=300,
+    )
+    told = json.loads(ended.stdout.splitlines()[-1])
+    assert told["kills"] >= 3
+    assert losses(out) == losses(undisturbed)
+    assert sorted(p.name for p in (out / "checkpoints").iterdir()) == ["step-18", "step-20"]
+    weights = "export/transformer/diffusion_pytorch_model.safetensors"
+    assert (out / weights).read_bytes() == (undisturbed / weights).read_bytes()

@@ -1,0 +1,78 @@
+"""What is not finite stops before a weight changes, and is named."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from configs import RunFailed, load
+from model import QwenImage
+from trainer.config import FitConfig
+from trainer.fit import fit
+
+# Far too high a rate: after a step or two the losses overflow.
+EXPLODES = ["optimizer.lr=1e30", "optimizer.warmup=0", "checkpoint.every=1", "phases.0.steps=12"]
+
+
+def strict(line: str) -> dict[str, object]:
+    """JSON proper, which has neither NaN nor Infinity."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(line, parse_constant=refuse)
+
+
+def test_a_loss_that_is_not_finite_stops_and_the_last_checkpoint_stays(
+    tasks_config: Path, tasks_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(RunFailed) as caught:
+        fit(load(tasks_config, FitConfig, EXPLODES), out, tasks_data)
+    told = str(caught.value)
+    step = int(re.match(r"step (\d+): the (loss|gradient's norm) is not finite; samples ", told)[1])  # type: ignore[index]
+    assert re.search(r"samples [0-9a-f]{32} \(sigma 0\.\d{4}\)", told)
+    assert "\n" not in told
+    lines = [strict(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(step))
+    newest = max((out / "checkpoints").glob("step-*"), key=lambda p: int(p.name[5:]))
+    assert newest.name == f"step-{step}"
+    assert (newest / "complete").exists()
+    with pytest.raises(RunFailed, match=rf"step {step}: "):  # again, and not the step after it
+        fit(load(tasks_config, FitConfig, EXPLODES), out, tasks_data)
+
+
+def test_such_steps_are_skipped_by_policy_at_most_so_many_in_a_row(
+    tasks_config: Path, tasks_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    skip = [*EXPLODES, "on_nonfinite={policy: skip, limit: 2}"]
+    with pytest.raises(RunFailed, match="not finite"):
+        fit(load(tasks_config, FitConfig, skip), out, tasks_data)
+    told = capsys.readouterr().out
+    assert "the step is skipped, 1 in a row of at most 2" in told
+    assert "the step is skipped, 2 in a row of at most 2" in told
+    lines = [strict(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    skipped = [line for line in lines if line.get("skipped")]
+    assert len(skipped) == 2
+    assert all(line["loss"] is None or line["grad_norm"] is None for line in skipped)
+
+
+def test_a_base_with_a_weight_that_is_not_a_number_never_gets_to_a_checkpoint(
+    edit_base: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    from model.checkpoint import load_transformer, save_transformer
+
+    base = Path(shutil.copytree(edit_base, tmp_path / "base"))
+    model = load_transformer(base)
+    model.proj_out.bias.data[0] = float("nan")
+    save_transformer(model.state_dict(), model.config, base / "transformer")
+    with pytest.raises(RunFailed, match="step 0: the loss is not finite"):
+        fit(load(tasks_config, FitConfig, [f"model={base}"]), tmp_path / "out", tasks_data)
+    assert not list((tmp_path / "out").glob("checkpoints/step-*"))
+    assert QwenImage.load(edit_base)  # the one it was copied from is whole
