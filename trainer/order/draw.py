@@ -94,7 +94,7 @@ class Weights:
         places = block[:, None] * _BLOCK + np.arange(_BLOCK)
         there = places < n[:, None]
         rows = self._rows.rows(self._rows.starts[strata][:, None] + np.where(there, places, 0))
-        added = np.where(there, _weight(self._repeats[rows]), 0.0)
+        added = np.where(there, self._repeats[rows].astype(np.float64), 0.0)
         before = np.where(block > 0, self._blocks[np.maximum(first + block - 1, 0)], 0.0)
         running = np.cumsum(np.hstack([before[:, None], added]), axis=1)[:, 1:] * scale[:, None]
         return np.minimum(block * _BLOCK + (running <= points[:, None]).sum(axis=1), n - 1)
@@ -118,7 +118,7 @@ def _sums(strata: RowSets, index: int, repeats: np.ndarray | None) -> tuple[floa
 
     def pieces() -> Iterator[np.ndarray]:
         for first in range(start, start + count, _PIECE):
-            yield _weight(repeats[strata.span(first, min(first + _PIECE, start + count))])
+            yield repeats[strata.span(first, min(first + _PIECE, start + count))].astype(np.float64)
 
     total, carry, ends = 0.0, 0.0, []
     least, most = np.inf, -np.inf
@@ -134,11 +134,6 @@ def _sums(strata: RowSets, index: int, repeats: np.ndarray | None) -> tuple[floa
     if count % _BLOCK:
         ends.append(np.array([carry]))
     return total, np.concatenate(ends)
-
-
-def _weight(repeats: np.ndarray) -> np.ndarray:
-    """float64; a row of unknown repeats is drawn once an epoch."""
-    return np.nan_to_num(repeats.astype(np.float64), nan=1.0)
 
 
 def _feistel(value: np.ndarray, keys: np.ndarray, half: np.ndarray, mask: np.ndarray) -> np.ndarray:

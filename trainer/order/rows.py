@@ -25,7 +25,7 @@ UNKNOWN_LEVEL = -1
 class Rows:
     """Columns of the manifest by row number; a column that the table lacks is None, and nothing is held against its rows.
 
-    ``repeats``: float32, NaN unknown. ``levels``: int8. ``text_tokens``: of the longest text, closing ones counted.
+    ``repeats``: float32, 1 where unknown. ``levels``: int8. ``text_tokens``: of the longest text, closing ones counted.
     ``quoted``: (q,) ascending rows with ``boxes`` (q, 4) px. ``referring``: (r,) ascending rows with references:
     ``reference_counts`` (r,), and ``reference_sizes`` (r, 3, 2) width, height in px of the first three.
     """
@@ -47,7 +47,7 @@ class Rows:
         referring, lengths, sizes = _lists(table, "ref_sizes", MAX_REFERENCES * 2)
         return cls(
             len(table),
-            column(table, "repeats", np.float32, np.nan),
+            _repeats(table),
             column(table, "text_level", np.int8, UNKNOWN_LEVEL),
             column(table, "text_tokens", None, 0),
             quoted,
@@ -71,6 +71,11 @@ class Rows:
         at, there = _places(self.referring, rows)
         counts[there], sizes[there] = self.reference_counts[at[there]], self.reference_sizes[at[there]]
         return counts, sizes
+
+
+def _repeats(table: pa.Table) -> np.ndarray | None:
+    found = column(table, "repeats", np.float32, 1.0)
+    return np.nan_to_num(found, nan=1.0) if found is not None and len(found) and np.isnan(found.min()) else found
 
 
 def column(table: pa.Table, name: str, dtype: type | None, null: float) -> np.ndarray | None:
