@@ -50,11 +50,11 @@ def main() -> None:
 
 def _measure(dataset: Dataset, rows: int, steps: int) -> dict[str, float]:
     config = load("configs/train/pretrain.yaml", FitConfig)
-    start = time.perf_counter()
+    start, spent = time.perf_counter(), time.process_time()
     index = read_index(dataset, config.phases)
     read = time.perf_counter() - start
     order = Order(index, config.phases, config.seed)
-    planned = time.perf_counter() - start
+    planned, cpu = time.perf_counter() - start, time.process_time() - spent
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     seconds, samples = [], []
     for step in np.linspace(0, order.steps - 1, steps).astype(int).tolist():
@@ -68,6 +68,7 @@ def _measure(dataset: Dataset, rows: int, steps: int) -> dict[str, float]:
         "strata": sum(len(phase.strata) for phase in order.phases),
         "read_s": round(read, 1),
         "planned_s": round(planned, 1),
+        "cpu_s": round(cpu, 1),
         "peak_gb": round(peak / 1e9, 2),
         "index_gb": round(index.nbytes / 1e9, 2),
         "samples": float(np.median(samples)),

@@ -18,7 +18,7 @@ from trainer.order.row_sets import RowSets
 
 _ROUNDS = 4
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_BLOCK = 64
+_BLOCK = 16
 """Rows between two sums that are kept of unequal repeats: a draw adds up that many again (chosen)."""
 _PIECE = 1 << 22
 """Rows whose repeats are added up at once."""
@@ -56,7 +56,7 @@ def permute(index: np.ndarray, n: np.ndarray | int, key: np.ndarray | int) -> np
 class Weights:
     """Repeats of the rows of several strata, and which row a draw gives.
 
-    Equal repeats need no memory; of unequal ones every 64th running sum is kept, scaled so that a stratum's end at its
+    Equal repeats need no memory; of unequal ones every 16th running sum is kept, scaled so that a stratum's end at its
     number of rows. ``totals``: (strata,) sums of repeats.
     """
 
@@ -111,7 +111,7 @@ class Weights:
 
 
 def _sums(strata: RowSets, index: int, repeats: np.ndarray | None) -> tuple[float, np.ndarray | None]:
-    """Sum of the repeats of a stratum's rows, and the running sum at every 64th; None where all repeats are equal."""
+    """Sum of the repeats of a stratum's rows, and the running sum at every 16th; None where all repeats are equal."""
     count, start = int(strata.counts[index]), int(strata.starts[index])
     if repeats is None:
         return float(count), None

@@ -35,10 +35,12 @@ def read_index(dataset: Dataset, phases: Sequence[Phase]) -> pa.Table:
 
 
 def _narrowed(values: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Whole numbers in as few bytes as hold them, strings by number."""
+    """Whole numbers in as few bytes as hold them, those in lists too; strings by number."""
     values = pa.concat_arrays(values.chunks) if isinstance(values, pa.ChunkedArray) else values
     if pa.types.is_string(values.type):
         return values.dictionary_encode()
+    if pa.types.is_list(values.type):
+        return pa.ListArray.from_arrays(values.offsets, _narrowed(values.values), mask=values.is_null())
     if not pa.types.is_integer(values.type):
         return values
     found = pc.min_max(values).as_py()
@@ -62,9 +64,14 @@ def _joined(pieces: list[pa.Array]) -> pa.Array:
         names = unified.chunk(0).dictionary
         index = _integer(0, len(names))
         return pa.DictionaryArray.from_arrays(pa.concat_arrays([c.indices.cast(index) for c in unified.chunks]), names)
-    if pa.types.is_integer(kind):
-        widest = max((piece.type for piece in pieces), key=lambda k: (k.bit_width, k == pa.uint64()))
+    if pa.types.is_integer(kind) or (pa.types.is_list(kind) and pa.types.is_integer(kind.value_type)):
+        widest = max((piece.type for piece in pieces), key=_width)
         pieces[:] = [piece.cast(widest) for piece in pieces]
     joined = pa.concat_arrays(pieces)
     pieces.clear()
     return joined
+
+
+def _width(kind: pa.DataType) -> tuple[int, bool]:
+    inner = kind.value_type if pa.types.is_list(kind) else kind
+    return inner.bit_width, inner == pa.uint64()

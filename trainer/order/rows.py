@@ -95,6 +95,8 @@ def column(table: pa.Table, name: str, dtype: type | None, null: float) -> np.nd
 def _lists(table: pa.Table, name: str, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows with a list that is not empty, its length, and its first ``width`` values, zeros where it has fewer."""
     rows, lengths, values = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], [np.zeros((0, width), np.int32)]
+    if name in table.column_names and (whole := _unpadded(table[name], width)) is not None:
+        return whole
     for start, chunk in _pieces(table[name]) if name in table.column_names else ():
         offsets = chunk.offsets.to_numpy()
         length = np.where(np.asarray(chunk.is_valid()), np.diff(offsets), 0)
@@ -108,6 +110,23 @@ def _lists(table: pa.Table, name: str, width: int) -> tuple[np.ndarray, np.ndarr
     return np.concatenate(rows), np.concatenate(lengths), np.concatenate(values)
 
 
+def _unpadded(column_: pa.ChunkedArray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """The same without a copy of the values, where there is one chunk and every list has ``width`` of them."""
+    if column_.num_chunks != 1:
+        return None
+    chunk = column_.chunk(0)
+    rows = [
+        np.flatnonzero(np.diff(chunk.offsets[first : first + _PIECE + 1].to_numpy())).astype(np.int32) + np.int32(first)
+        for first in range(0, len(chunk), _PIECE)
+    ]
+    found = np.concatenate([np.zeros(0, np.int32), *rows])
+    first, last = chunk.offsets[0].as_py(), chunk.offsets[len(chunk)].as_py()
+    if last - first != width * len(found) or not chunk.is_valid().to_numpy(zero_copy_only=False)[found].all():
+        return None
+    values = chunk.values.to_numpy()[first:last].reshape(-1, width)
+    return found, np.full(len(found), width, dtype=np.int32), values
+
+
 def _pieces(column_: pa.ChunkedArray) -> Iterator[tuple[int, pa.ListArray]]:
     """(first row, a piece of the column) one after the other."""
     start = 0
@@ -119,6 +138,8 @@ def _pieces(column_: pa.ChunkedArray) -> Iterator[tuple[int, pa.ListArray]]:
 
 def _places(sorted_: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where each of ``rows`` stands in ``sorted_``, and whether it does."""
-    at = np.searchsorted(sorted_, rows.astype(sorted_.dtype, copy=False))  # of another type it would be copied whole
+    order = np.argsort(rows)  # one after the other they are found in the cache
+    at = np.empty(len(rows), dtype=np.int64)
+    at[order] = np.searchsorted(sorted_, rows[order].astype(sorted_.dtype))  # of another type it would be copied whole
     at[at == len(sorted_)] = 0
     return at, (sorted_[at] == rows) if len(sorted_) else np.zeros(len(rows), dtype=bool)

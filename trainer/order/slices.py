@@ -116,7 +116,7 @@ class Slice:
         some = slice(*np.searchsorted(rows.quoted, np.array([self.start, self.start + len(self)], np.int32)))
         place, keep = rows.quoted[some] - self.start, rows.boxes[some]
         distinct = which[place]
-        risk = (bucket[distinct] != size[distinct]).any(axis=1)
+        risk = (bucket != size).any(axis=1)[distinct]
         place, keep, distinct = place[risk], keep[risk], distinct[risk]
         _, holds = windows(size[distinct], bucket[distinct], keep)
         again = ~holds | (outcome[distinct] != FITS)
