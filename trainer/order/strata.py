@@ -115,12 +115,12 @@ class _Sorter:
         self.chosen += int(np.count_nonzero(mine))
         shared = np.zeros(len(part), dtype=bool)
         for task, share_of in self._share_of(part, mine):
-            shared |= share_of != _NOBODY
-            inside = np.flatnonzero(share_of != _NOBODY)
-            for as_, places in _by_task(part, inside, task):
-                self._sort_share(part, places, share_of[places], as_)
+            there = share_of != _NOBODY
+            shared |= there
+            for as_, those in _by_task(part, there, task):
+                self._sort_share(part, those, share_of, as_)
             if task is None:
-                self._count("other_task", int(np.count_nonzero(part.tasks[inside] == UNKNOWN_TASK)))
+                self._count("other_task", int(np.count_nonzero(there & (part.tasks == UNKNOWN_TASK))))
         self.left.unshared += int(np.count_nonzero(mine & ~shared))
 
     def _share_of(self, part: Slice, mine: np.ndarray) -> Iterator[tuple[str | None, np.ndarray]]:
@@ -137,22 +137,22 @@ class _Sorter:
                 free &= ~holds
             yield task, share_of
 
-    def _sort_share(self, part: Slice, inside: np.ndarray, share_of: np.ndarray, task: int) -> None:
-        """Rows at the places ``inside`` of the slice, trained as ``task``, a place in TASKS."""
-        taken, worst = np.zeros(len(inside), dtype=bool), np.zeros(len(inside), dtype=np.int32)
+    def _sort_share(self, part: Slice, those: np.ndarray, share_of: np.ndarray, task: int) -> None:
+        """``those`` (n,) rows of the slice, trained as ``task``, a place in TASKS."""
+        untaken, worst = those, np.zeros(len(part), dtype=np.int32)
         for number, resolution in enumerate(self.phase.resolutions):
             choices = part.choices(task, resolution, self.phase.upscale)
-            code = choices.code[inside]
-            fits = np.flatnonzero(code >= 0)
-            taken[fits] = True
-            np.minimum(worst, code, out=worst)
+            able = those & (choices.code >= 0)
+            untaken = untaken & ~able
+            worst = np.minimum(worst, choices.code)
+            fits = np.flatnonzero(able)
             count = len(choices.of)
-            for value, places in _groups(share_of[fits].astype(np.int32) * count + code[fits]):
+            for value, places in _groups(share_of[fits].astype(np.int32) * count + choices.code[fits]):
                 share, choice = divmod(value, count)
                 bucket, references = choices.of[choice]
                 key = (share, number, TASKS[task], bucket, references)
-                self.found.setdefault(key, RowSet()).add(part.start + inside[fits[places]])
-        for place, lost in enumerate(np.bincount(-1 - worst[~taken], minlength=len(REASONS)).tolist()):
+                self.found.setdefault(key, RowSet()).add(fits[places] + part.start)
+        for place, lost in enumerate(np.bincount(-1 - worst[untaken], minlength=len(REASONS)).tolist()):
             self._count(REASONS[place], lost)
 
     def _count(self, reason: str, rows: int) -> None:
@@ -194,16 +194,15 @@ class _Sorter:
         return empty
 
 
-def _by_task(part: Slice, inside: np.ndarray, task: str | None) -> Iterator[tuple[int, np.ndarray]]:
-    """(task, places) of the places ``inside`` by what they are trained as: all as ``task``, or each as what it is."""
-    if task is not None and len(inside):
-        yield TASKS.index(task), inside
-    if task is None:
-        own = part.tasks[inside]
+def _by_task(part: Slice, there: np.ndarray, task: str | None) -> Iterator[tuple[int, np.ndarray]]:
+    """(task, its rows) of the rows that are ``there`` by what they are trained as: all as ``task``, or each as it is."""
+    if task is not None:
+        yield TASKS.index(task), there
+    else:
         for number in range(len(TASKS)):
-            places = inside[own == number]
-            if len(places):
-                yield number, places
+            those = there & (part.tasks == number)
+            if those.any():
+                yield number, those
 
 
 def _strata(keys: list[_Key], sets: RowSets, weights: Weights, conditions: Conditions) -> tuple[Stratum, ...]:
