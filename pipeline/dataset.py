@@ -128,10 +128,15 @@ class Dataset:
             predicate.arrow(schema)  # says which column is unknown before any is read
         wanted = schema.names if columns is None else list(columns)
         needed = list(dict.fromkeys([*wanted, *(predicate.columns if predicate else ())]))
-        table = pa.concat_tables([self._manifest_file(f, needed) for f in self.manifest_files])
+        table = pa.concat_tables(list(self.manifest_parts(needed)))
         if predicate is not None:
             table = table.filter(predicate.evaluate(table), null_selection_behavior="drop")
         return table.select(wanted)
+
+    def manifest_parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Columns of the manifest, a table for each of its files in turn: less memory than all at once."""
+        for path in self.manifest_files:
+            yield self._manifest_file(path, list(columns))
 
     def _manifest_file(self, path: Path, columns: list[str]) -> pa.Table:
         """Columns of one file; what an older one lacks is computed from its shard."""

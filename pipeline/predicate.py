@@ -123,6 +123,8 @@ def _polars_kinds(schema: Mapping[str, Any]) -> dict[str, str]:
 def _arrow_kind(kind: pa.DataType) -> str:
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return "number"
+    if pa.types.is_dictionary(kind):
+        return _arrow_kind(kind.value_type)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return "string"
     return "bool" if pa.types.is_boolean(kind) else "other"

@@ -37,6 +37,34 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
+MIXED_RUN = """
+sources:
+- {kind: folder, name: photos, path: PHOTOS, captions: PHOTOS.tsv}
+- {kind: synth, name: pure, recipe: configs/synth/pure.yaml, count: 24}
+- {kind: synth, name: scene, recipe: configs/synth/scene.yaml, count: 8}
+- {kind: synth, name: edit, recipe: configs/synth/edit.yaml, count: 16}
+fragments: {inputs: 40}
+annotate: [{kind: measure}]
+pack: {rows: 32}
+decide:
+  rules:
+  - {name: S2.luma, stage: 2, keep: "luma < 0.6", applies_to: "recipe is null"}
+"""
+
+
+@pytest.fixture(scope="session")
+def mixed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of all tasks: 12 pictures of 320 px, two of them without a valid caption, pages, scenes, 16 edits.
+    Read only."""
+    folder = tmp_path_factory.mktemp("mixed")
+    commands.write_pictures(folder / "photos", 12, edge=320)
+    captions = [f"{i:03d}.png\ta noisy cloud of colors number {i}" for i in range(10)]
+    (folder / "photos.tsv").write_text("\n".join([*captions, "010.png\tSorry, I cannot help"]) + "\n")
+    (folder / "config.yaml").write_text(MIXED_RUN.replace("PHOTOS", str(folder / "photos")))
+    commands.run_to_end(folder / "config.yaml", folder / "run")
+    return folder / "run"
+
+
 @pytest.fixture
 def poor(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a CPU that has no kernels for bfloat16."""

@@ -49,6 +49,23 @@ def test_the_dataset_reads_under_the_names_of_today(run: Path) -> None:
         dataset.manifest(where="lacked is null")
 
 
+def test_what_its_manifest_lacks_is_worked_out_of_its_shards(run: Path) -> None:
+    dataset = Dataset.open(run / "dataset")
+    names = ["n_captions", "text_tokens", "quoted_box", "n_instructions", "ref_sizes", "image_offset"]
+    table = dataset.manifest(names, where="text_tokens > 0").to_pydict()
+    samples = dataset.read(range(5))
+    valid = [[c for c in s["captions"] or () if not c["invalid"]] for s in samples]
+    longest = [max(c["tokens"] for c in texts) + 5 for texts in valid if texts]
+    assert table["text_tokens"] == longest
+    assert table["n_instructions"] == [0] * len(longest)
+    assert table["ref_sizes"] == table["image_offset"] == [None] * len(longest)
+    assert sum(box is not None for box in table["quoted_box"]) == 3  # the renderings
+    assert [p.image for p in dataset.read_pictures([4, 0])] == [samples[i]["image"]["bytes"] for i in (4, 0)]
+    assert dataset.read_texts([0, 4]) == [(tuple(c["text"] for c in valid[i]), ()) for i in (0, 4)]
+    _, _, told = dataset.reading_costs()
+    assert not told.any()
+
+
 def test_inspect_and_report_show_it(run: Path) -> None:
     shown = pipeline("inspect", run, "--out", run / "gallery.html")
     assert "5 samples" in shown

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
+from configs.prompts import CLOSING_TOKENS
+from model.condition import Conditioner
 from model.tokenizer import write_tokenizer
 from pipeline.tokens import count_tokens, finish_captions
+from tests.model.folders import random_folder
 
 TEXTS = [
     "A smiling astronaut's space suit, in 1969!",
@@ -22,6 +25,12 @@ def test_counts_are_those_of_the_checkpoint_s_tokenizer(tmp_path: Path) -> None:
     write_tokenizer(tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     assert count_tokens(TEXTS) == [len(tokenizer.encode(text, add_special_tokens=False)) for text in TEXTS]
+
+
+def test_the_template_closes_with_as_many_tokens_as_the_limits_count() -> None:
+    conditioner = Conditioner.load(random_folder())
+    counted = [n + CLOSING_TOKENS for n in count_tokens(TEXTS)]
+    assert conditioner.lengths(TEXTS) == counted
 
 
 def test_flat_columns_count_valid_captions_only() -> None:

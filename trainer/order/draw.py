@@ -18,7 +18,7 @@ from trainer.order.row_sets import RowSets
 
 _ROUNDS = 4
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_BLOCK = 64
+_BLOCK = 16
 """Rows between two sums that are kept of unequal repeats: a draw adds up that many again (chosen)."""
 _PIECE = 1 << 22
 """Rows whose repeats are added up at once."""
@@ -56,7 +56,7 @@ def permute(index: np.ndarray, n: np.ndarray | int, key: np.ndarray | int) -> np
 class Weights:
     """Repeats of the rows of several strata, and which row a draw gives.
 
-    Equal repeats need no memory; of unequal ones every 64th running sum is kept, scaled so that a stratum's end at its
+    Equal repeats need no memory; of unequal ones every 16th running sum is kept, scaled so that a stratum's end at its
     number of rows. ``totals``: (strata,) sums of repeats.
     """
 
@@ -94,7 +94,7 @@ class Weights:
         places = block[:, None] * _BLOCK + np.arange(_BLOCK)
         there = places < n[:, None]
         rows = self._rows.rows(self._rows.starts[strata][:, None] + np.where(there, places, 0))
-        added = np.where(there, _weight(self._repeats[rows]), 0.0)
+        added = np.where(there, self._repeats[rows].astype(np.float64), 0.0)
         before = np.where(block > 0, self._blocks[np.maximum(first + block - 1, 0)], 0.0)
         running = np.cumsum(np.hstack([before[:, None], added]), axis=1)[:, 1:] * scale[:, None]
         return np.minimum(block * _BLOCK + (running <= points[:, None]).sum(axis=1), n - 1)
@@ -111,14 +111,14 @@ class Weights:
 
 
 def _sums(strata: RowSets, index: int, repeats: np.ndarray | None) -> tuple[float, np.ndarray | None]:
-    """Sum of the repeats of a stratum's rows, and the running sum at every 64th; None where all repeats are equal."""
+    """Sum of the repeats of a stratum's rows, and the running sum at every 16th; None where all repeats are equal."""
     count, start = int(strata.counts[index]), int(strata.starts[index])
     if repeats is None:
         return float(count), None
 
     def pieces() -> Iterator[np.ndarray]:
         for first in range(start, start + count, _PIECE):
-            yield _weight(repeats[strata.span(first, min(first + _PIECE, start + count))])
+            yield repeats[strata.span(first, min(first + _PIECE, start + count))].astype(np.float64)
 
     total, carry, ends = 0.0, 0.0, []
     least, most = np.inf, -np.inf
@@ -134,11 +134,6 @@ def _sums(strata: RowSets, index: int, repeats: np.ndarray | None) -> tuple[floa
     if count % _BLOCK:
         ends.append(np.array([carry]))
     return total, np.concatenate(ends)
-
-
-def _weight(repeats: np.ndarray) -> np.ndarray:
-    """float64; a row of unknown repeats is drawn once an epoch."""
-    return np.nan_to_num(repeats.astype(np.float64), nan=1.0)
 
 
 def _feistel(value: np.ndarray, keys: np.ndarray, half: np.ndarray, mask: np.ndarray) -> np.ndarray:

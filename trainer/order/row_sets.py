@@ -23,9 +23,10 @@ class RowSet:
 
     def add(self, rows: np.ndarray) -> None:
         """``rows``: ascending, in blocks above those of all rows added before."""
-        block, first = np.unique(rows >> 16, return_index=True)
-        self.low.append((rows & (BLOCK - 1)).astype(np.uint16))
-        self.blocks.append(block.astype(np.int32))
+        block = (rows >> 16).astype(np.int32)
+        first = np.concatenate([[0], np.flatnonzero(np.diff(block)) + 1])
+        self.low.append(rows.astype(np.uint16))  # the low 16 bits
+        self.blocks.append(block[first])
         self.counts.append(np.diff([*first, len(rows)]).astype(np.int32))
 
 

@@ -10,26 +10,29 @@ minute or two, and beside them one slice's arrays are in memory.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from configs.errors import UserError
-from trainer.order.bucket import CUT, FITS, SMALL, THIN, Bucket, tokens
+from trainer.order.bucket import Bucket, tokens
 from trainer.order.conditions import Conditioning, Conditions
 from trainer.order.curriculum import Phase
 from trainer.order.draw import Weights
 from trainer.order.left_out import LeftOut
 from trainer.order.row_sets import BLOCK, RowSet, RowSets
 from trainer.order.rows import Rows
-from trainer.order.slices import I2I, T2I, TASKS, TI2I, UNKNOWN_TASK, Slice
+from trainer.order.slices import REASONS, TASKS, UNKNOWN_TASK, Slice
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SLICE = 32 * BLOCK
 """Rows that are sorted at once (chosen)."""
+_THREADS = 2
+"""Phases that are sorted side by side; NumPy works without the interpreter's lock, more of them want more memory (chosen)."""
 _NOBODY = -1
 """Share of a row that the phase does not take."""
 _SAMPLED = 4096
@@ -80,10 +83,11 @@ def stratify(
 ) -> list[Sorted | NothingToDraw]:
     """Of each phase its strata, or why there are none. Raises UserError for a share without rows that is not optional."""
     sorters = [_Sorter(phase, how) for phase, _ in phases]
-    for start in range(0, len(manifest), _SLICE):
-        part = Slice(manifest.slice(start, _SLICE), start, rows)
-        for sorter in sorters:
-            sorter.sort(part)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for start in range(0, len(manifest), _SLICE):
+            part = Slice(manifest.slice(start, _SLICE), start, rows, how.most_references)
+            for done in [pool.submit(sorter.sort, part) for sorter in sorters]:
+                done.result()
     found: list[Sorted | NothingToDraw] = []
     for sorter, (_, conditions) in zip(sorters, phases, strict=True):
         try:
@@ -111,10 +115,12 @@ class _Sorter:
         self.chosen += int(np.count_nonzero(mine))
         shared = np.zeros(len(part), dtype=bool)
         for task, share_of in self._share_of(part, mine):
-            shared |= share_of != _NOBODY
-            inside = np.flatnonzero(share_of != _NOBODY)
-            if len(inside):
-                self._sort_share(part, inside, share_of[inside], task)
+            there = share_of != _NOBODY
+            shared |= there
+            for as_, those in _by_task(part, there, task):
+                self._sort_share(part, those, share_of, as_)
+            if task is None:
+                self._count("other_task", int(np.count_nonzero(there & (part.tasks == UNKNOWN_TASK))))
         self.left.unshared += int(np.count_nonzero(mine & ~shared))
 
     def _share_of(self, part: Slice, mine: np.ndarray) -> Iterator[tuple[str | None, np.ndarray]]:
@@ -131,51 +137,26 @@ class _Sorter:
                 free &= ~holds
             yield task, share_of
 
-    def _sort_share(self, part: Slice, inside: np.ndarray, share_of: np.ndarray, task: str | None) -> None:
-        tasks = part.tasks[inside] if task is None else np.full(len(inside), TASKS.index(task), dtype=np.int8)
-        able, references = self._able(part, inside, tasks)
-        inside, share_of, tasks, references = inside[able], share_of[able], tasks[able], references[able]
-        kind = (share_of.astype(np.int32) * len(TASKS) + tasks) * (self.how.most_references + 1) + references
-        worst, taken = np.full(len(inside), FITS, dtype=np.int8), np.zeros(len(inside), dtype=bool)
+    def _sort_share(self, part: Slice, those: np.ndarray, share_of: np.ndarray, task: int) -> None:
+        """``those`` (n,) rows of the slice, trained as ``task``, a place in TASKS."""
+        untaken, worst = those, np.zeros(len(part), dtype=np.int32)
         for number, resolution in enumerate(self.phase.resolutions):
-            buckets, bucket, outcome = part.fit(inside, tasks, resolution, self.phase.upscale)
-            fits = np.flatnonzero(outcome == FITS)
-            taken[fits] = True
-            np.maximum(worst, outcome, out=worst)
-            for code, places in _groups(kind[fits] * len(buckets) + bucket[fits]):
-                first = fits[places[0]]
-                key = (
-                    int(share_of[first]),
-                    number,
-                    TASKS[tasks[first]],
-                    buckets[code % len(buckets)],
-                    int(references[first]),
-                )
-                self.found.setdefault(key, RowSet()).add(part.start + inside[fits[places]])
-        for name, why in (("small", SMALL), ("thin", THIN), ("cut", CUT)):
-            self._count(name, ~taken & (worst == why))
+            choices = part.choices(task, resolution, self.phase.upscale)
+            able = those & (choices.code >= 0)
+            untaken = untaken & ~able
+            worst = np.minimum(worst, choices.code)
+            fits = np.flatnonzero(able)
+            count = len(choices.of)
+            for value, places in _groups(share_of[fits].astype(np.int32) * count + choices.code[fits]):
+                share, choice = divmod(value, count)
+                bucket, references = choices.of[choice]
+                key = (share, number, TASKS[task], bucket, references)
+                self.found.setdefault(key, RowSet()).add(fits[places] + part.start)
+        for place, lost in enumerate(np.bincount(-1 - worst[untaken], minlength=len(REASONS)).tolist()):
+            self._count(REASONS[place], lost)
 
-    def _able(self, part: Slice, inside: np.ndarray, tasks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(m,) whether a row can be trained as ``tasks`` says, and (m,) int32 its references as such."""
-        edit = tasks == TI2I
-        references = np.where(edit, part.references[inside], tasks == I2I).astype(np.int32)
-        able = np.ones(len(inside), dtype=bool)
-        refusals = {
-            "undrawn": part.undrawn[inside],
-            "other_task": tasks == UNKNOWN_TASK,
-            "no_caption": (tasks == T2I) & part.no_caption[inside],
-            "no_instruction": edit & part.no_instruction[inside],
-            "no_reference": edit & (references == 0) & part.tells_references,
-            "many_references": references > self.how.most_references,
-            "thin_reference": edit & part.thin_reference[inside],
-        }
-        for name, those in refusals.items():
-            self._count(name, able & those)
-            able &= ~those
-        return able, references
-
-    def _count(self, name: str, those: np.ndarray) -> None:
-        setattr(self.left, name, getattr(self.left, name) + int(np.count_nonzero(those)))
+    def _count(self, reason: str, rows: int) -> None:
+        setattr(self.left, reason, getattr(self.left, reason) + rows)
 
     def result(self, rows: Rows, conditions: Conditions, count: int) -> Sorted:
         """The strata, once all ``count`` rows of the manifest are sorted."""
@@ -211,6 +192,17 @@ class _Sorter:
                     + (f"; left out in this phase: {why}" if why else "")
                 )
         return empty
+
+
+def _by_task(part: Slice, there: np.ndarray, task: str | None) -> Iterator[tuple[int, np.ndarray]]:
+    """(task, its rows) of the rows that are ``there`` by what they are trained as: all as ``task``, or each as it is."""
+    if task is not None:
+        yield TASKS.index(task), there
+    else:
+        for number in range(len(TASKS)):
+            those = there & (part.tasks == number)
+            if those.any():
+                yield number, those
 
 
 def _strata(keys: list[_Key], sets: RowSets, weights: Weights, conditions: Conditions) -> tuple[Stratum, ...]:

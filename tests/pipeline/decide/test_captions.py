@@ -17,6 +17,8 @@ from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
         ("A sign that says sorry", 5, None),
         ("  ", 1, "S3.empty"),
         ("word " * 600, 600, "S3.length"),
+        ("word " * 507, 507, None),  # with the 5 tokens that close the template 512, all that the network sees
+        ("word " * 508, 508, "S3.length"),
     ],
 )
 def test_verdicts(text: str, tokens: int, verdict: str | None) -> None:

@@ -80,7 +80,7 @@ def test_strata_drawn_together_are_drawn_as_each_alone() -> None:
 
 
 def test_a_row_is_where_the_running_sum_of_all_repeats_says() -> None:
-    """Against the sum over a whole stratum, of which every 64th is kept."""
+    """Against the sum over a whole stratum, of which every 16th is kept."""
     repeats = np.random.default_rng(1).uniform(0.1, 3.0, 1000).astype(np.float32)
     numbers = np.arange(5000, 7000)
     epoch, place = np.divmod(numbers, 1000)

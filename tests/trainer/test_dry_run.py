@@ -1,0 +1,58 @@
+"""What ``fit --dry-run`` says of a dataset of all tasks, under the curricula that ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from configs import load
+from pipeline.dataset import Dataset
+from trainer.config import FitConfig
+from trainer.dry_run import amplification, describe
+from trainer.order.index import read_index
+from trainer.order.order import Order
+
+
+def planned(name: str, run: Path) -> tuple[FitConfig, Dataset, Order]:
+    config = load(f"configs/train/{name}.yaml", FitConfig)
+    dataset = Dataset.open(run / "dataset")
+    return config, dataset, Order(read_index(dataset, config.phases), config.phases, config.seed)
+
+
+@pytest.mark.parametrize("name", ["pretrain", "small"])
+def test_the_curricula_that_ship_train_all_tasks_of_a_dataset_of_ours(name: str, mixed_run: Path) -> None:
+    config, dataset, order = planned(name, mixed_run)
+    names = [phase.phase.name for phase in order.phases]
+    assert names[:6] == ["s1", "s2", "s3", "s4-characters", "s4-lines", "s4-paragraphs"]
+    start = int(order.starts[names.index("s4-lines")])
+    tasks = np.concatenate([order.batch(step).tasks for step in range(start, start + 20)])
+    shares = [float((tasks == task).mean()) for task in ("t2i", "ti2i", "i2i")]
+    assert shares == pytest.approx([0.85, 0.1, 0.05], abs=0.01)
+    lines = describe(config, dataset, order)
+    told = "\n".join(lines)
+    assert "2 rows not drawn: t2i without a valid caption" in told
+    assert "no rows, being optional: no row is 'task == 'ti2i''" in told  # S1 has no edits
+    assert "tasks: t2i 85.0 %" in told
+    assert "read amplification 1.00" in told
+
+
+def test_tokens_crops_and_reasons_are_told(mixed_run: Path) -> None:
+    config, dataset, order = planned("small", mixed_run)
+    lines = describe(config, dataset, order)
+    phase = lines[next(i for i, line in enumerate(lines) if line.startswith("s4-paragraphs")) :]
+    assert any("image tokens" in line and "of references), at most" in line for line in phase)
+    assert any("crops: " in line and "losing" in line for line in phase)  # pages of 640 x 400 at 3:2
+
+
+def test_without_offsets_a_sample_costs_its_row_group(mixed_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, dataset, order = planned("small", mixed_run)
+    batches = [order.batch(0)]
+    assert amplification(dataset, batches) == 1.0
+    own, groups, told = dataset.reading_costs()
+    monkeypatch.setattr(Dataset, "reading_costs", lambda _: (own, groups, np.zeros_like(told)))
+    rows = np.unique(batches[0].rows)
+    expected = own[np.isin(groups, groups[rows])].sum() / own[rows].sum()
+    assert amplification(dataset, batches) == pytest.approx(expected)
+    assert expected > 1.05  # the two pictures without a caption are in the same group
