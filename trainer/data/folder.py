@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,7 @@ import pyarrow as pa
 from configs.errors import RunFailed, UserError
 from configs.pictures import DecodeError, Header, Limits, probe
 from pipeline import schema
-from pipeline.dataset import INDEX, Dataset
+from pipeline.dataset import INDEX, Dataset, Pictures, Texts
 from pipeline.predicate import parse
 from pipeline.tokens import finish_captions
 from trainer.data.folder_config import FolderConfig, read_folders
@@ -48,13 +48,6 @@ _OWN = {
 """Manifest columns beside the schema's: a mark and a factor on the loss by folder, whether there is a mask, valid
 instructions, Qwen tokens of the longest text and what closes the template, w, h of each reference in turn, and the box
 around quoted text, which nobody has looked for here."""
-
-
-class Pictures(NamedTuple):
-    """Encoded pictures of a sample."""
-
-    image: bytes
-    references: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -142,10 +135,24 @@ class PictureFolder:
             raise IndexError(f"{self.path}: rows are 0..{self.rows - 1}, asked for {min(numbers)}..{max(numbers)}")
         return [self._sample(n, None if columns is None else set(columns)) for n in numbers]
 
-    def read_pictures(self, rows: Sequence[int] | np.ndarray) -> list[Pictures]:
-        """The bytes of picture and references of these samples, in the order asked for. Raises as ``read``."""
-        samples = self.read(rows, ["image", "references"])
-        return [Pictures(s["image"]["bytes"], tuple(r["bytes"] for r in s["references"])) for s in samples]
+    def read_pictures(
+        self, rows: Sequence[int] | np.ndarray, references: Sequence[bool] | np.ndarray | None = None
+    ) -> list[Pictures]:
+        """The bytes of picture and references of these samples, in the order asked for. Raises as ``read``.
+
+        ``references``: of which samples the references are wanted, None: of all.
+        """
+        wanted = [True] * len(rows) if references is None else references
+        found = []
+        for row, whole in zip(rows, wanted, strict=True):
+            (sample,) = self.read([int(row)], ["image", "references"] if whole else ["image"])
+            found.append(Pictures(sample["image"]["bytes"], tuple(r["bytes"] for r in sample.get("references", ()))))
+        return found
+
+    def read_texts(self, rows: Sequence[int] | np.ndarray) -> list[Texts]:
+        """The captions and instructions of these samples, in the order asked for. Raises IndexError as ``read``."""
+        samples = self.read(rows, ["captions", "instructions"])
+        return [Texts(*(tuple(t["text"] for t in s[n]) for n in ("captions", "instructions"))) for s in samples]
 
     def _sample(self, number: int, columns: set[str] | None) -> dict[str, Any]:
         picture, sample = self._pictures[number], self._rows[number]
@@ -160,7 +167,11 @@ class PictureFolder:
         return {name: files[name]() if name in files else sample.get(name) for name in wanted}
 
 
-def open_data(path: str | Path) -> Dataset | PictureFolder:
+Data = Dataset | PictureFolder
+"""What a training reads its samples from."""
+
+
+def open_data(path: str | Path) -> Data:
     """What ``--data`` names: a packed dataset, or else a folder of pictures or a YAML of folders. Raises UserError."""
     path = Path(path)
     packed = (path / INDEX).exists() or (path / "manifest").is_dir() or (path / "data").is_dir()
