@@ -1,8 +1,6 @@
 """Edits with one and several references against diffusers' two edit pipelines, on folders that we wrote.
 
-transformers 5 works out the (frame, row, column) positions of vision tokens only when it is told the
-tokens' types. diffusers 0.42.1 does not tell it, so its conditions differ from those that the weights
-were trained with. ``pipeline`` below adds the types; one test shows that nothing else differs.
+One test shows what ``edit_pipeline.py`` mends in diffusers, and that nothing else differs.
 """
 
 from __future__ import annotations
@@ -25,13 +23,13 @@ from model.config import Pipeline
 from model.reference_sizes import VISION_AREA, fitted_size
 from model.references import fitted
 from model.templates import IMAGE_PAD, templated
+from tests.model.edit_pipeline import IMAGE_PAD_ID, pipeline
 from tests.model.folders import condition_error, edit_folder, picture_error, random_folder
 from tests.model.reference import difference
 
 SINGLE: Pipeline = "QwenImageEditPipeline"
 MULTI: Pipeline = "QwenImageEditPlusPipeline"
 VISION, LATENT = 96 * 96, 128 * 128  # px: what the released areas are shrunk to
-IMAGE_PAD_ID = 151655
 
 
 def photograph(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -49,21 +47,6 @@ def ours(kind: Pipeline) -> QwenImage:
     return model
 
 
-@cache
-def pipeline(kind: Pipeline) -> Any:
-    import diffusers
-
-    pipe = getattr(diffusers, kind).from_pretrained(edit_folder(kind))
-    pipe.set_progress_bar_config(disable=True)
-    forward = pipe.text_encoder.model.forward
-
-    def told(input_ids: Any, **kwargs: Any) -> Any:
-        return forward(input_ids=input_ids, **{**kwargs, "mm_token_type_ids": (input_ids == IMAGE_PAD_ID).int()})
-
-    pipe.text_encoder.model.forward = told
-    return pipe
-
-
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """diffusers' fixed areas, shrunk."""
@@ -75,7 +58,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def theirs(kind: Pipeline, references: list[Image.Image], **size: int) -> torch.Tensor:
     images = list(references) if kind == MULTI else references[0]
-    call = pipeline(kind)
+    call = pipeline(edit_folder(kind))
     return call(
         images, "make it red", negative_prompt=" ", true_cfg_scale=4.0, num_inference_steps=3,
         generator=torch.Generator().manual_seed(5), output_type="pt", **size,
@@ -99,19 +82,19 @@ def test_conditions_equal_the_diffusers_pipelines_at_released_sizes(kind: Pipeli
     model = QwenImage.load(edit_folder(kind)).conditioner
     images = [fitted(image, VISION_AREA[model.style]) for image in REFERENCES[:count]]
     given = images if kind == MULTI else images[0]
-    expected, mask = pipeline(kind)._get_qwen_prompt_embeds("make it red", given)
+    expected, mask = pipeline(edit_folder(kind))._get_qwen_prompt_embeds("make it red", given)
     (condition,) = model.encode(["make it red"], [REFERENCES[:count]])
     assert len(condition) == int(mask.sum())
     assert (condition - expected[0]).abs().max() <= condition_error(condition)
-    inputs = pipeline(kind).processor(text=[IMAGE_PAD * count], images=given, return_tensors="pt")
-    turn = model._turns(["make it red"], [REFERENCES[:count]])[0]
+    inputs = pipeline(edit_folder(kind)).processor(text=[IMAGE_PAD * count], images=given, return_tensors="pt")
+    turn = model._turns(["make it red"], [REFERENCES[:count]], model.vision_area)[0]
     assert torch.equal(turn.pixels, inputs["pixel_values"])
     assert torch.equal(turn.grids, inputs["image_grid_thw"])
 
 
 def test_positions_of_vision_tokens_are_those_of_the_picture() -> None:
     """What diffusers 0.42.1 computes without the token types is another condition."""
-    call = pipeline(SINGLE)
+    call = pipeline(edit_folder(SINGLE))
     plain = call.text_encoder.model.__class__.forward
     image = fitted(REFERENCES[0], LATENT)
     right, _ = call._get_qwen_prompt_embeds("make it red", image)
@@ -128,7 +111,7 @@ def test_vision_tokens_of_the_released_sizes() -> None:
     square = photograph(512, 512)
     for kind, each, count in ((SINGLE, 1369, 1), (MULTI, 196, 3)):
         model = QwenImage.load(edit_folder(kind)).conditioner
-        (turn,) = model._turns([""], [[square] * count])
+        (turn,) = model._turns([""], [[square] * count], model.vision_area)
         assert turn.ids.count(IMAGE_PAD_ID) == each * count
         head = templated("@", count, model.style)[0].split(IMAGE_PAD)[0].rsplit("Picture 1: ", 1)[0]
         assert len(model.tokenizer(head.removesuffix("<|vision_start|>")).input_ids) == turn.dropped == 64

@@ -1,4 +1,4 @@
-"""A dataset of all three tasks and a tiny model that takes them, each made once."""
+"""Datasets of edits and of all three tasks, and a tiny model that takes them, each made once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from model.config import ModelConfig
 from model.init import init_folder
 from tests.model.folders import TINY
 from tests.pipeline import commands
+from tests.trainer.edits import mixed_tasks, render_edits
 
 RUN = """
 sources:
@@ -80,3 +81,15 @@ def tasks_config(edit_base: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     path = tmp_path_factory.mktemp("config") / "fit.yaml"
     path.write_text(TASKS.replace("BASE", str(edit_base)))
     return path
+
+
+@pytest.fixture(scope="session")
+def edits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 rows of ``configs/synth/edit.yaml``. Read only."""
+    return render_edits(tmp_path_factory.mktemp("edits") / "dataset")
+
+
+@pytest.fixture(scope="session")
+def all_tasks(edits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with captions, and edits of one to three references. Read only."""
+    return mixed_tasks(edits, tmp_path_factory.mktemp("all") / "dataset")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,10 @@ class PictureFolder:
             table = table.filter(parse(where, "where").evaluate(table), null_selection_behavior="drop")
         return table if columns is None else table.select(list(columns))
 
+    def manifest_parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """As ``Dataset.manifest_parts``: there is one."""
+        yield self.manifest(columns)
+
     def reading_costs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As ``Dataset.reading_costs``: a file each, so nothing is read that is not asked for."""
         own = np.array([picture.bytes_len for picture in self._pictures], dtype=np.int64)
@@ -117,10 +121,19 @@ class PictureFolder:
             raise IndexError(f"{self.path}: rows are 0..{self.rows - 1}, asked for {min(numbers)}..{max(numbers)}")
         return [self._sample(n, None if columns is None else set(columns)) for n in numbers]
 
-    def read_pictures(self, rows: Sequence[int] | np.ndarray) -> list[Pictures]:
-        """The bytes of picture and references of these samples, in the order asked for. Raises as ``read``."""
-        samples = self.read(rows, ["image", "references"])
-        return [Pictures(s["image"]["bytes"], tuple(r["bytes"] for r in s["references"])) for s in samples]
+    def read_pictures(
+        self, rows: Sequence[int] | np.ndarray, references: Sequence[bool] | np.ndarray | None = None
+    ) -> list[Pictures]:
+        """The bytes of picture and references of these samples, in the order asked for. Raises as ``read``.
+
+        ``references``: of which samples the references are wanted, None: of all.
+        """
+        wanted = [True] * len(rows) if references is None else references
+        found = []
+        for row, whole in zip(rows, wanted, strict=True):
+            (sample,) = self.read([int(row)], ["image", "references"] if whole else ["image"])
+            found.append(Pictures(sample["image"]["bytes"], tuple(r["bytes"] for r in sample.get("references", ()))))
+        return found
 
     def read_texts(self, rows: Sequence[int] | np.ndarray) -> list[Texts]:
         """Captions and instructions of these samples, in the order asked for."""

@@ -1,6 +1,7 @@
 """From a batch of row numbers to tensors: cut, read, decode, resize, encode, a few batches ahead of the step.
 
-    Order.batch(t) ──split──> this rank's slots ─Dataset.read─> pictures, prompts ─Task.encode─> Prepared
+    Order.batch(t) ──split──> this rank's slots ──read──> pictures, prompts ──Task.encode──> Prepared
+                                                                     └ a few samples at once
 
 The cut comes first and needs lengths alone, so that a rank reads, decodes and encodes only what it trains on. The
 loader's whole state is the step: ``prepare(t)`` gives the same tensors whenever it is called.
@@ -11,20 +12,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
-from PIL.Image import Image, fromarray
 
 from configs import RunFailed
-from configs.pictures import DecodeError, Limits, decode
-from pipeline.dataset import Pictures as StoredPictures
 from pipeline.dataset import Texts
 from trainer.config import FitConfig
 from trainer.data.folder import Data
-from trainer.data.resize import resize_to_cover
-from trainer.order.bucket import Bucket
+from trainer.data.pictures import SamplePictures, StoredPictures
+from trainer.data.weights import LossWeights
 from trainer.order.order import Batch, Order
 from trainer.order.split import split
 from trainer.rng import CAPTION, DROPOUT, KeyedRandom
@@ -60,22 +59,24 @@ class Loader:
     ) -> None:
         self.config, self.dataset, self.order, self.encoder, self.cost = config, dataset, order, encoder, cost
         self.rank, self.ranks = rank, ranks
+        self.weights = LossWeights.of_data(dataset, config.objective.unmasked_weight)
         self._texts: OrderedDict[int, Texts] = OrderedDict()
-        # One thread of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
+        # Threads of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
         # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
-        self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
+        alone = partial(ThreadPoolExecutor, initializer=torch.set_num_threads, initargs=(1,))
+        self._batches, self._samples = alone(1), alone(config.loading.threads)
 
     def batches(self, start: int) -> Iterator[Prepared]:
         """Batches from step ``start`` on, prepared while the caller trains."""
         ahead: list[Future[Prepared]] = []
         for step in range(start, self.order.steps):
             while len(ahead) < self.config.loading.ahead and step + len(ahead) < self.order.steps:
-                ahead.append(self._pool.submit(self._prepare, step + len(ahead)))
+                ahead.append(self._batches.submit(self._prepare, step + len(ahead)))
             yield ahead.pop(0).result()
 
     def prepare(self, step: int) -> Prepared:
         """The tensors of ``step``; made in the loader's thread, because kernels round by their number of threads."""
-        return self._pool.submit(self._prepare, step).result()
+        return self._batches.submit(self._prepare, step).result()
 
     def _prepare(self, step: int) -> Prepared:
         batch = self.order.batch(step)
@@ -83,11 +84,19 @@ class Loader:
         cut = split(batch.loads, costs, self.ranks, self.config.max_micro_batch_tokens)[self.rank]
         slots = [part.tolist() for part in cut]
         items = self._items(batch, [slot for part in slots for slot in part])
-        samples = _Samples(self.dataset, [i for i in items if not self.encoder.holds((i.row, "target", i.bucket))])
-        return Prepared(batch, slots, {item.slot: self._encode(item, samples) for item in items})
+        rows: dict[int, bool] = {}
+        for item in items:
+            if not self.encoder.holds(item.target_key):
+                rows[item.row] = rows.get(item.row, False) or bool(item.references and item.task == "ti2i")
+        stored = StoredPictures(self.dataset, rows)
+        encoded = self._samples.map(partial(self._encode, stored), items)
+        return Prepared(batch, slots, {item.slot: sample for item, sample in zip(items, encoded, strict=True)})
 
-    def _encode(self, item: Item, samples: _Samples) -> Encoded:
-        return TASKS[item.task].encode(item, _Pictures(samples, item.row), self.encoder)
+    def _encode(self, stored: StoredPictures, item: Item) -> Encoded:
+        pictures = SamplePictures(stored, item.row)
+        encoded = TASKS[item.task].encode(item, pictures, self.encoder)
+        weights = self.weights.of(item.row, len(encoded.images[0]), partial(pictures.mask, item.bucket, item.keep))
+        return encoded if weights is None else replace(encoded, weights=weights)
 
     def _items(self, batch: Batch, slots: Sequence[int]) -> list[Item]:
         """Each slot's prompt drawn among its texts, or dropped, by (seed, step, slot)."""
@@ -130,42 +139,3 @@ class Loader:
         while len(self._texts) > self.config.loading.captions:
             self._texts.popitem(last=False)
         return found
-
-
-class _Samples:
-    """Stored pictures. Those of ``items`` are read together when the first one is asked for, any other alone."""
-
-    def __init__(self, dataset: Data, items: Sequence[Item]) -> None:
-        self.dataset = dataset
-        self._waiting = sorted({item.row for item in items})
-        self._kept: dict[int, StoredPictures] = {}
-
-    def of(self, row: int) -> StoredPictures:
-        if row not in self._kept:
-            rows = self._waiting if row in self._waiting else [row]
-            self._kept.update(zip(rows, self.dataset.read_pictures(rows), strict=True))
-        return self._kept[row]
-
-
-class _Pictures:
-    """Implements ``trainer.tasks.base.Pictures`` for one row."""
-
-    def __init__(self, samples: _Samples, row: int) -> None:
-        self._samples, self._row = samples, row
-
-    def target(self, bucket: Bucket, keep: Sequence[int]) -> np.ndarray:
-        return resize_to_cover(self._decoded("image", self._samples.of(self._row).image), bucket, keep)
-
-    def reference(self, index: int) -> Image:
-        return fromarray(self._decoded(f"references.{index}", self._samples.of(self._row).references[index]))
-
-    def _decoded(self, what: str, data: bytes) -> np.ndarray:
-        try:
-            return decode(data, Limits())
-        except DecodeError as error:
-            (sample,) = self._samples.dataset.read([self._row], ["id"])
-            raise RunFailed(
-                f"sample {sample['id']} (manifest row {self._row}): {what} cannot be decoded: {error}; the dataset is "
-                "damaged or was made with other limits; checkpoints are safe, pack the dataset again and repeat the "
-                "command"
-            ) from None

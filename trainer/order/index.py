@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ class Manifested(Protocol):
     @property
     def manifest_schema(self) -> pa.Schema: ...
 
-    def manifest(self, columns: Sequence[str] | None = None, where: str | None = None) -> pa.Table: ...
+    def manifest_parts(self, columns: Sequence[str]) -> Iterator[pa.Table]: ...
 
 
 def read_index(dataset: Manifested, phases: Sequence[Phase]) -> pa.Table:

@@ -41,6 +41,11 @@ class Item:
     sees: bool = True
     vision_area: int | None = None
 
+    @property
+    def target_key(self) -> tuple[int, str, Bucket, tuple[int, ...]]:
+        """What an encoder keeps the target's latents under: tasks differ in what they cut."""
+        return self.row, "target", self.bucket, self.keep
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -66,7 +71,8 @@ class Pictures(Protocol):
 
 
 class Encoder(Protocol):
-    """The frozen VAE and Qwen2.5-VL, wherever they run. What was encoded before is not asked for again."""
+    """The frozen VAE and Qwen2.5-VL, wherever they run; threads may ask at once. What was encoded before is not asked
+    for again."""
 
     def holds(self, key: Any) -> bool:
         """Whether the latents of ``key`` are had without its picture."""
@@ -107,4 +113,4 @@ def patches(bucket: Bucket) -> tuple[int, int]:
 
 
 def target_latents(item: Item, pictures: Pictures, encoder: Encoder) -> Tensor:
-    return encoder.latents((item.row, "target", item.bucket), lambda: pictures.target(item.bucket, item.keep))
+    return encoder.latents(item.target_key, lambda: pictures.target(item.bucket, item.keep))

@@ -33,4 +33,4 @@ class ImageToImage(Task):
         def shown() -> list[Image]:
             return [fromarray(pictures.target(item.bucket, item.keep))]
 
-        return encoder.text_with_pictures((item.row, "target", item.bucket), item.prompt, shown, item.vision_area)
+        return encoder.text_with_pictures(item.target_key, item.prompt, shown, item.vision_area)
