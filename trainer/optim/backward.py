@@ -113,9 +113,7 @@ def squared_norm(parameters: Iterable[Tensor]) -> float:
         dims = sharded_dims(parameter)
         key = (getattr(parameter, "device_mesh", None), dims)
         sums.setdefault(key, (parameter, []))[1].append(local(parameter.grad))  # type: ignore[arg-type]
-    totals = [
-        summed(_squares(parts), parameter, dims) for (_, dims), (parameter, parts) in sums.items()
-    ]
+    totals = [summed(_squares(parts), parameter, dims) for (_, dims), (parameter, parts) in sums.items()]
     return sum(torch.stack([t.to(totals[0].device) for t in totals]).tolist()) if totals else 0.0
 
 
