@@ -36,30 +36,39 @@ _OUTPUTS += [f"{stream}_mlp.net.0.proj" for stream in ("img", "txt")]
 _INPUTS = ["attn.to_out.0", "attn.to_add_out", "img_mlp.net.2", "txt_mlp.net.2"]
 
 
-def train(
-    folder: Path, name: str, config: OptimizerConfig, ranks: int, tp: int = 1, resume: Path | None = None
-) -> dict:
-    """Losses, norms, and the whole weights and averages after all steps; ``resume``: only the steps after it."""
+Configs = dict[str, OptimizerConfig]
+
+
+def train(folder: Path, configs: Configs, ranks: int, tp: int = 1, resume: Path | None = None) -> dict[str, Any]:
+    """By name of a config: losses, norms, and the whole weights and averages after all steps.
+
+    ``resume``: the folder of an earlier call, from whose checkpoints the steps after them are done.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     folder.mkdir(exist_ok=True)
-    out = folder / f"{name}.pt"
-    mp.spawn(_run, args=(port, out, config, ranks, tp, folder / name, resume), nprocs=ranks)
-    return torch.load(out)
+    mp.spawn(_run, args=(port, folder, configs, ranks, tp, resume), nprocs=ranks)
+    return torch.load(folder / "told.pt")
 
 
-def _run(rank: int, port: int, out: Path, config: Any, ranks: int, tp: int, save: Path, resume: Path | None) -> None:
+def _run(rank: int, port: int, folder: Path, configs: Configs, ranks: int, tp: int, resume: Path | None) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=ranks)
     mesh = init_device_mesh("cpu", (ranks // tp, tp), mesh_dim_names=("data", "tensor"))
+    told = {
+        name: _train(config, mesh, folder / name, resume / name if resume else None) for name, config in configs.items()
+    }
+    if rank == 0:
+        torch.save(told, folder / "told.pt")
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+def _train(config: OptimizerConfig, mesh: DeviceMesh, save: Path, resume: Path | None) -> dict[str, Any]:
     model = _divided(config, mesh)
     optimizer, average = make_optimizer(model, config, seed=5), EMA(model, 0.9)
-    by_heads = [p for n, p in model.named_parameters() if ".attn.norm_" in n and p.requires_grad]
-    for parameter in by_heads if tp > 1 else []:
-        parameter.register_post_accumulate_grad_hook(
-            lambda p: dist.all_reduce(local(p.grad), group=mesh["tensor"].get_group())
-        )
+    _sum_over_heads(model, mesh["tensor"])
     stepper = BackwardOptimizer(model, optimizer, 0.05) if config.in_backward else None
     told: list[tuple[float, float]] = []
 
@@ -89,11 +98,18 @@ def _run(rank: int, port: int, out: Path, config: Any, ranks: int, tp: int, save
         steps(0, BEFORE)
         dcp.save(state(), checkpoint_id=save)
     steps(BEFORE, AFTER)
-    whole = {"told": told, "weights": _whole(model.state_dict()), "average": _whole(average.weights)}
-    if rank == 0:
-        torch.save(whole, out)
-    dist.barrier()
-    dist.destroy_process_group()
+    return {"told": told, "weights": _whole(model.state_dict()), "average": _whole(average.weights)}
+
+
+def _sum_over_heads(model: MMDiT, mesh: DeviceMesh) -> None:
+    """Weights of the q and k norms are whole on every rank and have seen its own heads only."""
+    if mesh.size() == 1:
+        return
+    for name, parameter in model.named_parameters():
+        if ".attn.norm_" in name and parameter.requires_grad:
+            parameter.register_post_accumulate_grad_hook(
+                lambda p: dist.all_reduce(local(p.grad), group=mesh.get_group())
+            )
 
 
 def _divided(config: OptimizerConfig, mesh: DeviceMesh) -> MMDiT:
