@@ -11,7 +11,7 @@ from pathlib import Path
 from configs import UserError, command, load
 from model.config import ModelConfig
 from model.latents import tokens_of
-from model.memory import OPTIMIZERS
+from model.memory import OPTIMIZERS, Setting
 
 
 def main(argv: list[str]) -> int | None:
@@ -25,8 +25,14 @@ def _parser() -> argparse.ArgumentParser:
 
     describe = commands.add_parser("describe", help="parameters, FLOPs per sample, memory of a training")
     _config_arguments(describe)
-    describe.add_argument("--optimizer", default="adamw", metavar="adamw|muon", help="default: adamw")
+    describe.add_argument("--optimizer", default="adamw", metavar="|".join(OPTIMIZERS), help="default: adamw")
+    describe.add_argument("--weights", default="fp32", choices=("fp32", "bf16"), help="as stored (default: fp32)")
+    describe.add_argument("--in-backward", action="store_true", help="step each block in the backward pass")
+    describe.add_argument("--offload-blocks", type=int, default=0, metavar="N", help="blocks that live on the host")
+    describe.add_argument("--average", default="device", choices=("none", "device", "host"), help="averaged weights")
+    describe.add_argument("--encoders", action="store_true", help="VAE and text encoder stay on the GPU")
     describe.add_argument("--gpus", type=int, default=1, metavar="N", help="fully sharded over N (default: 1)")
+    describe.add_argument("--tp", type=int, default=1, metavar="N", help="of them N in tensor parallel (default: 1)")
     describe.add_argument("--samples", type=int, default=1, metavar="N", help="in a GPU's micro-batch (default: 1)")
     describe.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     describe.set_defaults(run=_describe)
@@ -97,16 +103,33 @@ def _load_config(path: Path, overrides: Sequence[str]) -> ModelConfig:
 
 def _describe(args: argparse.Namespace) -> None:
     if args.optimizer not in OPTIMIZERS:
-        raise UserError(f"--optimizer: found '{args.optimizer}'; the trainer has {' and '.join(OPTIMIZERS)}")
-    for name in ("gpus", "samples"):
+        raise UserError(f"--optimizer: found '{args.optimizer}'; the trainer has {', '.join(OPTIMIZERS)}")
+    for name in ("gpus", "samples", "tp"):
         if getattr(args, name) < 1:
             raise UserError(f"--{name}: found {getattr(args, name)}; at least 1 is needed")
     config = _load_config(args.config, args.set)
     from model.describe import describe  # imports torch: a wrong config is reported before
     from model.describe_tables import format_figures
 
-    figures = describe(config, args.optimizer, args.gpus, args.samples)
+    figures = describe(config, _setting(args), args.samples)
     print(json.dumps(figures) if args.json else format_figures(figures))
+
+
+def _setting(args: argparse.Namespace) -> Setting:
+    try:
+        return Setting(
+            optimizer=args.optimizer,
+            weights=args.weights,
+            in_backward=args.in_backward,
+            offload_blocks=args.offload_blocks,
+            average=args.average,
+            mode="fsdp" if args.gpus > 1 else "single",
+            gpus=args.gpus,
+            tp=args.tp,
+            encoders=args.encoders,
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _init(args: argparse.Namespace) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -12,7 +12,8 @@ from torch import nn
 from model.config import MMDiTConfig, ModelConfig
 from model.flops import PEAK_FLOPS, TRAINING_FACTOR, forward_flops
 from model.latents import tokens_of
-from model.memory import CARD_BYTES, Optimizer, State, activation_bytes, training_state
+from model.memory import Checkpointing, Setting
+from model.memory_plan import plan_memory
 from model.mmdit import MMDiT
 from model.text_encoder import transformers_config
 from model.vae import ImageVAE
@@ -49,27 +50,36 @@ _CASES = (
 )
 
 
-def describe(config: ModelConfig, optimizer: Optimizer = "adamw", gpus: int = 1, samples: int = 1) -> dict[str, Any]:
+def describe(config: ModelConfig, setting: Setting | None = None, samples: int = 1) -> dict[str, Any]:
     """The figures as plain data. Builds everything on the meta device.
 
-    ``samples`` of a case make a micro-batch on each of ``gpus``. ``parameters``: numbers by part. ``flops``: for
-    each case those of a sample's forward pass and training, and the training's seconds at an H100's peak.
-    ``memory``: bytes on each GPU; ``state`` whatever the case, then each case with and without checkpointing.
+    ``samples`` of a case make a micro-batch on each GPU of ``setting``. ``parameters``: numbers by part. ``flops``:
+    for each case those of a sample's forward pass and training, and the training's seconds at an H100's peak.
+    ``memory``: bytes on each GPU, part by part, for each case and each way of checkpointing.
     """
+    setting = setting or Setting()
     with torch.device("meta"):
         transformer = MMDiT(config.transformer)
-    state = training_state(transformer, optimizer, gpus)
+    encoders = {**_vae_parts(config), **_text_parts(config)}
     return {
-        "parameters": {**_transformer_parts(transformer), **_vae_parts(config), **_text_parts(config)},
+        "parameters": {**_transformer_parts(transformer), **encoders},
         "flops": [_flops(config.transformer, case) for case in _CASES],
         "memory": {
-            "optimizer": optimizer,
-            "gpus": gpus,
+            "setting": asdict(setting),
             "samples": samples,
-            "state": {**asdict(state), "total": state.total},
-            "cases": [_memory(config.transformer, case, state, samples) for case in _CASES],
+            "cases": [_memory(transformer, config, case, setting, samples, encoders) for case in _CASES],
         },
     }
+
+
+def encoder_bytes(config: ModelConfig) -> int:
+    """Of the image VAE and the text encoder in the dtype of their files."""
+    return _stored({**_vae_parts(config), **_text_parts(config)}, config)
+
+
+def _stored(encoders: dict[str, int], config: ModelConfig) -> int:
+    numbers = sum(count for name, count in encoders.items() if not name.startswith("  "))
+    return numbers * getattr(torch, config.dtype).itemsize
 
 
 def _flops(config: MMDiTConfig, case: _Case) -> dict[str, Any]:
@@ -84,21 +94,23 @@ def _flops(config: MMDiTConfig, case: _Case) -> dict[str, Any]:
     }
 
 
-def _memory(config: MMDiTConfig, case: _Case, state: State, samples: int) -> dict[str, Any]:
-    return {
-        "name": case.name,
-        "task": case.task,
-        "kept": _plan(config, case, state, samples, checkpoint=False),
-        "checkpointed": _plan(config, case, state, samples, checkpoint=True),
-    }
-
-
-def _plan(config: MMDiTConfig, case: _Case, state: State, samples: int, checkpoint: bool) -> dict[str, int | bool]:
+def _memory(
+    model: MMDiT, config: ModelConfig, case: _Case, setting: Setting, samples: int, encoders: dict[str, int]
+) -> dict[str, Any]:
     """Several samples count as unlike: their texts are."""
-    tokens = (samples * case.image, samples * case.text)
-    activations = activation_bytes(config, *tokens, checkpoint=checkpoint, alike=samples == 1)
-    total = state.total + activations
-    return {"activations": activations, "total": total, "fits": total <= CARD_BYTES}
+    figures: dict[str, Any] = {"name": case.name, "task": case.task}
+    for way in get_args(Checkpointing):
+        plan = plan_memory(
+            model,
+            config.transformer,
+            replace(setting, checkpointing=way),
+            samples * case.image,
+            samples * case.text,
+            alike=samples == 1,
+            encoder_bytes=_stored(encoders, config),
+        )
+        figures[way] = {**asdict(plan), "state": plan.state, "peak": plan.peak, "fits": plan.fits()}
+    return figures
 
 
 def _transformer_parts(model: MMDiT) -> dict[str, int]:

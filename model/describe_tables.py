@@ -7,13 +7,20 @@ from typing import Any
 
 _Row = Sequence[str]
 
-_OPTIMIZER_NAMES = {"adamw": "AdamW: two moments", "muon": "Muon: momentum of the blocks' matrices; AdamW for the rest"}
+_STATES = {
+    "adamw": "AdamW: two moments, fp32",
+    "muon": "Muon: momentum of the blocks' matrices; AdamW for the rest; fp32",
+    "adamw8bit": "AdamW: two moments, 8 bits",
+    "adafactor": "Adafactor: mean squares by row and column, fp32",
+}
+_WAYS = ("none", "selective", "full")
 
 
 def format_figures(figures: dict[str, Any]) -> str:
     """Four tables, each under a line or two that say what is assumed."""
     memory = figures["memory"]
-    gpus = "one GPU" if memory["gpus"] == 1 else f"each of {memory['gpus']:,} GPUs"
+    setting = memory["setting"]
+    gpus = "one GPU" if setting["gpus"] == 1 else f"each of {setting['gpus']:,} GPUs"
     batch = "1 sample" if memory["samples"] == 1 else f"{memory['samples']:,} samples"
     return "\n\n".join(
         (
@@ -23,19 +30,21 @@ def format_figures(figures: dict[str, Any]) -> str:
                 "time at the peak of an H100 (989.4 TFLOP/s, dense bf16); image tokens: target and references",
                 _flops(figures["flops"]),
             ),
+            _table(f"training state on {gpus}, GB of 10^9 bytes: {_spread(setting)}", _state(memory)),
             _table(
-                f"training state on {gpus}, GB of 10^9 bytes: the transformer, fully sharded (FSDP2),\n"
-                "without text encoder and VAE",
-                _state(memory),
-            ),
-            _table(
-                f"memory on {gpus}, GB: micro-batch of {batch}, computed in bf16, not compiled;\n"
-                "activations all kept, or each block checkpointed (computed again in the backward pass);\n"
+                f"peak on {gpus}, GB: micro-batch of {batch}, products in {setting['products']}, not compiled;\n"
+                "checkpointing none, selective (attention and narrow products kept) or full;\n"
                 "over: more than 80 GB",
                 _cases(memory["cases"]),
             ),
         )
     )
+
+
+def _spread(setting: dict[str, Any]) -> str:
+    tp = f" and tensor parallel by {setting['tp']}" if setting["tp"] > 1 else ""
+    names = {"single": "the whole transformer", "ddp": "the whole transformer on each (DDP)"}
+    return names.get(setting["mode"], f"the transformer, fully sharded (FSDP2){tp}")
 
 
 def _flops(cases: Sequence[dict[str, Any]]) -> list[_Row]:
@@ -55,27 +64,31 @@ def _flops(cases: Sequence[dict[str, Any]]) -> list[_Row]:
 
 
 def _state(memory: dict[str, Any]) -> list[_Row]:
-    state = memory["state"]
+    plan, setting = memory["cases"][0]["full"], memory["setting"]
+    weights = setting["weights"]
     rows = (
-        ("weights, fp32", "weights"),
-        ("gradients, fp32", "gradients"),
-        (f"{_OPTIMIZER_NAMES[memory['optimizer']]}, fp32", "optimizer"),
+        (f"weights, {weights}", "weights"),
+        (f"gradients, {weights}" + (", one block's at a time" if setting["in_backward"] else ""), "gradients"),
+        (_STATES[setting["optimizer"]], "optimizer"),
         ("averaged weights, fp32", "average"),
-        ("in flight, unsharded: two blocks' weights in bf16, one block's gradients", "in_flight"),
-        ("total", "total"),
+        ("in flight: what a block at work needs beside", "in_flight"),
+        ("the optimizer's work on one parameter", "update"),
+        ("total", "state"),
+        ("VAE and text encoder", "encoders"),
+        ("in the machine's memory, for each GPU", "host"),
     )
-    return [(words, _gigabytes(state[name])) for words, name in rows]
+    return [(words, _gigabytes(plan[name])) for words, name in rows if plan[name]]
 
 
 def _cases(cases: Sequence[dict[str, Any]]) -> list[_Row]:
-    header = ("sample", "task", "activations", "total", "", "checkpointed", "total", "")
+    header = ("sample", "task", *(cell for way in _WAYS for cell in (way, "")))
     return [header] + [
-        (case["name"], case["task"].upper(), *_plan(case["kept"]), *_plan(case["checkpointed"])) for case in cases
+        (case["name"], case["task"].upper(), *(cell for way in _WAYS for cell in _peak(case[way]))) for case in cases
     ]
 
 
-def _plan(plan: dict[str, Any]) -> _Row:
-    return _gigabytes(plan["activations"]), _gigabytes(plan["total"]), "fits" if plan["fits"] else "over"
+def _peak(plan: dict[str, Any]) -> _Row:
+    return _gigabytes(plan["peak"]), "fits" if plan["fits"] else "over"
 
 
 def _gigabytes(count: int) -> str:

@@ -71,7 +71,8 @@ def test_describe_prints_tables_or_json(capsys: pytest.CaptureFixture[str]) -> N
     assert run("describe", TINY, "--json", "--set", "transformer.num_layers=8", *plan) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["parameters"]["transformer"] > 10e6
-    assert [figures["memory"][name] for name in ("optimizer", "gpus", "samples")] == ["muon", 2, 3]
+    assert [figures["memory"]["setting"][name] for name in ("optimizer", "gpus", "mode")] == ["muon", 2, "fsdp"]
+    assert figures["memory"]["samples"] == 3
 
 
 BAD = [
@@ -90,8 +91,9 @@ BAD = [
     (["describe", TINY, "--set", "text_encoder.vision.window_size=100"], "window_size is 100"),
     (["describe", TINY, "--set", "scheduler.max_image_seq_len=256"], "base_image_seq_len is 256 and max"),
     (["describe", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
-    (["describe", TINY, "--optimizer", "sgd"], "--optimizer: found 'sgd'; the trainer has adamw and muon"),
+    (["describe", TINY, "--optimizer", "sgd"], "--optimizer: found 'sgd'; the trainer has adamw, muon, adamw8bit, adafactor"),
     (["describe", TINY, "--gpus", "0"], "--gpus: found 0; at least 1"),
+    (["describe", TINY, "--gpus", "4", "--tp", "3"], "4 GPUs cannot be cut into groups of tp = 3"),
     (["describe", TINY, "--samples", "-1"], "--samples: found -1; at least 1"),
     (["export", "nowhere", "OUT"], "nowhere: has neither base.json"),
 ]  # fmt: skip

@@ -15,7 +15,8 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.checkpoint import checkpoint
 
 from model.layout import Size, make_layout
-from model.memory import activation_bytes, training_state
+from model.memory import Setting, activation_bytes
+from model.memory_plan import plan_memory
 from model.mmdit import MMDiT, MMDiTConfig
 from tests.model.reference import SMALL, batch
 
@@ -138,7 +139,9 @@ def test_the_released_width_peaks_little_above_the_formula(sizes: Batch, checkpo
     config = MMDiTConfig(num_layers=6)
     kept, peak = measure(config, sizes, torch.bfloat16, "meta", checkpointed)
     tokens = _tokens(sizes)
-    formula = activation_bytes(config, *tokens, checkpoint=checkpointed, alike=len(sizes[0]) == 1)
+    formula = activation_bytes(
+        config, *tokens, checkpointing="full" if checkpointed else "none", alike=len(sizes[0]) == 1
+    )
     weight = 6 * config.dim**2  # the modulation's, the largest there is
     assert 0 < peak - formula < 2 * (6 * sum(tokens) * config.dim + weight)
     if not checkpointed:
@@ -149,20 +152,33 @@ def test_one_more_checkpointed_block_keeps_its_input() -> None:
     four, five = (MMDiTConfig(num_layers=n) for n in (4, 5))
     sizes: Batch = ([1024], [[(16, 16)]])
     kept = [measure(config, sizes, torch.bfloat16, "meta", checkpointed=True)[0] for config in (four, five)]
-    formula = [activation_bytes(config, 256, 1024, checkpoint=True, alike=True) for config in (four, five)]
+    formula = [activation_bytes(config, 256, 1024, checkpointing="full", alike=True) for config in (four, five)]
     assert formula[1] - formula[0] == pytest.approx(kept[1] - kept[0], rel=0.01)
 
 
-def test_the_state_has_the_bytes_of_real_tensors() -> None:
+def test_tensor_parallel_divides_heads_and_mlp_alone() -> None:
+    config = MMDiTConfig(num_layers=6)
+    one, two, four = (activation_bytes(config, 4096, 256, alike=True, tp=n) for n in (1, 2, 4))
+    assert (one - two) == pytest.approx(2 * (two - four), rel=1e-6)
+    assert one - two == pytest.approx(6 * 15 / 2 * 2 * config.dim * 4352, rel=0.02)
+
+
+@pytest.mark.parametrize("in_backward", [False, True])
+def test_the_state_has_the_bytes_of_real_tensors(in_backward: bool) -> None:
+    """What lives after a step of every plan: tests/trainer/test_memory_plan.py."""
     model = MMDiT(SMALL)
     trained = [p for p in model.parameters() if p.requires_grad]
-    one, many = training_state(model, "adamw", 1), training_state(model, "adamw", 8)
+    one, many = (
+        plan_memory(model, SMALL, Setting(mode="fsdp", gpus=n, in_backward=in_backward), 64, 16) for n in (1, 8)
+    )
     assert one.weights == sum(p.nbytes for p in model.parameters())
-    assert one.gradients == one.average == sum(p.nbytes for p in trained)
-    assert one.optimizer == 2 * one.gradients
-    for name in ("weights", "gradients", "optimizer", "average"):
-        assert getattr(many, name) == -(-getattr(one, name) // 8)
+    assert one.average == sum(p.nbytes for p in trained)
+    assert one.optimizer == 2 * one.average
     block = sum(p.nbytes for p in model.transformer_blocks[0].parameters()) // 4
     outside = one.weights // 4 - sum(p.nbytes for p in model.transformer_blocks.parameters()) // 4
+    assert one.gradients == (4 * (block + outside) if in_backward else one.average)
+    for name in ("weights", "gradients", "optimizer", "average"):
+        assert getattr(many, name) == pytest.approx(getattr(one, name) / 8, rel=1e-3)
     assert one.in_flight == many.in_flight == 10 * block + 2 * outside
-    assert many.total == many.weights + many.gradients + many.optimizer + many.average + many.in_flight
+    assert many.state == many.weights + many.gradients + many.optimizer + many.average + many.in_flight + many.update
+    assert many.peak == many.state + many.activations + many.passing

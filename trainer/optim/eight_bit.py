@@ -29,8 +29,11 @@ _MOMENTS = {"exp_avg": True, "exp_avg_sq": False}  # name: whether it has a sign
 
 
 def block_size(shape: torch.Size) -> int:
-    """Numbers that share a scale, within a row of a matrix of this (whole) shape; 0: it is kept in fp32."""
-    block = math.gcd(_BLOCK, shape[-1]) if len(shape) == 2 else 0
+    """Numbers that share a scale, within a row of a matrix of this (whole) shape; 0: it is kept in fp32.
+
+    A quarter of a row holds whole blocks: tensor parallel by 2 or 4 cuts none.
+    """
+    block = math.gcd(_BLOCK, shape[-1] // 4) if len(shape) == 2 and shape[-1] % 4 == 0 else 0
     return block if block >= _NARROWEST and shape.numel() >= _FEWEST else 0
 
 
@@ -48,7 +51,7 @@ class AdamW8bit(PlannedOptimizer):
                 f"whole blocks of {block}: take a smaller tp"
             )
         scales = part.new_zeros((part.shape[0], part.shape[1] // block), dtype=torch.float32)
-        state = {}
+        state: State = {}
         for name, signed in _MOMENTS.items():
             codes = torch.full_like(part, _zero_code(signed), dtype=torch.uint8)
             state |= {f"{name}_codes": like(parameter, codes), f"{name}_scales": like(parameter, scales.clone())}

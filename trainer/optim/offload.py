@@ -75,14 +75,25 @@ class OffloadedBlocks:
 
     def _register(self, number: int, block: nn.Module) -> None:
         block.register_forward_pre_hook(lambda *_: self._need(number, number + 1))
-        block.register_forward_hook(lambda *_: self._release(number))
-        block.register_full_backward_pre_hook(lambda *_: self._need(number, number - 1))
+        block.register_forward_hook(lambda _, inputs, outputs: self._leave_forward(number, inputs, outputs))
         block.register_state_dict_post_hook(_give_homes)
         block.register_load_state_dict_pre_hook(lambda *_: self._need(number, number))
         block.register_load_state_dict_post_hook(lambda *_: self._take_home(number))
 
+    def _leave_forward(self, number: int, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+        """Empty the block, and have it fetched when the backward pass reaches what it made.
+
+        A module's own backward hooks would put nodes around its inputs, and gradients would add up in another order.
+        """
+        self._release(number)
+        for output in outputs:
+            if output.requires_grad and all(output is not x for x in inputs):  # the last block hands its text through
+                output.register_hook(lambda _: self._need(number, number - 1))
+
     def _need(self, number: int, following: int) -> None:
         """This block is used now, that one next; every other one is emptied."""
+        if following > number == 0:  # a new forward pass: what is left of the last step may be out of date
+            self._release(0)
         for other in [n for n in self._arrived if n not in (number, following)]:
             self._release(other)
         self._fetch(number)

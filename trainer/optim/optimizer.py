@@ -22,7 +22,7 @@ def make_optimizer(model: nn.Module, config: OptimizerConfig, seed: int = 0) -> 
     After the model was cut over ranks and its blocks offloaded. ``seed``: of the rounding of bf16 weights.
     """
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    chosen = [n for n, p in trained.items() if config.kind == "muon" and is_block_matrix(n, p)]
+    chosen = [n for n, p in trained.items() if config.kind == "muon" and _is_block_matrix(n, p)]
     matrices = [trained.pop(n) for n in chosen]
     rest = _planned(trained, config, seed)
     return (
@@ -54,7 +54,7 @@ def _groups(trained: Mapping[str, Tensor], weight_decay: float) -> list[Group]:
     return [groups[key] for key in sorted(groups, key=lambda k: k[0])]
 
 
-def is_block_matrix(name: str, parameter: Tensor) -> bool:
+def _is_block_matrix(name: str, parameter: Tensor) -> bool:
     """Attention's and the MLPs' weights. Modulations start at zero and depend on few inputs: they stay with AdamW."""
     return parameter.ndim == 2 and name.startswith("transformer_blocks.") and "_mod." not in name
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch._ops import OpOverload
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 Checkpointing = Literal["none", "selective", "full"]
@@ -45,10 +46,14 @@ def checkpoint_blocks(model: nn.Module, mode: Checkpointing) -> None:
 
 
 def _policy(_context: Any, operator: Any, *args: Any, **_kwargs: Any) -> CheckpointPolicy:
-    name = operator.name() if isinstance(operator.name, type(_policy)) or callable(operator.name) else operator.name
-    name = name.split(".")[0]
+    name = _name(operator)
     kept = name in _ATTENTION or (name in _PRODUCTS and not _widens(name, args))
     return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
+
+
+def _name(operator: Any) -> str:
+    """``aten::mm`` of an overload such as aten.mm.default; FlexAttention, of a higher order, has a plain name."""
+    return operator.name().split(".")[0] if isinstance(operator, OpOverload) else str(operator.name)
 
 
 def _widens(name: str, args: tuple[Any, ...]) -> bool:

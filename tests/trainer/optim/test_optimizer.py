@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from model.init import new_transformer
-from model.memory import optimizer_bytes
+from model.memory import state_bytes
 from model.mmdit import MMDiTConfig
 from trainer.optim.config import OptimizerConfig
 from trainer.optim.optimizer import make_optimizer
 
-SMALL = MMDiTConfig(2, 2, 8, joint_attention_dim=16, axes_dims_rope=(4, 2, 2))
+SMALL = MMDiTConfig(2, 4, 32, joint_attention_dim=64, axes_dims_rope=(4, 14, 14))
 
 
 def _walk(model, optimizer, steps, seed):
@@ -53,10 +53,14 @@ def test_restored_state_goes_on_alike():
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("kind", ["adamw", "muon"])
-def test_the_memory_plan_counts_the_optimizers_real_state(kind):
+@pytest.mark.parametrize("plan", ["adamw", "muon", "adamw8bit", "adafactor"])
+def test_the_memory_plan_counts_the_optimizers_real_state(plan):
     model = new_transformer(SMALL, seed=0)
-    optimizer = make_optimizer(model, OptimizerConfig(kind=kind))
+    config = OptimizerConfig(kind="muon") if plan == "muon" else OptimizerConfig(plan=plan)
+    optimizer = make_optimizer(model, config)
     _walk(model, optimizer, 1, seed=1)
-    states = [x for part in optimizer.parts for state in part.state.values() for x in state.values() if x.ndim]
-    assert optimizer_bytes(model, kind) == sum(x.nbytes for x in states)
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for part in optimizer.parts:
+        for parameter, state in part.state.items():
+            held = sum(x.nbytes for name, x in state.items() if name != "step")
+            assert state_bytes(names[parameter], parameter, plan) == held, names[parameter]

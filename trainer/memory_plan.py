@@ -1,0 +1,62 @@
+"""What a training needs of a GPU's memory, told before anything is loaded: ``fit --dry-run``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from model.config import ModelConfig
+from model.describe import encoder_bytes
+from model.memory import Checkpointing, Setting
+from model.memory_plan import CARD_BYTES, MemoryPlan, format_plan, plan_memory
+from model.mmdit import MMDiT
+from trainer.optim.config import OptimizerConfig
+
+
+def memory_setting(
+    optimizer: OptimizerConfig,
+    mode: Literal["auto", "single", "ddp", "fsdp"] = "auto",
+    gpus: int = 1,
+    tp: int = 1,
+    checkpointing: Checkpointing = "none",
+    products: Literal["fp32", "bf16"] = "bf16",
+    encoders: bool = True,
+) -> Setting:
+    """The fields of a config that memory depends on. ``mode`` auto: single on one GPU, else fsdp.
+
+    ``products``: dtype in which the network multiplies. ValueError for a combination that cannot be.
+    """
+    average: Literal["none", "device", "host"] = optimizer.ema_device if optimizer.ema else "none"
+    return Setting(
+        optimizer="muon" if optimizer.kind == "muon" else optimizer.plan,
+        weights=optimizer.weights,
+        in_backward=optimizer.in_backward,
+        offload_blocks=optimizer.offload_blocks,
+        average=average,
+        products=products,
+        mode=("single" if gpus == 1 else "fsdp") if mode == "auto" else mode,
+        gpus=gpus,
+        tp=tp,
+        checkpointing=checkpointing,
+        encoders=encoders,
+    )
+
+
+def training_memory(
+    config: ModelConfig, setting: Setting, image_tokens: int, text_tokens: int, alike: bool = False
+) -> MemoryPlan:
+    """The plan for the largest micro-batch of a GPU, ``image_tokens`` with those of references."""
+    with torch.device("meta"):
+        model = MMDiT(config.transformer)
+    held = encoder_bytes(config) if setting.encoders else 0
+    return plan_memory(model, config.transformer, setting, image_tokens, text_tokens, alike, held)
+
+
+def memory_lines(
+    config: ModelConfig, setting: Setting, image_tokens: int, text_tokens: int, card: int = CARD_BYTES
+) -> list[str]:
+    """For a terminal. ``card``: bytes of the GPU; ``torch.cuda.mem_get_info()[1]`` where there is one."""
+    plan = training_memory(config, setting, image_tokens, text_tokens)
+    batch = f"largest micro-batch: {image_tokens:,} image and {text_tokens:,} text tokens"
+    return [*format_plan(plan, setting, card), f"    {batch}"]
