@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from trainer.data.config import LoadingConfig
-from trainer.monitor.config import MonitorConfig, SamplesConfig
+from trainer.monitor.config import MonitorConfig, SamplesConfig, ValidationConfig
 from trainer.optim.config import OptimizerConfig
 from trainer.order.curriculum import Phase, check_phases
 from trainer.parallel.config import ParallelConfig
@@ -50,6 +50,7 @@ class FitConfig:
     loading: LoadingConfig = field(default_factory=LoadingConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     samples: SamplesConfig | None = None
+    validation: ValidationConfig | None = None
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     parallel: ParallelConfig = field(default_factory=ParallelConfig)
     launch: Literal["torchrun", "ray"] = "torchrun"

@@ -40,7 +40,7 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
     start = start or Start()
     dataset = Dataset.open(data)
     order = open_order(config, dataset, start)
-    check_start(config, out, start, order)
+    check_start(config, out, start, order, dataset)
     world = open_world(
         config.parallel,
         pick_device(config.device),
@@ -68,6 +68,8 @@ def _begin(config: FitConfig, out: Path, dataset: Dataset, order: Order, start: 
     """Say what is left out; write or check config.yaml; make the base where weights are to be fresh."""
     for line in order.remarks():
         print(line, flush=True)
+    if order.held_out and config.validation:
+        print(order.held_out.remark(config.validation), flush=True)
     found = checkpoints(out)
     identity = {"dataset": dataset.digest, "from": str(start.checkpoint.resolve()) if start.checkpoint else ""}
     save_config(start.named(config), identity, out, step_of(found[-1]) if found else 0)

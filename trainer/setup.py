@@ -25,9 +25,11 @@ from model.files import check_weights
 from model.init import init_folder, vae_file
 from model.mmdit import MMDiT
 from model.precision import WIDER, multiplies_bf16
-from pipeline.dataset import Dataset
 from trainer.config import FitConfig
-from trainer.monitor.samples import check_samples
+from trainer.data.folder import Data
+from trainer.monitor.examples import examples
+from trainer.order.curriculum import Phase
+from trainer.order.held_out import held_out_rows, hold_out, marked, trained_phases
 from trainer.order.index import read_index
 from trainer.order.order import Order
 
@@ -45,12 +47,18 @@ class Start:
         return config if self.init is None else dataclasses.replace(config, model=str(self.init))
 
 
-def check_start(config: FitConfig, out: Path, start: Start, order: Order) -> None:
+def sampled_rows(config: FitConfig) -> str:
+    """Which rows ``samples.rows`` takes where it does not say it."""
+    return config.validation.where if config.validation else config.phases[-1].where
+
+
+def check_start(config: FitConfig, out: Path, start: Start, order: Order, data: Data) -> None:
     """Raise UserError for a model, a device, a task or an OUT with which training cannot begin, or cannot end."""
     if out.exists() and not out.is_dir():
         raise UserError(f"OUT '{out}': a folder is expected, found a file")
     pick_device(config.device)
-    check_samples(config.samples)
+    if config.samples:
+        examples(config.samples, data, sampled_rows(config))
     found = _find_base(config, start)
     _check_tasks(order, found.pipeline if isinstance(found, ModelConfig) else pipeline_of(found))
     if isinstance(found, ModelConfig):
@@ -65,12 +73,21 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order) -> Non
     check_weights(found / "transformer", {name: p.shape for name, p in model.named_parameters()})
 
 
-def open_order(config: FitConfig, dataset: Dataset, start: Start) -> Order:
+def open_order(config: FitConfig, dataset: Data, start: Start) -> Order:
     """What will be trained on, as the base model takes it. Raises UserError as ``Order`` and ``_find_base`` do."""
     found = _find_base(config, start)
     style = style_of(found.pipeline) if isinstance(found, ModelConfig) else reference_style(found)
-    index = read_index(dataset, config.phases)
-    return Order(index, config.phases, config.seed, style, config.max_text_tokens)
+    index, phases, held = read_index(dataset, config.phases, config.validation), config.phases, config.validation
+    if held is None:
+        return Order(index, phases, config.seed, style, config.max_text_tokens)
+    index = marked(index, held)
+    order = Order(index, trained_phases(phases), config.seed, style, config.max_text_tokens)
+
+    def order_of(phase: Phase) -> Order:
+        return Order(index, (phase,), config.seed, style, config.max_text_tokens)
+
+    order.held_out = hold_out(held, order_of, phases[-1], held_out_rows(index))
+    return order
 
 
 def _check_tasks(order: Order, pipeline: str) -> None:
