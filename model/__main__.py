@@ -55,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument(
         "--reference-area", type=int, default=1024 * 1024, metavar="PX", help="size at which the VAE sees references"
     )
+    sample.add_argument(
+        "--vision-area", type=int, metavar="PX", help="size at which the vision tower sees them; default: as released"
+    )
     _weights_arguments(sample)
     sample.add_argument("--width", type=int, help="default: 1024, or the last reference's aspect ratio")
     sample.add_argument("--height", type=int)

@@ -100,13 +100,15 @@ class QwenImage:
         progress: Callable[[int], None] | None = None,
         references: Sequence[Image] | Sequence[Sequence[Image]] | None = None,
         reference_area: int = VAE_AREA,
+        vision_area: int | None = None,
     ) -> list[Tensor]:
         """(3, H, W) fp32 tensors in 0..1, before any rounding.
 
         Sizes in pixels, multiples of 16, common or one per prompt; None: 1024 x 1024, or for edits about
         ``reference_area`` px in the last reference's aspect ratio. ``seed``: one per prompt, or a first
         one from which they count up. Guidance is off for ``cfg`` <= 1. ``references``: the pictures to
-        edit, of the one prompt or a list for each; the VAE sees them at about ``reference_area`` px.
+        edit, of the one prompt or a list for each; the VAE sees them at about ``reference_area`` px,
+        the vision tower at ``vision_area`` (None: as released).
         Raises UserError for arguments that do not fit, RunFailed where a picture is not finite.
         """
         one = isinstance(prompts, str)
@@ -118,8 +120,8 @@ class QwenImage:
         _check(prompts, seeds, steps, cfg, pictures)
         seen = [[fitted(image, reference_area) for image in images] for images in pictures]
         sizes = _sizes(seen, height, width)
-        texts = self.conditioner.encode(prompts, pictures)
-        negatives = self._negatives(negative, pictures) if cfg > 1 else [None] * len(prompts)
+        texts = self.conditioner.encode(prompts, pictures, vision_area)
+        negatives = self._negatives(negative, pictures, vision_area) if cfg > 1 else [None] * len(prompts)
         channels = self.vae.config.z_dim
         requests = [
             Request(text, empty, draw_noise(s, *size, channels), size, tuple(self._encode(image) for image in images))
@@ -128,11 +130,11 @@ class QwenImage:
         tokens = sample_tokens(self.transformer, requests, steps, cfg, self.schedule, progress)
         return self._decode(tokens, sizes)
 
-    def _negatives(self, negative: str, references: Sequence[Sequence[Image]]) -> list[Tensor]:
+    def _negatives(self, negative: str, references: Sequence[Sequence[Image]], area: int | None) -> list[Tensor]:
         """The negative prompt's condition for each sample; without references it is the same for all."""
         plain = self.conditioner.encode([negative])[0]
         edits = [images for images in references if images]
-        seen = iter(self.conditioner.encode([negative] * len(edits), edits))
+        seen = iter(self.conditioner.encode([negative] * len(edits), edits, area))
         return [next(seen) if images else plain for images in references]
 
     def _encode(self, image: Image) -> tuple[Tensor, Size]:

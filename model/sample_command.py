@@ -38,7 +38,7 @@ def sample_to_file(args: argparse.Namespace) -> None:
     with _new_file(args.out) as part, _counter(args.steps) as count:
         model = QwenImage.load(folder, getattr(torch, args.dtype) if args.dtype else None, device, args.weights, loras)
         settings: dict[str, Any] = {"steps": args.steps, "cfg": args.cfg, "negative": args.negative, "seed": args.seed}
-        edit = {"references": references, "reference_area": args.reference_area}
+        edit = {"references": references, "reference_area": args.reference_area, "vision_area": args.vision_area}
         picture = model.sample(args.prompt, args.height, args.width, progress=count, **settings, **edit)[0]
         info = PngInfo()
         made = {"prompt": args.prompt, **settings, "model_digest": _transformer_digest(folder, args.weights)}

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from trainer.data.config import LoadingConfig
 from trainer.lora.config import LoraConfig
-from trainer.monitor.config import MonitorConfig, SamplesConfig
+from trainer.monitor.config import MonitorConfig, SamplesConfig, ValidationConfig
 from trainer.optim.config import OptimizerConfig
 from trainer.order.curriculum import Phase, check_phases
 from trainer.parallel.config import ParallelConfig
@@ -52,6 +52,7 @@ class FitConfig:
     loading: LoadingConfig = field(default_factory=LoadingConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     samples: SamplesConfig | None = None
+    validation: ValidationConfig | None = None
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
     lora: LoraConfig | None = None
     weights: str | None = None

@@ -25,6 +25,8 @@ def describe(config: FitConfig, dataset: Data, order: Order) -> list[str]:
         f"{dataset.path}: {dataset.rows:,} samples; {order.steps:,} steps in {len(order.phases)} phases, seed {config.seed}"
     ]
     lines += [f"left out, being optional: {why}" for why in order.without]
+    if order.held_out and config.validation:
+        lines.append(order.held_out.remark(config.validation))
     for number, phase in enumerate(order.phases):
         lines += _phase(dataset, order, number, phase)
     return lines
@@ -34,7 +36,7 @@ def dry_run(config: FitConfig, out: Path, data: Path, start: Start) -> None:
     """Print what ``fit`` with the same arguments would train on. Raises UserError where it would not begin."""
     dataset = open_data(data)
     order = open_order(config, dataset, start)
-    check_start(config, out, start, order)
+    check_start(config, out, start, order, dataset)
     print("\n".join(describe(config, dataset, order)))
 
 

@@ -41,7 +41,7 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
     start = start or Start()
     dataset = open_data(data)
     order = open_order(config, dataset, start)
-    check_start(config, out, start, order)
+    check_start(config, out, start, order, dataset)
     heads = start_shape(config, start).num_attention_heads
     world = open_world(config, pick_device(config.device), heads)
     with RunLock(out / "lock", wait) if world.first else contextlib.nullcontext():
@@ -65,6 +65,8 @@ def _begin(config: FitConfig, out: Path, dataset: Data, order: Order, start: Sta
     """Say what is left out; write or check config.yaml; make the base where weights are to be fresh."""
     for line in (*dataset.remarks, *order.remarks()):
         print(line, flush=True)
+    if order.held_out and config.validation:
+        print(order.held_out.remark(config.validation), flush=True)
     found = checkpoints(out)
     identity = {"dataset": dataset.digest, **start.identity()}
     save_config(start.named(config), identity, out, step_of(found[-1]) if found else 0)

@@ -25,10 +25,12 @@ from trainer.data.folder import Data
 from trainer.data.loader import Loader, Prepared
 from trainer.finite import FiniteGuard
 from trainer.loss import MicroBatch, draw_sigma, dummy, micro_batch, sample_losses
+from trainer.monitor.examples import examples
 from trainer.monitor.forecast import Forecast
 from trainer.monitor.metrics import Line, Metrics
 from trainer.monitor.samples import draw_samples, save_samples
 from trainer.monitor.summary import step_line
+from trainer.monitor.validation import Validation
 from trainer.optim.ema import make_average
 from trainer.optim.optimizer import make_optimizer
 from trainer.optim.schedule import rate
@@ -36,7 +38,7 @@ from trainer.order.order import Order
 from trainer.parallel.network import open_network
 from trainer.parallel.world import World
 from trainer.rng import KeyedRandom
-from trainer.setup import product_dtype_of
+from trainer.setup import product_dtype_of, sampled_rows
 from trainer.start import Start
 from trainer.state.best import BestMetric
 from trainer.state.checkpoint import Checkpoints
@@ -77,6 +79,8 @@ class Trainer:
         )
         ranks = (world.data.get_local_rank(), world.data.size())
         self.loader = Loader(config, dataset, order, encoders, self._cost, *ranks)
+        self.shown = examples(config.samples, dataset, sampled_rows(config)) if config.samples else []
+        self.validation = self._validation(dataset, encoders, ranks)
         self.guard = FiniteGuard(config.on_nonfinite, lambda rows: [s["id"] for s in dataset.read(rows, ["id"])], world)
         self.checkpoints = Checkpoints(
             out,
@@ -106,6 +110,26 @@ class Trainer:
             self.world.tell(f"{base}: {widened}")
         return QwenImage(self.model, vae, conditioner, self.schedule)
 
+    def _validation(self, dataset: Data, encoders: Encoders, ranks: tuple[int, int]) -> Validation | None:
+        held_out = self.order.held_out
+        if held_out is None:
+            return None
+        return Validation(
+            self.config,
+            held_out,
+            lambda config: Loader(config, dataset, held_out, encoders, self._cost, *ranks),
+            self.schedule,
+        )
+
+    def _validated(self) -> Line:
+        """The validation loss when it is time, with the averaged weights."""
+        config = self.config.validation
+        last = self.done == self.order.steps
+        if config is None or self.validation is None or not (last or self.done % config.every == 0):
+            return {}
+        with self.average.applied(self.model):
+            return self.validation.measure(self.network.call, self.world, self.dummy, self.product, self.autocast)
+
     def _cost(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
         return np.array([forward_flops(self.model.config, int(i), int(t)) for i, t in zip(image, text, strict=True)])
 
@@ -119,7 +143,9 @@ class Trainer:
                     begun = time.perf_counter()
                     line, asked = self.step(prepared, stop.received)
                     self.done += 1
-                    shown({**line, "seconds": round(time.perf_counter() - begun, 4)})
+                    seconds = round(time.perf_counter() - begun, 4)
+                    line |= self._validated()
+                    shown({**line, "seconds": seconds})
                     self._keep(line)
                     if asked and self.done < self.order.steps:
                         self._stop()
@@ -203,6 +229,6 @@ class Trainer:
         """With the averaged weights, by all ranks together: a divided network cannot be asked by one."""
         if self.config.samples:
             with self.average.applied(self.model):
-                pictures = draw_samples(self.parts, self.config.samples, self.config.objective.empty)
+                pictures = draw_samples(self.parts, self.shown, self.config.samples, self.config.objective.empty)
             if self.world.first:
-                save_samples(self.out, self.done, pictures, self.config.samples)
+                save_samples(self.out, self.done, pictures, self.shown)

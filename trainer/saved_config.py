@@ -71,9 +71,17 @@ def _changed(before: dict[str, Any], now: dict[str, Any], done: int) -> str | No
             found = _changed_phase(before["phases"], value, done)
             if found:
                 return found
+        elif name == "validation":
+            if _where(before[name]) != _where(value):
+                return "validation.where"
         elif name not in _FREE and before.get(name) != value:
             return name
     return None
+
+
+def _where(validation: dict[str, Any] | None) -> str | None:
+    """The rows that are not trained on."""
+    return validation["where"] if validation else None
 
 
 def _changed_phase(before: list[dict[str, Any]], now: list[dict[str, Any]], done: int) -> str | None:

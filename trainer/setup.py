@@ -27,19 +27,27 @@ from model.single_file import SingleFile
 from trainer.config import FitConfig
 from trainer.data.folder import Data
 from trainer.lora.base import check_lora
-from trainer.monitor.samples import check_samples
+from trainer.monitor.examples import examples
+from trainer.order.curriculum import Phase
+from trainer.order.held_out import held_out_rows, hold_out, marked, trained_phases
 from trainer.order.index import read_index
 from trainer.order.order import Order
 from trainer.parallel.world import World
 from trainer.start import Start
 
 
-def check_start(config: FitConfig, out: Path, start: Start, order: Order) -> None:
+def sampled_rows(config: FitConfig) -> str:
+    """Which rows ``samples.rows`` takes where it does not say it."""
+    return config.validation.where if config.validation else config.phases[-1].where
+
+
+def check_start(config: FitConfig, out: Path, start: Start, order: Order, data: Data) -> None:
     """Raise UserError for a model, a device, a task or an OUT with which training cannot begin, or cannot end."""
     if out.exists() and not out.is_dir():
         raise UserError(f"OUT '{out}': a folder is expected, found a file")
     pick_device(config.device)
-    check_samples(config.samples)
+    if config.samples:
+        examples(config.samples, data, sampled_rows(config))
     found = _find_base(config, start)
     _check_tasks(order, found.pipeline if isinstance(found, ModelConfig) else pipeline_of(found))
     if isinstance(found, ModelConfig):
@@ -65,8 +73,17 @@ def open_order(config: FitConfig, dataset: Data, start: Start) -> Order:
     """What will be trained on, as the base model takes it. Raises UserError as ``Order`` and ``_find_base`` do."""
     found = _find_base(config, start)
     style = style_of(found.pipeline) if isinstance(found, ModelConfig) else reference_style(found)
-    index = read_index(dataset, config.phases)
-    return Order(index, config.phases, config.seed, style, config.max_text_tokens)
+    index, phases, held = read_index(dataset, config.phases, config.validation), config.phases, config.validation
+    if held is None:
+        return Order(index, phases, config.seed, style, config.max_text_tokens)
+    index = marked(index, held)
+    order = Order(index, trained_phases(phases), config.seed, style, config.max_text_tokens)
+
+    def order_of(phase: Phase) -> Order:
+        return Order(index, (phase,), config.seed, style, config.max_text_tokens)
+
+    order.held_out = hold_out(held, order_of, phases[-1], held_out_rows(index))
+    return order
 
 
 def _check_tasks(order: Order, pipeline: str) -> None:

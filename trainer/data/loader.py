@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from trainer.config import FitConfig
 from trainer.data.folder import Data
 from trainer.data.pictures import SamplePictures, StoredPictures
 from trainer.data.weights import LossWeights
-from trainer.order.order import Batch, Order
+from trainer.order.order import Batch, PhaseOrder
 from trainer.order.split import split
 from trainer.rng import CAPTION, DROPOUT, KeyedRandom
 from trainer.tasks import TASKS
@@ -32,6 +33,18 @@ from trainer.tasks.base import Encoded, Encoder, Item
 
 Cost = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(N,) image tokens, (N,) text tokens -> (N,) FLOPs."""
+
+
+class Batches(Protocol):
+    """An order, or the held-out batches of one."""
+
+    @property
+    def phases(self) -> tuple[PhaseOrder, ...]: ...
+
+    @property
+    def steps(self) -> int: ...
+
+    def batch(self, step: int) -> Batch: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ class Loader:
         self,
         config: FitConfig,
         dataset: Data,
-        order: Order,
+        order: Batches,
         encoder: Encoder,
         cost: Cost,
         rank: int = 0,

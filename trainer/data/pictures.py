@@ -43,6 +43,10 @@ class SamplePictures:
     def __init__(self, stored: StoredPictures, row: int) -> None:
         self._stored, self._row = stored, row
 
+    def whole(self) -> Image:
+        """The target as it is stored, RGB and upright."""
+        return fromarray(self._decoded("image", self._stored.of(self._row).image))
+
     def target(self, bucket: Bucket, keep: Sequence[int]) -> np.ndarray:
         return resize_to_cover(self._decoded("image", self._stored.of(self._row).image), bucket, keep)
 

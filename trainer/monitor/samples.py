@@ -7,43 +7,49 @@ from pathlib import Path
 
 from PIL import Image
 
-from configs import UserError
 from configs.contact_sheet import Cell, contact_sheet
-from configs.pictures import DecodeError, Limits, decode
+from configs.pictures import Limits, decode
 from model.qwen_image import QwenImage
 from trainer.monitor.config import SamplesConfig
+from trainer.monitor.examples import Example
 
 GAP, LABEL, WHITE = 4, 60, (255, 255, 255)
 """px between pictures, and for the step's number on the left."""
 _PREFIX = "step-"
 
 
-def draw_samples(sampler: QwenImage, config: SamplesConfig, negative: str) -> list[Image.Image]:
-    """A picture of each prompt. ``negative``: what captions are dropped to. All ranks of a divided network call this."""
-    width, height = config.size
+def draw_samples(
+    sampler: QwenImage, shown: Sequence[Example], config: SamplesConfig, negative: str
+) -> list[Image.Image]:
+    """A picture of each. ``negative``: what captions are dropped to. All ranks of a divided network call this."""
     return sampler.sample(
-        list(config.prompts),
-        height,
-        width,
+        [example.prompt for example in shown],
+        [example.size[1] for example in shown],
+        [example.size[0] for example in shown],
         steps=config.steps,
         cfg=config.cfg,
         negative=negative,
-        references=_references(config),
+        references=[example.references for example in shown],
         reference_area=config.reference_area,
+        vision_area=config.vision_area,
     )
 
 
-def save_samples(out: Path, step: int, pictures: Sequence[Image.Image], config: SamplesConfig) -> None:
-    """Write a row of pictures to samples/step-*.png, edits after their references, and renew samples.png."""
+def save_samples(out: Path, step: int, pictures: Sequence[Image.Image], shown: Sequence[Example]) -> None:
+    """Write a row of pictures to samples/step-*.png, and renew samples.png.
+
+    Edits stand after their references, and before what the dataset has for them.
+    """
     folder = out / "samples"
     folder.mkdir(exist_ok=True)
-    shown = [
-        Cell(picture)
-        for references, picture in zip(_references(config), pictures, strict=True)
-        for picture in (*(r.resize(config.size) for r in references), picture)
-    ]
-    contact_sheet([shown], GAP, WHITE).save(folder / f"{_PREFIX}{step}.png")
+    cells = [Cell(part) for example, picture in zip(shown, pictures, strict=True) for part in _parts(example, picture)]
+    contact_sheet([cells], GAP, WHITE).save(folder / f"{_PREFIX}{step}.png")
     sheet(folder).save(out / "samples.png")
+
+
+def _parts(example: Example, picture: Image.Image) -> list[Image.Image]:
+    targets = [example.target.resize(picture.size)] if example.target else []
+    return [*(r.resize(picture.size) for r in example.references), picture, *targets]
 
 
 def sheet(folder: Path) -> Image.Image:
@@ -52,24 +58,3 @@ def sheet(folder: Path) -> Image.Image:
     rows = [Image.fromarray(decode(steps[step].read_bytes(), Limits())) for step in sorted(steps)]
     titles = [str(step) for step in sorted(steps)]
     return contact_sheet([[Cell(row)] for row in rows], GAP, WHITE, titles=titles, title_width=LABEL)
-
-
-def check_samples(config: SamplesConfig | None) -> None:
-    """Raise UserError for a reference that is missing or no picture."""
-    if config:
-        _references(config)
-
-
-def _references(config: SamplesConfig) -> list[list[Image.Image]]:
-    """The references of each prompt, none for those beyond the end of the list."""
-    given = [*config.references, *[()] * (len(config.prompts) - len(config.references))]
-    return [[_read(path) for path in paths] for paths in given]
-
-
-def _read(path: str) -> Image.Image:
-    try:
-        return Image.fromarray(decode(Path(path).read_bytes(), Limits()))
-    except OSError as error:
-        raise UserError(f"field 'samples.references': {path}: cannot be read: {error.strerror}") from None
-    except DecodeError as error:
-        raise UserError(f"field 'samples.references': {path}: {error}") from None

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.predicate import parse
 from pipeline.schema import TRAINABLE
+from trainer.monitor.config import ValidationConfig
 from trainer.order.curriculum import Phase
 
 _ALWAYS = ("width", "height", "task", "repeats", "recipe", "text_level", "n_captions", *TRAINABLE, "ref_sizes")
@@ -26,16 +27,18 @@ class Manifested(Protocol):
     def manifest_parts(self, columns: Sequence[str]) -> Iterator[pa.Table]: ...
 
 
-def read_index(dataset: Manifested, phases: Sequence[Phase]) -> pa.Table:
+def read_index(dataset: Manifested, phases: Sequence[Phase], validation: ValidationConfig | None = None) -> pa.Table:
     """The columns that training needs and those of every predicate. Raises UserError for an unknown column."""
     schema = dataset.manifest_schema
     names = dict.fromkeys(_ALWAYS)
+    texts = [(validation.where, "field 'validation.where'")] if validation else []
     for phase in phases:
-        texts = [(phase.where, "where"), *((s.where, f"mixture.{i}.where") for i, s in enumerate(phase.mixture))]
-        for text, field in texts:
-            predicate = parse(text, f"phase {phase.name}, {field}")
-            predicate.arrow(schema)  # names the phase when a column is unknown
-            names |= dict.fromkeys(c for c in predicate.columns if c in schema.names)
+        texts.append((phase.where, f"phase {phase.name}, where"))
+        texts += [(s.where, f"phase {phase.name}, mixture.{i}.where") for i, s in enumerate(phase.mixture)]
+    for text, field in texts:
+        predicate = parse(text, field)
+        predicate.arrow(schema)  # names the field when a column is unknown
+        names |= dict.fromkeys(c for c in predicate.columns if c in schema.names)
     pieces: dict[str, list[pa.Array]] = {name: [] for name in names}
     for part in dataset.manifest_parts(list(names)):
         for name in names:

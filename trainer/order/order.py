@@ -35,6 +35,8 @@ from trainer.order.strata import NothingToDraw, Sorted, Stratum, stratify
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from trainer.order.held_out import HeldOut
+
 _EXTRA = 1
 """Key of the draws that fill a step which no stratum is due to give a sample to."""
 
@@ -140,6 +142,8 @@ class Order:
         if not self.phases:
             raise UserError(f"field 'phases': the dataset has no row for any of them: {'; '.join(self.without)}")
         self.starts = np.cumsum([0, *(p.phase.steps for p in self.phases)])
+        self.held_out: HeldOut | None = None
+        """What the validation loss is measured on."""
 
     @classmethod
     def load(cls, config: str | Path, dataset: str | Path | Dataset, overrides: Sequence[str] = ()) -> Order:
