@@ -22,6 +22,10 @@ class Start:
         """The config with the folder that its weights come from."""
         return config if self.init is None else dataclasses.replace(config, model=str(self.init))
 
+    def absolute(self) -> Start:
+        """For processes that start in another folder."""
+        return Start(*(path and path.absolute() for path in (self.init, self.checkpoint, self.lora)))
+
     def identity(self) -> dict[str, str]:
         """What of it decides the losses, as config.yaml notes it."""
         return {

@@ -15,6 +15,17 @@ _WAIT = 5.0
 """Seconds in which every rank that lives has noticed too (chosen)."""
 
 
+class RankLost(RunFailed):
+    """Another rank is gone; with new processes the training can go on."""
+
+
+class SilentlyLost(SystemExit):
+    """The same, on a rank that leaves it to another one to say so."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+
 @contextlib.contextmanager
 def naming_the_lost(world: World) -> Iterator[None]:
     """Turns the failure of an exchange into a RunFailed that names the rank which is gone."""
@@ -27,9 +38,9 @@ def naming_the_lost(world: World) -> Iterator[None]:
         if not gone:
             raise
         if world.rank != min(set(range(world.size)) - set(gone)):
-            raise SystemExit(1) from None  # one of those that are left says it
+            raise SilentlyLost from None  # one of those that are left says it
         ranks = f"rank {gone[0]}" if len(gone) == 1 else f"ranks {', '.join(map(str, gone))}"
-        raise RunFailed(
+        raise RankLost(
             f"{ranks} of {world.size} is gone (killed, out of memory, or stopped by an error of its own above); "
             "checkpoints are safe: the same command goes on from the last one, with this or another number of processes"
         ) from None
