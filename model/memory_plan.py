@@ -14,6 +14,12 @@ from model.memory import BF16, FP32, Parameters, Setting, activation_bytes
 
 CARD_BYTES = 80 * 10**9  # an "80 GB" H100 has 85.5e9: the difference covers what is not counted
 
+# Bytes a weight that trainer/optim's updates hold at once beside weights, gradient and states; measured, a test agrees.
+UPDATE_BYTES = {
+    "adamw": {"fp32": 4, "bf16": 20},
+    "adamw8bit": {"fp32": 20, "bf16": 28},
+    "adafactor": {"fp32": 16, "bf16": 24},
+}
 _WORDS = {
     "weights": "weights, {weights}",
     "gradients": "gradients, {gradients}",
@@ -118,12 +124,20 @@ def _in_flight(parameters: Parameters) -> int:
 
 
 def _update(parameters: Parameters) -> int:
-    """fp32 copies of one parameter while its update is computed; torch's fused AdamW works without."""
+    """fp32 copies of one parameter while its update is computed; torch's fused AdamW and Muon's stacks do without.
+
+    States of an offloaded block come to the device for it.
+    """
     setting = parameters.setting
-    plain = setting.optimizer in ("adamw", "muon") and setting.weights == "fp32"
-    if plain and not setting.in_backward and not setting.offload_blocks:
+    if setting.optimizer == "muon" or (setting.optimizer == "adamw" and not _steps_itself(setting)):
         return 0
-    return 6 * FP32 * max(parameters.mine(name) for name in parameters.trained)
+    largest = max(parameters.trained, key=parameters.mine)
+    states = parameters.states(largest) if setting.offload_blocks else 0
+    return UPDATE_BYTES[setting.optimizer][setting.weights] * parameters.mine(largest) + states
+
+
+def _steps_itself(setting: Setting) -> bool:
+    return setting.weights == "bf16" or setting.in_backward or setting.offload_blocks > 0
 
 
 def format_plan(plan: MemoryPlan, setting: Setting, card: int = CARD_BYTES) -> list[str]:

@@ -6,7 +6,7 @@
 
 Random weights in bf16, made on the GPU block by block; a fixed batch of latents and texts of usual sizes; stochastic
 rounding, the optimizer inside the backward pass, every block compiled and checkpointed: the pieces of ``trainer fit``.
-At most 8 minutes, of which up to 3 are compiling. Needs torch, numpy and PyYAML (with pydantic) only.
+At most 8 minutes. Needs torch, numpy, PyYAML, pydantic, Pillow, pyarrow and safetensors; no diffusers, Ray or torchao.
 
     --dry-run   at full size on the meta device, on any machine: a step's shapes, bytes of every state, the memory plan
     --tiny      the same path on a CPU with a small model

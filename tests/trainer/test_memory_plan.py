@@ -10,12 +10,14 @@ import torch
 import configs
 from model.config import ModelConfig
 from model.memory import Setting
-from model.memory_plan import plan_memory
+from model.memory_plan import UPDATE_BYTES, plan_memory
+from tests.model.test_memory import Live
 from tests.trainer.optim.networks import SMALL, Training
 from trainer.memory_plan import memory_lines, memory_setting, training_memory
 from trainer.optim.config import OptimizerConfig
 from trainer.optim.ema import make_average
 from trainer.optim.offload import stored
+from trainer.optim.optimizer import make_optimizer
 
 PLANS = list(itertools.product(("adamw", "adamw8bit", "adafactor", "muon"), ("fp32", "bf16"), (False, True), (0, 2)))
 PLANS = [plan for plan in PLANS if plan[0] != "muon" or plan[1:] == ("fp32", False, 0)]
@@ -61,6 +63,20 @@ def test_the_plan_counts_what_lives_after_a_step(plan, weights, in_backward, off
     assert got.optimizer == _bytes(t for p, s in states if id(p) not in away for n, t in s.items() if n != "step")
     assert got.average == sum(averages.values()) - on_host
     assert got.host == host + on_host
+
+
+@pytest.mark.parametrize("weights", ["fp32", "bf16"])
+@pytest.mark.parametrize("plan", UPDATE_BYTES)
+def test_an_update_holds_what_the_plan_says(plan, weights):
+    layer = torch.nn.Linear(2048, 512, bias=False)
+    if weights == "bf16":
+        layer.bfloat16()
+    optimizer = make_optimizer(layer, OptimizerConfig(plan=plan, weights=weights, in_backward=True))
+    for _ in range(2):  # the first one makes the states
+        layer.weight.grad = torch.randn(512, 2048).to(layer.weight.dtype)
+        with Live() as live:
+            optimizer.step()
+    assert live.peak == pytest.approx(UPDATE_BYTES[plan][weights] * layer.weight.numel(), rel=0.06)
 
 
 def _largest_gradients(training):

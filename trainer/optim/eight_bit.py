@@ -78,7 +78,7 @@ class AdamW8bit(PlannedOptimizer):
 
 def dequantize(codes: Tensor, scales: Tensor, signed: bool) -> Tensor:
     """(R, C) uint8 and (R, C / block) fp32 -> (R, C) fp32."""
-    values = torch.take(_values(signed, codes.device), codes.long())
+    values = _values(signed, codes.device)[codes.int()]
     return values.view(*scales.shape, -1).mul_(scales.unsqueeze(-1)).view(codes.shape)
 
 
