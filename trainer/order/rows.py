@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,12 +25,13 @@ UNKNOWN_LEVEL = -1
 class Rows:
     """Columns of the manifest by row number; a column that the table lacks is None, and nothing is held against its rows.
 
-    ``repeats``: float32, NaN unknown. ``levels``: int8. ``text_tokens``: of the longest text, closing ones counted.
+    ``same``: bool, the row is one of I2I itself. ``repeats``: float32, NaN unknown. ``levels``: int8. ``text_tokens``: of the longest text, closing ones counted.
     ``quoted``: (q,) ascending rows with ``boxes`` (q, 4) px. ``referring``: (r,) ascending rows with references:
     ``reference_counts`` (r,), and ``reference_sizes`` (r, 3, 2) width, height in px of the first three.
     """
 
     count: int
+    same: np.ndarray | None
     repeats: np.ndarray | None
     levels: np.ndarray | None
     text_tokens: np.ndarray | None
@@ -46,6 +48,7 @@ class Rows:
         referring, lengths, sizes = _lists(table, "ref_sizes", MAX_REFERENCES * 2)
         return cls(
             len(table),
+            _equal(table, "task", "i2i"),
             column(table, "repeats", np.float32, np.nan),
             column(table, "text_level", np.int8, UNKNOWN_LEVEL),
             column(table, "text_tokens", np.int32, 0),
@@ -55,6 +58,10 @@ class Rows:
             lengths // 2,
             sizes.reshape(-1, MAX_REFERENCES, 2),
         )
+
+    def own_instruction(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) whether a row that is trained as I2I may bring its own instruction: an edit's asks for something else."""
+        return np.ones(len(rows), dtype=bool) if self.same is None else self.same[rows]
 
     def keeps(self, rows: np.ndarray) -> np.ndarray:
         """(n, 4) int32 boxes of quoted text in px, zeros where there is none."""
@@ -81,6 +88,18 @@ def column(table: pa.Table, name: str, dtype: type, null: float) -> np.ndarray |
     for chunk in table[name].chunks:
         filled = chunk.fill_null(null) if chunk.null_count else chunk
         found[start : start + len(chunk)] = filled.to_numpy(zero_copy_only=False)
+        start += len(chunk)
+    return found
+
+
+def _equal(table: pa.Table, name: str, value: str) -> np.ndarray | None:
+    """(rows,) bool; None where the table lacks the column."""
+    if name not in table.column_names:
+        return None
+    found = np.zeros(len(table), dtype=bool)
+    start = 0
+    for chunk in table[name].chunks:
+        found[start : start + len(chunk)] = pc.equal(chunk, value).fill_null(False).to_numpy(zero_copy_only=False)
         start += len(chunk)
     return found
 
