@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,8 +63,3 @@ def _changed(number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "references": [*row["references"], *(other["image"] for other in more)],
         "ref_sizes": [*row["ref_sizes"], *sizes],
     }
-
-
-def copy(dataset: Path, out: Path) -> Path:
-    """To be damaged by a test."""
-    return Path(shutil.copytree(dataset, out))

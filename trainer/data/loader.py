@@ -31,6 +31,7 @@ from trainer.rng import CAPTION, DROPOUT, KeyedRandom
 from trainer.tasks import TASKS
 from trainer.tasks.base import Encoded, Encoder, Item
 
+_NO_TEXTS = Texts((), ())
 Cost = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(N,) image tokens, (N,) text tokens -> (N,) FLOPs."""
 
@@ -120,7 +121,7 @@ class Loader:
         items = []
         for slot in slots:
             row, task = int(batch.rows[slot]), str(batch.tasks[slot])
-            choices = TASKS[task].texts(texts[row])
+            choices = TASKS[task].texts(_NO_TEXTS if batch.fixed[slot] else texts[row])
             if not choices:
                 raise RunFailed(
                     f"dataset {self.dataset.path}: manifest row {row} has no valid text to train {task} on, though its "

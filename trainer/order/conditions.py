@@ -65,7 +65,8 @@ class Conditions:
         how = self._conditioning
         longest = self._rows.text_tokens
         text = np.full(len(rows), how.max_text_tokens) if longest is None else longest[rows].astype(np.int64)
-        text = np.where(tasks == "i2i", how.instruction_tokens, text)
+        own = np.where(self._rows.own_instruction(rows), text, 0)
+        text = np.where(tasks == "i2i", np.maximum(how.instruction_tokens, own), text)
         pictures = np.zeros((len(rows), MAX_REFERENCES, 2), dtype=np.int32)
         edits = np.flatnonzero(tasks == "ti2i")
         if len(edits):

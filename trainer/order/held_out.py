@@ -100,5 +100,5 @@ def _as_it_ends(share: Share) -> Share:
 
 def _first(batch: Batch, count: int) -> Batch:
     """Its first samples."""
-    names = ("rows", "buckets", "tasks", "references", "keeps", "levels", "text_tokens")
+    names = ("rows", "buckets", "tasks", "references", "keeps", "fixed", "levels", "text_tokens")
     return replace(batch, **{name: getattr(batch, name)[:count] for name in names})

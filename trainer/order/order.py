@@ -48,7 +48,7 @@ class Batch:
     ``rows``: (N,) numbers in the manifest; ``buckets``: (N, 2) width, height in px of the targets; ``tasks``: (N,) t2i,
     ti2i or i2i, what each is trained as. ``references``: (N, 3, 2) int32 width, height in px at which the VAE sees each
     reference, zeros where there is none. ``keeps``: (N, 4) int32 left, top, right, bottom in px of what of the picture no
-    crop may cut, zeros for nothing. ``levels``: (N,) int8 text_level, -1 unknown. ``text_tokens``: (N,) int32 condition
+    crop may cut, zeros for nothing. ``fixed``: (N,) bool, I2I's fixed instruction is the prompt. ``levels``: (N,) int8 text_level, -1 unknown. ``text_tokens``: (N,) int32 condition
     tokens at most, vision tokens included.
     """
 
@@ -59,6 +59,7 @@ class Batch:
     tasks: np.ndarray
     references: np.ndarray
     keeps: np.ndarray
+    fixed: np.ndarray
     levels: np.ndarray
     text_tokens: np.ndarray
 
@@ -206,6 +207,7 @@ class Order:
             tasks=tasks,
             references=conditions.references(rows, buckets, tasks),
             keeps=keeps,
+            fixed=(tasks == "i2i") & ~self._rows.own_instruction(rows),
             levels=np.full(len(rows), UNKNOWN_LEVEL, np.int8) if levels is None else levels[rows],
             text_tokens=conditions.text_tokens(rows, buckets, tasks),
         )

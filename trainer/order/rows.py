@@ -25,12 +25,14 @@ UNKNOWN_LEVEL = -1
 class Rows:
     """Columns of the manifest by row number; a column that the table lacks is None, and nothing is held against its rows.
 
-    ``repeats``: float32, 1 where unknown. ``levels``: int8. ``text_tokens``: of the longest text, closing ones counted.
+    ``same``: bool, the row is one of I2I itself. ``repeats``: float32, 1 where unknown. ``levels``: int8.
+    ``text_tokens``: of the longest text, closing ones counted.
     ``quoted``: (q,) ascending rows with ``boxes`` (q, 4) px. ``referring``: (r,) ascending rows with references:
     ``reference_counts`` (r,), and ``reference_sizes`` (r, 3, 2) width, height in px of the first three.
     """
 
     count: int
+    same: np.ndarray | None
     repeats: np.ndarray | None
     levels: np.ndarray | None
     text_tokens: np.ndarray | None
@@ -47,6 +49,7 @@ class Rows:
         referring, lengths, sizes = _lists(table, "ref_sizes", MAX_REFERENCES * 2)
         return cls(
             len(table),
+            _equal(table, "task", "i2i"),
             _repeats(table),
             column(table, "text_level", np.int8, UNKNOWN_LEVEL),
             column(table, "text_tokens", None, 0),
@@ -56,6 +59,10 @@ class Rows:
             lengths // 2,
             sizes.reshape(-1, MAX_REFERENCES, 2),
         )
+
+    def own_instruction(self, rows: np.ndarray) -> np.ndarray:
+        """(n,) whether a row that is trained as I2I may bring its own instruction: an edit's asks for something else."""
+        return np.ones(len(rows), dtype=bool) if self.same is None else self.same[rows]
 
     def keeps(self, rows: np.ndarray) -> np.ndarray:
         """(n, 4) int32 boxes of quoted text in px, zeros where there is none."""
@@ -90,6 +97,18 @@ def column(table: pa.Table, name: str, dtype: type | None, null: float) -> np.nd
         values = pc.fill_null(values, pa.scalar(null).cast(values.type))
     whole = values.chunk(0) if values.num_chunks == 1 else values
     return whole.to_numpy(zero_copy_only=False).astype(dtype, copy=False) if dtype else whole.to_numpy()
+
+
+def _equal(table: pa.Table, name: str, value: str) -> np.ndarray | None:
+    """(rows,) bool; None where the table lacks the column."""
+    if name not in table.column_names:
+        return None
+    found = np.zeros(len(table), dtype=bool)
+    start = 0
+    for chunk in table[name].chunks:
+        found[start : start + len(chunk)] = pc.equal(chunk, value).fill_null(False).to_numpy(zero_copy_only=False)
+        start += len(chunk)
+    return found
 
 
 def _lists(table: pa.Table, name: str, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
