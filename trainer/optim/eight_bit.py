@@ -5,7 +5,7 @@ nearest of 256 values, which lie dense near zero. Map and blocks are those of to
 which the tests hold this; three things differ, and are why it is not torchao's own:
 
 - A second moment below 2.7e-7 of its block's largest is not taken to 0. Where the next gradient is 0 too, torchao
-  divides by eps alone: with the 1e-15 that gradients this small need, weights of 0.1 end at 140 within 20 steps.
+  divides by eps alone: with the 1e-15 that gradients this small need, a weight of its own ended at 8e8 in 20 steps.
 - Codes and scales are plain tensors, cut as the weights are, so checkpoints cut them anew for other ranks along
   columns as well as rows (torchao's: rows only), and a resumed run rounds bf16 weights as the undisturbed one does.
 - Vectors' moments are in fp32, also where weights are in bf16.
