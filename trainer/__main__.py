@@ -24,11 +24,11 @@ def _fit(arguments: argparse.Namespace) -> None:
     if arguments.dry_run:
         from trainer.dry_run import dry_run
 
-        dry_run(config, arguments.out, arguments.data, start)
+        dry_run(config, arguments.out, arguments.data, start, arguments.gpus)
         return
-    from trainer.fit import fit
+    from trainer.launch import launch
 
-    fit(config, arguments.out, arguments.data, arguments.wait, start)
+    launch(config, arguments.out, arguments.data, arguments.wait, start)
 
 
 def _vae(arguments: argparse.Namespace) -> None:
@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--lora", type=Path, metavar="FILE", help="go on from a LoRA; the config says lora: {...}")
     fit.add_argument("--dry-run", action="store_true", help="print what would be trained on, phase by phase")
 
+    fit.add_argument("--gpus", type=int, default=1, metavar="N", help="with --dry-run: plan memory for so many GPUs")
     fit.add_argument("--wait", action="store_true", help="wait while another process trains into OUT")
 
     vae = _command(commands, "vae", _vae, "train the tiny VAE from scratch")

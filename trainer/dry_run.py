@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from configs import UserError
 from configs.numbers import percent
 from trainer.config import FitConfig
 from trainer.data.folder import Data, open_data
+from trainer.memory_plan import fit_memory_lines
 from trainer.order.bucket import windows
 from trainer.order.order import Batch, Order, PhaseOrder
-from trainer.setup import check_start, open_order
+from trainer.order.split import split
+from trainer.setup import check_start, open_order, start_encoder_bytes, start_shape
 from trainer.start import Start
 
 _SAMPLED_STEPS = 50
@@ -32,12 +35,34 @@ def describe(config: FitConfig, dataset: Data, order: Order) -> list[str]:
     return lines
 
 
-def dry_run(config: FitConfig, out: Path, data: Path, start: Start) -> None:
+def dry_run(config: FitConfig, out: Path, data: Path, start: Start, gpus: int = 1) -> None:
     """Print what ``fit`` with the same arguments would train on. Raises UserError where it would not begin."""
     dataset = open_data(data)
     order = open_order(config, dataset, start)
     check_start(config, out, start, order, dataset)
-    print("\n".join(describe(config, dataset, order)))
+    print("\n".join([*describe(config, dataset, order), *_memory(config, order, start, gpus)]))
+
+
+def _memory(config: FitConfig, order: Order, start: Start, gpus: int) -> list[str]:
+    """What each of ``gpus`` holds while the largest micro-batch of a batch that was looked at runs."""
+    tokens = _largest(config, order, gpus // config.parallel.tp)
+    shape, encoders = start_shape(config, start), start_encoder_bytes(config, start)
+    try:
+        return fit_memory_lines(config, shape, encoders, gpus, *tokens)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _largest(config: FitConfig, order: Order, ranks: int) -> tuple[int, int]:
+    """(image, text) tokens of the largest micro-batch among the batches that are looked at."""
+    found = (0, 0)
+    for number in range(len(order.phases)):
+        for batch in _sampled(order, number):
+            for rank in split(batch.loads, batch.loads, max(1, ranks), config.max_micro_batch_tokens):
+                for slots in rank:
+                    tokens = (int(batch.tokens[slots].sum()), int(batch.text_tokens[slots].sum()))
+                    found = max(found, tokens, key=sum)
+    return found
 
 
 def _phase(dataset: Data, order: Order, number: int, phase: PhaseOrder) -> list[str]:

@@ -24,7 +24,6 @@ from trainer.data.folder import Data, open_data
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
 from trainer.order.order import Order
-from trainer.parallel.launch import fit_on_ray
 from trainer.parallel.lost import naming_the_lost
 from trainer.parallel.world import open_world
 from trainer.saved_config import save_config
@@ -35,7 +34,7 @@ from trainer.state.signals import StopRequest
 
 
 def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Start | None = None) -> None:
-    """Train into ``out`` from the dataset at ``data``; goes on where an earlier call stopped.
+    """Train into ``out`` from the dataset at ``data``; goes on where an earlier call stopped. All ranks call it.
 
     Raises UserError before anything is written, or while another process trains into ``out`` (``wait``: waits).
     """
@@ -43,9 +42,6 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
     dataset = open_data(data)
     order = open_order(config, dataset, start)
     check_start(config, out, start, order, dataset)
-    if config.launch == "ray":
-        fit_on_ray(config, out, data, start)
-        return
     heads = start_shape(config, start).num_attention_heads
     world = open_world(config, pick_device(config.device), heads)
     with RunLock(out / "lock", wait) if world.first else contextlib.nullcontext():

@@ -6,11 +6,13 @@ from typing import Literal
 
 import torch
 
-from model.config import ModelConfig
+from model.config import MMDiTConfig, ModelConfig
 from model.describe import encoder_bytes
 from model.memory import Checkpointing, Setting
 from model.memory_plan import CARD_BYTES, MemoryPlan, format_plan, plan_memory
 from model.mmdit import MMDiT
+from trainer.config import FitConfig
+from trainer.lora.memory import lora_memory
 from trainer.optim.config import OptimizerConfig
 
 
@@ -60,3 +62,31 @@ def memory_lines(
     plan = training_memory(config, setting, image_tokens, text_tokens)
     batch = f"largest micro-batch: {image_tokens:,} image and {text_tokens:,} text tokens"
     return [*format_plan(plan, setting, card), f"    {batch}"]
+
+
+def fit_memory_lines(
+    config: FitConfig,
+    shape: MMDiTConfig,
+    encoders: int,
+    gpus: int,
+    image_tokens: int,
+    text_tokens: int,
+    card: int = CARD_BYTES,
+) -> list[str]:
+    """What ``fit`` with ``config`` holds. ``shape``: the network's; ``encoders``: bytes of VAE and text encoder.
+
+    ValueError for a combination that cannot be.
+    """
+    optimizer, parallel = config.optimizer, config.parallel
+    batch = f"    largest micro-batch: {image_tokens:,} image and at most {text_tokens:,} text tokens"
+    if config.lora:
+        tokens = (image_tokens, text_tokens, optimizer.offload_blocks, parallel.checkpointing)
+        return [*lora_memory(shape, config.lora, *tokens).lines(encoders, card), batch]
+    whole = optimizer.kind == "muon" or optimizer.offload_blocks > 0
+    mode = "ddp" if parallel.mode == "auto" and gpus > 1 and whole else parallel.mode
+    products: Literal["fp32", "bf16"] = "bf16" if config.precision == "bf16" else "fp32"
+    setting = memory_setting(optimizer, mode, gpus, parallel.tp, parallel.checkpointing, products)
+    with torch.device("meta"):
+        model = MMDiT(shape)
+    plan = plan_memory(model, shape, setting, image_tokens, text_tokens, False, encoders)
+    return [*format_plan(plan, setting, card), batch]

@@ -18,6 +18,7 @@ from model.checkpoint import (
     transformer_config,
 )
 from model.config import MMDiTConfig, ModelConfig
+from model.describe import encoder_bytes
 from model.export import base_of, step_folder
 from model.files import check_weights
 from model.init import init_folder, vae_file
@@ -26,7 +27,6 @@ from model.precision import WIDER, multiplies_bf16
 from model.single_file import SingleFile
 from trainer.config import FitConfig
 from trainer.data.folder import Data
-from trainer.lora.base import check_lora
 from trainer.monitor.examples import examples
 from trainer.order.curriculum import Phase
 from trainer.order.held_out import held_out_rows, hold_out, marked, trained_phases
@@ -60,6 +60,8 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order, data: 
         raise UserError(f"{found}: lies in {out / 'export'}, which the end of this training replaces; name another OUT")
     load_schedule(found)
     if config.lora:
+        from trainer.lora.base import check_lora
+
         check_lora(found, config.lora, config.seed, start.lora)
     if config.weights:
         SingleFile(Path(config.weights))
@@ -102,6 +104,14 @@ def start_shape(config: FitConfig, start: Start) -> MMDiTConfig:
     """The network's."""
     found = _find_base(config, start)
     return found.transformer if isinstance(found, ModelConfig) else transformer_config(found)
+
+
+def start_encoder_bytes(config: FitConfig, start: Start) -> int:
+    """Of VAE and text encoder, as their files have them."""
+    found = _find_base(config, start)
+    if isinstance(found, ModelConfig):
+        return encoder_bytes(found)
+    return sum(p.stat().st_size for part in ("vae", "text_encoder") for p in (found / part).glob("*.safetensors"))
 
 
 def _find_base(config: FitConfig, start: Start) -> Path | ModelConfig:

@@ -39,7 +39,7 @@ from model.memory import Setting
 from model.memory_plan import format_plan, plan_memory
 from model.mmdit import MMDiT
 from model.precision import multiplies_bf16
-from trainer.loss import MicroBatch, loss_of
+from trainer.loss import MicroBatch, sample_losses
 from trainer.optim.backward import BackwardOptimizer
 from trainer.optim.config import OptimizerConfig
 from trainer.optim.offload import offload_blocks
@@ -154,12 +154,13 @@ def make_batch(config: MMDiTConfig, resolution: int, text: int, samples: int, de
     at = sigma.repeat_interleave(side * side)[:, None]
     texts = torch.randn(samples * text, config.joint_attention_dim, generator=generator)
     return MicroBatch(
-        noised=((1 - at) * clean + at * noise).to(device),
+        slots=list(range(samples)),
+        images=((1 - at) * clean + at * noise).to(device),
         target=(noise - clean).to(device),
         text=texts.to(device),
         sigma=sigma.to(device),
         layout=layout.to(device),
-        weight=1 / samples,
+        weights=None,
     )
 
 
@@ -195,7 +196,7 @@ def _run(
         if start - began > BUDGET_S:
             break
         stepper.begin(step, optimizer.lr)
-        loss = loss_of(model, batch, None)
+        loss = sample_losses(model, batch, None).mean()
         loss.backward()
         norm = stepper.finish()
         losses.append(loss.item())
@@ -229,7 +230,9 @@ def _dry_run(
     device = torch.device("meta")
     model = _prepared(config, replace(optimizer, offload_blocks=0), args, device)
     batch = make_batch(config, args.resolution, args.text, samples, device)
-    predicted = model(batch.noised, batch.text, batch.sigma, batch.layout)  # loss_of asks for autocast, unknown to meta
+    predicted = model(
+        batch.images, batch.text, batch.sigma, batch.layout
+    )  # sample_losses asks for autocast, unknown to meta
     (predicted.float()[batch.layout.target] - batch.target).square().mean().backward()
     trained = [p for p in model.parameters() if p.requires_grad]
     wrong = [n for n, p in model.named_parameters() if p.requires_grad and (p.grad is None or p.grad.shape != p.shape)]

@@ -3,6 +3,7 @@
 COMMAND = "a command imports what it runs once its arguments are read: help and refusals come at once"
 ROOT = "the root of a package loads a name when it is asked for: importing the package costs nothing"
 HEAVY = "importing it takes over 100 ms, and much of what this module is used for does without"
+OPTIONAL = "a user installs it who wants it"
 READING = "whoever reads a dataset needs NumPy and pyarrow only"
 
 LAZY: dict[tuple[str, str], str] = {
@@ -88,14 +89,20 @@ LAZY: dict[tuple[str, str], str] = {
     ("synth/photos.py", "pyarrow"): HEAVY,
     ("synth/photos.py", "pyarrow.parquet"): HEAVY,
     ("trainer/__init__.py", "trainer.order.order"): ROOT,
-    ("trainer/__main__.py", "pipeline.dataset"): COMMAND,
+    ("model/__main__.py", "torch"): COMMAND,
+    ("trainer/__main__.py", "trainer.start"): COMMAND,
+    ("trainer/__main__.py", "trainer.launch"): COMMAND,
+    ("trainer/monitor/metrics.py", "torch.utils.tensorboard"): HEAVY,
+    ("trainer/monitor/metrics.py", "wandb"): OPTIONAL,
+    ("trainer/launch.py", "ray"): HEAVY,
+    ("trainer/launch.py", "ray.train"): HEAVY,
+    ("trainer/launch.py", "ray.train.torch"): HEAVY,
+    ("trainer/parallel/network.py", "trainer.lora.base"): HEAVY,
+    ("trainer/setup.py", "trainer.lora.base"): HEAVY,
     ("trainer/__main__.py", "trainer.config"): COMMAND,
     ("trainer/__main__.py", "trainer.dry_run"): COMMAND,
     ("trainer/__main__.py", "trainer.evaluate.run"): COMMAND,
-    ("trainer/__main__.py", "trainer.fit"): COMMAND,
-    ("trainer/__main__.py", "trainer.order.order"): COMMAND,
     ("trainer/__main__.py", "trainer.quickstart"): COMMAND,
-    ("trainer/__main__.py", "trainer.setup"): COMMAND,
     ("trainer/__main__.py", "trainer.vae.config"): COMMAND,
     ("trainer/__main__.py", "trainer.vae.train"): COMMAND,
     ("trainer/evaluate/run.py", "model"): HEAVY,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
+from model.memory import Checkpointing, activation_bytes
 from model.mmdit import MMDiT, MMDiTConfig
 from model.quantized import quantize_blocks
 from trainer.lora.adapters import lora_targets
@@ -40,21 +41,40 @@ class LoraMemory:
     def total(self) -> int:
         return self.base + self.adapters + self.states + self.activations
 
+    def lines(self, encoders: int, card: int) -> list[str]:
+        """For a terminal, in GB (10^9). ``encoders``: bytes of VAE and text encoder; ``card``: of the GPU."""
+        parts = {
+            "frozen base, blocks in flight": self.base,
+            "adapters": self.adapters,
+            "their gradients, moments and averages, fp32": self.states,
+            "activations": self.activations,
+            "VAE and text encoder": encoders,
+        }
+        peak = self.total + encoders
+        answer = "yes" if peak <= card else f"no, {(peak - card) / 1e9:.1f} GB too much"
+        return [
+            "memory on a GPU:",
+            *(f"    {size / 1e9:8.3f} GB  {name}" for name, size in parts.items()),
+            f"    {peak / 1e9:8.3f} GB  peak; fits on a card of {card / 1e9:.0f} GB: {answer}",
+            *([f"    {self.host / 1e9:8.3f} GB  in the machine's memory"] if self.host else []),
+        ]
+
 
 def lora_memory(
     config: MMDiTConfig,
     lora: LoraConfig,
     n_image: int,
     n_text: int,
-    activations: int,
     blocks_on_host: int = 0,
+    checkpointing: Checkpointing = "full",
+    alike: bool = False,
     state_bytes: int = 4 * _FP32,
 ) -> LoraMemory:
-    """Of a micro-batch of ``n_image`` and ``n_text`` tokens with full checkpointing, in bf16.
+    """Of a micro-batch of ``n_image`` and ``n_text`` tokens, in bf16.
 
-    ``activations``: what the network without adapters keeps, by ``model.memory.activation_bytes``.
-    ``state_bytes``: a trained number's gradient, moments and average; 16 for AdamW with an average on the device.
+    ``alike``: its samples have the same lengths. ``state_bytes``: a trained number's gradient, moments and average; 16 for AdamW with an average on the device.
     """
+    activations = activation_bytes(config, n_image, n_text, checkpointing=checkpointing, alike=alike)
     model = _frozen_base(config, lora)
     targets = lora_targets(model, lora)
     blocks = [module_bytes(block) for block in model.transformer_blocks]

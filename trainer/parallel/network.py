@@ -21,7 +21,6 @@ from model.checkpoint import load_transformer, transformer_config
 from model.files import iterate_slices
 from model.mmdit import MMDiT
 from trainer.config import FitConfig
-from trainer.lora.base import open_lora
 from trainer.optim.offload import offload_blocks
 from trainer.optim.weights import store_in_bf16
 from trainer.parallel.activation import checkpoint_blocks
@@ -68,6 +67,8 @@ def open_network(config: FitConfig, base: Path, world: World, product: torch.dty
 
 def _whole(config: FitConfig, base: Path, world: World, product: torch.dtype | None, start: Start) -> MMDiT:
     if config.lora:
+        from trainer.lora.base import open_lora
+
         return open_lora(base, config.lora, config.seed, product, world.device, config.weights, start.lora)
     if config.optimizer.weights == "bf16":
         model = load_transformer(base, torch.bfloat16, world.device, config.weights).train()

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from model.layout import make_layout
-from model.memory import activation_bytes
 from model.mmdit import MMDiT, MMDiTConfig
 from model.quantized import quantize_blocks
 from tests.model.reference import SMALL, batch
@@ -21,8 +20,7 @@ GB = 10**9
 
 def plan(lora: LoraConfig, blocks_on_host: int = 0, config: MMDiTConfig | None = None) -> LoraMemory:
     config = config or MMDiTConfig()
-    activations = activation_bytes(config, N_IMAGE, N_TEXT, checkpoint=True, alike=True)
-    return lora_memory(config, lora, N_IMAGE, N_TEXT, activations, blocks_on_host)
+    return lora_memory(config, lora, N_IMAGE, N_TEXT, blocks_on_host, alike=True)
 
 
 @pytest.mark.parametrize("kind", ["int8", "fp8"])

@@ -1,4 +1,6 @@
-"""``launch: ray``: Ray Train starts the processes, as many as the cluster has room for, and new ones when one is lost.
+"""Who starts the processes. ``launch: torchrun``: they are started already, or this is the only one.
+
+``launch: ray``: Ray Train starts them, as many as the cluster has room for, and new ones when one is lost.
 
 fit (this process: checks) ──TorchTrainer──> workers: the same fit, the same loop
                                 └ a worker dies: all start again from the last checkpoint, with fewer or as many
@@ -15,7 +17,10 @@ from typing import Any
 from configs import RunFailed, UserError
 from pipeline.cluster import connect
 from trainer.config import FitConfig
+from trainer.data.folder import open_data
+from trainer.fit import fit
 from trainer.parallel.lost import RankLost, SilentlyLost
+from trainer.setup import check_start, open_order
 from trainer.start import Start
 
 _NOTES = "ray"
@@ -24,8 +29,17 @@ _MAX_FAILURES = 16
 """How often lost workers are replaced during one command (chosen)."""
 
 
-def fit_on_ray(config: FitConfig, out: Path, data: Path, start: Start) -> None:
-    """Run ``fit`` in workers of Ray Train. Raises UserError and RunFailed as ``fit`` does."""
+def launch(config: FitConfig, out: Path, data: Path, wait: bool, start: Start) -> None:
+    """Run ``fit`` as ``config.launch`` says. Raises UserError and RunFailed as ``fit`` does."""
+    if config.launch == "ray":
+        dataset = open_data(data)
+        check_start(config, out, start, open_order(config, dataset, start), dataset)
+        _fit_on_ray(config, out, data, start)
+    else:
+        fit(config, out, data, wait, start)
+
+
+def _fit_on_ray(config: FitConfig, out: Path, data: Path, start: Start) -> None:
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
 
@@ -78,8 +92,6 @@ def _has_gpus(config: FitConfig) -> bool:
 def _work(job: dict[str, Any]) -> None:
     """One worker. What ends all ranks together is reported; what is raised makes Ray start them again."""
     import ray.train
-
-    from trainer.fit import fit
 
     told = None
     try:
