@@ -25,6 +25,7 @@ from model.init import init_folder, vae_file
 from model.mmdit import MMDiT
 from model.precision import WIDER, multiplies_bf16
 from model.single_file import SingleFile
+from model.templates import PICTURE_TOKENS
 from trainer.config import FitConfig
 from trainer.data.folder import Data
 from trainer.monitor.examples import examples
@@ -97,6 +98,13 @@ def _check_tasks(order: Order, pipeline: str) -> None:
                 f"phase {phase.phase.name}: trains {' and '.join(edits)}, and the base is a QwenImagePipeline, whose "
                 "export takes no references; start from an Edit or EditPlus folder (pipeline: QwenImageEditPlusPipeline "
                 f"in a config under configs/model), or leave such rows out (phases.{number}.where: task == 't2i')"
+            )
+        how, most = order.conditioning, max(s.references for s in phase.strata)
+        announced = most * PICTURE_TOKENS[how.style]
+        if edits and how.max_text_tokens <= announced:
+            raise UserError(
+                f"field 'max_text_tokens': {announced} of {how.max_text_tokens} announce the {most} references of phase "
+                f"{phase.phase.name}, which leaves none for an instruction; take at least {announced + 1}"
             )
 
 

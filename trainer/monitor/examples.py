@@ -6,6 +6,7 @@ samples.rows ──where──> first rows ──read, decode─> Example ─┴
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from PIL import Image
 
 from configs import UserError
 from configs.pictures import DecodeError, Limits, decode
-from model.reference_sizes import fitted_size
 from pipeline.predicate import parse
 from trainer.data.folder import Data
 from trainer.data.pictures import SamplePictures, StoredPictures
@@ -71,8 +71,13 @@ def _of_row(row: int, config: SamplesConfig, data: Data) -> Example:
     target = pictures.whole()
     count = len(stored.of(row).references)
     references = {"t2i": (), "i2i": (target,)}.get(task, tuple(pictures.reference(i) for i in range(count)))
-    size = fitted_size(*target.size, config.size[0] * config.size[1])
+    ideal = math.sqrt(config.size[0] * config.size[1] / (target.width * target.height))
+    size = (_sixteens(target.width * ideal), _sixteens(target.height * ideal))
     return Example(TASKS[task].texts(texts)[0], size, references, target)
+
+
+def _sixteens(side: float) -> int:
+    return max(round(side / 16), 1) * 16
 
 
 def _read(path: str) -> Image.Image:
