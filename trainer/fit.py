@@ -21,13 +21,23 @@ from model.export import export
 from pipeline.dataset import Dataset
 from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
+from trainer.data.growth import PhaseDatasets
+from trainer.data.producers.open import check_encoding
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
 from trainer.order.order import Order
 from trainer.parallel.lost import naming_the_lost
 from trainer.parallel.world import open_world
 from trainer.saved_config import save_config
-from trainer.setup import Start, base_folder, check_start, open_order, pick_device, start_shape
+from trainer.setup import (
+    Start,
+    base_folder,
+    check_start,
+    existing_base,
+    open_phases,
+    pick_device,
+    start_shape,
+)
 from trainer.state.folders import checkpoints, step_of
 from trainer.state.signals import StopRequest
 
@@ -38,8 +48,8 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
     Raises UserError before anything is written, or while another process trains into ``out`` (``wait``: waits).
     """
     start = start or Start()
-    dataset = Dataset.open(data)
-    order = open_order(config, dataset, start)
+    datasets = PhaseDatasets(out, Dataset.open(data), config.grow)
+    order = open_phases(config, datasets, start)
     check_start(config, out, start, order)
     world = open_world(
         config.parallel,
@@ -47,9 +57,10 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
         config.optimizer.kind == "muon",
         start_shape(config, start).num_attention_heads,
     )
+    check_encoding(config, existing_base(config, out, start), datasets.digests(), world.size)
     with RunLock(out / "lock", wait) if world.first else contextlib.nullcontext():
         if world.first:
-            _begin(config, out, dataset, order, start)
+            _begin(config, out, datasets, order, start)
         world.barrier()
         if _is_finished(out, order):
             if world.first:
@@ -57,21 +68,21 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
             return
         with StopRequest() as stop, naming_the_lost(world):  # SIGTERM may not kill a rank that names another
             base = base_folder(config, out, start)
-            trainer = Trainer(config, out, dataset, order, world, base, start.checkpoint)
+            trainer = Trainer(config, out, datasets, order, world, base, start.checkpoint)
             trainer.run(stop)
             if world.first:
                 _finish(trainer)
             world.barrier()
 
 
-def _begin(config: FitConfig, out: Path, dataset: Dataset, order: Order, start: Start) -> None:
+def _begin(config: FitConfig, out: Path, datasets: PhaseDatasets, order: Order, start: Start) -> None:
     """Say what is left out; write or check config.yaml; make the base where weights are to be fresh."""
     for line in order.remarks():
         print(line, flush=True)
     found = checkpoints(out)
-    identity = {"dataset": dataset.digest, "from": str(start.checkpoint.resolve()) if start.checkpoint else ""}
+    identity = {"dataset": datasets.first().digest, "from": str(start.checkpoint.resolve()) if start.checkpoint else ""}
     save_config(start.named(config), identity, out, step_of(found[-1]) if found else 0)
-    base_folder(config, out, start)
+    check_encoding(config, base_folder(config, out, start), datasets.digests(), ranks=1)
 
 
 def _is_finished(out: Path, order: Order) -> bool:
@@ -87,6 +98,7 @@ def _finish(trainer: Trainer) -> None:
     export(checkpoints(out)[-1], out / "export")
     names = [p.phase.name for p in trainer.order.phases]
     losses = phase_losses(read_metrics(out), names)
+    trainer.datasets.remove_links()
     replace_text(out / "phases.json", json.dumps(losses, indent=2, ensure_ascii=False) + "\n", durable=False)
     for line in losses:
         print(

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from model.checkpoint import load_schedule, reference_style
-from model.condition import Conditioner
+from model.checkpoint import load_schedule
 from model.flops import forward_flops
-from model.precision import widen
 from model.qwen_image import QwenImage
-from model.vae_weights import load_vae_folder
-from pipeline.dataset import Dataset
 from pipeline.progress import progress
 from trainer.config import FitConfig
-from trainer.data.encoders import Encoders
+from trainer.data.frozen import Frozen
+from trainer.data.growth import PhaseDatasets
 from trainer.data.loader import Loader, Prepared
+from trainer.data.producers.open import open_producer
 from trainer.finite import FiniteGuard
 from trainer.loss import MicroBatch, draw_sigma, dummy, micro_batch, sample_losses
 from trainer.monitor.forecast import Forecast
@@ -30,6 +28,7 @@ from trainer.monitor.summary import step_line
 from trainer.optim.ema import EMA
 from trainer.optim.optimizer import make_optimizer
 from trainer.optim.schedule import rate
+from trainer.order.index import read_index
 from trainer.order.order import Order
 from trainer.parallel.gradients import clip, gradient_norm, sum_over_heads
 from trainer.parallel.network import open_network
@@ -48,13 +47,13 @@ class Trainer:
         self,
         config: FitConfig,
         out: Path,
-        dataset: Dataset,
+        datasets: PhaseDatasets,
         order: Order,
         world: World,
         base: Path,
         start: Path | None = None,
     ) -> None:
-        """``base``: the pipeline folder to start from. ``start``: a checkpoint of another training to go on from."""
+        """``datasets``: of the phases, of which ``order`` knows those that have begun. ``base``: the pipeline folder to start from. ``start``: a checkpoint of another training to go on from."""
         if config.threads:
             torch.set_num_threads(config.threads)
         self.config, self.out, self.order, self.world = config, out, order, world
@@ -66,13 +65,12 @@ class Trainer:
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
         self.average = EMA(self.model, config.optimizer.ema)
         self.optimizer = make_optimizer(self.model, config.optimizer)
-        self.parts = self._frozen(base)
-        encoders = Encoders(
-            self.parts.vae, self.parts.conditioner, config.loading.cache_megabytes * 10**6, world.device, wide
-        )
+        self.frozen = Frozen(base, world.device, config.max_text_tokens, config.encoders == "leave", world.tell)
+        self.datasets, self.dataset = datasets, datasets.first()
+        producer = open_producer(config, self.dataset, self.frozen, wide)
         ranks = (world.data.get_local_rank(), world.data.size())
-        self.loader = Loader(config, dataset, order, encoders, self._cost, *ranks)
-        self.guard = FiniteGuard(config.on_nonfinite, lambda rows: [s["id"] for s in dataset.read(rows, ["id"])], world)
+        self.loader = Loader(config, order, producer, self._cost, *ranks)
+        self.guard = FiniteGuard(config.on_nonfinite, self._ids, world)
         self.checkpoints = Checkpoints(
             out, base, world, self.model, self.average, self.optimizer, config.checkpoint.keep
         )
@@ -82,17 +80,9 @@ class Trainer:
         best = config.checkpoint.best
         self.best = BestMetric(best, out, self.done) if best else None
 
-    def _frozen(self, base: Path) -> QwenImage:
-        """VAE and conditioner beside the network."""
-        device, config = self.world.device, self.config
-        vae = load_vae_folder(base).to(device)
-        conditioner = Conditioner.load(
-            base, device=device, max_tokens=config.max_text_tokens, too_long="cut", style=reference_style(base)
-        )
-        widened = widen(device, vae, conditioner.encoder)
-        if widened:
-            self.world.tell(f"{base}: {widened}")
-        return QwenImage(self.model, vae, conditioner, self.schedule)
+    def _ids(self, rows: Sequence[int]) -> list[str]:
+        """Of samples of the phase that is trained."""
+        return [sample["id"] for sample in self.dataset.read(rows, ["id"])]
 
     def _cost(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
         return np.array([forward_flops(self.model.config, int(i), int(t)) for i, t in zip(image, text, strict=True)])
@@ -102,7 +92,7 @@ class Trainer:
         if self.done == 0:
             self._sample()
         with self._shown() as shown:
-            for prepared in self.loader.batches(self.done):
+            for prepared in self._prepared():
                 begun = time.perf_counter()
                 line, asked = self.step(prepared, stop.received)
                 self.done += 1
@@ -111,6 +101,41 @@ class Trainer:
                 if asked and self.done < self.order.steps:
                     self._stop()
         self.checkpoints.finish()
+
+    def _prepared(self) -> Iterator[Prepared]:
+        """The batches that are left, phase by phase, each of the dataset that its phase began with."""
+        try:
+            while self.done < self.order.steps:
+                number = self._enter()
+                yield from self.loader.batches(self.done, int(self.order.starts[number + 1]))
+                self._tell_lacking(number)
+        finally:
+            self.loader.producer.close()
+
+    def _enter(self) -> int:
+        """Number of the phase that comes next; it begins with what its dataset holds now, unless it has begun before."""
+        number = self.order.phase_of(self.done)
+        name, phases = self.order.phases[number].phase.name, self.config.phases
+        if self.world.first:
+            told = self.datasets.begin(name, lambda found: self.order.grown(read_index(found, phases), number))
+            if told:
+                print(told, flush=True)
+        self.world.barrier()
+        self.dataset, changed = self.datasets.enter(name)
+        if changed:
+            self.order = self.order.grown(read_index(self.dataset, phases), number)
+        self.loader.open(self.order, self.dataset)
+        return number
+
+    def _tell_lacking(self, number: int) -> None:
+        if self.loader.lacking and self.config.encoded:
+            name = self.order.phases[number].phase.name
+            print(
+                f"phase {name}: {self.loader.lacking:,} latents and conditions were not in {self.config.encoded} and were "
+                "encoded by the training",
+                flush=True,
+            )
+        self.loader.lacking = 0
 
     @contextlib.contextmanager
     def _shown(self) -> Iterator[Callable[[Line], None]]:
@@ -190,7 +215,8 @@ class Trainer:
     def _sample(self) -> None:
         """With the averaged weights, by all ranks together: a divided network cannot be asked by one."""
         if self.config.samples:
-            with self.average.applied(self.model):
-                pictures = draw_samples(self.parts, self.config.samples, self.config.objective.empty)
+            with self.average.applied(self.model), self.frozen.at_work():
+                parts = QwenImage(self.model, self.frozen.vae, self.frozen.conditioner, self.schedule)
+                pictures = draw_samples(parts, self.config.samples, self.config.objective.empty)
             if self.world.first:
                 save_samples(self.out, self.done, pictures, self.config.samples)

@@ -27,6 +27,7 @@ from model.mmdit import MMDiT
 from model.precision import WIDER, multiplies_bf16
 from pipeline.dataset import Dataset
 from trainer.config import FitConfig
+from trainer.data.growth import PhaseDatasets
 from trainer.monitor.samples import check_samples
 from trainer.order.index import read_index
 from trainer.order.order import Order
@@ -73,6 +74,15 @@ def open_order(config: FitConfig, dataset: Dataset, start: Start) -> Order:
     return Order(index, config.phases, config.seed, style, config.max_text_tokens)
 
 
+def open_phases(config: FitConfig, datasets: PhaseDatasets, start: Start) -> Order:
+    """As ``open_order``, with the phases that have begun as they began."""
+
+    def grown(order: Order, dataset: Dataset, first: int) -> Order:
+        return order.grown(read_index(dataset, config.phases), first)
+
+    return datasets.replay(open_order(config, datasets.first(), start), grown)
+
+
 def _check_tasks(order: Order, pipeline: str) -> None:
     """Raise UserError where a phase trains on references and the exported ``pipeline`` would take none."""
     for number, phase in enumerate(order.phases):
@@ -108,6 +118,13 @@ def _find_base(config: FitConfig, start: Start) -> Path | ModelConfig:
     if path.suffix not in (".yaml", ".yml"):
         raise UserError(f"field 'model': expected a YAML under configs/model or a diffusers folder, found '{path}'")
     return configs.load(path, ModelConfig)
+
+
+def existing_base(config: FitConfig, out: Path, start: Start) -> Path | None:
+    """The pipeline folder to start from, None where it is still to be made."""
+    found = _find_base(config, start)
+    base = found if isinstance(found, Path) else out / "base"
+    return base if (base / "model_index.json").exists() else None
 
 
 def base_folder(config: FitConfig, out: Path, start: Start) -> Path:

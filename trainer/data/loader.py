@@ -1,17 +1,19 @@
 """From a batch of row numbers to tensors: cut, read, decode, resize, encode, a few batches ahead of the step.
 
-    Order.batch(t) ──split──> this rank's slots ─Dataset.read─> pictures, prompts ─Task.encode─> Prepared
+    Order.batch(t) ──split──> this rank's slots ──> Producer: ─Dataset.read─> pictures, prompts ─Task.encode─> Prepared
 
 The cut comes first and needs lengths alone, so that a rank reads, decodes and encodes only what it trains on. The
-loader's whole state is the step: ``prepare(t)`` gives the same tensors whenever it is called.
+loader's whole state is the step: ``prepare(t)`` gives the same tensors whenever it is called, and whoever produces them.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -22,13 +24,15 @@ from configs.pictures import DecodeError, Limits, decode
 from pipeline.dataset import Dataset, Texts
 from pipeline.dataset import Pictures as StoredPictures
 from trainer.config import FitConfig
+from trainer.data.encoding import EncodingWork
 from trainer.data.resize import resize_to_cover
 from trainer.order.bucket import Bucket
+from trainer.order.curriculum import Phase
 from trainer.order.order import Batch, Order
 from trainer.order.split import split
 from trainer.rng import CAPTION, DROPOUT, KeyedRandom
 from trainer.tasks import TASKS
-from trainer.tasks.base import Encoded, Encoder, Item
+from trainer.tasks.base import Encoded, Item, target_key
 
 Cost = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(N,) image tokens, (N,) text tokens -> (N,) FLOPs."""
@@ -44,53 +48,148 @@ class Prepared:
     samples: dict[int, Encoded]
 
 
+@dataclass(frozen=True)
+class Ask:
+    """These ``slots`` of a global batch of ``phase`` are wanted."""
+
+    batch: Batch
+    slots: tuple[int, ...]
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``samples``: by slot. ``lacking``: latents and conditions that an encoded folder should have had and has not."""
+
+    samples: dict[int, Encoded]
+    lacking: int = 0
+
+
+class Producer(Protocol):
+    """Who makes tensors of what is asked for, ahead of the step. ``pauses``: must not work while a step runs."""
+
+    pauses: bool
+
+    def at_work(self) -> contextlib.AbstractContextManager[None]:
+        """Around several batches that are prepared one after the other."""
+        ...
+
+    def open(self, dataset: Dataset) -> None:
+        """Row numbers are those of ``dataset`` from now on; nothing is asked for meanwhile."""
+        ...
+
+    def submit(self, ask: Ask) -> Callable[[], Answer]:
+        """Begin; what is returned waits for the end."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Loader:
     """Prepares the batches of an order for one of ``ranks``."""
 
     def __init__(
-        self,
-        config: FitConfig,
-        dataset: Dataset,
-        order: Order,
-        encoder: Encoder,
-        cost: Cost,
-        rank: int = 0,
-        ranks: int = 1,
+        self, config: FitConfig, order: Order, producer: Producer, cost: Cost, rank: int = 0, ranks: int = 1
     ) -> None:
-        self.config, self.dataset, self.order, self.encoder, self.cost = config, dataset, order, encoder, cost
+        self.config, self.order, self.producer, self.cost = config, order, producer, cost
         self.rank, self.ranks = rank, ranks
-        self._texts: OrderedDict[int, Texts] = OrderedDict()
-        # One thread of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
-        # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
-        self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
+        self.lacking = 0
+        """Since the start: as in ``Answer``."""
 
-    def batches(self, start: int) -> Iterator[Prepared]:
-        """Batches from step ``start`` on, prepared while the caller trains."""
-        ahead: list[Future[Prepared]] = []
-        for step in range(start, self.order.steps):
-            while len(ahead) < self.config.loading.ahead and step + len(ahead) < self.order.steps:
-                ahead.append(self._pool.submit(self._prepare, step + len(ahead)))
-            yield ahead.pop(0).result()
+    def open(self, order: Order, dataset: Dataset) -> None:
+        """Go on with another order, whose row numbers are those of ``dataset``."""
+        self.order = order
+        self.producer.open(dataset)
+
+    def batches(self, start: int, stop: int | None = None) -> Iterator[Prepared]:
+        """Batches from step ``start`` to ``stop`` - 1, prepared while the caller trains, or before where that must not be.
+
+        Nothing of later steps is begun: the dataset may be another one from there on.
+        """
+        stop = self.order.steps if stop is None else stop
+        ahead: list[Callable[[], Prepared]] = []
+        for step in range(start, stop):
+            if not (ahead and self.producer.pauses):
+                first = step + len(ahead)
+                ahead += [self._begin(t) for t in range(first, min(step + self.config.loading.ahead, stop))]
+                if self.producer.pauses:
+                    with self.producer.at_work():
+                        ahead = [_already(wait()) for wait in ahead]
+            yield ahead.pop(0)()
 
     def prepare(self, step: int) -> Prepared:
-        """The tensors of ``step``; made in the loader's thread, because kernels round by their number of threads."""
-        return self._pool.submit(self._prepare, step).result()
+        """The tensors of ``step``."""
+        return self._begin(step)()
 
-    def _prepare(self, step: int) -> Prepared:
+    def _begin(self, step: int) -> Callable[[], Prepared]:
         batch = self.order.batch(step)
         costs = self.cost(batch.tokens, batch.text_tokens)
         cut = split(batch.loads, costs, self.ranks, self.config.max_micro_batch_tokens)[self.rank]
         slots = [part.tolist() for part in cut]
-        items = self._items(batch, [slot for part in slots for slot in part])
-        samples = _Samples(self.dataset, [i for i in items if not self.encoder.holds((i.row, "target", i.bucket))])
-        return Prepared(batch, slots, {item.slot: self._encode(item, samples) for item in items})
+        ask = Ask(batch, tuple(slot for part in slots for slot in part), self.order.phases[batch.phase].phase)
+        wait = self.producer.submit(ask)
+
+        def finish() -> Prepared:
+            answer = wait()
+            self.lacking += answer.lacking
+            return Prepared(batch, slots, answer.samples)
+
+        return finish
+
+
+def _already(prepared: Prepared) -> Callable[[], Prepared]:
+    return lambda: prepared
+
+
+class InProcess:
+    """A producer that is a thread of this process."""
+
+    def __init__(self, preparer: Preparer) -> None:
+        self.preparer, self.pauses = preparer, preparer.work.frozen.leaves
+        # One thread of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
+        # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
+        # Kernels round by their number of threads, so all that is encoded is encoded with this one.
+        self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
+
+    def at_work(self) -> contextlib.AbstractContextManager[None]:
+        return self.preparer.work.frozen.at_work()
+
+    def open(self, dataset: Dataset) -> None:
+        self.preparer.open(dataset)
+
+    def submit(self, ask: Ask) -> Callable[[], Answer]:
+        return self._pool.submit(self.preparer.prepare, ask).result
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+
+class Preparer:
+    """Reads, decodes, resizes and encodes what is asked for, from one dataset at a time."""
+
+    def __init__(self, config: FitConfig, dataset: Dataset, work: EncodingWork) -> None:
+        self.config, self.work = config, work
+        self.open(dataset)
+
+    def open(self, dataset: Dataset) -> None:
+        """As ``Producer.open``: what is remembered by row number is forgotten."""
+        self.dataset, self.encoder = dataset, self.work.open(dataset)
+        self._texts: OrderedDict[int, Texts] = OrderedDict()
+
+    def prepare(self, ask: Ask) -> Answer:
+        """The samples of these slots. Raises RunFailed naming a sample that cannot be read."""
+        items = self._items(ask)
+        samples = _Samples(self.dataset, [i for i in items if not self.encoder.holds(target_key(i))])
+        with self.work.frozen.at_work():
+            found = {item.slot: self._encode(item, samples) for item in items}
+        return Answer(found, self.work.take_lacking())
 
     def _encode(self, item: Item, samples: _Samples) -> Encoded:
         return TASKS[item.task].encode(item, _Pictures(samples, item.row), self.encoder)
 
-    def _items(self, batch: Batch, slots: Sequence[int]) -> list[Item]:
+    def _items(self, ask: Ask) -> list[Item]:
         """Each slot's prompt drawn among its texts, or dropped, by (seed, step, slot)."""
-        objective, phase = self.config.objective, self.order.phases[batch.phase].phase
+        objective, batch, slots = self.config.objective, ask.batch, list(ask.slots)
         rng = KeyedRandom(self.config.seed, batch.step, len(batch.rows))
         pick, drop = rng.uniform(CAPTION), rng.uniform(DROPOUT) < objective.dropout
         texts = self._read_texts(batch.rows[slots].tolist())
@@ -113,7 +212,7 @@ class Loader:
                     tuple(batch.keeps[slot].tolist()),
                     tuple((int(w), int(h)) for w, h in batch.references[slot] if w),
                     sees=not drop[slot] or objective.dropout_keeps_references,
-                    vision_area=phase.references.vision_area,
+                    vision_area=ask.phase.references.vision_area,
                 )
             )
         return items

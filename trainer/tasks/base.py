@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from pipeline.dataset import Texts
 from trainer.order.bucket import Bucket
@@ -53,6 +53,33 @@ class Encoded:
     weights: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class TargetKey:
+    """A row's picture at its bucket's size. ``keep`` is in it, because the crop depends on it: a caption's quoted text is
+    kept, a reconstruction has nothing to keep."""
+
+    row: int
+    bucket: Bucket
+    keep: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class ReferenceKey:
+    """A row's reference, by its number, at the size that the VAE sees."""
+
+    row: int
+    index: int
+    size: Bucket
+
+
+@dataclass(frozen=True)
+class ReferencesKey:
+    """The first ``count`` references of a row, as they are stored: what the vision tower is shown."""
+
+    row: int
+    count: int
+
+
 class Pictures(Protocol):
     """The decoded pictures of one sample; each is read when it is asked for."""
 
@@ -68,11 +95,11 @@ class Pictures(Protocol):
 class Encoder(Protocol):
     """The frozen VAE and Qwen2.5-VL, wherever they run. What was encoded before is not asked for again."""
 
-    def holds(self, key: Any) -> bool:
+    def holds(self, key: TargetKey | ReferenceKey) -> bool:
         """Whether the latents of ``key`` are had without its picture."""
         ...
 
-    def latents(self, key: Any, pixels: Callable[[], np.ndarray]) -> Tensor:
+    def latents(self, key: TargetKey | ReferenceKey, pixels: Callable[[], np.ndarray]) -> Tensor:
         """(tokens, 64) normalized latents of the uint8 (H, W, 3) that ``pixels`` gives."""
         ...
 
@@ -81,7 +108,11 @@ class Encoder(Protocol):
         ...
 
     def text_with_pictures(
-        self, key: Any, prompt: str, pictures: Callable[[], Sequence[Image]], area: int | None
+        self,
+        key: TargetKey | ReferencesKey,
+        prompt: str,
+        pictures: Callable[[], Sequence[Image]],
+        area: int | None,
     ) -> Tensor:
         """(m, d) condition of a prompt and the pictures that it speaks of, vision tokens included."""
         ...
@@ -106,5 +137,9 @@ def patches(bucket: Bucket) -> tuple[int, int]:
     return bucket[1] // 16, bucket[0] // 16
 
 
+def target_key(item: Item) -> TargetKey:
+    return TargetKey(item.row, item.bucket, item.keep)
+
+
 def target_latents(item: Item, pictures: Pictures, encoder: Encoder) -> Tensor:
-    return encoder.latents((item.row, "target", item.bucket), lambda: pictures.target(item.bucket, item.keep))
+    return encoder.latents(target_key(item), lambda: pictures.target(item.bucket, item.keep))
