@@ -32,7 +32,8 @@ from trainer.order.order import Batch, Order
 from trainer.order.split import split
 from trainer.rng import CAPTION, DROPOUT, KeyedRandom
 from trainer.tasks import TASKS
-from trainer.tasks.base import Encoded, Item, target_key
+from trainer.tasks.base import Encoded, Item
+from trainer.tasks.config import ObjectiveConfig
 
 Cost = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(N,) image tokens, (N,) text tokens -> (N,) FLOPs."""
@@ -50,11 +51,13 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Ask:
-    """These ``slots`` of a global batch of ``phase`` are wanted."""
+    """These ``slots`` of a global batch of ``phase`` are wanted, with prompts drawn and dropped by these."""
 
     batch: Batch
     slots: tuple[int, ...]
     phase: Phase
+    seed: int
+    objective: ObjectiveConfig
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,9 @@ class Loader:
         costs = self.cost(batch.tokens, batch.text_tokens)
         cut = split(batch.loads, costs, self.ranks, self.config.max_micro_batch_tokens)[self.rank]
         slots = [part.tolist() for part in cut]
-        ask = Ask(batch, tuple(slot for part in slots for slot in part), self.order.phases[batch.phase].phase)
-        wait = self.producer.submit(ask)
+        mine = tuple(slot for part in slots for slot in part)
+        phase, config = self.order.phases[batch.phase].phase, self.config
+        wait = self.producer.submit(Ask(batch, mine, phase, config.seed, config.objective))
 
         def finish() -> Prepared:
             answer = wait()
@@ -179,7 +183,7 @@ class Preparer:
     def prepare(self, ask: Ask) -> Answer:
         """The samples of these slots. Raises RunFailed naming a sample that cannot be read."""
         items = self._items(ask)
-        samples = _Samples(self.dataset, [i for i in items if not self.encoder.holds(target_key(i))])
+        samples = _Samples(self.dataset, [i for i in items if not self.encoder.holds(i.target_key)])
         with self.work.frozen.at_work():
             found = {item.slot: self._encode(item, samples) for item in items}
         return Answer(found, self.work.take_lacking())
@@ -189,8 +193,8 @@ class Preparer:
 
     def _items(self, ask: Ask) -> list[Item]:
         """Each slot's prompt drawn among its texts, or dropped, by (seed, step, slot)."""
-        objective, batch, slots = self.config.objective, ask.batch, list(ask.slots)
-        rng = KeyedRandom(self.config.seed, batch.step, len(batch.rows))
+        objective, batch, slots = ask.objective, ask.batch, list(ask.slots)
+        rng = KeyedRandom(ask.seed, batch.step, len(batch.rows))
         pick, drop = rng.uniform(CAPTION), rng.uniform(DROPOUT) < objective.dropout
         texts = self._read_texts(batch.rows[slots].tolist())
         items = []

@@ -23,37 +23,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Item:
-    """What one slot of a batch asks for. ``row``: of the manifest. Sizes are width, height in px.
-
-    ``keep``: left, top, right, bottom in px of what of the stored picture no crop may cut, zeros for nothing.
-    ``prompt``: the drawn caption or instruction, empty where it was dropped. ``sees``: whether the condition holds the
-    references' vision tokens. ``vision_area``: px of a reference for the vision tower, None as the model was released.
-    """
-
-    slot: int
-    row: int
-    task: str
-    prompt: str
-    bucket: Bucket
-    keep: tuple[int, int, int, int] = (0, 0, 0, 0)
-    references: tuple[Bucket, ...] = ()
-    sees: bool = True
-    vision_area: int | None = None
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A sample as the network takes it. ``text``: (m, d) condition. ``images``: (n, 64) latents each, the target first;
-    ``sizes``: their (h, w) in patches. ``weights``: (n of the target,) of the loss, None for ones."""
-
-    text: Tensor
-    images: tuple[Tensor, ...]
-    sizes: tuple[tuple[int, int], ...]
-    weights: Tensor | None = None
-
-
-@dataclass(frozen=True)
 class TargetKey:
     """A row's picture at its bucket's size. ``keep`` is in it, because the crop depends on it: a caption's quoted text is
     kept, a reconstruction has nothing to keep."""
@@ -78,6 +47,42 @@ class ReferencesKey:
 
     row: int
     count: int
+
+
+@dataclass(frozen=True)
+class Item:
+    """What one slot of a batch asks for. ``row``: of the manifest. Sizes are width, height in px.
+
+    ``keep``: left, top, right, bottom in px of what of the stored picture no crop may cut, zeros for nothing.
+    ``prompt``: the drawn caption or instruction, empty where it was dropped. ``sees``: whether the condition holds the
+    references' vision tokens. ``vision_area``: px of a reference for the vision tower, None as the model was released.
+    """
+
+    slot: int
+    row: int
+    task: str
+    prompt: str
+    bucket: Bucket
+    keep: tuple[int, int, int, int] = (0, 0, 0, 0)
+    references: tuple[Bucket, ...] = ()
+    sees: bool = True
+    vision_area: int | None = None
+
+    @property
+    def target_key(self) -> TargetKey:
+        """What an encoder keeps the target's latents under."""
+        return TargetKey(self.row, self.bucket, self.keep)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A sample as the network takes it. ``text``: (m, d) condition. ``images``: (n, 64) latents each, the target first;
+    ``sizes``: their (h, w) in patches. ``weights``: (n of the target,) of the loss, None for ones."""
+
+    text: Tensor
+    images: tuple[Tensor, ...]
+    sizes: tuple[tuple[int, int], ...]
+    weights: Tensor | None = None
 
 
 class Pictures(Protocol):
@@ -137,9 +142,5 @@ def patches(bucket: Bucket) -> tuple[int, int]:
     return bucket[1] // 16, bucket[0] // 16
 
 
-def target_key(item: Item) -> TargetKey:
-    return TargetKey(item.row, item.bucket, item.keep)
-
-
 def target_latents(item: Item, pictures: Pictures, encoder: Encoder) -> Tensor:
-    return encoder.latents(target_key(item), lambda: pictures.target(item.bucket, item.keep))
+    return encoder.latents(item.target_key, lambda: pictures.target(item.bucket, item.keep))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PIL.Image import fromarray
 
 from pipeline.dataset import Texts
-from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_key, target_latents
+from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_latents
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,4 +33,4 @@ class ImageToImage(Task):
         def shown() -> list[Image]:
             return [fromarray(pictures.target(item.bucket, item.keep))]
 
-        return encoder.text_with_pictures(target_key(item), item.prompt, shown, item.vision_area)
+        return encoder.text_with_pictures(item.target_key, item.prompt, shown, item.vision_area)

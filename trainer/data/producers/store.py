@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections import OrderedDict
 from dataclasses import asdict
 from pathlib import Path
@@ -108,6 +109,7 @@ class Store:
         self._dtype = np.array([list(DTYPES).index(d) for d in table["dtype"].to_pylist()], dtype=np.int8)[order]
         self._numbers = {n: table[n].to_numpy()[order] for n in ("offset", "length", "tokens", "channels")}
         self._files: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
 
     def __contains__(self, key: bytes) -> bool:
         return self._place(key) is not None
@@ -139,7 +141,8 @@ class Store:
         """Each value stands behind its own length, which says that it is there."""
         path = self.folder / "shards" / name
         try:
-            read = os.pread(self._descriptor(path), length + 4, offset - 4)
+            with self._lock:  # another thread may close the file otherwise
+                read = os.pread(self._descriptor(path), length + 4, offset - 4)
         except OSError as error:
             raise RunFailed(f"{path}: {(error.strerror or str(error)).lower()}; {_AGAIN}") from None
         if len(read) != length + 4 or int.from_bytes(read[:4], "little") != length:
@@ -153,10 +156,6 @@ class Store:
                 os.close(self._files.popitem(last=False)[1])
         self._files.move_to_end(path.name)
         return self._files[path.name]
-
-    def close(self) -> None:
-        while self._files:
-            os.close(self._files.popitem()[1])
 
 
 _AGAIN = "checkpoints are safe: delete the folder of encodings, encode again, and repeat the command"

@@ -7,6 +7,7 @@ row of the dataset ──sha256 of its pictures──> key ──Store──> la
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -72,6 +73,7 @@ class StoredEncoder:
     def __init__(self, store: Store, contents: Contents, digests: EncoderDigests, encoders: Encoders) -> None:
         self.store, self.contents, self.digests, self.encoders = store, contents, digests, encoders
         self.lacking = 0
+        self._lock = threading.Lock()
 
     def holds(self, key: TargetKey | ReferenceKey) -> bool:
         """Whether the latents of ``key`` are had without its picture."""
@@ -105,7 +107,8 @@ class StoredEncoder:
     def _found(self, key: bytes, encode: Callable[[], Tensor]) -> Tensor:
         found = self.store.read(key)
         if found is None:
-            self.lacking += 1
+            with self._lock:
+                self.lacking += 1
             return encode()
         return found.to(self.dtype)
 
