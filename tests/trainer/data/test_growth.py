@@ -129,13 +129,14 @@ def test_where_files_cannot_be_linked_that_is_told_and_another_dataset_refused(
     def link(*_: object) -> None:
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr(os, "link", link)
     (tmp_path / "out").mkdir()
-    trained(open_trainer(training(tmp_path), tmp_path / "out", growing), growing, all_tasks, at=-1, stop=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", link)
+        trained(open_trainer(training(tmp_path), tmp_path / "out", growing), growing, all_tasks, at=-1, stop=2)
     assert "cannot be linked into" in capsys.readouterr().out
     publish(all_tasks, growing, "true")
     with pytest.raises(
-        UserError, match="phase first began with a dataset of 20 samples and digest .*put that one back"
+        UserError, match=r"phase first began with a dataset of 20 samples and digest .*put that one back"
     ):
         fit(training(tmp_path), tmp_path / "out", growing)
 

@@ -103,10 +103,14 @@ class LiveProducers:
         return functools.partial(self._answer, work)
 
     def processes(self) -> list[int]:
-        """Their ids on their machines."""
+        """Ids of those that live, on their machines."""
         import ray
 
-        return ray.get([actor.handle.process.remote() for actor in self._actors])
+        found = []
+        for actor in self._actors:
+            with contextlib.suppress(ray.exceptions.RayActorError):  # noticed when it is next given work
+                found.append(ray.get(actor.handle.process.remote()))
+        return found
 
     def close(self) -> None:
         """End the actors, and Ray if it was started for them."""

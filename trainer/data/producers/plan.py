@@ -16,7 +16,7 @@ import numpy as np
 from trainer.order.order import Batch, Order
 
 Kind = Literal["target", "reference", "caption", "edit", "copy"]
-KINDS: tuple[Kind, ...] = ("target", "reference", "caption", "edit", "copy")
+_KINDS: tuple[Kind, ...] = ("target", "reference", "caption", "edit", "copy")
 
 COLUMNS: dict[Kind, tuple[str, ...]] = {
     "target": ("width", "height", "row", "left", "top", "right", "bottom"),
@@ -42,13 +42,13 @@ class Unit:
 
 def plan_units(order: Order, name: str, samples: int) -> list[Unit]:
     """Units of at most ``samples`` entries; ``name``: what their names begin with. One size of pictures in a unit."""
-    found: dict[Kind, np.ndarray] = {kind: np.zeros((0, len(COLUMNS[kind])), np.int64) for kind in KINDS}
+    found: dict[Kind, np.ndarray] = {kind: np.zeros((0, len(COLUMNS[kind])), np.int64) for kind in _KINDS}
     for first in range(0, order.steps, _TOGETHER):
         batches = [order.batch(step) for step in range(first, min(first + _TOGETHER, order.steps))]
         parts = [_entries(batch, order) for batch in batches]
-        for kind in KINDS:
+        for kind in _KINDS:
             found[kind] = np.unique(np.concatenate([found[kind], *(part[kind] for part in parts)]), axis=0)
-    return [unit for kind in KINDS for unit in _cut(kind, found[kind], name, samples)]
+    return [unit for kind in _KINDS for unit in _cut(kind, found[kind], name, samples)]
 
 
 def _entries(batch: Batch, order: Order) -> dict[Kind, np.ndarray]:
