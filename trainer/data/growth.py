@@ -106,7 +106,7 @@ class PhaseDatasets:
 
     def _now(self, before: Begun, phase: str, check: Callable[[Dataset], object]) -> tuple[Dataset, str | None]:
         """The dataset as it is now, or that of the phase before where the new one cannot be taken."""
-        if not self.grow:
+        if not self.grow or not isinstance(self.live, Dataset):
             return self._open(before), None
         try:
             dataset = Dataset.open(self.live.path)
@@ -127,6 +127,8 @@ class PhaseDatasets:
         links = self._links(entry.digest)
         if links.exists():
             return Dataset.open(links)
+        if self.live.digest != entry.digest and isinstance(self.live, Dataset):
+            self.live = Dataset.open(self.live.path)  # another rank has seen it grow
         if self.live.digest != entry.digest:
             raise UserError(
                 f"--data {self.live.path}: phase {entry.phase} began with a dataset of {entry.rows:,} samples and digest "
@@ -141,7 +143,7 @@ class PhaseDatasets:
     def _keep(self, dataset: Dataset) -> str | None:
         """Link the dataset's files under ``out``; a line where that cannot be done. Raises UserError where they changed
         meanwhile."""
-        if self._links(dataset.digest).exists():
+        if self._links(dataset.digest).exists() or not isinstance(dataset, Dataset):
             return None
         try:
             with created_once(self._links(dataset.digest), durable=False) as folder:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import configs
@@ -65,7 +66,7 @@ def encode(config: FitConfig, data: Path, out: Path, wait: bool = False, start: 
         if index_path(out, name).exists():
             print(f"{out}: encoded already, of dataset {dataset.digest[:12]}")
             return
-        units = plan_units(order, name, config.producers.shard_samples)
+        units = plan_units([order], name, config.producers.shard_samples)
         _write_index(out, name, dataset, _encode(config, units, (config, dataset, base, out, digests)))
 
 
@@ -94,8 +95,8 @@ def _write_index(out: Path, name: str, dataset: Dataset, found: _Sum) -> None:
     index = index.replace_schema_metadata(index_metadata(dataset.digest))
     with replaced(index_path(out, name)) as temporary:
         pq.write_table(index, temporary, compression="zstd", use_dictionary=["file", "dtype"])
-    shards = len(set(index["file"].to_pylist()))
-    gigabytes = sum(index["length"].to_pylist()) / 1e9
+    shards = len(pc.unique(index["file"]))
+    gigabytes = (pc.sum(index["length"]).as_py() or 0) / 1e9
     print(f"{out}: {len(index):,} latents and conditions new in {shards:,} shards, {gigabytes:.3f} GB")
     for sample, error in found.failures[:_NAMED]:
         print(f"sample {sample} is not encoded: {error}")

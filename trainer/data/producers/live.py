@@ -94,7 +94,8 @@ class LiveProducers:
         """As ``Producer.open``. Actors open it when they are next asked for something of it."""
         import ray
 
-        plain = Dataset(dataset.path, dataset.about)  # without the caches, which are large
+        # Without a packed dataset's caches, which are large.
+        plain = Dataset(dataset.path, dataset.about) if isinstance(dataset, Dataset) else dataset
         self._dataset = _Shared(dataset.digest, ray.put(plain))
 
     def submit(self, ask: Ask) -> Callable[[], Answer]:

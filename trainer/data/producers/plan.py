@@ -7,7 +7,7 @@ A unit is fixed by dataset, config and its number: whoever encodes it, and whene
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,10 +40,14 @@ class Unit:
     table: np.ndarray
 
 
-def plan_units(order: Order, name: str, samples: int) -> list[Unit]:
-    """Units of at most ``samples`` entries; ``name``: what their names begin with. One size of pictures in a unit."""
+def plan_units(orders: Sequence[Order], name: str, samples: int) -> list[Unit]:
+    """Units of at most ``samples`` entries; ``name``: what their names begin with. One size of pictures in a unit.
+
+    ``orders``: all whose batches count, over one dataset.
+    """
     found: dict[Kind, np.ndarray] = {kind: np.zeros((0, len(COLUMNS[kind])), np.int64) for kind in _KINDS}
-    for first in range(0, order.steps, _TOGETHER):
+    pieces = [(order, first) for order in orders for first in range(0, order.steps, _TOGETHER)]
+    for order, first in pieces:
         batches = [order.batch(step) for step in range(first, min(first + _TOGETHER, order.steps))]
         parts = [_entries(batch, order) for batch in batches]
         for kind in _KINDS:

@@ -25,6 +25,7 @@ from configs import RunFailed, UserError
 from configs.files import replace_text
 from pipeline.parquet import read_schema, read_table
 from trainer.data.producers.digest import EncoderDigests
+from trainer.data.producers.shard import INDEX
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _OPEN = 64
@@ -88,22 +89,22 @@ def _dataset_of(index: Path) -> str:
     return (read_schema(index).metadata or {}).get(_DIGEST, b"").decode()
 
 
-def known_keys(folder: Path) -> set[bytes]:
-    """Of everything in finished indices."""
-    return {key for path in _indices(folder) for key in read_table(path, ["key"])["key"].to_pylist()}
-
-
 class Store:
-    """Latents and conditions of a folder by their keys: one read of the file each. Memory: 40 bytes an entry."""
+    """Latents and conditions in the finished indices of a folder, by their keys: one read of the file each.
+
+    Memory: 41 bytes an entry.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         parts = [read_table(path) for path in _indices(folder)]
-        table = pa.concat_tables(parts).combine_chunks()
+        table = pa.concat_tables([INDEX.empty_table(), *parts]).combine_chunks()
         keys = np.frombuffer(b"".join(table["key"].to_pylist()), dtype=[("high", ">u8"), ("low", ">u8")])
         order = np.lexsort((keys["low"], keys["high"]))
         self._high, self._low = keys["high"][order].astype(np.uint64), keys["low"][order].astype(np.uint64)
-        names = table["file"].combine_chunks().dictionary_encode()
+        names = pa.concat_arrays(
+            [INDEX.empty_table()["file"].combine_chunks(), *table["file"].chunks]
+        ).dictionary_encode()
         self._names = names.dictionary.to_pylist()
         self._file = names.indices.to_numpy()[order]
         self._dtype = np.array([list(DTYPES).index(d) for d in table["dtype"].to_pylist()], dtype=np.int8)[order]

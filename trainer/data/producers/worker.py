@@ -25,7 +25,7 @@ from trainer.data.producers.digest import EncoderDigests
 from trainer.data.producers.plan import Unit
 from trainer.data.producers.requests import Request, Requests
 from trainer.data.producers.shard import INDEX, Record, shard_index, write_shard
-from trainer.data.producers.store import known_keys, to_bytes
+from trainer.data.producers.store import Store, to_bytes
 
 _PROMPTS = 16
 """Prompts whose pictures are in memory at once; the text encoder cuts them by tokens (chosen)."""
@@ -53,7 +53,7 @@ class UnitEncoder:
         self.config, self.dataset, self.out, self.digests = config.producers, dataset, out, digests
         self.frozen = Frozen(base, device, config.max_text_tokens, tell=lambda line: None)
         self.requests = Requests(dataset, config.objective)
-        self.known = known_keys(out)
+        self.known = Store(out)
         self._ids = dataset.manifest(["id"])["id"].combine_chunks()
 
     def __call__(self, unit: Unit) -> EncodedUnit:
