@@ -35,9 +35,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, f
 
 from configs.pictures import Limits, decode
 from pipeline.dataset import Dataset
+from tests.trainer.data.loaders import make_loader
 from trainer.config import FitConfig
 from trainer.data.config import LoadingConfig
-from trainer.data.loader import Loader
 from trainer.data.resize import resize_to_cover
 from trainer.order.curriculum import Phase
 from trainer.order.index import read_index
@@ -116,7 +116,7 @@ def rate(batches: Iterable[Sequence[Tensor]]) -> float:
 
 
 def ours(config: FitConfig, dataset: Dataset, order: Order) -> Iterable[list[Tensor]]:
-    loader = Loader(config, dataset, order, Pixels(), lambda image, text: image + text)
+    loader = make_loader(config, dataset, order, Pixels(), lambda image, text: image + text)
     for prepared in loader.batches(0):
         yield [sample.images[0] for sample in prepared.samples.values()]
 

@@ -79,7 +79,7 @@ def random_folder() -> Path:
 def edit_folder(pipeline: Pipeline = "QwenImageEditPlusPipeline") -> Path:
     """``random_folder`` for an edit pipeline."""
     folder = Path(_scratch().name) / pipeline
-    shutil.copytree(random_folder(), folder)
+    shutil.copytree(random_folder(), folder, dirs_exist_ok=True)
     write_processor(folder / "processor", folder / "tokenizer", config().text_encoder.vision)
     write_index(folder, pipeline)
     return folder

@@ -1,17 +1,17 @@
 """From a batch of row numbers to tensors: cut, read, decode, resize, encode, a few batches ahead of the step.
 
-    Order.batch(t) ──split──> this rank's slots ──read──> pictures, prompts ──Task.encode──> Prepared
-                                                                     └ a few samples at once
+    Order.batch(t) ──split──> this rank's slots ──> Producer: ─Dataset.read─> pictures, prompts ─Task.encode─> Prepared
 
 The cut comes first and needs lengths alone, so that a rank reads, decodes and encodes only what it trains on. The
-loader's whole state is the step: ``prepare(t)`` gives the same tensors whenever it is called.
+loader's whole state is the step: ``prepare(t)`` gives the same tensors whenever it is called, and whoever produces them.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -25,13 +25,14 @@ from trainer.config import FitConfig
 from trainer.data.folder import Data
 from trainer.data.pictures import SamplePictures, StoredPictures
 from trainer.data.weights import LossWeights
+from trainer.order.curriculum import Phase
 from trainer.order.order import Batch, PhaseOrder
 from trainer.order.split import split
 from trainer.rng import CAPTION, DROPOUT, KeyedRandom
 from trainer.tasks import TASKS
 from trainer.tasks.base import Encoded, Encoder, Item
+from trainer.tasks.config import ObjectiveConfig
 
-_NO_TEXTS = Texts((), ())
 Cost = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(N,) image tokens, (N,) text tokens -> (N,) FLOPs."""
 
@@ -48,6 +49,9 @@ class Batches(Protocol):
     def batch(self, step: int) -> Batch: ...
 
 
+_NO_TEXTS = Texts((), ())
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A rank's part of a global batch, on the CPU. ``slots``: of each micro-batch, none for a dummy; ``samples``: by
@@ -58,53 +62,172 @@ class Prepared:
     samples: dict[int, Encoded]
 
 
+@dataclass(frozen=True)
+class Ask:
+    """These ``slots`` of a global batch of ``phase`` are wanted, with prompts drawn and dropped by these."""
+
+    batch: Batch
+    slots: tuple[int, ...]
+    phase: Phase
+    seed: int
+    objective: ObjectiveConfig
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``samples``: by slot. ``lacking``: latents and conditions that an encoded folder should have had and has not."""
+
+    samples: dict[int, Encoded]
+    lacking: int = 0
+
+
+class Producer(Protocol):
+    """Who makes tensors of what is asked for, ahead of the step. ``pauses``: must not work while a step runs."""
+
+    pauses: bool
+
+    def at_work(self) -> contextlib.AbstractContextManager[None]:
+        """Around several batches that are prepared one after the other."""
+        ...
+
+    def open(self, dataset: Data) -> None:
+        """Row numbers are those of ``dataset`` from now on; nothing is asked for meanwhile."""
+        ...
+
+    def submit(self, ask: Ask) -> Callable[[], Answer]:
+        """Begin; what is returned waits for the end."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Loader:
     """Prepares the batches of an order for one of ``ranks``."""
 
     def __init__(
-        self,
-        config: FitConfig,
-        dataset: Data,
-        order: Batches,
-        encoder: Encoder,
-        cost: Cost,
-        rank: int = 0,
-        ranks: int = 1,
+        self, config: FitConfig, order: Batches, producer: Producer, cost: Cost, rank: int = 0, ranks: int = 1
     ) -> None:
-        self.config, self.dataset, self.order, self.encoder, self.cost = config, dataset, order, encoder, cost
+        self.config, self.order, self.producer, self.cost = config, order, producer, cost
         self.rank, self.ranks = rank, ranks
-        self.weights = LossWeights.of_data(dataset, config.objective.unmasked_weight)
-        self._texts: OrderedDict[int, Texts] = OrderedDict()
-        # Threads of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
-        # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
-        alone = partial(ThreadPoolExecutor, initializer=torch.set_num_threads, initargs=(1,))
-        self._batches, self._samples = alone(1), alone(config.loading.threads)
+        self.lacking = 0
+        """Since the start: as in ``Answer``."""
 
-    def batches(self, start: int) -> Iterator[Prepared]:
-        """Batches from step ``start`` on, prepared while the caller trains."""
-        ahead: list[Future[Prepared]] = []
-        for step in range(start, self.order.steps):
-            while len(ahead) < self.config.loading.ahead and step + len(ahead) < self.order.steps:
-                ahead.append(self._batches.submit(self._prepare, step + len(ahead)))
-            yield ahead.pop(0).result()
+    def open(self, order: Batches, dataset: Data) -> None:
+        """Go on with another order, whose row numbers are those of ``dataset``."""
+        self.order = order
+        self.producer.open(dataset)
+
+    def batches(self, start: int, stop: int | None = None) -> Iterator[Prepared]:
+        """Batches from step ``start`` to ``stop`` - 1, prepared while the caller trains, or before where that must not be.
+
+        Nothing of later steps is begun: the dataset may be another one from there on.
+        """
+        stop = self.order.steps if stop is None else stop
+        ahead: list[Callable[[], Prepared]] = []
+        for step in range(start, stop):
+            if not (ahead and self.producer.pauses):
+                first = step + len(ahead)
+                ahead += [self._begin(t) for t in range(first, min(step + self.config.loading.ahead, stop))]
+                if self.producer.pauses:
+                    with self.producer.at_work():
+                        ahead = [_already(wait()) for wait in ahead]
+            yield ahead.pop(0)()
 
     def prepare(self, step: int) -> Prepared:
-        """The tensors of ``step``; made in the loader's thread, because kernels round by their number of threads."""
-        return self._batches.submit(self._prepare, step).result()
+        """The tensors of ``step``."""
+        return self._begin(step)()
 
-    def _prepare(self, step: int) -> Prepared:
+    def _begin(self, step: int) -> Callable[[], Prepared]:
         batch = self.order.batch(step)
         costs = self.cost(batch.tokens, batch.text_tokens)
         cut = split(batch.loads, costs, self.ranks, self.config.max_micro_batch_tokens)[self.rank]
         slots = [part.tolist() for part in cut]
-        items = self._items(batch, [slot for part in slots for slot in part])
+        mine = tuple(slot for part in slots for slot in part)
+        phase, config = self.order.phases[batch.phase].phase, self.config
+        wait = self.producer.submit(Ask(batch, mine, phase, config.seed, config.objective))
+
+        def finish() -> Prepared:
+            answer = wait()
+            self.lacking += answer.lacking
+            return Prepared(batch, slots, answer.samples)
+
+        return finish
+
+
+def _already(prepared: Prepared) -> Callable[[], Prepared]:
+    return lambda: prepared
+
+
+class _Place(Protocol):
+    """Where encoders are; ``leaves``: not on the device while a step runs."""
+
+    @property
+    def leaves(self) -> bool: ...
+
+    def at_work(self) -> contextlib.AbstractContextManager[None]: ...
+
+
+class Work(Protocol):
+    """The encoders of one process, for one dataset at a time."""
+
+    @property
+    def frozen(self) -> _Place: ...
+
+    def open(self, dataset: Data) -> Encoder: ...
+
+    def take_lacking(self) -> int: ...
+
+
+class InProcess:
+    """A producer that is a thread of this process."""
+
+    def __init__(self, preparer: Preparer) -> None:
+        self.preparer, self.pauses = preparer, preparer.work.frozen.leaves
+        # One thread of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
+        # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
+        # Kernels round by their number of threads, so all that is encoded is encoded with this one.
+        self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
+
+    def at_work(self) -> contextlib.AbstractContextManager[None]:
+        return self.preparer.work.frozen.at_work()
+
+    def open(self, dataset: Data) -> None:
+        self.preparer.open(dataset)
+
+    def submit(self, ask: Ask) -> Callable[[], Answer]:
+        return self._pool.submit(self.preparer.prepare, ask).result
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+
+class Preparer:
+    """Reads, decodes, resizes and encodes what is asked for, from one dataset at a time."""
+
+    def __init__(self, config: FitConfig, dataset: Data, work: Work) -> None:
+        self.config, self.work = config, work
+        # Threads in which torch does not spread: they decode side by side, and the encoders run in one at a time.
+        self._threads = ThreadPoolExecutor(config.loading.threads, initializer=torch.set_num_threads, initargs=(1,))
+        self.open(dataset)
+
+    def open(self, dataset: Data) -> None:
+        """As ``Producer.open``: what is remembered by row number is forgotten."""
+        self.dataset, self.encoder = dataset, self.work.open(dataset)
+        self.weights = LossWeights.of_data(dataset, self.config.objective.unmasked_weight)
+        self._texts: OrderedDict[int, Texts] = OrderedDict()
+
+    def prepare(self, ask: Ask) -> Answer:
+        """The samples of these slots. Raises RunFailed naming a sample that cannot be read."""
+        items = self._items(ask)
         rows: dict[int, bool] = {}
         for item in items:
             if not self.encoder.holds(item.target_key):
                 rows[item.row] = rows.get(item.row, False) or bool(item.references and item.task == "ti2i")
         stored = StoredPictures(self.dataset, rows)
-        encoded = self._samples.map(partial(self._encode, stored), items)
-        return Prepared(batch, slots, {item.slot: sample for item, sample in zip(items, encoded, strict=True)})
+        with self.work.frozen.at_work():
+            encoded = list(self._threads.map(partial(self._encode, stored), items))
+        found = {item.slot: sample for item, sample in zip(items, encoded, strict=True)}
+        return Answer(found, self.work.take_lacking())
 
     def _encode(self, stored: StoredPictures, item: Item) -> Encoded:
         pictures = SamplePictures(stored, item.row)
@@ -112,10 +235,10 @@ class Loader:
         weights = self.weights.of(item.row, len(encoded.images[0]), partial(pictures.mask, item.bucket, item.keep))
         return encoded if weights is None else replace(encoded, weights=weights)
 
-    def _items(self, batch: Batch, slots: Sequence[int]) -> list[Item]:
+    def _items(self, ask: Ask) -> list[Item]:
         """Each slot's prompt drawn among its texts, or dropped, by (seed, step, slot)."""
-        objective, phase = self.config.objective, self.order.phases[batch.phase].phase
-        rng = KeyedRandom(self.config.seed, batch.step, len(batch.rows))
+        objective, batch, slots = ask.objective, ask.batch, list(ask.slots)
+        rng = KeyedRandom(ask.seed, batch.step, len(batch.rows))
         pick, drop = rng.uniform(CAPTION), rng.uniform(DROPOUT) < objective.dropout
         texts = self._read_texts(batch.rows[slots].tolist())
         items = []
@@ -137,7 +260,7 @@ class Loader:
                     tuple(batch.keeps[slot].tolist()),
                     tuple((int(w), int(h)) for w, h in batch.references[slot] if w),
                     sees=not drop[slot] or objective.dropout_keeps_references,
-                    vision_area=phase.references.vision_area,
+                    vision_area=ask.phase.references.vision_area,
                 )
             )
         return items
