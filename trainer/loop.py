@@ -216,7 +216,8 @@ class Trainer:
     def _sample(self) -> None:
         """With the averaged weights, by all ranks together: a divided network cannot be asked by one."""
         if self.config.samples:
-            with self.average.applied(self.model):
+            narrow = self.dtype is not None and self.world.mode == "fsdp"  # which gathers weights in that dtype
+            with self.average.applied(self.model), torch.autocast(self.world.device.type, self.dtype, enabled=narrow):
                 pictures = draw_samples(self.parts, self.shown, self.config.samples, self.config.objective.empty)
             if self.world.first:
                 save_samples(self.out, self.done, pictures, self.shown)

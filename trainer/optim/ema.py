@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from trainer.optim.local import local
 from trainer.optim.offload import stored
@@ -53,6 +54,9 @@ class EMA:
         try:
             yield
         finally:
+            for module in model.modules():
+                if isinstance(module, FSDPModule):
+                    module.reshard()  # a forward pass without a backward leaves the root's weights whole
             self._exchange(model)
 
     def _exchange(self, model: nn.Module) -> None:
