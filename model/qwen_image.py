@@ -87,7 +87,7 @@ class QwenImage:
         arrays = [(t.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy() for t in tensors]
         return [fromarray(array) for array in arrays]
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode: FSDP keeps what it gathers, and training could not write to it
     def sample_tensor(
         self,
         prompts: str | Sequence[str],

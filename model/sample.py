@@ -57,7 +57,7 @@ def draw_noise(seed: int, h: int, w: int, channels: int = 16) -> Tensor:
     return patchify(torch.randn((1, 1, channels, 2 * h, 2 * w), generator=generator).squeeze(0))[0]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def sample_tokens(
     model: MMDiT,
     requests: Sequence[Request],

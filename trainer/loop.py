@@ -257,7 +257,9 @@ class Trainer:
     def _sample(self) -> None:
         """With the averaged weights, by all ranks together: a divided network cannot be asked by one."""
         if self.config.samples:
-            with self.average.applied(self.model), self.frozen.at_work():
+            narrow = self.product is not None and self.world.mode == "fsdp"  # which gathers weights in that dtype
+            autocast = torch.autocast(self.world.device.type, self.product, enabled=narrow)
+            with self.average.applied(self.model), self.frozen.at_work(), autocast:
                 parts = QwenImage(self.model, self.frozen.vae, self.frozen.conditioner, self.schedule)
                 pictures = draw_samples(parts, self.shown, self.config.samples, self.config.objective.empty)
             if self.world.first:

@@ -11,7 +11,7 @@ from pipeline.predicate import parse
 class SamplesConfig:
     """Fixed prompts sampled at fixed seeds every ``every`` steps and at the end. ``size``: width, height in px.
 
-    ``references``: for each prompt the pictures that it edits, files. ``rows``: so many rows of the dataset, too, with
+    ``references``: for each prompt the pictures that it edits, files. ``rows``: of the dataset at most so many, too, with
     their own captions or instructions, references, and aspect ratios at the area of ``size``: the first for which
     ``where`` holds; null: those that are held out for the validation loss, or else those of the last phase.
     ``reference_area``, ``vision_area``: px at which the VAE and the vision tower see references, null as released.

@@ -36,7 +36,7 @@ class Example:
 def examples(config: SamplesConfig, data: Data, where: str) -> list[Example]:
     """All that ``config`` names. ``where``: of rows, unless it says it.
 
-    Raises UserError for a reference that is missing or no picture, and where too few rows can be shown.
+    Raises UserError for a reference that is missing or no picture, and where no row can be shown.
     """
     given = [*config.references, *[()] * (len(config.prompts) - len(config.references))]
     named = [
@@ -56,9 +56,9 @@ def _rows(config: SamplesConfig, data: Data, where: str) -> list[int]:
     texts = pc.if_else(pc.equal(table["task"], "t2i"), table["n_captions"], table["n_instructions"])
     shown = pc.and_kleene(predicate.evaluate(table), pc.greater(texts, 0)).combine_chunks().fill_null(False)
     found = np.flatnonzero(shown.to_numpy(zero_copy_only=False))[: config.rows].tolist()
-    if len(found) < config.rows:
+    if not found:
         raise UserError(
-            f"field 'samples.rows': {config.rows} rows with a text are wanted where {where}, the dataset has {len(found)}"
+            f"field 'samples.rows': the dataset has no row with a text where {where}; name others: samples.where"
         )
     return found
 

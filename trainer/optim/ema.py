@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 
 from trainer.optim.local import local
 from trainer.optim.offload import stored
@@ -57,6 +58,9 @@ class EMA:
         try:
             yield
         finally:
+            for module in model.modules():
+                if isinstance(module, FSDPModule):
+                    module.reshard()  # a forward pass without a backward leaves the root's weights whole
             for name, parameter in model.named_parameters():
                 if name in held:
                     _restored(stored(parameter), self.weights[name], held[name])
