@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from configs import RunFailed
 from model.checkpoint import load_schedule
@@ -42,6 +43,7 @@ from trainer.start import Start
 from trainer.state.best import BestMetric
 from trainer.state.checkpoint import Checkpoints
 from trainer.state.signals import StopRequest
+from trainer.tasks.base import Encoded
 from trainer.update import make_update
 
 
@@ -215,7 +217,7 @@ class Trainer:
         self.update.begin(batch.step, lr)
         for number, slots in enumerate(prepared.slots):
             samples = [prepared.samples[slot] for slot in slots]
-            micro = micro_batch(samples, slots, sigma, rng, self.world.device, self.product) if slots else self.dummy()
+            micro = self._micro_batch(samples, slots, sigma, rng) if slots else self.dummy()
             with network.accumulating(last=number == len(prepared.slots) - 1):
                 part = sample_losses(network.call, micro, self.autocast)
                 (part.sum() * (network.scale / size if slots else 0.0)).backward()
@@ -231,10 +233,14 @@ class Trainer:
             self.update.skip()
         return step_line(batch, phase.name, told, lr, norm, good), asked
 
+    def _micro_batch(self, samples: list[Encoded], slots: list[int], sigma: Tensor, rng: KeyedRandom) -> MicroBatch:
+        fixed = self.config.parallel.compile
+        return micro_batch(samples, slots, sigma, rng, self.world.device, self.product, fixed)
+
     def dummy(self) -> MicroBatch:
         """What a rank runs that has no sample."""
         config = self.model.config
-        return dummy(config.in_channels, config.joint_attention_dim, self.world.device, self.wide)
+        return dummy(config.in_channels, config.joint_attention_dim, self.world.device, self.wide, self.product)
 
     def _keep(self, line: Line) -> None:
         """Checkpoint and sample when it is time; the last step always is."""

@@ -56,14 +56,20 @@ def micro_batch(
     rng: KeyedRandom,
     device: torch.device,
     dtype: Precision = None,
-    padding: Padding | None = None,
+    fixed: bool = False,
 ) -> MicroBatch:
-    """Noise and pack ``samples``, which stand at ``slots`` of the global batch; ``sigma``: (slots of the batch,)."""
+    """Noise and pack ``samples``, which stand at ``slots`` of the global batch; ``sigma``: (slots of the batch,).
+
+    ``fixed``: pad to one of few shapes, so that compiled blocks are compiled a few times only.
+    """
     noise = [rng.noise(slot, tuple(s.images[0].shape)).to(s.images[0]) for slot, s in zip(slots, samples, strict=True)]
     at = sigma[slots].to(samples[0].images[0])
     noised = [(1 - t) * s.images[0] + t * eps for t, s, eps in zip(at, samples, noise, strict=True)]
     layout = make_layout(
-        [len(s.text) for s in samples], [s.sizes for s in samples], kernel_for(device, dtype or at.dtype), padding
+        [len(s.text) for s in samples],
+        [s.sizes for s in samples],
+        kernel_for(device, dtype or at.dtype),
+        _padding(samples) if fixed else None,
     )
     weighted = any(s.weights is not None for s in samples)
     return MicroBatch(
@@ -79,8 +85,13 @@ def micro_batch(
     )
 
 
-def dummy(channels: int, text_channels: int, device: torch.device, like: torch.dtype) -> MicroBatch:
-    """One token of zeros without a slot: a rank that has nothing to do takes part in every exchange with it."""
+def dummy(
+    channels: int, text_channels: int, device: torch.device, like: torch.dtype, dtype: Precision = None
+) -> MicroBatch:
+    """One token of zeros without a slot: a rank that has nothing to do takes part in every exchange with it.
+
+    ``like``: dtype of its numbers; ``dtype``: of products, as in ``micro_batch``.
+    """
     nothing = Encoded(torch.zeros(1, text_channels, dtype=like), (torch.zeros(1, channels, dtype=like),), ((1, 1),))
     return MicroBatch(
         slots=[],
@@ -89,7 +100,7 @@ def dummy(channels: int, text_channels: int, device: torch.device, like: torch.d
         sigma=torch.full((1,), 0.5, dtype=like, device=device),
         target=nothing.images[0].to(device),
         weights=None,
-        layout=make_layout([1], [((1, 1),)], kernel_for(device, like)).to(device),
+        layout=make_layout([1], [((1, 1),)], kernel_for(device, dtype or like)).to(device),
     )
 
 
@@ -102,6 +113,12 @@ def sample_losses(model: nn.Module, micro: MicroBatch, dtype: Precision) -> Tens
         error = error * micro.weights
     lengths = [h * w for (h, w), *_ in micro.layout.images]
     return torch.stack([part.mean() for part in error.split(lengths)])  # an index_add would not be deterministic
+
+
+def _padding(samples: Sequence[Encoded]) -> Padding:
+    """Room for these samples, in coarse steps (chosen)."""
+    longest = max(len(s.text) + sum(map(len, s.images)) for s in samples)
+    return Padding(samples=8 * -(-len(samples) // 8), longest=1024 * -(-longest // 1024))
 
 
 def _weights(sample: Encoded) -> Tensor:

@@ -48,6 +48,21 @@ def test_gradients_of_a_mixed_micro_batch_are_the_sum_of_its_samples() -> None:
     assert difference(gradients(model), expected) < gradient_error(SMALL)
 
 
+def test_padding_to_common_shapes_changes_no_loss_and_no_gradient() -> None:
+    model, _ = pair(SMALL)
+    slots = [3, 0, 4, 1, 2]
+    samples, sigma = [sample(s) for s in slots], torch.linspace(0.1, 0.9, len(SIZES), dtype=torch.float64)
+    found = []
+    for fixed in (False, True):
+        micro = micro_batch(samples, slots, sigma, KeyedRandom(1, 2, len(SIZES)), CPU, None, fixed)
+        losses = sample_losses(model, micro, None)
+        losses.sum().backward()
+        found.append((losses.detach(), gradients(model), micro.layout))
+    assert found[1][2].n_image % 256 == found[1][2].n_text % 256 == 0
+    assert difference(found[1][0], found[0][0]) < gradient_error(SMALL)
+    assert difference(found[1][1], found[0][1]) < gradient_error(SMALL)
+
+
 def test_weights_count_tokens_of_their_sample_alone() -> None:
     model, _ = pair(SMALL)
     half = torch.tensor([2.0] * 8 + [0.0] * 8)
