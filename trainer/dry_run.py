@@ -46,7 +46,9 @@ def dry_run(config: FitConfig, out: Path, data: Path, start: Start, gpus: int = 
 def _memory(config: FitConfig, order: Order, start: Start, gpus: int) -> list[str]:
     """What each of ``gpus`` holds while the largest micro-batch of a batch that was looked at runs."""
     tokens = _largest(config, order, gpus // config.parallel.tp)
-    shape, encoders = start_shape(config, start), start_encoder_bytes(config, start)
+    shape = start_shape(config, start)
+    away = config.encoders == "leave" or config.encode == "live"  # then they are not there while a step runs
+    encoders = 0 if away else start_encoder_bytes(config, start)
     try:
         return fit_memory_lines(config, shape, encoders, gpus, *tokens)
     except ValueError as error:
