@@ -58,6 +58,19 @@ class Prepared:
     samples: dict[int, Encoded]
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """What will be ``Prepared``."""
+
+    batch: Batch
+    slots: list[list[int]]
+    samples: dict[int, Future[Encoded]]
+
+    def finished(self) -> Prepared:
+        """Waits; raises what a sample raised."""
+        return Prepared(self.batch, self.slots, {slot: sample.result() for slot, sample in self.samples.items()})
+
+
 class Loader:
     """Prepares the batches of an order for one of ``ranks``."""
 
@@ -82,17 +95,18 @@ class Loader:
 
     def batches(self, start: int) -> Iterator[Prepared]:
         """Batches from step ``start`` on, prepared while the caller trains."""
-        ahead: list[Future[Prepared]] = []
+        ahead: list[Future[_Begun]] = []
         for step in range(start, self.order.steps):
             while len(ahead) < self.config.loading.ahead and step + len(ahead) < self.order.steps:
-                ahead.append(self._batches.submit(self._prepare, step + len(ahead)))
-            yield ahead.pop(0).result()
+                ahead.append(self._batches.submit(self._begin, step + len(ahead)))
+            yield ahead.pop(0).result().finished()
 
     def prepare(self, step: int) -> Prepared:
-        """The tensors of ``step``; made in the loader's thread, because kernels round by their number of threads."""
-        return self._batches.submit(self._prepare, step).result()
+        """The tensors of ``step``; made in the loader's threads, because kernels round by their number of threads."""
+        return self._batches.submit(self._begin, step).result().finished()
 
-    def _prepare(self, step: int) -> Prepared:
+    def _begin(self, step: int) -> _Begun:
+        """Cut and read the batch, and let its samples be encoded: the next one is cut and read meanwhile."""
         batch = self.order.batch(step)
         costs = self.cost(batch.tokens, batch.text_tokens)
         cut = split(batch.loads, costs, self.ranks, self.config.max_micro_batch_tokens)[self.rank]
@@ -101,10 +115,9 @@ class Loader:
         rows: dict[int, bool] = {}
         for item in items:
             if not self.encoder.holds(item.target_key):
-                rows[item.row] = rows.get(item.row, False) or bool(item.references and item.task == "ti2i")
+                rows[item.row] = rows.get(item.row, False) or item.task == "ti2i"
         stored = StoredPictures(self.dataset, rows)
-        encoded = self._samples.map(partial(self._encode, stored), items)
-        return Prepared(batch, slots, {item.slot: sample for item, sample in zip(items, encoded, strict=True)})
+        return _Begun(batch, slots, {item.slot: self._samples.submit(self._encode, stored, item) for item in items})
 
     def _encode(self, stored: StoredPictures, item: Item) -> Encoded:
         pictures = SamplePictures(stored, item.row)
@@ -127,19 +140,9 @@ class Loader:
                     f"dataset {self.dataset.path}: manifest row {row} has no valid text to train {task} on, though its "
                     "manifest counts one; checkpoints are safe, pack the dataset again and repeat the command"
                 )
-            items.append(
-                Item(
-                    slot,
-                    row,
-                    task,
-                    objective.empty if drop[slot] else choices[int(pick[slot] * len(choices))],
-                    (int(batch.buckets[slot][0]), int(batch.buckets[slot][1])),
-                    tuple(batch.keeps[slot].tolist()),
-                    tuple((int(w), int(h)) for w, h in batch.references[slot] if w),
-                    sees=not drop[slot] or objective.dropout_keeps_references,
-                    vision_area=phase.references.vision_area,
-                )
-            )
+            prompt = objective.empty if drop[slot] else choices[int(pick[slot] * len(choices))]
+            sees = not drop[slot] or objective.dropout_keeps_references
+            items.append(_item(batch, slot, prompt, sees, phase.references.vision_area))
         return items
 
     def _read_texts(self, rows: Sequence[int]) -> dict[int, Texts]:
@@ -153,3 +156,17 @@ class Loader:
         while len(self._texts) > self.config.loading.captions:
             self._texts.popitem(last=False)
         return found
+
+
+def _item(batch: Batch, slot: int, prompt: str, sees: bool, vision_area: int | None) -> Item:
+    return Item(
+        slot,
+        int(batch.rows[slot]),
+        str(batch.tasks[slot]),
+        prompt,
+        (int(batch.buckets[slot][0]), int(batch.buckets[slot][1])),
+        tuple(batch.keeps[slot].tolist()),
+        tuple((int(w), int(h)) for w, h in batch.references[slot] if w),
+        sees,
+        vision_area,
+    )

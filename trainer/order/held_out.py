@@ -69,7 +69,7 @@ def trained_phases(phases: Sequence[Phase]) -> tuple[Phase, ...]:
     return tuple(replace(phase, where=f"({phase.where}) and not {_COLUMN}") for phase in phases)
 
 
-def validation_phase(config: ValidationConfig, last: Phase) -> Phase:
+def _validation_phase(config: ValidationConfig, last: Phase) -> Phase:
     """Sizes, references and mixture (as it ends) of the ``last`` phase, over held-out rows alone."""
     mixture = tuple(_as_it_ends(share) for share in last.mixture)
     steps = config.samples  # of one sample at least
@@ -81,7 +81,7 @@ def hold_out(config: ValidationConfig, order_of: Callable[[Phase], Order], last:
 
     Raises UserError where no held-out row can be trained.
     """
-    order = order_of(validation_phase(config, last))
+    order = order_of(_validation_phase(config, last))
     wanted, batches = min(config.samples, order.phases[0].rows), list[Batch]()
     while wanted > 0:
         batch = order.batch(len(batches))

@@ -17,7 +17,7 @@ from pipeline.tokens import count_tokens
 from tests.model.folders import random_folder
 from tests.pipeline.hostile import encode, picture, with_orientation
 from trainer.data.folder import PictureFolder, open_data
-from trainer.order.curriculum import Phase, Share
+from trainer.order.curriculum import Phase, ReferenceConfig, Share
 from trainer.order.order import Order, read_index
 
 
@@ -268,11 +268,12 @@ def test_the_order_of_training_takes_it(tmp_path: Path) -> None:
     put(tmp_path / "reg" / "references" / "c.png")
     dataset = PictureFolder.open(tmp_path)
     mixture = (Share("task == 't2i'", 3), Share("task == 'ti2i'", 1))
+    small = ReferenceConfig(vae_area=32 * 32)
     for phase, share in (
-        (Phase("all", 40, (64,), "width > 0", 96), 6 / 7),
-        (Phase("all", 40, (64,), "width > 0", 96, mixture), 3 / 4),
+        (Phase("all", 40, (64,), "width > 0", 96, references=small), 6 / 7),
+        (Phase("all", 40, (64,), "width > 0", 96, mixture, references=small), 3 / 4),
     ):
-        order = Order(read_index(dataset, [phase]), [phase], seed=1)  # type: ignore[arg-type]
+        order = Order(read_index(dataset, [phase]), [phase], seed=1)
         drawn = np.concatenate([order.batch(step).rows for step in range(order.steps)])
         assert abs((drawn < 2).mean() - share) < 0.03
     pixels = decode(dataset.read([0], ["image"])[0]["image"]["bytes"], Limits())
