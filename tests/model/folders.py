@@ -75,10 +75,11 @@ def random_folder() -> Path:
     return folder
 
 
-@cache
 def edit_folder(pipeline: Pipeline = "QwenImageEditPlusPipeline") -> Path:
     """``random_folder`` for an edit pipeline."""
     folder = Path(_scratch().name) / pipeline
+    if folder.exists():
+        return folder
     shutil.copytree(random_folder(), folder)
     write_processor(folder / "processor", folder / "tokenizer", config().text_encoder.vision)
     write_index(folder, pipeline)
