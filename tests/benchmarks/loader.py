@@ -43,7 +43,7 @@ from trainer.order.curriculum import Phase
 from trainer.order.index import read_index
 from trainer.order.order import Order
 
-RESOLUTION, BATCH, ROUNDS, SAMPLES = 256, 16, 3, 2000
+RESOLUTION, BATCH, ROUNDS, SAMPLES = 256, 16, 8, 1000
 CORES = os.cpu_count() or 1
 
 
@@ -106,9 +106,12 @@ def sizes(order: Order) -> dict[int, tuple[tuple[int, int], list[int]]]:
 
 
 def rate(batches: Iterable[Sequence[Tensor]]) -> float:
-    """Samples a second, from before the first batch."""
-    begun, count = time.perf_counter(), 0
+    """Samples a second, from the first batch on: what it takes to start workers is left out."""
+    begun, count = 0.0, 0
     for batch in batches:
+        if not begun:
+            begun = time.perf_counter()
+            continue
         count += len(batch)
         if count >= SAMPLES:
             break

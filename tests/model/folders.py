@@ -75,11 +75,12 @@ def random_folder() -> Path:
     return folder
 
 
-@cache
 def edit_folder(pipeline: Pipeline = "QwenImageEditPlusPipeline") -> Path:
     """``random_folder`` for an edit pipeline."""
     folder = Path(_scratch().name) / pipeline
-    shutil.copytree(random_folder(), folder, dirs_exist_ok=True)
+    if folder.exists():
+        return folder
+    shutil.copytree(random_folder(), folder)
     write_processor(folder / "processor", folder / "tokenizer", config().text_encoder.vision)
     write_index(folder, pipeline)
     return folder
