@@ -82,7 +82,6 @@ class LiveProducers:
         self._started = not ray.is_initialized()
         with _own_sigterm():
             cluster.connect(self.config.cluster)
-        self._check_room()
         self.deaths = 0
         self.open(dataset)
         self._actors = [self._start() for _ in range(self.config.count)]
@@ -162,19 +161,6 @@ class LiveProducers:
         if waited >= limits.stall_stop_s:
             raise RunFailed(f"{line} Stopped after producers.cluster.stall_stop_s; {_GO_ON}")
         print(f"{line} The training stops after {limits.stall_stop_s:g} s of it", flush=True)
-
-    def _check_room(self) -> None:
-        """On a Ray of our own nobody else makes room."""
-        import ray
-
-        for field_, name, wanted in (("cpus", "CPU", self.config.cpus), ("gpus", "GPU", self.config.gpus)):
-            there = ray.cluster_resources().get(name, 0)
-            if self._started and self.config.cluster.address == "local" and wanted * self.config.count > there:
-                cluster.disconnect()
-                raise UserError(
-                    f"field 'producers.count': {self.config.count} producers of {wanted:g} {name} (producers.{field_}) do not "
-                    f"fit into the {there:g} that there are; take fewer of them or a fraction"
-                )
 
     def _replace(self, dead: _Actor) -> None:
         """A new actor, and what the dead one held to those that have the least to do."""
