@@ -67,9 +67,9 @@ class Trainer:
         self.optimizer = make_optimizer(self.model, config.optimizer)
         self.frozen = Frozen(base, world.device, config.max_text_tokens, config.encoders == "leave", world.tell)
         self.datasets, self.dataset = datasets, datasets.first()
-        producer = open_producer(config, self.dataset, self.frozen, wide)
+        producer = open_producer(config, self.frozen, wide)
         ranks = (world.data.get_local_rank(), world.data.size())
-        self.loader = Loader(config, order, producer, self._cost, *ranks)
+        self.loader = Loader(config, self.dataset, order, producer, self._cost, *ranks)
         self.guard = FiniteGuard(config.on_nonfinite, self._ids, world)
         self.checkpoints = Checkpoints(
             out, base, world, self.model, self.average, self.optimizer, config.checkpoint.keep

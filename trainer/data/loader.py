@@ -39,6 +39,10 @@ Cost = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(N,) image tokens, (N,) text tokens -> (N,) FLOPs."""
 
 
+_DATASETS = 2
+"""Of which texts and latents are remembered: a phase's and the one that the validation loss is measured on."""
+
+
 @dataclass(frozen=True)
 class Prepared:
     """A rank's part of a global batch, on the CPU. ``slots``: of each micro-batch, none for a dummy; ``samples``: by
@@ -77,12 +81,8 @@ class Producer(Protocol):
         """Around several batches that are prepared one after the other."""
         ...
 
-    def open(self, dataset: Dataset) -> None:
-        """Row numbers are those of ``dataset`` from now on; nothing is asked for meanwhile."""
-        ...
-
-    def submit(self, ask: Ask) -> Callable[[], Answer]:
-        """Begin; what is returned waits for the end."""
+    def submit(self, ask: Ask, dataset: Dataset) -> Callable[[], Answer]:
+        """Begin; what is returned waits for the end. ``dataset``: whose row numbers these are."""
         ...
 
     def close(self) -> None: ...
@@ -92,17 +92,23 @@ class Loader:
     """Prepares the batches of an order for one of ``ranks``."""
 
     def __init__(
-        self, config: FitConfig, order: Order, producer: Producer, cost: Cost, rank: int = 0, ranks: int = 1
+        self,
+        config: FitConfig,
+        dataset: Dataset,
+        order: Order,
+        producer: Producer,
+        cost: Cost,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
-        self.config, self.order, self.producer, self.cost = config, order, producer, cost
+        self.config, self.dataset, self.order, self.producer, self.cost = config, dataset, order, producer, cost
         self.rank, self.ranks = rank, ranks
         self.lacking = 0
         """Since the start: as in ``Answer``."""
 
     def open(self, order: Order, dataset: Dataset) -> None:
         """Go on with another order, whose row numbers are those of ``dataset``."""
-        self.order = order
-        self.producer.open(dataset)
+        self.order, self.dataset = order, dataset
 
     def batches(self, start: int, stop: int | None = None) -> Iterator[Prepared]:
         """Batches from step ``start`` to ``stop`` - 1, prepared while the caller trains, or before where that must not be.
@@ -131,7 +137,7 @@ class Loader:
         slots = [part.tolist() for part in cut]
         mine = tuple(slot for part in slots for slot in part)
         phase, config = self.order.phases[batch.phase].phase, self.config
-        wait = self.producer.submit(Ask(batch, mine, phase, config.seed, config.objective))
+        wait = self.producer.submit(Ask(batch, mine, phase, config.seed, config.objective), self.dataset)
 
         def finish() -> Prepared:
             answer = wait()
@@ -148,45 +154,56 @@ def _already(prepared: Prepared) -> Callable[[], Prepared]:
 class InProcess:
     """A producer that is a thread of this process."""
 
-    def __init__(self, preparer: Preparer) -> None:
-        self.preparer, self.pauses = preparer, preparer.work.frozen.leaves
+    def __init__(self, config: FitConfig, work: EncodingWork) -> None:
+        self.preparers, self.pauses = Preparers(config, work), work.frozen.leaves
+        self.at_work = work.frozen.at_work
         # One thread of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
         # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
         # Kernels round by their number of threads, so all that is encoded is encoded with this one.
         self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
 
-    def at_work(self) -> contextlib.AbstractContextManager[None]:
-        return self.preparer.work.frozen.at_work()
-
-    def open(self, dataset: Dataset) -> None:
-        self.preparer.open(dataset)
-
-    def submit(self, ask: Ask) -> Callable[[], Answer]:
-        return self._pool.submit(self.preparer.prepare, ask).result
+    def submit(self, ask: Ask, dataset: Dataset) -> Callable[[], Answer]:
+        return self._pool.submit(lambda: self.preparers.of(dataset).prepare(ask)).result
 
     def close(self) -> None:
         self._pool.shutdown()
 
 
+class Preparers:
+    """One for each of the last ``_DATASETS`` datasets."""
+
+    def __init__(self, config: FitConfig, work: EncodingWork) -> None:
+        self.config, self.work = config, work
+        self._kept: OrderedDict[str, Preparer] = OrderedDict()
+
+    def of(self, dataset: Dataset) -> Preparer:
+        return self.get(dataset.digest, lambda: dataset)
+
+    def get(self, digest: str, dataset: Callable[[], Dataset]) -> Preparer:
+        """That of the dataset with this ``digest``."""
+        if digest not in self._kept:
+            self._kept[digest] = Preparer(self.config, dataset(), self.work)
+            if len(self._kept) > _DATASETS:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(digest)
+        return self._kept[digest]
+
+
 class Preparer:
-    """Reads, decodes, resizes and encodes what is asked for, from one dataset at a time."""
+    """Reads, decodes, resizes and encodes what is asked for, from one dataset: what it remembers goes by row number."""
 
     def __init__(self, config: FitConfig, dataset: Dataset, work: EncodingWork) -> None:
-        self.config, self.work = config, work
-        self.open(dataset)
-
-    def open(self, dataset: Dataset) -> None:
-        """As ``Producer.open``: what is remembered by row number is forgotten."""
-        self.dataset, self.encoder = dataset, self.work.open(dataset)
+        self.config, self.dataset, self.frozen = config, dataset, work.frozen
+        self.encoder = work.encoder(dataset)
         self._texts: OrderedDict[int, Texts] = OrderedDict()
 
     def prepare(self, ask: Ask) -> Answer:
         """The samples of these slots. Raises RunFailed naming a sample that cannot be read."""
         items = self._items(ask)
         samples = _Samples(self.dataset, [i for i in items if not self.encoder.holds(i.target_key)])
-        with self.work.frozen.at_work():
+        with self.frozen.at_work():
             found = {item.slot: self._encode(item, samples) for item in items}
-        return Answer(found, self.work.take_lacking())
+        return Answer(found, self.encoder.take_lacking())
 
     def _encode(self, item: Item, samples: _Samples) -> Encoded:
         return TASKS[item.task].encode(item, _Pictures(samples, item.row), self.encoder)

@@ -8,22 +8,21 @@ from pathlib import Path
 import torch
 
 from configs import UserError
-from pipeline.dataset import Dataset
 from trainer.config import FitConfig
 from trainer.data.encoding import EncodingWork
 from trainer.data.frozen import Frozen
-from trainer.data.loader import InProcess, Preparer, Producer
+from trainer.data.loader import InProcess, Producer
 from trainer.data.producers.digest import encoder_digests
 from trainer.data.producers.live import LiveProducers, ProducerSetup
 from trainer.data.producers.store import check_store
 
 
-def open_producer(config: FitConfig, dataset: Dataset, frozen: Frozen, dtype: torch.dtype) -> Producer:
+def open_producer(config: FitConfig, frozen: Frozen, dtype: torch.dtype) -> Producer:
     """``frozen``: the encoders of this process, which are loaded only where it is they that encode."""
     digests = encoder_digests(frozen.base, config.max_text_tokens) if config.encoded else None
     if config.encode == "live":
-        return LiveProducers(ProducerSetup(config, frozen.base, dtype, digests), dataset)
-    return InProcess(Preparer(config, dataset, EncodingWork(config, frozen, dtype, digests)))
+        return LiveProducers(ProducerSetup(config, frozen.base, dtype, digests))
+    return InProcess(config, EncodingWork(config, frozen, dtype, digests))
 
 
 def check_encoding(config: FitConfig, base: Path | None, datasets: set[str], ranks: int) -> None:
