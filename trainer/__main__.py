@@ -31,6 +31,16 @@ def _fit(arguments: argparse.Namespace) -> None:
     launch(config, arguments.out, arguments.data, arguments.wait, start)
 
 
+def _encode(arguments: argparse.Namespace) -> None:
+    from trainer.config import FitConfig
+
+    config = load(arguments.config, FitConfig, arguments.set)
+    from trainer.data.producers.encode import encode  # imports torch: a wrong config is reported before
+    from trainer.start import Start
+
+    encode(config, arguments.dataset, arguments.out, arguments.wait, Start(arguments.init))
+
+
 def _vae(arguments: argparse.Namespace) -> None:
     from trainer.vae.config import VAETrainConfig
 
@@ -74,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
 
     fit.add_argument("--gpus", type=int, default=1, metavar="N", help="with --dry-run: plan memory for so many GPUs")
     fit.add_argument("--wait", action="store_true", help="wait while another process trains into OUT")
+
+    encode = _command(commands, "encode", _encode, "encode beforehand what a training will read; run again, it goes on")
+    encode.add_argument("config", type=Path, metavar="CONFIG", help="of the training")
+    encode.add_argument("dataset", type=Path, metavar="DATASET", help="a packed dataset")
+    encode.add_argument("out", type=Path, metavar="OUT", help="name it as 'encoded' in the training's config")
+    encode.add_argument("--init", type=Path, metavar="FOLDER", help="a diffusers folder with the encoders")
+    encode.add_argument("--wait", action="store_true", help="wait while another process encodes into OUT")
 
     vae = _command(commands, "vae", _vae, "train the tiny VAE from scratch")
     vae.add_argument("config", type=Path, metavar="CONFIG")

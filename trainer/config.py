@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from trainer.data.config import LoadingConfig
+from trainer.data.producers.config import ProducersConfig
 from trainer.lora.config import LoraConfig
 from trainer.monitor.config import MonitorConfig, SamplesConfig, ValidationConfig
 from trainer.optim.config import OptimizerConfig
@@ -39,6 +40,11 @@ class FitConfig:
     the released pipelines do at 512 or 1,024. ``precision``: of the forward pass; weights, loss and optimizer are fp32
     (with ``fp64``, which is for checks, all of it). ``launch``, ``num_workers``: who starts the processes; ``torchrun``
     does so by itself, ``ray`` starts as many as the cluster has room for within [least, most].
+
+    ``encode``: pictures and texts in each rank's own process, or ``live`` by Ray actors (``producers``) ahead of it.
+    ``encoded``: a folder of ``python -m trainer encode``; what it lacks is encoded as ``encode`` says. ``encoders``: whether
+    they ``share`` the network's device, or ``leave`` it for the host while it trains. ``grow``: a phase takes what the
+    dataset holds when the phase begins; else all phases take what it held at the first step.
     """
 
     renamed: ClassVar[dict[str, str]] = {"micro_tokens": "max_micro_batch_tokens"}
@@ -50,6 +56,11 @@ class FitConfig:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     on_nonfinite: NonFiniteConfig = field(default_factory=NonFiniteConfig)
     loading: LoadingConfig = field(default_factory=LoadingConfig)
+    encode: Literal["in_process", "live"] = "in_process"
+    encoded: str | None = None
+    encoders: Literal["share", "leave"] = "share"
+    producers: ProducersConfig = field(default_factory=ProducersConfig)
+    grow: bool = True
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     samples: SamplesConfig | None = None
     validation: ValidationConfig | None = None

@@ -20,14 +20,16 @@ from model.checkpoint import pipeline_of
 from model.export import export
 from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
-from trainer.data.folder import Data, open_data
+from trainer.data.folder import open_data
+from trainer.data.growth import PhaseDatasets
+from trainer.data.producers.open import check_encoding
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
 from trainer.order.order import Order
 from trainer.parallel.lost import naming_the_lost
 from trainer.parallel.world import open_world
 from trainer.saved_config import save_config
-from trainer.setup import base_folder, check_start, open_order, pick_device, start_shape
+from trainer.setup import base_folder, check_start, existing_base, open_phases, pick_device, start_shape
 from trainer.start import Start
 from trainer.state.folders import checkpoints, step_of
 from trainer.state.signals import StopRequest
@@ -39,14 +41,15 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
     Raises UserError before anything is written, or while another process trains into ``out`` (``wait``: waits).
     """
     start = start or Start()
-    dataset = open_data(data)
-    order = open_order(config, dataset, start)
-    check_start(config, out, start, order, dataset)
+    datasets = PhaseDatasets(out, open_data(data), config.grow)
+    order = open_phases(config, datasets, start)
+    check_start(config, out, start, order, datasets.first())
     heads = start_shape(config, start).num_attention_heads
     world = open_world(config, pick_device(config.device), heads)
+    check_encoding(config, existing_base(config, out, start), datasets.digests(), world.size)
     with RunLock(out / "lock", wait) if world.first else contextlib.nullcontext():
         if world.first:
-            _begin(config, out, dataset, order, start)
+            _begin(config, out, datasets, order, start)
         world.barrier()
         if _is_finished(out, order):
             if world.first:
@@ -54,23 +57,23 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
             return
         with StopRequest() as stop, naming_the_lost(world):  # SIGTERM may not kill a rank that names another
             base = base_folder(config, out, start)
-            trainer = Trainer(config, out, dataset, order, world, base, start)
+            trainer = Trainer(config, out, datasets, order, world, base, start)
             trainer.run(stop)
             if world.first:
                 _finish(trainer)
             world.barrier()
 
 
-def _begin(config: FitConfig, out: Path, dataset: Data, order: Order, start: Start) -> None:
+def _begin(config: FitConfig, out: Path, datasets: PhaseDatasets, order: Order, start: Start) -> None:
     """Say what is left out; write or check config.yaml; make the base where weights are to be fresh."""
-    for line in (*dataset.remarks, *order.remarks()):
+    for line in (*datasets.live.remarks, *order.remarks()):
         print(line, flush=True)
     if order.held_out and config.validation:
         print(order.held_out.remark(config.validation), flush=True)
     found = checkpoints(out)
-    identity = {"dataset": dataset.digest, **start.identity()}
+    identity = {"dataset": datasets.first().digest, **start.identity()}
     save_config(start.named(config), identity, out, step_of(found[-1]) if found else 0)
-    base_folder(config, out, start)
+    check_encoding(config, base_folder(config, out, start), datasets.digests(), ranks=1)
 
 
 def _is_finished(out: Path, order: Order) -> bool:
@@ -86,6 +89,7 @@ def _finish(trainer: Trainer) -> None:
     export(checkpoints(out)[-1], out / "export")
     names = [p.phase.name for p in trainer.order.phases]
     losses = phase_losses(read_metrics(out), names)
+    trainer.datasets.remove_links()
     replace_text(out / "phases.json", json.dumps(losses, indent=2, ensure_ascii=False) + "\n", durable=False)
     for line in losses:
         print(

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from configs import RunFailed
-from model.checkpoint import load_schedule, reference_style
-from model.condition import Conditioner
+from model.checkpoint import load_schedule
 from model.export import step_folder
 from model.flops import forward_flops
-from model.precision import widen
 from model.qwen_image import QwenImage
-from model.vae_weights import load_vae_folder
 from pipeline.progress import progress
 from trainer.config import FitConfig
-from trainer.data.encoders import Encoders
 from trainer.data.folder import Data
-from trainer.data.loader import Loader, Prepared
+from trainer.data.frozen import Frozen
+from trainer.data.growth import PhaseDatasets
+from trainer.data.loader import Batches, Loader, Prepared
+from trainer.data.producers.open import open_producer
 from trainer.finite import FiniteGuard
 from trainer.loss import MicroBatch, draw_sigma, dummy, micro_batch, sample_losses
 from trainer.monitor.examples import examples
@@ -38,7 +37,7 @@ from trainer.order.order import Order
 from trainer.parallel.network import open_network
 from trainer.parallel.world import World
 from trainer.rng import KeyedRandom
-from trainer.setup import product_dtype_of, sampled_rows
+from trainer.setup import product_dtype_of, sampled_rows, training_index
 from trainer.start import Start
 from trainer.state.best import BestMetric
 from trainer.state.checkpoint import Checkpoints
@@ -53,13 +52,14 @@ class Trainer:
         self,
         config: FitConfig,
         out: Path,
-        dataset: Data,
+        datasets: PhaseDatasets,
         order: Order,
         world: World,
         base: Path,
         start: Start,
     ) -> None:
-        """``base``: the pipeline folder that ``start`` and ``config`` name."""
+        """``datasets``: of the phases, of which ``order`` knows those that have begun. ``base``: the pipeline folder that
+        ``start`` and ``config`` name."""
         if config.threads:
             torch.set_num_threads(config.threads)
         self.config, self.out, self.order, self.world = config, out, order, world
@@ -72,16 +72,14 @@ class Trainer:
         self.average = make_average(self.model, config.optimizer.ema, config.optimizer.ema_device)
         self.optimizer = make_optimizer(self.model, config.optimizer, config.seed)
         self.update = make_update(config, self.network, self.optimizer, world)
-        self.parts = self._frozen(base)
         self.wide = torch.float64 if config.precision == "fp64" else torch.float32
-        encoders = Encoders(
-            self.parts.vae, self.parts.conditioner, config.loading.cache_megabytes * 10**6, world.device, self.wide
-        )
-        ranks = (world.data.get_local_rank(), world.data.size())
-        self.loader = Loader(config, dataset, order, encoders, self._cost, *ranks)
-        self.shown = examples(config.samples, dataset, sampled_rows(config)) if config.samples else []
-        self.validation = self._validation(dataset, encoders, ranks)
-        self.guard = FiniteGuard(config.on_nonfinite, lambda rows: [s["id"] for s in dataset.read(rows, ["id"])], world)
+        self.frozen = Frozen(base, world.device, config.max_text_tokens, config.encoders == "leave", world.tell)
+        self.datasets, self.dataset = datasets, datasets.first()
+        self.producer = open_producer(config, self.frozen, self.wide)
+        self.loader = self._loader(config, order)
+        self.shown = examples(config.samples, self.dataset, sampled_rows(config)) if config.samples else []
+        self.validation = self._validation()
+        self.guard = FiniteGuard(config.on_nonfinite, self._ids, world)
         self.checkpoints = Checkpoints(
             out,
             base,
@@ -98,28 +96,20 @@ class Trainer:
         best = config.checkpoint.best
         self.best = BestMetric(best, out, self.done) if best else None
 
-    def _frozen(self, base: Path) -> QwenImage:
-        """VAE and conditioner beside the network."""
-        device, config = self.world.device, self.config
-        vae = load_vae_folder(base).to(device)
-        conditioner = Conditioner.load(
-            base, device=device, max_tokens=config.max_text_tokens, too_long="cut", style=reference_style(base)
-        )
-        widened = widen(device, vae, conditioner.encoder)
-        if widened:
-            self.world.tell(f"{base}: {widened}")
-        return QwenImage(self.model, vae, conditioner, self.schedule)
+    def _ids(self, rows: Sequence[int]) -> list[str]:
+        """Of samples of the phase that is trained."""
+        return [sample["id"] for sample in self.dataset.read(rows, ["id"])]
 
-    def _validation(self, dataset: Data, encoders: Encoders, ranks: tuple[int, int]) -> Validation | None:
+    def _loader(self, config: FitConfig, order: Batches) -> Loader:
+        """Of this rank's samples."""
+        ranks = (self.world.data.get_local_rank(), self.world.data.size())
+        return Loader(config, self.dataset, order, self.producer, self._cost, *ranks)
+
+    def _validation(self) -> Validation | None:
         held_out = self.order.held_out
         if held_out is None:
             return None
-        return Validation(
-            self.config,
-            held_out,
-            lambda config: Loader(config, dataset, held_out, encoders, self._cost, *ranks),
-            self.schedule,
-        )
+        return Validation(self.config, held_out, lambda config: self._loader(config, held_out), self.schedule)
 
     def _validated(self) -> Line:
         """The validation loss when it is time, with the averaged weights."""
@@ -139,7 +129,7 @@ class Trainer:
             if self.done == 0:
                 self._sample()
             with self._shown() as shown:
-                for prepared in self.loader.batches(self.done):
+                for prepared in self._prepared():
                     begun = time.perf_counter()
                     line, asked = self.step(prepared, stop.received)
                     self.done += 1
@@ -153,6 +143,44 @@ class Trainer:
             self.checkpoints.finish()
             raise
         self.checkpoints.finish()
+
+    def _prepared(self) -> Iterator[Prepared]:
+        """The batches that are left, phase by phase, each of the dataset that its phase began with."""
+        try:
+            while self.done < self.order.steps:
+                number = self._enter()
+                yield from self.loader.batches(self.done, int(self.order.starts[number + 1]))
+                self._tell_lacking(number)
+        finally:
+            self.loader.producer.close()
+
+    def _enter(self) -> int:
+        """Number of the phase that comes next; it begins with what its dataset holds now, unless it has begun before."""
+        number = self.order.phase_of(self.done)
+        name = self.order.phases[number].phase.name
+        if self.world.first:
+            told = self.datasets.begin(name, lambda found: self._grown(found, number))
+            if told:
+                print(told, flush=True)
+        self.world.barrier()
+        self.dataset, changed = self.datasets.enter(name)
+        if changed:
+            self.order = self._grown(self.dataset, number)
+        self.loader.open(self.order, self.dataset)
+        return number
+
+    def _grown(self, dataset: Data, number: int) -> Order:
+        return self.order.grown(training_index(self.config, dataset), number)
+
+    def _tell_lacking(self, number: int) -> None:
+        if self.loader.lacking and self.config.encoded:
+            name = self.order.phases[number].phase.name
+            print(
+                f"phase {name}: {self.loader.lacking:,} latents and conditions were not in {self.config.encoded} and were "
+                "encoded by the training",
+                flush=True,
+            )
+        self.loader.lacking = 0
 
     @contextlib.contextmanager
     def _shown(self) -> Iterator[Callable[[Line], None]]:
@@ -228,7 +256,8 @@ class Trainer:
     def _sample(self) -> None:
         """With the averaged weights, by all ranks together: a divided network cannot be asked by one."""
         if self.config.samples:
-            with self.average.applied(self.model):
-                pictures = draw_samples(self.parts, self.shown, self.config.samples, self.config.objective.empty)
+            with self.average.applied(self.model), self.frozen.at_work():
+                parts = QwenImage(self.model, self.frozen.vae, self.frozen.conditioner, self.schedule)
+                pictures = draw_samples(parts, self.shown, self.config.samples, self.config.objective.empty)
             if self.world.first:
                 save_samples(self.out, self.done, pictures, self.shown)

@@ -21,7 +21,7 @@ from trainer.config import FitConfig
 _FREE = frozenset(
     {
         *("loading", "checkpoint", "samples", "monitor", "parallel", "launch", "num_workers", "on_nonfinite"),
-        *("max_micro_batch_tokens", "device", "threads"),
+        *("max_micro_batch_tokens", "device", "threads", "encode", "encoded", "encoders", "producers", "grow"),
     }
 )
 """Fields that a resumed training may change."""
@@ -30,7 +30,8 @@ _FREE = frozenset(
 def save_config(config: FitConfig, identity: dict[str, str], out: Path, done: int) -> None:
     """Write config.yaml, or check that ``out`` was started with the same but for what may change.
 
-    ``identity``: what else the losses depend on (``dataset``: its digest; ``from``: a checkpoint). ``done``: steps.
+    ``identity``: what else the losses depend on (``dataset``: digest of what the first phase began with,
+    the others' are in datasets.json; ``from``: a checkpoint). ``done``: steps.
     Raises UserError naming what differs.
     """
     path = out / "config.yaml"

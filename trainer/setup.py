@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import torch
 
 import configs
@@ -28,6 +29,7 @@ from model.single_file import SingleFile
 from model.templates import PICTURE_TOKENS
 from trainer.config import FitConfig
 from trainer.data.folder import Data
+from trainer.data.growth import PhaseDatasets
 from trainer.monitor.examples import examples
 from trainer.order.curriculum import Phase
 from trainer.order.held_out import held_out_rows, hold_out, marked, trained_phases
@@ -76,10 +78,9 @@ def open_order(config: FitConfig, dataset: Data, start: Start) -> Order:
     """What will be trained on, as the base model takes it. Raises UserError as ``Order`` and ``_find_base`` do."""
     found = _find_base(config, start)
     style = style_of(found.pipeline) if isinstance(found, ModelConfig) else reference_style(found)
-    index, phases, held = read_index(dataset, config.phases, config.validation), config.phases, config.validation
+    index, phases, held = training_index(config, dataset), config.phases, config.validation
     if held is None:
         return Order(index, phases, config.seed, style, config.max_text_tokens)
-    index = marked(index, held)
     order = Order(index, trained_phases(phases), config.seed, style, config.max_text_tokens)
 
     def order_of(phase: Phase) -> Order:
@@ -87,6 +88,21 @@ def open_order(config: FitConfig, dataset: Data, start: Start) -> Order:
 
     order.held_out = hold_out(held, order_of, phases[-1], held_out_rows(index))
     return order
+
+
+def training_index(config: FitConfig, dataset: Data) -> pa.Table:
+    """The narrow index, with what is held out. Raises UserError as ``read_index`` and ``marked``."""
+    index = read_index(dataset, config.phases, config.validation)
+    return marked(index, config.validation) if config.validation else index
+
+
+def open_phases(config: FitConfig, datasets: PhaseDatasets, start: Start) -> Order:
+    """As ``open_order``, with the phases that have begun as they began."""
+
+    def grown(order: Order, dataset: Data, first: int) -> Order:
+        return order.grown(training_index(config, dataset), first)
+
+    return datasets.replay(open_order(config, datasets.first(), start), grown)
 
 
 def _check_tasks(order: Order, pipeline: str) -> None:
@@ -139,6 +155,13 @@ def _find_base(config: FitConfig, start: Start) -> Path | ModelConfig:
     if path.suffix not in (".yaml", ".yml"):
         raise UserError(f"field 'model': expected a YAML under configs/model or a diffusers folder, found '{path}'")
     return configs.load(path, ModelConfig)
+
+
+def existing_base(config: FitConfig, out: Path, start: Start) -> Path | None:
+    """The pipeline folder to start from, None where it is still to be made."""
+    found = _find_base(config, start)
+    base = found if isinstance(found, Path) else out / "base"
+    return base if (base / "model_index.json").exists() else None
 
 
 def base_folder(config: FitConfig, out: Path, start: Start) -> Path:

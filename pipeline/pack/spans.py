@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.errors import RunFailed
 from pipeline.parquet import opened
 
 BY_OFFSET = (
@@ -45,6 +46,21 @@ def file_spans(path: Path) -> pa.Table:
     with opened(path) as file, path.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
         parts = [_of_group(file, group, data) for group in range(file.num_row_groups)]
     return pa.concat_tables([_SCHEMA.empty_table(), *parts])
+
+
+def value_spans(path: Path, leaf: str) -> list[_Span]:
+    """Offset and length of the values of a binary leaf that are not null, in order.
+
+    Raises RunFailed for a file in which they are not stored so.
+    """
+    found: list[_Span] = []
+    with opened(path) as file, path.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for group in range(file.num_row_groups):
+            values = _values(file, group, leaf, data)
+            if values is None:
+                raise RunFailed(f"{path}: '{leaf}' is compressed or in a dictionary; delete it and write it again")
+            found += values
+    return found
 
 
 def _of_group(file: pq.ParquetFile, group: int, data: mmap.mmap) -> pa.Table:

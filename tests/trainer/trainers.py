@@ -8,17 +8,18 @@ import torch
 
 from trainer.config import FitConfig
 from trainer.data.folder import open_data
+from trainer.data.growth import PhaseDatasets
 from trainer.loop import Trainer
 from trainer.parallel.world import open_world
-from trainer.setup import base_folder, open_order, start_shape
+from trainer.setup import base_folder, open_phases, start_shape
 from trainer.start import Start
 
 
 def open_trainer(config: FitConfig, out: Path, data: Path, start: Start | None = None) -> Trainer:
     """As ``fit`` opens it, after ``out``'s newest checkpoint where there is one."""
     start = start or Start()
-    dataset = open_data(data)
-    order = open_order(config, dataset, start)
+    datasets = PhaseDatasets(out, open_data(data), config.grow)
+    order = open_phases(config, datasets, start)
     heads = start_shape(config, start).num_attention_heads
     world = open_world(config, torch.device("cpu"), heads)
-    return Trainer(config, out, dataset, order, world, base_folder(config, out, start), start)
+    return Trainer(config, out, datasets, order, world, base_folder(config, out, start), start)

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.condition import Conditioner
 from model.latents import patchify
-from model.vae import ImageVAE
+from trainer.data.frozen import Frozen
+from trainer.tasks.base import ReferenceKey, ReferencesKey, TargetKey
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -56,48 +56,50 @@ class _TensorCache:
 
 
 class Encoders:
-    """VAE and conditioner, frozen. Results lie on the CPU. ``limit``: bytes of latents kept; of conditions, a quarter.
+    """The frozen encoders in this process. Results lie on the CPU. ``limit``: bytes of latents kept; of conditions, a
+    quarter.
 
     Implements ``trainer.tasks.base.Encoder``. ``dtype``: of the results.
     """
 
-    def __init__(
-        self,
-        vae: ImageVAE,
-        conditioner: Conditioner,
-        limit: int,
-        device: torch.device,
-        dtype: torch.dtype = torch.float32,
-    ) -> None:
-        self.vae, self.conditioner, self.device = vae.eval().requires_grad_(False), conditioner, device
-        self.dtype = dtype
+    def __init__(self, frozen: Frozen, limit: int, dtype: torch.dtype = torch.float32) -> None:
+        self.frozen, self.dtype = frozen, dtype
         self._latents, self._conditions = _TensorCache(limit), _TensorCache(limit // 4)
         self._one = threading.Lock()
 
-    def holds(self, key: Hashable) -> bool:
+    def holds(self, key: TargetKey | ReferenceKey) -> bool:
         """Whether the latents of ``key`` are had without its picture."""
         return key in self._latents
 
-    def latents(self, key: Hashable, pixels: Callable[[], np.ndarray]) -> Tensor:
+    def latents(self, key: TargetKey | ReferenceKey, pixels: Callable[[], np.ndarray]) -> Tensor:
         """(tokens, 64) normalized latents, posterior mean, of the uint8 (H, W, 3) that ``pixels`` gives."""
-
-        def encode() -> Tensor:
-            picture = torch.from_numpy(np.ascontiguousarray(pixels().transpose(2, 0, 1)))[None]
-            with self._one, torch.no_grad():
-                return patchify(self.vae.encode(picture.to(self.device)))[0].to("cpu", self.dtype)
-
-        return self._latents.get(key, encode)
+        return self._latents.get(key, lambda: encode_pictures(self.frozen, [pixels()])[0].to(self.dtype))
 
     def text(self, prompt: str) -> Tensor:
         """(m, d) condition of a prompt without references."""
         return self._conditions.get(prompt, lambda: self._condition(prompt, (), None))
 
     def text_with_pictures(
-        self, key: Hashable, prompt: str, pictures: Callable[[], Sequence[Image]], area: int | None
+        self,
+        key: TargetKey | ReferencesKey,
+        prompt: str,
+        pictures: Callable[[], Sequence[Image]],
+        area: int | None,
     ) -> Tensor:
         """(m, d) condition of a prompt and the ``pictures`` that ``key`` stands for, each seen at ``area`` px."""
         return self._conditions.get((key, prompt, area), lambda: self._condition(prompt, pictures(), area))
 
+    def take_lacking(self) -> int:
+        """What a folder of encodings lacked: there is none."""
+        return 0
+
     def _condition(self, prompt: str, pictures: Sequence[Image], area: int | None) -> Tensor:
         with self._one:
-            return self.conditioner.encode([prompt], [pictures], area)[0].to("cpu", self.dtype)
+            return self.frozen.conditioner.encode([prompt], [pictures], area)[0].to("cpu", self.dtype)
+
+
+@torch.no_grad()
+def encode_pictures(frozen: Frozen, pictures: Sequence[np.ndarray]) -> Tensor:
+    """(B, tokens, 64) normalized latents, posterior mean, of uint8 (H, W, 3) of one size; on the CPU."""
+    stacked = torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy())
+    return patchify(frozen.vae.encode(stacked.to(frozen.device))).cpu()

@@ -43,7 +43,7 @@ class Conditions:
     """The sizes and tokens of a phase."""
 
     def __init__(self, rows: Rows, config: ReferenceConfig, conditioning: Conditioning) -> None:
-        self._rows, self._conditioning = rows, conditioning
+        self.rows, self._conditioning = rows, conditioning
         self._vae_area = config.vae_area or VAE_AREA
         self._vision_area = config.vision_area or VISION_AREA[conditioning.style]
 
@@ -55,7 +55,7 @@ class Conditions:
         seen = np.zeros((len(rows), MAX_REFERENCES, 2), dtype=np.int32)
         edits = np.flatnonzero(tasks == "ti2i")
         if len(edits):
-            seen[edits] = self._fitted(self._rows.references(rows[edits])[1], self._vae_area)
+            seen[edits] = self._fitted(self.rows.references(rows[edits])[1], self._vae_area)
         same = tasks == "i2i"
         seen[same, 0] = buckets[same]
         return seen
@@ -63,14 +63,14 @@ class Conditions:
     def text_tokens(self, rows: np.ndarray, buckets: np.ndarray, tasks: np.ndarray) -> np.ndarray:
         """(n,) int32: condition tokens at most, vision tokens included."""
         how = self._conditioning
-        longest = self._rows.text_tokens
+        longest = self.rows.text_tokens
         text = np.full(len(rows), how.max_text_tokens) if longest is None else longest[rows].astype(np.int64)
-        own = np.where(self._rows.own_instruction(rows), text, 0)
+        own = np.where(self.rows.own_instruction(rows), text, 0)
         text = np.where(tasks == "i2i", np.maximum(how.instruction_tokens, own), text)
         pictures = np.zeros((len(rows), MAX_REFERENCES, 2), dtype=np.int32)
         edits = np.flatnonzero(tasks == "ti2i")
         if len(edits):
-            pictures[edits] = self._rows.references(rows[edits])[1]
+            pictures[edits] = self.rows.references(rows[edits])[1]
         same = tasks == "i2i"
         pictures[same, 0] = buckets[same]
         announced = (pictures[:, :, 0] > 0).sum(axis=1) * PICTURE_TOKENS[how.style]

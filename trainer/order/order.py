@@ -10,6 +10,8 @@ nor restarts enter anywhere, and no step is reached by walking to it.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +155,18 @@ class Order:
         opened = dataset if isinstance(dataset, Dataset) else Dataset.open(dataset)
         return cls(read_index(opened, fit.phases), fit.phases, fit.seed, max_text_tokens=fit.max_text_tokens)
 
+    def grown(self, manifest: pa.Table, first: int) -> Order:
+        """The same curriculum; phases from number ``first`` on draw from ``manifest``, those before keep theirs.
+
+        Which phases there are stays as it is. Raises UserError where ``manifest`` has no row for one of them.
+        """
+        phases = [dataclasses.replace(p.phase, optional=False) for p in self.phases[first:]]
+        how = self.conditioning
+        later = Order(manifest, phases, self.seed, how.style, how.max_text_tokens, how.instruction_tokens)
+        result = copy.copy(self)
+        result.phases = (*self.phases[:first], *later.phases)
+        return result
+
     @property
     def steps(self) -> int:
         return int(self.starts[-1])
@@ -195,8 +209,9 @@ class Order:
         buckets = np.array([s.bucket for s in strata], dtype=np.int64)
         tasks = np.array([s.task for s in strata])
         conditions = self.phases[number].conditions
-        levels = self._rows.levels
-        keeps = self._rows.keeps(rows)
+        about = conditions.rows  # of the dataset that this phase draws from
+        levels = about.levels
+        keeps = about.keeps(rows)
         keeps[tasks == "i2i"] = 0
         keeps[tasks == "ti2i"] = WHOLE
         return Batch(

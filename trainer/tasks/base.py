@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from pipeline.dataset import Texts
 from trainer.order.bucket import Bucket
@@ -20,6 +20,33 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
     from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TargetKey:
+    """A row's picture at its bucket's size. ``keep`` is in it, because the crop depends on it: a caption's quoted text is
+    kept, a reconstruction has nothing to keep."""
+
+    row: int
+    bucket: Bucket
+    keep: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class ReferenceKey:
+    """A row's reference, by its number, at the size that the VAE sees."""
+
+    row: int
+    index: int
+    size: Bucket
+
+
+@dataclass(frozen=True)
+class ReferencesKey:
+    """The first ``count`` references of a row, as they are stored: what the vision tower is shown."""
+
+    row: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -42,9 +69,9 @@ class Item:
     vision_area: int | None = None
 
     @property
-    def target_key(self) -> tuple[int, str, Bucket, tuple[int, ...]]:
-        """What an encoder keeps the target's latents under: tasks differ in what they cut."""
-        return self.row, "target", self.bucket, self.keep
+    def target_key(self) -> TargetKey:
+        """What an encoder keeps the target's latents under."""
+        return TargetKey(self.row, self.bucket, self.keep)
 
 
 @dataclass(frozen=True)
@@ -74,11 +101,11 @@ class Encoder(Protocol):
     """The frozen VAE and Qwen2.5-VL, wherever they run; threads may ask at once. What was encoded before is not asked
     for again."""
 
-    def holds(self, key: Any) -> bool:
+    def holds(self, key: TargetKey | ReferenceKey) -> bool:
         """Whether the latents of ``key`` are had without its picture."""
         ...
 
-    def latents(self, key: Any, pixels: Callable[[], np.ndarray]) -> Tensor:
+    def latents(self, key: TargetKey | ReferenceKey, pixels: Callable[[], np.ndarray]) -> Tensor:
         """(tokens, 64) normalized latents of the uint8 (H, W, 3) that ``pixels`` gives."""
         ...
 
@@ -87,7 +114,11 @@ class Encoder(Protocol):
         ...
 
     def text_with_pictures(
-        self, key: Any, prompt: str, pictures: Callable[[], Sequence[Image]], area: int | None
+        self,
+        key: TargetKey | ReferencesKey,
+        prompt: str,
+        pictures: Callable[[], Sequence[Image]],
+        area: int | None,
     ) -> Tensor:
         """(m, d) condition of a prompt and the pictures that it speaks of, vision tokens included."""
         ...

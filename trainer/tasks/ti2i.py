@@ -14,7 +14,17 @@ from PIL.Image import Resampling
 
 from pipeline.dataset import Texts
 from trainer.order.bucket import Bucket
-from trainer.tasks.base import Encoded, Encoder, Item, Pictures, Task, patches, target_latents
+from trainer.tasks.base import (
+    Encoded,
+    Encoder,
+    Item,
+    Pictures,
+    ReferenceKey,
+    ReferencesKey,
+    Task,
+    patches,
+    target_latents,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,7 +38,7 @@ class TextImageToImage(Task):
 
     def encode(self, item: Item, pictures: Pictures, encoder: Encoder) -> Encoded:
         references = [
-            encoder.latents((item.row, index, size), partial(_resized, pictures, index, size))
+            encoder.latents(ReferenceKey(item.row, index, size), partial(_resized, pictures, index, size))
             for index, size in enumerate(item.references)
         ]
         sizes = (item.bucket, *item.references)
@@ -46,9 +56,13 @@ class TextImageToImage(Task):
         def shown() -> list[Image]:
             return [pictures.reference(index) for index in range(count)]
 
-        return encoder.text_with_pictures((item.row, "references", count), item.prompt, shown, item.vision_area)
+        return encoder.text_with_pictures(ReferencesKey(item.row, count), item.prompt, shown, item.vision_area)
 
 
 def _resized(pictures: Pictures, index: int, size: Bucket) -> np.ndarray:
-    """As the released edit pipelines resize what the VAE sees: nothing is cut."""
-    return np.asarray(pictures.reference(index).resize(size, Resampling.LANCZOS))
+    return resize_reference(pictures.reference(index), size)
+
+
+def resize_reference(picture: Image, size: Bucket) -> np.ndarray:
+    """(H, W, 3) uint8 as the released edit pipelines resize what the VAE sees: nothing is cut."""
+    return np.asarray(picture.resize(size, Resampling.LANCZOS))

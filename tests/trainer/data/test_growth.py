@@ -1,0 +1,147 @@
+"""A dataset that grows while a training runs: each phase has what there was when it began, also when it is resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from configs import UserError
+from pipeline.dataset import Dataset
+from pipeline.pack.manifest import finish, packed_rows, write_manifests
+from tests.trainer.data.producers.common import losses_of, training
+from tests.trainer.trainers import open_trainer
+from trainer.fit import fit
+from trainer.loop import Trainer
+
+
+def publish(whole: Path, out: Path, keep: str) -> Dataset:
+    """The rows of ``whole`` for which ``keep`` holds, put at ``out`` as the pipeline does: old files are removed."""
+    (out / "dataset.json").unlink(missing_ok=True)
+    for part in ("data", "manifest"):
+        shutil.rmtree(out / part, ignore_errors=True)
+    shutil.copytree(whole / "data", out / "data")
+    (out / "manifest").mkdir()
+    kept = pl.from_arrow(Dataset.open(whole).manifest())
+    assert isinstance(kept, pl.DataFrame)
+    kept = kept.with_row_index().filter(pl.sql_expr(keep)).drop("index")
+    write_manifests(out / "manifest", kept, packed_rows(out / "data"), ["measure"], [])
+    finish(out, {}, kept)
+    return Dataset.open(out)
+
+
+@pytest.fixture
+def growing(all_tasks: Path, tmp_path: Path) -> Path:
+    """The second half of the rows, so that all of them get other numbers when the first half joins."""
+    publish(all_tasks, tmp_path / "dataset", "index >= 20")
+    return tmp_path / "dataset"
+
+
+def ids(trainer: Trainer, rows: list[int]) -> set[str]:
+    return {sample["id"] for sample in trainer.dataset.read(rows, ["id"])}
+
+
+def trained(trainer: Trainer, growing: Path, whole: Path, at: int, stop: int = 7) -> tuple[list[float], list[set[str]]]:
+    """Losses and samples of the steps to ``stop``; before step ``at`` the dataset becomes ``whole``."""
+    losses, samples = [], []
+    for prepared in trainer._prepared():
+        if trainer.done == at:
+            publish(whole, growing, "true")
+        samples.append(ids(trainer, prepared.batch.rows.tolist()))
+        losses.append(float(trainer.step(prepared)[0]["loss"]))
+        trainer.done += 1
+        trainer._keep({})
+        if trainer.done == stop:
+            break
+    trainer.checkpoints.finish()
+    return losses, samples
+
+
+def test_what_is_added_is_absent_before_the_next_phase_and_there_after_it(
+    growing: Path, all_tasks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = set(Dataset.open(growing).manifest(["id"])["id"].to_pylist())
+    small = losses_of(training(tmp_path), tmp_path / "small", growing)
+    (tmp_path / "out").mkdir()
+    losses, samples = trained(open_trainer(training(tmp_path), tmp_path / "out", growing), growing, all_tasks, at=1)
+    assert losses[:4] == small[:4]
+    assert all(found <= old for found in samples[:4])
+    assert any(found - old for found in samples[4:])
+    assert "phase second: the dataset has changed: 40 samples" in capsys.readouterr().out
+    recorded = json.loads((tmp_path / "out" / "datasets.json").read_text())
+    assert [entry["phase"] for entry in recorded] == ["first", "second"]
+    assert recorded[1]["digest"] == Dataset.open(growing).digest != recorded[0]["digest"]
+
+
+@pytest.mark.parametrize("stop", [2, 3, 4, 6])
+def test_a_resumed_training_has_the_same_rows_in_the_same_phases(
+    growing: Path, all_tasks: Path, tmp_path: Path, stop: int
+) -> None:
+    config = training(tmp_path, "checkpoint.every=1")
+    for name in ("whole", "resumed"):
+        (tmp_path / name).mkdir()
+    publish(all_tasks, tmp_path / "other", "index >= 20")
+    expected, _ = trained(
+        open_trainer(config, tmp_path / "whole", tmp_path / "other"), tmp_path / "other", all_tasks, 1
+    )
+    before, _ = trained(open_trainer(config, tmp_path / "resumed", growing), growing, all_tasks, at=1, stop=stop)
+    after, _ = trained(open_trainer(config, tmp_path / "resumed", growing), growing, all_tasks, at=-1)
+    assert before + after == expected
+
+
+def test_with_grow_off_all_phases_have_what_the_first_one_had(growing: Path, all_tasks: Path, tmp_path: Path) -> None:
+    config = training(tmp_path, "grow=false")
+    small = losses_of(config, tmp_path / "small", growing)
+    (tmp_path / "out").mkdir()
+    losses, _ = trained(open_trainer(config, tmp_path / "out", growing), growing, all_tasks, at=1)
+    assert losses == small
+
+
+def test_a_dataset_that_is_being_written_or_has_no_row_for_the_phase_is_not_taken(
+    growing: Path, all_tasks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = training(tmp_path, "phases.1.where=task == 'ti2i'")
+    small = losses_of(config, tmp_path / "small", growing)
+    for name, keep in (("half", None), ("none", "task == 't2i'")):
+        publish(all_tasks, growing, "index >= 20")
+        (tmp_path / name).mkdir()
+        trainer = open_trainer(config, tmp_path / name, growing)
+        found = []
+        for prepared in trainer._prepared():
+            if trainer.done == 2:
+                if keep:
+                    publish(all_tasks, growing, keep)
+                else:
+                    (growing / "dataset.json").unlink()
+            found.append(float(trainer.step(prepared)[0]["loss"]))
+            trainer.done += 1
+        assert found == small
+        assert "phase second: goes on with the dataset of phase first: " in capsys.readouterr().out
+
+
+def test_where_files_cannot_be_linked_that_is_told_and_another_dataset_refused(
+    growing: Path, all_tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def link(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    (tmp_path / "out").mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", link)
+        trained(open_trainer(training(tmp_path), tmp_path / "out", growing), growing, all_tasks, at=-1, stop=2)
+    assert "cannot be linked into" in capsys.readouterr().out
+    publish(all_tasks, growing, "true")
+    with pytest.raises(
+        UserError, match=r"phase first began with a dataset of 20 samples and digest .*put that one back"
+    ):
+        fit(training(tmp_path), tmp_path / "out", growing)
+
+
+def test_links_are_gone_when_all_is_trained(growing: Path, tmp_path: Path) -> None:
+    fit(training(tmp_path), tmp_path / "out", growing)
+    assert not (tmp_path / "out" / "datasets").exists()
+    assert len(json.loads((tmp_path / "out" / "datasets.json").read_text())) == 2
