@@ -135,9 +135,9 @@ class Order:
         """
         self.seed = seed
         self.conditioning = Conditioning(style, max_text_tokens, instruction_tokens=instruction_tokens)
-        self._rows = Rows.of(manifest)
-        conditions = [Conditions(self._rows, phase.references, self.conditioning) for phase in phases]
-        found = stratify(manifest, self._rows, list(zip(phases, conditions, strict=True)), self.conditioning)
+        about = Rows.of(manifest)
+        conditions = [Conditions(about, phase.references, self.conditioning) for phase in phases]
+        found = stratify(manifest, about, list(zip(phases, conditions, strict=True)), self.conditioning)
         prepared = [_prepared(*parts) for parts in zip(phases, conditions, found, strict=True)]
         self.phases = tuple(p for p in prepared if isinstance(p, PhaseOrder))
         self.without = tuple(str(p) for p in prepared if not isinstance(p, PhaseOrder))
@@ -222,7 +222,7 @@ class Order:
             tasks=tasks,
             references=conditions.references(rows, buckets, tasks),
             keeps=keeps,
-            fixed=(tasks == "i2i") & ~self._rows.own_instruction(rows),
+            fixed=(tasks == "i2i") & ~about.own_instruction(rows),
             levels=np.full(len(rows), UNKNOWN_LEVEL, np.int8) if levels is None else levels[rows],
             text_tokens=conditions.text_tokens(rows, buckets, tasks),
         )
