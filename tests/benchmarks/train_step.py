@@ -60,7 +60,9 @@ def median_step(path: Path, team: bool) -> float:
         trainer = Trainer(config, Path(out), dataset, order)
         if team:
             threads = torch.get_num_threads()
-            trainer.loader._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(threads,))
+            trainer.loader.producer._pool = ThreadPoolExecutor(
+                1, initializer=torch.set_num_threads, initargs=(threads,)
+            )
         seconds: list[float] = []
         for _ in range(2):  # the second time over the same steps is the warm one
             batches = trainer.loader.batches(START)

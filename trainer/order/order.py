@@ -128,8 +128,8 @@ class Order:
         """
         self.seed = seed
         self.conditioning = Conditioning(style, max_text_tokens, instruction_tokens=instruction_tokens)
-        self._rows = Rows.of(manifest)
-        prepared = [self._prepare(manifest, phase) for phase in phases]
+        rows = Rows.of(manifest)
+        prepared = [self._prepare(manifest, rows, phase) for phase in phases]
         self.phases = tuple(p for p in prepared if isinstance(p, PhaseOrder))
         self.without = tuple(str(p) for p in prepared if not isinstance(p, PhaseOrder))
         """Why an optional phase is left out, a line each."""
@@ -215,10 +215,10 @@ class Order:
             text_tokens=conditions.text_tokens(rows, buckets, tasks),
         )
 
-    def _prepare(self, manifest: pa.Table, phase: Phase) -> PhaseOrder | NothingToDraw:
-        conditions = Conditions(self._rows, phase.references, self.conditioning)
+    def _prepare(self, manifest: pa.Table, rows: Rows, phase: Phase) -> PhaseOrder | NothingToDraw:
+        conditions = Conditions(rows, phase.references, self.conditioning)
         try:
-            found = stratify(manifest, self._rows, phase, conditions, self.conditioning)
+            found = stratify(manifest, rows, phase, conditions, self.conditioning)
         except NothingToDraw as error:
             if phase.optional:
                 return error
