@@ -35,9 +35,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, f
 
 from configs.pictures import Limits, decode
 from pipeline.dataset import Dataset
+from tests.trainer.data.pixels import Work
 from trainer.config import FitConfig
 from trainer.data.config import LoadingConfig
-from trainer.data.loader import Loader
+from trainer.data.loader import InProcess, Loader
 from trainer.data.resize import resize_to_cover
 from trainer.order.curriculum import Phase
 from trainer.order.index import read_index
@@ -55,6 +56,9 @@ class Pixels:
 
     def latents(self, key: Any, pixels: Callable[[], np.ndarray]) -> Tensor:
         return torch.from_numpy(np.array(pixels()))
+
+    def take_lacking(self) -> int:
+        return 0
 
     def text(self, prompt: str) -> Tensor:
         return torch.zeros(1, 1)
@@ -116,7 +120,7 @@ def rate(batches: Iterable[Sequence[Tensor]]) -> float:
 
 
 def ours(config: FitConfig, dataset: Dataset, order: Order) -> Iterable[list[Tensor]]:
-    loader = Loader(config, dataset, order, Pixels(), lambda image, text: image + text)
+    loader = Loader(config, dataset, order, InProcess(config, Work(Pixels())), lambda image, text: image + text)
     for prepared in loader.batches(0):
         yield [sample.images[0] for sample in prepared.samples.values()]
 

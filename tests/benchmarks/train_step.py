@@ -55,7 +55,9 @@ def main() -> None:
             loop.append(looped_steps(trainer))
         threads = torch.get_num_threads()
         alone = partial(ThreadPoolExecutor, initializer=torch.set_num_threads, initargs=(threads,))
-        trainer.loader._batches, trainer.loader._samples = alone(1), alone(config.loading.threads)
+        producer = trainer.loader.producer
+        producer._batches = alone(1)
+        producer.preparers.of(trainer.dataset)._samples = alone(config.loading.threads)
         team = min(looped_steps(trainer) for _ in range(ROUNDS))
     figures = {"threads": threads, "bare_s": min(bare), "loop_s": min(loop), "team_s": team}
     rounded = {name: round(value / (1 if name == "threads" else STEPS), 4) for name, value in figures.items()}

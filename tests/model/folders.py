@@ -75,9 +75,13 @@ def random_folder() -> Path:
     return folder
 
 
-@cache
 def edit_folder(pipeline: Pipeline = "QwenImageEditPlusPipeline") -> Path:
     """``random_folder`` for an edit pipeline."""
+    return _edit_folder(pipeline)
+
+
+@cache
+def _edit_folder(pipeline: Pipeline) -> Path:
     folder = Path(_scratch().name) / pipeline
     shutil.copytree(random_folder(), folder)
     write_processor(folder / "processor", folder / "tokenizer", config().text_encoder.vision)
