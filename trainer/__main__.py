@@ -36,7 +36,7 @@ def _encode(arguments: argparse.Namespace) -> None:
 
     config = load(arguments.config, FitConfig, arguments.set)
     from trainer.data.producers.encode import encode  # imports torch: a wrong config is reported before
-    from trainer.setup import Start
+    from trainer.start import Start
 
     encode(config, arguments.dataset, arguments.out, arguments.wait, Start(arguments.init))
 

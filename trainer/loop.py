@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +20,7 @@ from pipeline.progress import progress
 from trainer.config import FitConfig
 from trainer.data.frozen import Frozen
 from trainer.data.growth import PhaseDatasets
-from trainer.data.loader import Loader, Prepared
+from trainer.data.loader import Batches, Loader, Prepared
 from trainer.data.producers.open import open_producer
 from trainer.finite import FiniteGuard
 from trainer.loss import MicroBatch, draw_sigma, dummy, micro_batch, sample_losses
@@ -77,10 +76,8 @@ class Trainer:
         self.wide = torch.float64 if config.precision == "fp64" else torch.float32
         self.frozen = Frozen(base, world.device, config.max_text_tokens, config.encoders == "leave", world.tell)
         self.datasets, self.dataset = datasets, datasets.first()
-        self.ranks = (world.data.get_local_rank(), world.data.size())
-        self.loader = Loader(
-            config, order, open_producer(config, self.dataset, self.frozen, self.wide), self._cost, *self.ranks
-        )
+        self.producer = open_producer(config, self.frozen, self.wide)
+        self.loader = self._loader(config, order)
         self.shown = examples(config.samples, self.dataset, sampled_rows(config)) if config.samples else []
         self.validation = self._validation()
         self.guard = FiniteGuard(config.on_nonfinite, self._ids, world)
@@ -104,18 +101,17 @@ class Trainer:
         """Of samples of the phase that is trained."""
         return [sample["id"] for sample in self.dataset.read(rows, ["id"])]
 
+    def _loader(self, config: FitConfig, order: Batches) -> Loader:
+        """Of this rank's samples."""
+        ranks = (self.world.data.get_local_rank(), self.world.data.size())
+        return Loader(config, self.dataset, order, self.producer, self._cost, *ranks)
+
     def _validation(self) -> Validation | None:
         """On rows of the first phase's dataset to the end, so that all its losses are of the same samples."""
         held_out = self.order.held_out
         if held_out is None:
             return None
-        here = dataclasses.replace(self.config, encode="in_process")
-
-        def loader(config: FitConfig) -> Loader:
-            producer = open_producer(here, self.datasets.first(), self.frozen, self.wide)
-            return Loader(config, held_out, producer, self._cost, *self.ranks)
-
-        return Validation(self.config, held_out, loader, self.schedule)
+        return Validation(self.config, held_out, lambda config: self._loader(config, held_out), self.schedule)
 
     def _validated(self) -> Line:
         """The validation loss when it is time, with the averaged weights."""

@@ -1,9 +1,9 @@
 """What the loop adds to the bare step: ``python tests/benchmarks/train_step.py DATASET``.
 
-DATASET is that of the quickstart (``runs/quickstart/dataset``). The bare step is forward, backward, clipping,
-optimizer and averaged weights on tensors that lie ready; the loop is all that ``fit`` does for a step, from order and loader
-to the line of metrics. Latents and conditions are known, as they are from the second epoch on. Both take turns of STEPS steps
-on the same batches; seconds are wall-clock, of the median step of the fastest turn. ``team``: the loop, with as many
+DATASET is that of the quickstart (``runs/quickstart/dataset``). The bare step is forward, backward and optimizer
+on tensors that lie ready; the loop is everything ``fit`` does: order, loader, noise, losses, guard, metrics (a line a step)
+and averaged weights are in it. Latents and conditions are known, as they are from the second epoch on. Both in turns of STEPS
+steps on the same batches, the fastest turn of each counts; seconds are wall-clock. ``team``: the loop, with as many
 OpenMP threads in the loader as the training has, which is why the loader's threads have one each. The last line is
 one JSON object.
 """
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -52,19 +51,21 @@ def main() -> None:
         prepared = [trainer.loader.prepare(step) for step in range(START, START + STEPS)]
         bare, loop = [], []
         for _ in range(ROUNDS):
-            bare.append(bare_step(trainer, prepared))
-            loop.append(looped_step(trainer))
+            bare.append(bare_steps(trainer, prepared))
+            loop.append(looped_steps(trainer))
         threads = torch.get_num_threads()
         alone = partial(ThreadPoolExecutor, initializer=torch.set_num_threads, initargs=(threads,))
-        trainer.loader._batches, trainer.loader._samples = alone(1), alone(config.loading.threads)
-        team = min(looped_step(trainer) for _ in range(ROUNDS))
+        producer = trainer.loader.producer
+        producer._batches = alone(1)
+        producer.preparers.of(trainer.dataset)._samples = alone(config.loading.threads)
+        team = min(looped_steps(trainer) for _ in range(ROUNDS))
     figures = {"threads": threads, "bare_s": min(bare), "loop_s": min(loop), "team_s": team}
-    rounded = {name: round(value, 4) for name, value in figures.items()}
+    rounded = {name: round(value / (1 if name == "threads" else STEPS), 4) for name, value in figures.items()}
     print(json.dumps({**rounded, "added": round(min(loop) / min(bare) - 1, 4)}))
 
 
-def bare_step(trainer: Trainer, batches: Sequence[Prepared]) -> float:
-    """Seconds of the median step on tensors that lie ready; noise is drawn before."""
+def bare_steps(trainer: Trainer, batches: Sequence[Prepared]) -> float:
+    """Seconds of forward, backward and optimizer; noise is drawn before."""
     config, device = trainer.config, trainer.world.device
     ready = []
     for prepared in batches:
@@ -74,29 +75,23 @@ def bare_step(trainer: Trainer, batches: Sequence[Prepared]) -> float:
         ready.append(
             [micro_batch(p, s, sigma, rng, device, trainer.dtype) for p, s in zip(parts, prepared.slots, strict=True)]
         )
-    seconds = []
-    for micros, prepared in zip(ready, batches, strict=True):
-        begun = time.perf_counter()
+    begun = time.perf_counter()
+    for micros in ready:
         for micro in micros:
-            (sample_losses(trainer.network.call, micro, trainer.dtype).sum() / len(prepared.batch.rows)).backward()
-        torch.nn.utils.clip_grad_norm_(trainer.trained, config.optimizer.clip)
+            (sample_losses(trainer.network.call, micro, trainer.dtype).sum() / len(micro.slots)).backward()
         trainer.optimizer.step()
-        trainer.average.update(trainer.model, prepared.batch.step)
         trainer.optimizer.zero_grad(set_to_none=True)
-        seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds)
+    return time.perf_counter() - begun
 
 
-def looped_step(trainer: Trainer) -> float:
-    """Seconds of the median step as ``fit`` takes it, from the loader to the line of metrics."""
+def looped_steps(trainer: Trainer) -> float:
+    """Seconds of the same steps as ``fit`` takes them, from the loader to the line of metrics."""
     batches = trainer.loader.batches(START)
-    seconds = []
     with contextlib.closing(Metrics(trainer.out, START, trainer.config.monitor)) as metrics:
+        begun = time.perf_counter()
         for _ in range(STEPS):
-            begun = time.perf_counter()
             metrics.write(trainer.step(next(batches))[0])
-            seconds.append(time.perf_counter() - begun)
-    return statistics.median(seconds)
+        return time.perf_counter() - begun
 
 
 if __name__ == "__main__":

@@ -77,6 +77,11 @@ def random_folder() -> Path:
 
 def edit_folder(pipeline: Pipeline = "QwenImageEditPlusPipeline") -> Path:
     """``random_folder`` for an edit pipeline."""
+    return _edit_folder(pipeline)
+
+
+@cache
+def _edit_folder(pipeline: Pipeline) -> Path:
     folder = Path(_scratch().name) / pipeline
     if folder.exists():
         return folder

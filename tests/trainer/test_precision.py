@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -39,18 +40,26 @@ def trainer_of(narrow: Path, run: Path, out: Path) -> Trainer:
 
 
 def test_steps_with_muon_samples_and_encoders_run_in_float32(
-    poor: None, narrow: Path, small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    poor: None,
+    narrow: Path,
+    small_run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     with NoBfloat16() as watch:
         trainer = trainer_of(narrow, small_run, tmp_path / "out")
+        producer = trainer.loader.producer
+        here = producer.preparers.of(trainer.dataset)
+        monkeypatch.setattr(producer, "submit", lambda ask, _: functools.partial(here.prepare, ask))  # a watched thread
         for step in range(2):
-            trainer.step(trainer.loader._prepare(step))  # in this thread, which is the one that is watched
+            trainer.step(trainer.loader.prepare(step))
         trainer._sample()
     assert watch.saw("mm", "baddbmm", "conv", "scaled_dot_product", "backward")
     told = [line for line in capsys.readouterr().out.splitlines() if "no bf16 kernels" in line]
-    assert len(told) == 2
+    assert len(told) == 3
     assert told[0].startswith("precision: bf16 is asked for and fp32 is used, because")
-    assert "GB instead of" in told[1]  # the encoders of this folder are stored in bfloat16
+    assert all("GB instead of" in line for line in told[1:])  # both encoders of this folder are stored in bfloat16
 
 
 def test_with_kernels_the_step_multiplies_in_bfloat16(

@@ -95,6 +95,10 @@ class Encoders:
         """(m, d) condition of a prompt and the ``pictures`` that ``key`` stands for, each seen at ``area`` px."""
         return self._conditions.get((key, prompt, area), lambda: self._condition(prompt, pictures(), area))
 
+    def take_lacking(self) -> int:
+        """What a folder of encodings lacked: there is none."""
+        return 0
+
     def _condition(self, prompt: str, pictures: Sequence[Image], area: int | None) -> Tensor:
         with self._one:
             return self.frozen.conditioner.encode([prompt], [pictures], area)[0].to("cpu", self.dtype)

@@ -13,31 +13,23 @@ from trainer.data.frozen import Frozen
 from trainer.data.producers.digest import EncoderDigests
 from trainer.data.producers.store import Store
 from trainer.data.producers.stored import Contents, StoredEncoder
-from trainer.tasks.base import Encoder
 
 
 class EncodingWork:
-    """The frozen encoders of one process, for one dataset at a time. ``digests``: theirs, where ``config.encoded`` names
-    a folder."""
+    """The frozen encoders of one process, and the folder of encodings where ``config.encoded`` names one.
+
+    ``digests``: of the encoders, needed with a folder.
+    """
 
     def __init__(
         self, config: FitConfig, frozen: Frozen, dtype: torch.dtype, digests: EncoderDigests | None = None
     ) -> None:
         self.config, self.frozen, self.dtype, self.digests = config, frozen, dtype, digests
         self._store = Store(Path(config.encoded)) if config.encoded else None
-        self._stored: StoredEncoder | None = None
 
-    def open(self, dataset: Data) -> Encoder:
-        """The encoder for the rows of ``dataset``."""
+    def encoder(self, dataset: Data) -> Encoders | StoredEncoder:
+        """For the rows of ``dataset``."""
         encoders = Encoders(self.frozen, self.config.loading.cache_megabytes * 10**6, self.dtype)
         if self._store is None or self.digests is None:
             return encoders
-        self._stored = StoredEncoder(self._store, Contents(dataset), self.digests, encoders)
-        return self._stored
-
-    def take_lacking(self) -> int:
-        """Latents and conditions that the folder lacked since the last call."""
-        if self._stored is None:
-            return 0
-        found, self._stored.lacking = self._stored.lacking, 0
-        return found
+        return StoredEncoder(self._store, Contents(dataset), self.digests, encoders)

@@ -1,6 +1,7 @@
 """From a batch of row numbers to tensors: cut, read, decode, resize, encode, a few batches ahead of the step.
 
-    Order.batch(t) ──split──> this rank's slots ──> Producer: ─Dataset.read─> pictures, prompts ─Task.encode─> Prepared
+    Order.batch(t) ──split──> this rank's slots ──Producer: read──> pictures, prompts ──Task.encode──> Prepared
+                                                               └ a few samples at once
 
 The cut comes first and needs lengths alone, so that a rank reads, decodes and encodes only what it trains on. The
 loader's whole state is the step: ``prepare(t)`` gives the same tensors whenever it is called, and whoever produces them.
@@ -22,6 +23,7 @@ import torch
 from configs import RunFailed
 from pipeline.dataset import Texts
 from trainer.config import FitConfig
+from trainer.data.encoding import EncodingWork
 from trainer.data.folder import Data
 from trainer.data.pictures import SamplePictures, StoredPictures
 from trainer.data.weights import LossWeights
@@ -30,9 +32,11 @@ from trainer.order.order import Batch, PhaseOrder
 from trainer.order.split import split
 from trainer.rng import CAPTION, DROPOUT, KeyedRandom
 from trainer.tasks import TASKS
-from trainer.tasks.base import Encoded, Encoder, Item
+from trainer.tasks.base import Encoded, Item
 from trainer.tasks.config import ObjectiveConfig
 
+NO_TEXTS = Texts((), ())
+"""Of a sample that is trained with a fixed instruction."""
 Cost = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(N,) image tokens, (N,) text tokens -> (N,) FLOPs."""
 
@@ -49,7 +53,8 @@ class Batches(Protocol):
     def batch(self, step: int) -> Batch: ...
 
 
-_NO_TEXTS = Texts((), ())
+_DATASETS = 2
+"""Of which texts and latents are remembered: a phase's and the one that the validation loss is measured on."""
 
 
 @dataclass(frozen=True)
@@ -90,12 +95,8 @@ class Producer(Protocol):
         """Around several batches that are prepared one after the other."""
         ...
 
-    def open(self, dataset: Data) -> None:
-        """Row numbers are those of ``dataset`` from now on; nothing is asked for meanwhile."""
-        ...
-
-    def submit(self, ask: Ask) -> Callable[[], Answer]:
-        """Begin; what is returned waits for the end."""
+    def submit(self, ask: Ask, dataset: Data) -> Callable[[], Answer]:
+        """Begin; what is returned waits for the end. ``dataset``: whose row numbers these are."""
         ...
 
     def close(self) -> None: ...
@@ -105,17 +106,23 @@ class Loader:
     """Prepares the batches of an order for one of ``ranks``."""
 
     def __init__(
-        self, config: FitConfig, order: Batches, producer: Producer, cost: Cost, rank: int = 0, ranks: int = 1
+        self,
+        config: FitConfig,
+        dataset: Data,
+        order: Batches,
+        producer: Producer,
+        cost: Cost,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
-        self.config, self.order, self.producer, self.cost = config, order, producer, cost
+        self.config, self.dataset, self.order, self.producer, self.cost = config, dataset, order, producer, cost
         self.rank, self.ranks = rank, ranks
         self.lacking = 0
         """Since the start: as in ``Answer``."""
 
     def open(self, order: Batches, dataset: Data) -> None:
         """Go on with another order, whose row numbers are those of ``dataset``."""
-        self.order = order
-        self.producer.open(dataset)
+        self.order, self.dataset = order, dataset
 
     def batches(self, start: int, stop: int | None = None) -> Iterator[Prepared]:
         """Batches from step ``start`` to ``stop`` - 1, prepared while the caller trains, or before where that must not be.
@@ -144,7 +151,7 @@ class Loader:
         slots = [part.tolist() for part in cut]
         mine = tuple(slot for part in slots for slot in part)
         phase, config = self.order.phases[batch.phase].phase, self.config
-        wait = self.producer.submit(Ask(batch, mine, phase, config.seed, config.objective))
+        wait = self.producer.submit(Ask(batch, mine, phase, config.seed, config.objective), self.dataset)
 
         def finish() -> Prepared:
             answer = wait()
@@ -158,63 +165,57 @@ def _already(prepared: Prepared) -> Callable[[], Prepared]:
     return lambda: prepared
 
 
-class _Place(Protocol):
-    """Where encoders are; ``leaves``: not on the device while a step runs."""
-
-    @property
-    def leaves(self) -> bool: ...
-
-    def at_work(self) -> contextlib.AbstractContextManager[None]: ...
-
-
-class Work(Protocol):
-    """The encoders of one process, for one dataset at a time."""
-
-    @property
-    def frozen(self) -> _Place: ...
-
-    def open(self, dataset: Data) -> Encoder: ...
-
-    def take_lacking(self) -> int: ...
-
-
 class InProcess:
     """A producer that is a thread of this process."""
 
-    def __init__(self, preparer: Preparer) -> None:
-        self.preparer, self.pauses = preparer, preparer.work.frozen.leaves
-        # One thread of its own, in which torch does not spread: a second team of OpenMP threads on the same cores
-        # puts the training's team to sleep between kernels, which made its steps half as long again (benchmarks/).
-        # Kernels round by their number of threads, so all that is encoded is encoded with this one.
-        self._pool = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
+    def __init__(self, config: FitConfig, work: EncodingWork) -> None:
+        self.preparers, self.pauses = Preparers(config, work), work.frozen.leaves
+        self.at_work = work.frozen.at_work
+        self._batches = _alone(1)
 
-    def at_work(self) -> contextlib.AbstractContextManager[None]:
-        return self.preparer.work.frozen.at_work()
-
-    def open(self, dataset: Data) -> None:
-        self.preparer.open(dataset)
-
-    def submit(self, ask: Ask) -> Callable[[], Answer]:
-        return self._pool.submit(self.preparer.prepare, ask).result
+    def submit(self, ask: Ask, dataset: Data) -> Callable[[], Answer]:
+        return self._batches.submit(lambda: self.preparers.of(dataset).prepare(ask)).result
 
     def close(self) -> None:
-        self._pool.shutdown()
+        self._batches.shutdown()
+
+
+def _alone(threads: int) -> ThreadPoolExecutor:
+    """Threads in which torch does not spread: a second team of OpenMP threads on the same cores puts the training's team
+    to sleep between kernels, which made its steps half as long again (benchmarks/). Kernels round by their number of
+    threads, so all that is encoded is encoded with this one."""
+    return ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+
+
+class Preparers:
+    """One for each of the last ``_DATASETS`` datasets."""
+
+    def __init__(self, config: FitConfig, work: EncodingWork) -> None:
+        self.config, self.work = config, work
+        self._kept: OrderedDict[str, Preparer] = OrderedDict()
+
+    def of(self, dataset: Data) -> Preparer:
+        return self.get(dataset.digest, lambda: dataset)
+
+    def get(self, digest: str, dataset: Callable[[], Data]) -> Preparer:
+        """That of the dataset with this ``digest``."""
+        if digest not in self._kept:
+            self._kept[digest] = Preparer(self.config, dataset(), self.work)
+            if len(self._kept) > _DATASETS:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(digest)
+        return self._kept[digest]
 
 
 class Preparer:
-    """Reads, decodes, resizes and encodes what is asked for, from one dataset at a time."""
+    """Reads, decodes, resizes and encodes what is asked for, from one dataset: what it remembers goes by row number."""
 
-    def __init__(self, config: FitConfig, dataset: Data, work: Work) -> None:
-        self.config, self.work = config, work
-        # Threads in which torch does not spread: they decode side by side, and the encoders run in one at a time.
-        self._threads = ThreadPoolExecutor(config.loading.threads, initializer=torch.set_num_threads, initargs=(1,))
-        self.open(dataset)
-
-    def open(self, dataset: Data) -> None:
-        """As ``Producer.open``: what is remembered by row number is forgotten."""
-        self.dataset, self.encoder = dataset, self.work.open(dataset)
-        self.weights = LossWeights.of_data(dataset, self.config.objective.unmasked_weight)
+    def __init__(self, config: FitConfig, dataset: Data, work: EncodingWork) -> None:
+        self.config, self.dataset, self.frozen = config, dataset, work.frozen
+        self.encoder = work.encoder(dataset)
+        self.weights = LossWeights.of_data(dataset, config.objective.unmasked_weight)
         self._texts: OrderedDict[int, Texts] = OrderedDict()
+        self._samples = _alone(config.loading.threads)
 
     def prepare(self, ask: Ask) -> Answer:
         """The samples of these slots. Raises RunFailed naming a sample that cannot be read."""
@@ -224,10 +225,10 @@ class Preparer:
             if not self.encoder.holds(item.target_key):
                 rows[item.row] = rows.get(item.row, False) or bool(item.references and item.task == "ti2i")
         stored = StoredPictures(self.dataset, rows)
-        with self.work.frozen.at_work():
-            encoded = list(self._threads.map(partial(self._encode, stored), items))
+        with self.frozen.at_work():
+            encoded = list(self._samples.map(partial(self._encode, stored), items))
         found = {item.slot: sample for item, sample in zip(items, encoded, strict=True)}
-        return Answer(found, self.work.take_lacking())
+        return Answer(found, self.encoder.take_lacking())
 
     def _encode(self, stored: StoredPictures, item: Item) -> Encoded:
         pictures = SamplePictures(stored, item.row)
@@ -244,7 +245,7 @@ class Preparer:
         items = []
         for slot in slots:
             row, task = int(batch.rows[slot]), str(batch.tasks[slot])
-            choices = TASKS[task].texts(_NO_TEXTS if batch.fixed[slot] else texts[row])
+            choices = TASKS[task].texts(NO_TEXTS if batch.fixed[slot] else texts[row])
             if not choices:
                 raise RunFailed(
                     f"dataset {self.dataset.path}: manifest row {row} has no valid text to train {task} on, though its "

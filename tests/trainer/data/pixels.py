@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,6 +26,9 @@ class PixelEncoder:
     def holds(self, key: Any) -> bool:
         return False
 
+    def take_lacking(self) -> int:
+        return 0
+
     def latents(self, key: Any, pixels: Callable[[], np.ndarray]) -> Tensor:
         with self._lock:
             self.pictures.append(key)
@@ -41,3 +45,19 @@ class PixelEncoder:
         return torch.cat(
             [self.text(prompt), *(torch.tensor([[w], [h]]).float() for w, h in (p.size for p in pictures()))]
         )
+
+
+class Work:
+    """Stands for ``trainer.data.encoding.EncodingWork`` with any encoder, which is told nothing of the dataset."""
+
+    class _Here:
+        leaves = False
+        at_work = staticmethod(contextlib.nullcontext)
+
+    frozen = _Here()
+
+    def __init__(self, encoder: Any) -> None:
+        self.made = encoder
+
+    def encoder(self, _dataset: Any) -> Any:
+        return self.made

@@ -13,8 +13,7 @@ from PIL import Image
 
 from configs import RunFailed
 from pipeline.dataset import Dataset
-from tests.trainer.data.loaders import make_loader
-from tests.trainer.data.pixels import PixelEncoder
+from tests.trainer.data.pixels import PixelEncoder, Work
 from trainer.config import FitConfig
 from trainer.data import pictures as stored
 from trainer.data.config import LoadingConfig
@@ -37,16 +36,14 @@ def loader(data: Data, rank: int = 0, ranks: int = 1, mixture: tuple[Share, ...]
     phase = Phase("p", 40, (64,), "width > 0", 512, mixture, references=AREAS)
     config = FitConfig((phase,), **{"objective": ObjectiveConfig(dropout=0.2), **more})
     order = Order(read_index(data, config.phases), config.phases, config.seed)
-    return make_loader(config, data, order, PixelEncoder(), lambda image, text: image + text, rank, ranks)
+    producer = InProcess(config, Work(PixelEncoder()))  # type: ignore[arg-type]
+    return Loader(config, data, order, producer, lambda image, text: image + text, rank, ranks)
 
 
-def shown(made: Loader) -> PixelEncoder:
-    """Its encoder."""
-    producer = made.producer
-    assert isinstance(producer, InProcess)
-    encoder = producer.preparer.encoder
-    assert isinstance(encoder, PixelEncoder)
-    return encoder
+def pixels(loader: Loader) -> PixelEncoder:
+    found = loader.producer.preparers.of(loader.dataset).encoder  # type: ignore[attr-defined]
+    assert isinstance(found, PixelEncoder)
+    return found
 
 
 def same(first: Prepared, again: Prepared) -> bool:
@@ -100,8 +97,7 @@ def test_ranks_read_decode_and_encode_their_own_samples_alone(all_tasks: Path, m
         assert {row for row, _ in read} == {int(batch.rows[slot]) for slot in own}
         edits = {int(batch.rows[slot]) for slot in own if batch.tasks[slot] == "ti2i"}
         assert {row for row, whole in read if whole} == edits
-        encoder = shown(mine)
-        assert {key.row for key in encoder.pictures} == {int(batch.rows[slot]) for slot in own}
+        assert {key.row for key in pixels(mine).pictures} == {int(batch.rows[slot]) for slot in own}
         references = sum(int((batch.references[s, :, 0] > 0).sum()) for s in own if batch.tasks[s] == "ti2i")
         seen = sum(1 for s in own if batch.tasks[s] == "i2i")
         assert len(decoded) == len(own) + 2 * references + seen  # once for the VAE, once for the vision tower
@@ -115,7 +111,7 @@ def test_a_row_as_two_tasks_is_cut_for_each(all_tasks: Path) -> None:
     made = loader(data, mixture=(Share("task == 'ti2i'", 1), Share("task == 'ti2i'", 1, task="i2i")))
     for step in range(10):
         made.prepare(step)
-    keys = {key for key in shown(made).pictures if isinstance(key, TargetKey)}
+    keys = {key for key in pixels(made).pictures if isinstance(key, TargetKey)}
     whole, cut = ({key.row for key in keys if any(key.keep) == kept} for kept in (True, False))
     assert whole & cut
 

@@ -13,11 +13,11 @@ from model.checkpoint import load_schedule
 from model.reference_sizes import VAE_AREA, VISION_AREA, fitted_size, vision_tokens
 from pipeline.dataset import Dataset
 from tests.model.folders import condition_error, edit_folder
-from tests.trainer.data.loaders import make_loader
+from tests.trainer.data.pixels import Work
 from trainer.config import FitConfig
 from trainer.data.encoders import Encoders
 from trainer.data.frozen import Frozen
-from trainer.data.loader import Loader, Prepared
+from trainer.data.loader import InProcess, Loader, Prepared
 from trainer.loss import draw_sigma, micro_batch
 from trainer.order.curriculum import Phase, ReferenceConfig, Share
 from trainer.order.index import read_index
@@ -32,9 +32,8 @@ ALL = (Share("width > 0", 4), Share("width > 0", 1, task="i2i"))
 
 
 @cache
-def encoders(max_tokens: int = 512) -> Encoders:
-    base = edit_folder()
-    return Encoders(Frozen(base, CPU, max_tokens), 10**8)
+def work(max_tokens: int = 512) -> Work:
+    return Work(Encoders(Frozen(edit_folder(), CPU, max_tokens), 10**8))
 
 
 def loader(data: Path, dropout: float = 0.0, keeps: bool = True, max_text_tokens: int = 512) -> Loader:
@@ -43,7 +42,8 @@ def loader(data: Path, dropout: float = 0.0, keeps: bool = True, max_text_tokens
     config = FitConfig((phase,), objective=objective, max_text_tokens=max_text_tokens)
     dataset = Dataset.open(data)
     order = Order(read_index(dataset, config.phases), config.phases, 0, max_text_tokens=max_text_tokens)
-    return make_loader(config, dataset, order, encoders(max_text_tokens), lambda image, text: image + text)
+    producer = InProcess(config, work(max_text_tokens))  # type: ignore[arg-type]
+    return Loader(config, dataset, order, producer, lambda image, text: image + text)
 
 
 def samples(loader: Loader, steps: int) -> Iterator[tuple[Prepared, int, Encoded]]:
@@ -102,7 +102,7 @@ def test_a_text_is_cut_where_vision_tokens_are_not_counted(all_tasks: Path) -> N
 
 def test_dropout_empties_the_instruction_and_keeps_or_drops_what_the_vision_tower_sees(all_tasks: Path) -> None:
     always = 1 - 1e-9
-    plain = encoders().frozen.conditioner.encode([""])[0]
+    plain = work().made.frozen.conditioner.encode([""])[0]
     shown = zip(samples(loader(all_tasks, always), 6), samples(loader(all_tasks, always, False), 6), strict=True)
     edits = 0
     for (prepared, slot, kept), (_, _, dropped) in shown:

@@ -29,7 +29,8 @@ from trainer.data.producers.plan import Unit, plan_units
 from trainer.data.producers.shard import INDEX
 from trainer.data.producers.store import claim, index_metadata, index_path
 from trainer.data.producers.worker import EncodedUnit, UnitEncoder
-from trainer.setup import Start, base_folder, open_order
+from trainer.setup import base_folder, open_order
+from trainer.start import Start
 
 _NAMED = 5
 """Pictures that cannot be decoded and are named; all of them are in the shards."""
@@ -66,14 +67,14 @@ def encode(config: FitConfig, data: Path, out: Path, wait: bool = False, start: 
         if index_path(out, name).exists():
             print(f"{out}: encoded already, of dataset {dataset.digest[:12]}")
             return
-        units = plan_units([order], name, config.producers.shard_samples)
+        units = plan_units([order, order.held_out] if order.held_out else [order], name, config.producers.shard_samples)
         _write_index(out, name, dataset, _encode(config, units, (config, dataset, base, out, digests)))
 
 
 def _name(config: FitConfig, dataset: Data, steps: int) -> str:
     """Of everything that says which units there are."""
     plain = configs.to_plain(config)
-    asked = [plain[n] for n in ("phases", "seed", "objective", "max_text_tokens")]
+    asked = [plain[n] for n in ("phases", "seed", "objective", "max_text_tokens", "validation")]
     about = [dataset.digest, steps, asked, config.producers.shard_samples, config.producers.storage]
     return f"{dataset.digest[:12]}-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:8]}"
 

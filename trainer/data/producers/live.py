@@ -30,7 +30,7 @@ from trainer.config import FitConfig
 from trainer.data.encoding import EncodingWork
 from trainer.data.folder import Data
 from trainer.data.frozen import Frozen
-from trainer.data.loader import Answer, Ask, Preparer
+from trainer.data.loader import Answer, Ask, Preparers
 from trainer.data.producers.digest import EncoderDigests
 
 _GO_ON = "checkpoints are safe and the same command goes on"
@@ -67,6 +67,7 @@ class _Work:
     """An ask under way. ``actor``, ``reference``: who has it now, and Ray's handle of the answer."""
 
     ask: Ask
+    dataset: _Shared
     actor: Any = None
     reference: Any = None
 
@@ -76,33 +77,33 @@ class LiveProducers:
 
     pauses = False
 
-    def __init__(self, setup: ProducerSetup, dataset: Data) -> None:
+    def __init__(self, setup: ProducerSetup) -> None:
         import ray
 
         self.setup, self.config = setup, setup.config.producers
         self._started = not ray.is_initialized()
         with _own_sigterm():
             cluster.connect(self.config.cluster)
-        self._check_room()
         self.deaths = 0
-        self.open(dataset)
+        self._shared: dict[str, _Shared] = {}
         self._actors = [self._start() for _ in range(self.config.count)]
 
     def at_work(self) -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def open(self, dataset: Data) -> None:
-        """As ``Producer.open``. Actors open it when they are next asked for something of it."""
-        import ray
-
-        # Without a packed dataset's caches, which are large.
-        plain = Dataset(dataset.path, dataset.about) if isinstance(dataset, Dataset) else dataset
-        self._dataset = _Shared(dataset.digest, ray.put(plain))
-
-    def submit(self, ask: Ask) -> Callable[[], Answer]:
-        work = _Work(ask)
+    def submit(self, ask: Ask, dataset: Data) -> Callable[[], Answer]:
+        work = _Work(ask, self._share(dataset))
         self._send(work)
         return functools.partial(self._answer, work)
+
+    def _share(self, dataset: Data) -> _Shared:
+        import ray
+
+        if dataset.digest not in self._shared:
+            # Without a packed dataset's caches, which are large.
+            plain = Dataset(dataset.path, dataset.about) if isinstance(dataset, Dataset) else dataset
+            self._shared[dataset.digest] = _Shared(dataset.digest, ray.put(plain))
+        return self._shared[dataset.digest]
 
     def processes(self) -> list[int]:
         """Ids of those that live, on their machines."""
@@ -132,7 +133,7 @@ class LiveProducers:
     def _send(self, work: _Work) -> None:
         """To the actor that has the least to do."""
         actor = min(self._actors, key=lambda actor: len(actor.held))
-        work.actor, work.reference = actor, actor.handle.prepare.remote(work.ask, self._dataset)
+        work.actor, work.reference = actor, actor.handle.prepare.remote(work.ask, work.dataset)
         actor.held.append(work)
 
     def _answer(self, work: _Work) -> Answer:
@@ -164,19 +165,6 @@ class LiveProducers:
             raise RunFailed(f"{line} Stopped after producers.cluster.stall_stop_s; {_GO_ON}")
         print(f"{line} The training stops after {limits.stall_stop_s:g} s of it", flush=True)
 
-    def _check_room(self) -> None:
-        """On a Ray of our own nobody else makes room."""
-        import ray
-
-        for field_, name, wanted in (("cpus", "CPU", self.config.cpus), ("gpus", "GPU", self.config.gpus)):
-            there = ray.cluster_resources().get(name, 0)
-            if self._started and self.config.cluster.address == "local" and wanted * self.config.count > there:
-                cluster.disconnect()
-                raise UserError(
-                    f"field 'producers.count': {self.config.count} producers of {wanted:g} {name} (producers.{field_}) do not "
-                    f"fit into the {there:g} that there are; take fewer of them or a fraction"
-                )
-
     def _replace(self, dead: _Actor) -> None:
         """A new actor, and what the dead one held to those that have the least to do."""
         self.deaths += 1
@@ -202,33 +190,27 @@ class _Producer:
 
     def __init__(self, setup: ProducerSetup) -> None:
         torch.set_num_threads(1)
-        self.setup = setup
-        self._preparer: Preparer | None = None
+        device = torch.device("cuda" if setup.config.producers.gpus else "cpu")
+        frozen = Frozen(setup.base, device, setup.config.max_text_tokens, tell=lambda line: None)
+        self._work = functools.partial(EncodingWork, setup.config, frozen, setup.dtype, setup.digests)
+        self._config = setup.config
+        self._preparers: Preparers | None = None
 
     def process(self) -> int:
         return os.getpid()
 
     def prepare(self, ask: Ask, shared: _Shared) -> Answer | UserError | RunFailed:
+        import ray
+
         try:
-            return self._open(shared).prepare(ask)
+            if self._preparers is None:  # not in __init__: what goes wrong there is Ray's to tell
+                self._preparers = Preparers(self._config, self._work())
+            return self._preparers.get(shared.digest, lambda: ray.get(shared.reference)).prepare(ask)
         except (UserError, RunFailed) as error:
             return error
         except Exception as error:  # it would fail in every other producer, and Ray would not say why
             where = f"process {os.getpid()} on {socket.gethostname()}"
             return RunFailed(f"encode: live: a producer ({where}) failed: {error!r}; {_GO_ON} once it can")
-
-    def _open(self, shared: _Shared) -> Preparer:
-        import ray
-
-        if self._preparer is None:
-            setup = self.setup
-            device = torch.device("cuda" if setup.config.producers.gpus else "cpu")
-            frozen = Frozen(setup.base, device, setup.config.max_text_tokens, tell=lambda line: None)
-            work = EncodingWork(setup.config, frozen, setup.dtype, setup.digests)
-            self._preparer = Preparer(setup.config, ray.get(shared.reference), work)
-        elif shared.digest != self._preparer.dataset.digest:
-            self._preparer.open(ray.get(shared.reference))
-        return self._preparer
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from trainer.order.order import Batch, Order
+from trainer.data.loader import Batches
+from trainer.order.order import Batch
 
 Kind = Literal["target", "reference", "caption", "edit", "copy"]
 _KINDS: tuple[Kind, ...] = ("target", "reference", "caption", "edit", "copy")
@@ -26,7 +27,7 @@ COLUMNS: dict[Kind, tuple[str, ...]] = {
     "copy": ("row", "width", "height", "left", "top", "right", "bottom", "fixed", "area"),
 }
 """Of a unit's table. Latents of targets and of references; conditions of captions, of instructions with ``count``
-references, and of reconstructions' instructions with the target, or where ``fixed`` of I2I's own. ``area``: px of the vision tower, 0 as released."""
+references, and of reconstructions' instructions with the target, ``fixed``: with the fixed one. ``area``: px of the vision tower, 0 as released."""
 _TOGETHER = 1024
 """Batches whose distinct entries are taken at once (chosen)."""
 
@@ -40,7 +41,7 @@ class Unit:
     table: np.ndarray
 
 
-def plan_units(orders: Sequence[Order], name: str, samples: int) -> list[Unit]:
+def plan_units(orders: Sequence[Batches], name: str, samples: int) -> list[Unit]:
     """Units of at most ``samples`` entries; ``name``: what their names begin with. One size of pictures in a unit.
 
     ``orders``: all whose batches count, over one dataset.
@@ -55,7 +56,7 @@ def plan_units(orders: Sequence[Order], name: str, samples: int) -> list[Unit]:
     return [unit for kind in _KINDS for unit in _cut(kind, found[kind], name, samples)]
 
 
-def _entries(batch: Batch, order: Order) -> dict[Kind, np.ndarray]:
+def _entries(batch: Batch, order: Batches) -> dict[Kind, np.ndarray]:
     """What one batch needs, as the tables of units."""
     rows, buckets = batch.rows[:, None], batch.buckets.astype(np.int64)
     keeps = batch.keeps.astype(np.int64)
@@ -72,7 +73,7 @@ def _entries(batch: Batch, order: Order) -> dict[Kind, np.ndarray]:
         "reference": np.concatenate(seen).astype(np.int64),
         "caption": rows[worded],
         "edit": np.hstack([rows, count, area])[edits],
-        "copy": np.hstack([rows, buckets, keeps, batch.fixed[:, None], area])[copies],
+        "copy": np.hstack([rows, buckets, keeps, batch.fixed[:, None], area])[copies].astype(np.int64),
     }
 
 

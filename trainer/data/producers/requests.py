@@ -13,6 +13,7 @@ from configs.pictures import Limits, decode
 from pipeline.dataset import Pictures as Stored
 from pipeline.dataset import Texts
 from trainer.data.folder import Data
+from trainer.data.loader import NO_TEXTS
 from trainer.data.producers.plan import Unit
 from trainer.data.producers.shard import Source
 from trainer.data.producers.stored import Contents, shown_source, source_of
@@ -69,26 +70,24 @@ class Requests:
 
     def _edits(self, table: np.ndarray) -> Iterator[Request]:
         keys = [ReferencesKey(row, count) for row, count, _ in table.tolist()]
-        return self._seen("ti2i", keys, np.zeros(len(table)), table[:, -1])
+        return self._seen("ti2i", keys, self.dataset.read_texts(table[:, 0]), table[:, -1])
 
     def _copies(self, table: np.ndarray) -> Iterator[Request]:
         keys = [TargetKey(row, (width, height), tuple(keep)) for row, width, height, *keep, _, _ in table.tolist()]
-        return self._seen("i2i", keys, table[:, -2], table[:, -1])
+        own = self.dataset.read_texts(table[:, 0])
+        texts = [NO_TEXTS if fixed else text for text, fixed in zip(own, table[:, -2].tolist(), strict=True)]
+        return self._seen("i2i", keys, texts, table[:, -1])
 
     def _seen(
-        self, task: str, keys: Sequence[TargetKey | ReferencesKey], fixed: np.ndarray, areas: np.ndarray
+        self, task: str, keys: Sequence[TargetKey | ReferencesKey], texts: Sequence[Texts], areas: np.ndarray
     ) -> Iterator[Request]:
-        """Prompts beside their pictures; the empty one with or without them, as dropping one leaves it.
-
-        ``fixed``: whether the sample's own texts are not its prompts.
-        """
+        """Prompts beside their pictures; the empty one with or without them, as dropping one leaves it."""
         rows = np.array([key.row for key in keys])
         stored = self._pictures(rows)
         keeps = self.objective.dropout_keeps_references
         yield from self._alone(() if keeps else self._empty)
-        own = self.dataset.read_texts(rows)
-        for key, area, texts, without in zip(keys, areas.tolist(), own, fixed.tolist(), strict=True):
-            for prompt in (*TASKS[task].texts(Texts((), ()) if without else texts), *(self._empty if keeps else ())):
+        for key, area, own in zip(keys, areas.tolist(), texts, strict=True):
+            for prompt in (*TASKS[task].texts(own), *(self._empty if keeps else ())):
                 source = shown_source(key, prompt, area or None, self.contents)
                 yield Request(key.row, source, partial(_shown, stored[key.row], key))
 

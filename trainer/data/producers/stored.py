@@ -68,11 +68,11 @@ def shown_source(key: TargetKey | ReferencesKey, prompt: str, area: int | None, 
 
 
 class StoredEncoder:
-    """Implements ``trainer.tasks.base.Encoder``. ``lacking``: what was encoded here because the folder lacks it."""
+    """Implements ``trainer.tasks.base.Encoder``; threads may ask at once."""
 
     def __init__(self, store: Store, contents: Contents, digests: EncoderDigests, encoders: Encoders) -> None:
         self.store, self.contents, self.digests, self.encoders = store, contents, digests, encoders
-        self.lacking = 0
+        self._lacking = 0
         self._lock = threading.Lock()
 
     def holds(self, key: TargetKey | ReferenceKey) -> bool:
@@ -101,6 +101,12 @@ class StoredEncoder:
             source.key(self.digests.text), lambda: self.encoders.text_with_pictures(key, prompt, pictures, area)
         )
 
+    def take_lacking(self) -> int:
+        """Latents and conditions that were encoded here because the folder lacks them, since the last call."""
+        with self._lock:
+            found, self._lacking = self._lacking, 0
+        return found
+
     def _latents_key(self, key: TargetKey | ReferenceKey) -> bytes:
         return source_of(key, self.contents).key(self.digests.vae)
 
@@ -108,7 +114,7 @@ class StoredEncoder:
         found = self.store.read(key)
         if found is None:
             with self._lock:
-                self.lacking += 1
+                self._lacking += 1
             return encode()
         return found.to(self.dtype)
 

@@ -17,6 +17,7 @@ from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
 from trainer.data.producers.live import LiveProducers
 from trainer.data.producers.open import check_encoding
+from trainer.fit import fit
 from trainer.loop import Trainer
 
 
@@ -74,7 +75,13 @@ def test_what_a_producer_cannot_read_is_told_as_in_one_process(all_tasks: Path, 
         killing(trainer, at=None)
 
 
-def test_gpus_for_the_producers_of_several_ranks_need_one_ray(tmp_path: Path) -> None:
+def test_producers_that_find_no_room_are_refused_before_anything_is_written(
+    all_tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UserError, match=r"field 'producers.count': 900 producers with producers.cpus 0.5 do not fit"):
+        fit(live(tmp_path, "producers.count=900"), tmp_path / "out", all_tasks)
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     config = live(tmp_path, "producers.gpus=0.5")
     check_encoding(config, None, set(), ranks=1)
     with pytest.raises(UserError, match=r"field 'producers.gpus': each of several ranks would start a Ray"):
