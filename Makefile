@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup system-libraries browser quickstart test check format clean
+.PHONY: help setup system-libraries browser quickstart test test-long check format clean
 
 # The first interpreter that answers with a version we support; PYTHON=... overrides.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do \
@@ -16,6 +16,7 @@ help:
 	@echo "make quickstart [IMAGES=folder] [OUT=runs/quickstart]"
 	@echo "                                  pictures and fonts -> balanced shards -> a trained tiny Qwen-Image -> report"
 	@echo "make test                         the tests"
+	@echo "make test-long                    tests that start many processes (Ray Train, many ranks)"
 	@echo "make check                        lint, format, types"
 	@echo "make setup                        only the installation into .venv"
 
@@ -61,6 +62,10 @@ quickstart: setup
 
 test: setup browser
 	@$(PY) -m pytest
+
+# Those that start many processes, a minute or more each.
+test-long: setup
+	@$(PY) -m pytest -m long
 
 check: setup
 	@$(PY) -m ruff check .

@@ -91,7 +91,6 @@ LAZY: dict[tuple[str, str], str] = {
     ("trainer/__init__.py", "trainer.order.order"): ROOT,
     ("model/__main__.py", "torch"): COMMAND,
     ("trainer/__main__.py", "trainer.start"): COMMAND,
-    ("trainer/__main__.py", "trainer.setup"): COMMAND,
     ("trainer/__main__.py", "trainer.launch"): COMMAND,
     ("trainer/monitor/metrics.py", "torch.utils.tensorboard"): HEAVY,
     ("trainer/monitor/metrics.py", "wandb"): OPTIONAL,

@@ -15,6 +15,8 @@ from configs import load
 from trainer.config import FitConfig
 from trainer.fit import fit
 
+pytestmark = pytest.mark.long
+
 RAY = ["launch=ray", "num_workers=[1, 2]", "checkpoint.every=2"]
 
 

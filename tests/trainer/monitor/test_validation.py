@@ -35,7 +35,9 @@ def config(where: str = WHERE, **more: object) -> FitConfig:
 
 def measured(trainer: Trainer) -> dict[str, float]:
     assert trainer.validation is not None
-    line = trainer.validation.measure(trainer.network.call, trainer.world, trainer.dummy, trainer.dtype)
+    line = trainer.validation.measure(
+        trainer.network.call, trainer.world, trainer.dummy, trainer.product, trainer.autocast
+    )
     return {"all": line["validation_loss"], **line["validation_loss_by_task"]}
 
 
@@ -48,7 +50,8 @@ def test_held_out_rows_are_not_trained_on_and_no_others_are_left_out(all_tasks: 
     drawn = {int(row) for batch in order.held_out.batches for row in batch.rows}
     assert drawn <= held
     assert order.held_out.samples == 9
-    trained = {int(row) for stratum in order.phases[0].strata for row in stratum.rows}
+    members = order.phases[0].members
+    trained = {int(row) for index in range(len(order.phases[0].strata)) for row in members.of(index)}
     assert trained == set(range(data.rows)) - held
     assert f"validation: {len(held)} rows are not trained on" in order.held_out.remark(config().validation)  # type: ignore[arg-type]
 

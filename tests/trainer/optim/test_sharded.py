@@ -9,6 +9,8 @@ from tests.trainer.optim.networks import apart
 from tests.trainer.optim.ranks import AFTER, train
 from trainer.optim.config import OptimizerConfig
 
+pytestmark = pytest.mark.long
+
 CONFIGS = {
     "adamw8bit": OptimizerConfig(plan="adamw8bit", lr=1e-3),
     "adamw": OptimizerConfig(in_backward=True, lr=1e-3),

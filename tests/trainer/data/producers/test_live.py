@@ -59,6 +59,7 @@ def test_a_killed_producer_changes_no_loss(all_tasks: Path, tmp_path: Path, caps
     assert trainer.frozen.loaded == ()
 
 
+@pytest.mark.long
 def test_more_deaths_than_allowed_end_in_one_line(all_tasks: Path, tmp_path: Path) -> None:
     (tmp_path / "live").mkdir()
     trainer = open_trainer(live(tmp_path, "producers.restarts=1"), tmp_path / "live", all_tasks)
@@ -67,6 +68,7 @@ def test_more_deaths_than_allowed_end_in_one_line(all_tasks: Path, tmp_path: Pat
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.long
 def test_what_a_producer_cannot_read_is_told_as_in_one_process(all_tasks: Path, tmp_path: Path) -> None:
     dataset, sample = damaged(all_tasks, tmp_path / "dataset")
     (tmp_path / "live").mkdir()
