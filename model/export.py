@@ -116,4 +116,8 @@ def _read(checkpoint: Path, sizes: Mapping[str, object]) -> Iterator[tuple[str, 
             warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # as asked for
             dcp.load(state, checkpoint_id=checkpoint, no_dist=True)
         for key, tensor in state.items():
+            if not tensor.isfinite().all():
+                raise UserError(
+                    f"{checkpoint}: weight '{key}' is not finite; this checkpoint is damaged, take another one"
+                )
             yield key.partition(".")[2], tensor

@@ -11,6 +11,7 @@ holds the lock, config.yaml, the metrics, the samples and the export.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -40,39 +41,43 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
 
     Raises UserError before anything is written, or while another process trains into ``out`` (``wait``: waits).
     """
-    start = start or Start()
+    given = start or Start()
+    own = checkpoints(out)
+    # What OUT began from may be gone by now: its own newest checkpoint names the base.
+    start = dataclasses.replace(given, checkpoint=own[-1]) if own else given
     datasets = PhaseDatasets(out, open_data(data), config.grow)
     order = open_phases(config, datasets, start)
     check_start(config, out, start, order, datasets.first())
     heads = start_shape(config, start).num_attention_heads
     world = open_world(config, pick_device(config.device), heads)
     check_encoding(config, existing_base(config, out, start), datasets.digests(), world.size)
-    with RunLock(out / "lock", wait) if world.first else contextlib.nullcontext():
+    lock = RunLock(out / "lock", wait) if world.first else contextlib.nullcontext()
+    with StopRequest() as stop, naming_the_lost(world), lock:  # SIGTERM may not kill a rank that names another
         if world.first:
-            _begin(config, out, datasets, order, start)
+            _begin(config, out, datasets, order, start, given)
         world.barrier()
         if _is_finished(out, order):
-            if world.first:
-                print(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
+            world.tell(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
             return
-        with StopRequest() as stop, naming_the_lost(world):  # SIGTERM may not kill a rank that names another
-            base = base_folder(config, out, start)
-            trainer = Trainer(config, out, datasets, order, world, base, start)
-            trainer.run(stop)
-            if world.first:
-                _finish(trainer)
-            world.barrier()
+        trainer = Trainer(config, out, datasets, order, world, base_folder(config, out, start), start)
+        trainer.run(stop)
+        if world.first:
+            _finish(trainer)
+        world.barrier()
 
 
-def _begin(config: FitConfig, out: Path, datasets: PhaseDatasets, order: Order, start: Start) -> None:
-    """Say what is left out; write or check config.yaml; make the base where weights are to be fresh."""
+def _begin(config: FitConfig, out: Path, datasets: PhaseDatasets, order: Order, start: Start, given: Start) -> None:
+    """Say what is left out; write or check config.yaml; make the base where weights are to be fresh.
+
+    ``given``: the start that the command line names, ``start``: the one that is taken.
+    """
     for line in (*datasets.first().remarks, *order.remarks()):
         print(line, flush=True)
     if order.held_out and config.validation:
         print(order.held_out.remark(config.validation), flush=True)
     found = checkpoints(out)
-    identity = {"dataset": datasets.first().digest, **start.identity()}
-    save_config(start.named(config), identity, out, step_of(found[-1]) if found else 0)
+    identity = {"dataset": datasets.first().digest, **given.identity()}
+    save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
     check_encoding(config, base_folder(config, out, start), datasets.digests(), ranks=1)
 
 

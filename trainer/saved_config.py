@@ -36,7 +36,7 @@ def save_config(config: FitConfig, identity: dict[str, str], out: Path, done: in
     """
     path = out / "config.yaml"
     now = {**configs.to_plain(config), **identity}
-    if path.exists():
+    if path.exists() and done:  # until there is a checkpoint nothing is gone on with
         before = _stored(path, identity)
         changed = _changed(before, now, done)
         if changed:
@@ -75,7 +75,11 @@ def _changed(before: dict[str, Any], now: dict[str, Any], done: int) -> str | No
         elif name == "validation":
             if _where(before[name]) != _where(value):
                 return "validation.where"
-        elif name not in _FREE and before.get(name) != value:
+        elif (
+            name not in _FREE
+            and name not in ("from", "from_lora", *(("model",) if now.get("model") is None else ()))
+            and before.get(name) != value
+        ):
             return name
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -53,11 +54,14 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order, data: 
         examples(config.samples, data, sampled_rows(config))
     found = _find_base(config, start)
     _check_tasks(order, found.pipeline if isinstance(found, ModelConfig) else pipeline_of(found))
+    if start.lora is not None and config.lora is None:
+        raise UserError("--lora: the config trains all weights; give lora: {rank: ...} in it, or merge the LoRA first")
+    if config.weights:
+        SingleFile(Path(config.weights))
+    _check_fields(config, start_shape(config, start).num_layers)
     if isinstance(found, ModelConfig):
         vae_file(found)
         return
-    if start.lora is not None and config.lora is None:
-        raise UserError("--lora: the config trains all weights; give lora: {rank: ...} in it, or merge the LoRA first")
     export = (out / "export").resolve()
     if export == found.resolve() or export in found.resolve().parents:
         raise UserError(f"{found}: lies in {out / 'export'}, which the end of this training replaces; name another OUT")
@@ -67,7 +71,6 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order, data: 
 
         check_lora(found, config.lora, config.seed, start.lora)
     if config.weights:
-        SingleFile(Path(config.weights))
         return
     with torch.device("meta"):
         model = MMDiT(transformer_config(found))
@@ -122,6 +125,21 @@ def _check_tasks(order: Order, pipeline: str) -> None:
                 f"field 'max_text_tokens': {announced} of {how.max_text_tokens} announce the {most} references of phase "
                 f"{phase.phase.name}, which leaves none for an instruction; take at least {announced + 1}"
             )
+
+
+def _check_fields(config: FitConfig, layers: int) -> None:
+    """Raise UserError for fields that cannot be kept, which would be found out hours later."""
+    if config.optimizer.offload_blocks > layers:
+        found = config.optimizer.offload_blocks
+        raise UserError(f"field 'optimizer.offload_blocks': the model has {layers} blocks, found {found}")
+    if config.monitor.wandb and importlib.util.find_spec("wandb") is None:
+        raise UserError("field 'monitor.wandb': the Python package 'wandb' is not installed; pip install wandb")
+    metric = config.checkpoint.best.metric.partition(".")[0] if config.checkpoint.best else "loss"
+    known = ["loss", "loss_by_task", "loss_by_level", "grad_norm", "seconds"]
+    known += ["validation_loss", "validation_loss_by_task"] if config.validation else []
+    if metric not in known:
+        more = "" if config.validation else "; validation_loss needs validation: {where: ...}"
+        raise UserError(f"field 'checkpoint.best.metric': expected one of {', '.join(known)}, found '{metric}'{more}")
 
 
 def start_shape(config: FitConfig, start: Start) -> MMDiTConfig:

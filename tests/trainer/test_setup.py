@@ -84,3 +84,19 @@ def test_samples_whose_reference_is_no_picture(tasks_config: Path, tasks_data: P
     samples = f"samples={{prompts: [cat], size: [32, 32], references: [[{tmp_path / 'a.png'}]]}}"
     told = refused(load(tasks_config, FitConfig, [samples]), tmp_path / "out", tasks_data)
     assert told.startswith("field 'samples.references'")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("optimizer.offload_blocks=99", "field 'optimizer.offload_blocks': the model has 2 blocks, found 99"),
+        ("checkpoint.best={metric: lss}", "field 'checkpoint.best.metric': expected one of loss"),
+        ("checkpoint.best={metric: validation_loss}", "validation_loss needs validation"),
+        ("weights=/nowhere.safetensors", "/nowhere.safetensors"),
+        ("monitor={wandb: x}", "field 'monitor.wandb'"),
+    ],
+)
+def test_what_would_be_found_out_hours_later(
+    tasks_config: Path, tasks_data: Path, tmp_path: Path, change: str, message: str
+) -> None:
+    assert message in refused(load(tasks_config, FitConfig, [change]), tmp_path / "out", tasks_data)

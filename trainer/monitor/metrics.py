@@ -127,7 +127,10 @@ def _lines(path: Path) -> Iterator[Line]:
         for number, line in enumerate(file, 1):
             if line.endswith("\n"):
                 try:
-                    yield json.loads(line)
+                    found = json.loads(line)
+                    if not isinstance(found, dict):
+                        raise ValueError("no object")
+                    yield found
                 except ValueError:
                     raise RunFailed(
                         f"{path}: line {number} is damaged; remove this line and repeat the command"

@@ -137,6 +137,7 @@ def _leave(parameter: Tensor) -> None:
     home = torch.empty(parameter.shape, dtype=parameter.dtype, pin_memory=parameter.is_cuda)
     home.copy_(parameter.detach())
     parameter._home = home  # type: ignore[attr-defined]
+    parameter.data = torch.empty_like(parameter.data)  # storage of its own: a file's cannot be emptied
     _empty(parameter)
 
 

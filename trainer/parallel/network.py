@@ -81,11 +81,16 @@ def _whole(config: FitConfig, base: Path, world: World, product: torch.dtype | N
 def _divided(config: FitConfig, base: Path, world: World, product: torch.dtype | None) -> Network:
     wide = torch.float64 if config.precision == "fp64" else torch.float32
     with torch.device("meta"):
-        model = MMDiT(transformer_config(base)).to(torch.bfloat16 if config.optimizer.weights == "bf16" else wide)
+        model = MMDiT(transformer_config(base)).to(wide)
+    narrow = config.optimizer.weights == "bf16"
+    if narrow:
+        store_in_bf16(model, world.device)
     if world.tensor.size() > 1:
         divide_heads(model, world.tensor)
     _prepare(model, config.parallel)
-    _divide(model, world, product)  # with one data group, too: an optimizer wants parameters of one kind
+    _divide(
+        model, world, None if narrow else product
+    )  # with one data group, too: an optimizer wants parameters of one kind
     model.to_empty(device=world.device)
     _load_slices(model, base)
     return Network(model.train(), model, 1.0, shared_by_heads(model))
@@ -99,9 +104,13 @@ def _prepare(model: MMDiT, config: ParallelConfig) -> None:
 
 
 def _divide(model: MMDiT, world: World, product: torch.dtype | None) -> None:
-    """FSDP2 by block. Gradients are reduced in the weights' dtype and added up, not averaged."""
+    """FSDP2 by block. Gradients are reduced in fp32 (fp64 where weights are) and added up, not averaged."""
     # Inputs stay as they are: cast to half precision, the rotations and times would lose what they are about.
-    policy = MixedPrecisionPolicy(param_dtype=product, reduce_dtype=None, cast_forward_inputs=False)
+    policy = MixedPrecisionPolicy(
+        param_dtype=product,
+        reduce_dtype=torch.promote_types(next(model.parameters()).dtype, torch.float32),
+        cast_forward_inputs=False,
+    )
     for block in model.transformer_blocks:
         fully_shard(block, mesh=world.data, mp_policy=policy)
     fully_shard(model, mesh=world.data, mp_policy=policy)

@@ -40,6 +40,7 @@ from trainer.state.folders import (
     is_old,
     keep,
     mark_complete,
+    put_aside,
     remove_unfinished,
     step_of,
     write_best,
@@ -75,6 +76,7 @@ class Checkpoints:
         self.model, self.average, self.optimizer = model, average, optimizer
         self.about = about
         self._pending: tuple[Path, Future[Any], Best | None] | None = None
+        self._saved: int | None = None
         # The writing threads agree among themselves; on the training's own group their messages would mix with its.
         group = dist.new_group(backend="gloo")
         assert isinstance(group, dist.ProcessGroup)
@@ -92,6 +94,8 @@ class Checkpoints:
         for folder in reversed(found):
             why = self._load(folder)
             if why is None:
+                if self.world.first:
+                    put_aside([later for later in found if step_of(later) > step_of(folder)])
                 return step_of(folder)
             if self.world.first:
                 print(f"{folder}: {why}; going back to the checkpoint before", flush=True)
@@ -138,6 +142,8 @@ class Checkpoints:
         ``best``: metric and value that make it the best one so far.
         """
         self.finish()
+        if step == self._saved:  # asked to end at a step that is saved anyway
+            return
         folder = checkpoint_path(self.out, step)
         if self.world.first:
             shutil.rmtree(folder, ignore_errors=True)  # a damaged one, which the training went back from
@@ -148,7 +154,7 @@ class Checkpoints:
         with _told(folder):
             future = dcp.async_save(self._state(), checkpoint_id=folder, process_group=self._group)
         assert isinstance(future, Future)
-        self._pending = folder, future, best
+        self._pending, self._saved = (folder, future, best), step
 
     def finish(self) -> None:
         """Wait until what is being written is a checkpoint. Raises RunFailed where it could not be written."""

@@ -77,6 +77,14 @@ def remove_unfinished(out: Path) -> None:
     remove_temporary(out)
 
 
+def put_aside(damaged: list[Path]) -> None:
+    """Rename checkpoints that cannot be read, so that they are not counted among those that stay."""
+    for folder in damaged:
+        target = folder.with_name(f"damaged-{folder.name}")
+        shutil.rmtree(target, ignore_errors=True)
+        folder.rename(target)
+
+
 def keep(out: Path, count: int) -> None:
     """Remove all but the newest ``count`` checkpoints and the best one."""
     kept = read_best(out).get("step")

@@ -114,6 +114,8 @@ def test_the_best_checkpoint_by_a_metric_stays(tasks_config: Path, tasks_data: P
 
 
 def test_a_metric_that_there_is_not_is_one_line(tasks_config: Path, tasks_data: Path, tmp_path: Path) -> None:
-    config = load(tasks_config, FitConfig, ["checkpoint.best={metric: lose, every: 4}"])
-    with pytest.raises(Exception, match=r"field 'checkpoint.best.metric': no step of the last 4 had a number 'lose'"):
+    config = load(tasks_config, FitConfig, ["checkpoint.best={metric: loss_by_task.none, every: 4}"])
+    with pytest.raises(
+        Exception, match=r"field 'checkpoint.best.metric': no step of the last 4 had a number 'loss_by_task.none'"
+    ):
         fit(config, tmp_path / "out", tasks_data)
