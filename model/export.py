@@ -87,7 +87,8 @@ def base_of(checkpoint: Path) -> Path:
 
 
 def _is_complete(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("complete", "step.json"))
+    """An older one, of safetensors, appeared whole."""
+    return (folder / "complete").is_file() or any(folder.glob("*.safetensors*"))
 
 
 def _weights(checkpoint: Path) -> Iterator[tuple[str, Tensor]]:

@@ -23,7 +23,7 @@ def test_a_bf16_folder_is_sampled_in_float32_and_the_memory_told(
     with caplog.at_level(logging.WARNING), NoBfloat16() as watch:
         model = QwenImage.load(narrow)
         model.sample("x", 32, 32, steps=2)
-    assert watch.saw("linear", "conv", "scaled_dot_product")
+    assert watch.saw("mm", "conv", "scaled_dot_product")
     parts = (model.transformer, model.vae, model.conditioner.encoder)
     bytes_ = sum(p.nbytes for part in parts for p in part.parameters())
     (told,) = [r.getMessage() for r in caplog.records]
@@ -38,7 +38,7 @@ def test_the_sample_command_takes_float32_for_the_bfloat16_it_is_asked_for(
     for folder, dtype in ((narrow, []), (narrow, ["--dtype", "bfloat16"])):
         with NoBfloat16() as watch:
             assert command(main, ["sample", str(folder), *SAMPLE, *dtype, "--out", str(tmp_path / "x.png")]) == 0
-        assert watch.saw("linear", "conv", "scaled_dot_product")
+        assert watch.saw("mm", "conv", "scaled_dot_product")
 
 
 def test_with_kernels_a_bf16_folder_stays_as_it_is(

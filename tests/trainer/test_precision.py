@@ -80,7 +80,7 @@ def test_evaluation_samples_a_bf16_model_in_float32(poor: None, narrow: Path) ->
         trained = QwenImage.load(narrow)
         for model in (trained, without_training(trained)):
             sample(model, items, config)
-    assert watch.saw("linear", "conv", "scaled_dot_product")
+    assert watch.saw("mm", "conv", "scaled_dot_product")
 
 
 def test_the_vae_trains_in_float32(poor: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
