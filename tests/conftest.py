@@ -8,11 +8,10 @@ import pytest
 
 from tests.pipeline import commands
 
-SMALL_RUN = """
+RUN = """
 sources:
 - {kind: folder, name: photos, path: PHOTOS, captions: PHOTOS.tsv}
-- {kind: synth, name: glyphs, recipe: configs/synth/glyphs.yaml, count: 96}
-- {kind: synth, name: pure, recipe: configs/synth/pure.yaml, count: 24}
+SYNTH
 fragments: {inputs: 40}
 annotate: [{kind: measure}]
 pack: {rows: 32}
@@ -20,49 +19,36 @@ decide:
   rules:
   - {name: S2.luma, stage: 2, keep: "luma < 0.6", applies_to: "recipe is null"}
 """
+
+
+def run_with_photos(folder: Path, edge: int, counts: dict[str, int], broken: str | None = None) -> Path:
+    """A finished run of 12 pictures of ``edge`` px with captions, one of them refused and one missing, and renderings.
+
+    ``counts``: of each recipe. ``broken``: the picture that is none.
+    """
+    photos = folder / "photos"
+    commands.write_pictures(photos, 12, edge=edge)
+    if broken:
+        (photos / broken).write_bytes(b"no picture")
+    captions = [f"{i:03d}.png\ta noisy cloud of colors number {i}" for i in range(10)]
+    (folder / "photos.tsv").write_text("\n".join([*captions, "010.png\tSorry, I cannot help"]) + "\n")
+    synth = [f"- {{kind: synth, name: {n}, recipe: configs/synth/{n}.yaml, count: {c}}}" for n, c in counts.items()]
+    (folder / "config.yaml").write_text(RUN.replace("PHOTOS", str(photos)).replace("SYNTH", "\n".join(synth)))
+    commands.run_to_end(folder / "config.yaml", folder / "run")
+    return folder / "run"
 
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run: 12 pictures with captions, one of them broken, and 120 renderings. Read only."""
-    folder = tmp_path_factory.mktemp("small")
-    commands.write_pictures(folder / "photos", 12, edge=160)
-    (folder / "photos" / "011.png").write_bytes(b"no picture")
-    captions = [f"{i:03d}.png\ta noisy cloud of colors number {i}" for i in range(10)] + [
-        "010.png\tSorry, I cannot help"
-    ]
-    (folder / "photos.tsv").write_text("\n".join(captions) + "\n")
-    (folder / "config.yaml").write_text(SMALL_RUN.replace("PHOTOS", str(folder / "photos")))
-    commands.run_to_end(folder / "config.yaml", folder / "run")
-    return folder / "run"
-
-
-MIXED_RUN = """
-sources:
-- {kind: folder, name: photos, path: PHOTOS, captions: PHOTOS.tsv}
-- {kind: synth, name: pure, recipe: configs/synth/pure.yaml, count: 24}
-- {kind: synth, name: scene, recipe: configs/synth/scene.yaml, count: 8}
-- {kind: synth, name: edit, recipe: configs/synth/edit.yaml, count: 16}
-fragments: {inputs: 40}
-annotate: [{kind: measure}]
-pack: {rows: 32}
-decide:
-  rules:
-  - {name: S2.luma, stage: 2, keep: "luma < 0.6", applies_to: "recipe is null"}
-"""
+    return run_with_photos(tmp_path_factory.mktemp("small"), 160, {"glyphs": 96, "pure": 24}, "011.png")
 
 
 @pytest.fixture(scope="session")
 def mixed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of all tasks: 12 pictures of 320 px, two of them without a valid caption, pages, scenes, 16 edits.
     Read only."""
-    folder = tmp_path_factory.mktemp("mixed")
-    commands.write_pictures(folder / "photos", 12, edge=320)
-    captions = [f"{i:03d}.png\ta noisy cloud of colors number {i}" for i in range(10)]
-    (folder / "photos.tsv").write_text("\n".join([*captions, "010.png\tSorry, I cannot help"]) + "\n")
-    (folder / "config.yaml").write_text(MIXED_RUN.replace("PHOTOS", str(folder / "photos")))
-    commands.run_to_end(folder / "config.yaml", folder / "run")
-    return folder / "run"
+    return run_with_photos(tmp_path_factory.mktemp("mixed"), 320, {"pure": 24, "scene": 8, "edit": 16})
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ class FiniteGuard:
     """Counts steps in a row that were not finite. ``names``: ids of manifest rows. All ranks decide alike."""
 
     def __init__(self, config: NonFiniteConfig, names: Callable[[Sequence[int]], list[str]], world: World) -> None:
-        self.config, self.names, self.world, self.row = config, names, world, 0
+        self.config, self.names, self.world, self.in_a_row = config, names, world, 0
 
     def passes(
         self, step: int, losses: Sequence[float], norm: float, rows: Sequence[int], sigmas: Sequence[float]
@@ -28,17 +28,17 @@ class FiniteGuard:
         """
         bad = [i for i, loss in enumerate(losses) if not math.isfinite(loss)]
         if not bad and math.isfinite(norm):
-            self.row = 0
+            self.in_a_row = 0
             return True
-        self.row += 1
+        self.in_a_row += 1
         what = "the loss" if bad else "the gradient's norm"
         told = f"step {step}: {what} is not finite; {self._samples(bad or range(len(rows)), rows, sigmas)}"
-        if self.config.policy == "stop" or self.row > self.config.limit:
+        if self.config.policy == "stop" or self.in_a_row > self.config.limit:
             self.world.stop(
                 f"{told}; no weight was changed by it and the last checkpoint is good: look at these samples, lower "
                 "optimizer.lr, or skip such steps with on_nonfinite.policy=skip"
             )
-        self.world.tell(f"{told}; the step is skipped, {self.row} in a row of at most {self.config.limit}")
+        self.world.tell(f"{told}; the step is skipped, {self.in_a_row} in a row of at most {self.config.limit}")
         return False
 
     def _samples(self, places: Sequence[int], rows: Sequence[int], sigmas: Sequence[float]) -> str:

@@ -34,7 +34,7 @@ from trainer.optim.ema import make_average
 from trainer.optim.optimizer import make_optimizer
 from trainer.optim.schedule import rate
 from trainer.order.order import Order
-from trainer.parallel.network import open_network
+from trainer.parallel.network import open_network, wide_dtype
 from trainer.parallel.world import World
 from trainer.rng import KeyedRandom
 from trainer.setup import product_dtype_of, sampled_rows, training_index
@@ -73,7 +73,7 @@ class Trainer:
         self.average = make_average(self.model, config.optimizer.ema, config.optimizer.ema_device)
         self.optimizer = make_optimizer(self.model, config.optimizer, config.seed)
         self.update = make_update(config, self.network, self.optimizer, world)
-        self.wide = torch.float64 if config.precision == "fp64" else torch.float32
+        self.wide = wide_dtype(config)
         self.frozen = Frozen(base, world.device, config.max_text_tokens, config.encoders == "leave", world.tell)
         self.datasets, self.dataset = datasets, datasets.first()
         self.producer = open_producer(config, self.frozen, self.wide)

@@ -6,8 +6,7 @@ from typing import Literal
 
 import torch
 
-from model.config import MMDiTConfig, ModelConfig
-from model.describe import encoder_bytes
+from model.config import MMDiTConfig
 from model.memory import Checkpointing, Setting
 from model.memory_plan import CARD_BYTES, MemoryPlan, format_plan, plan_memory
 from model.mmdit import MMDiT
@@ -46,47 +45,46 @@ def memory_setting(
 
 
 def training_memory(
-    config: ModelConfig, setting: Setting, image_tokens: int, text_tokens: int, alike: bool = False
+    shape: MMDiTConfig, setting: Setting, image_tokens: int, text_tokens: int, alike: bool = False, encoders: int = 0
 ) -> MemoryPlan:
-    """The plan for the largest micro-batch of a GPU, ``image_tokens`` with those of references."""
+    """The plan for the largest micro-batch of a GPU, ``image_tokens`` with those of references.
+
+    ``shape``: the network's. ``encoders``: bytes of VAE and text encoder.
+    """
     with torch.device("meta"):
-        model = MMDiT(config.transformer)
-    held = encoder_bytes(config) if setting.encoders else 0
-    return plan_memory(model, config.transformer, setting, image_tokens, text_tokens, alike, held)
+        model = MMDiT(shape)
+    return plan_memory(model, shape, setting, image_tokens, text_tokens, alike, encoders)
 
 
 def memory_lines(
-    config: ModelConfig, setting: Setting, image_tokens: int, text_tokens: int, card: int = CARD_BYTES
+    shape: MMDiTConfig,
+    setting: Setting,
+    image_tokens: int,
+    text_tokens: int,
+    encoders: int = 0,
+    card: int = CARD_BYTES,
 ) -> list[str]:
     """For a terminal. ``card``: bytes of the GPU; ``torch.cuda.mem_get_info()[1]`` where there is one."""
-    plan = training_memory(config, setting, image_tokens, text_tokens)
-    batch = f"largest micro-batch: {image_tokens:,} image and {text_tokens:,} text tokens"
-    return [*format_plan(plan, setting, card), f"    {batch}"]
+    plan = training_memory(shape, setting, image_tokens, text_tokens, encoders=encoders)
+    return [*format_plan(plan, setting, card), _batch(image_tokens, text_tokens)]
 
 
 def fit_memory_lines(
-    config: FitConfig,
-    shape: MMDiTConfig,
-    encoders: int,
-    gpus: int,
-    image_tokens: int,
-    text_tokens: int,
-    card: int = CARD_BYTES,
+    config: FitConfig, shape: MMDiTConfig, encoders: int, gpus: int, image_tokens: int, text_tokens: int
 ) -> list[str]:
-    """What ``fit`` with ``config`` holds. ``shape``: the network's; ``encoders``: bytes of VAE and text encoder.
-
-    ValueError for a combination that cannot be.
-    """
+    """What ``fit`` with ``config`` holds, as ``memory_lines``. ValueError for a combination that cannot be."""
     optimizer, parallel = config.optimizer, config.parallel
-    batch = f"    largest micro-batch: {image_tokens:,} image and at most {text_tokens:,} text tokens"
     if config.lora:
-        tokens = (image_tokens, text_tokens, optimizer.offload_blocks, parallel.checkpointing)
-        return [*lora_memory(shape, config.lora, *tokens).lines(encoders, card), batch]
+        plan = lora_memory(
+            shape, config.lora, image_tokens, text_tokens, optimizer.offload_blocks, parallel.checkpointing
+        )
+        return [*plan.lines(encoders, CARD_BYTES), _batch(image_tokens, text_tokens)]
     whole = optimizer.kind == "muon" or optimizer.offload_blocks > 0
     mode = "ddp" if parallel.mode == "auto" and gpus > 1 and whole else parallel.mode
     products: Literal["fp32", "bf16"] = "bf16" if config.precision == "bf16" else "fp32"
     setting = memory_setting(optimizer, mode, gpus, parallel.tp, parallel.checkpointing, products)
-    with torch.device("meta"):
-        model = MMDiT(shape)
-    plan = plan_memory(model, shape, setting, image_tokens, text_tokens, False, encoders)
-    return [*format_plan(plan, setting, card), batch]
+    return memory_lines(shape, setting, image_tokens, text_tokens, encoders)
+
+
+def _batch(image_tokens: int, text_tokens: int) -> str:
+    return f"    largest micro-batch: {image_tokens:,} image and {text_tokens:,} text tokens at most"

@@ -27,6 +27,10 @@ _FREE = frozenset(
 """Fields that a resumed training may change."""
 
 
+_NOTED = ("from", "from_lora")
+"""Where it began: noted, and not needed again once there is a checkpoint."""
+
+
 def save_config(config: FitConfig, identity: dict[str, str], out: Path, done: int) -> None:
     """Write config.yaml, or check that ``out`` was started with the same but for what may change.
 
@@ -75,11 +79,9 @@ def _changed(before: dict[str, Any], now: dict[str, Any], done: int) -> str | No
         elif name == "validation":
             if _where(before[name]) != _where(value):
                 return "validation.where"
-        elif (
-            name not in _FREE
-            and name not in ("from", "from_lora", *(("model",) if now.get("model") is None else ()))
-            and before.get(name) != value
-        ):
+        elif name == "model" and value is None:
+            continue  # its own checkpoints name the base
+        elif name not in _FREE and name not in _NOTED and before.get(name) != value:
             return name
     return None
 

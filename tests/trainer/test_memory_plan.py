@@ -9,6 +9,7 @@ import torch
 
 import configs
 from model.config import ModelConfig
+from model.describe import encoder_bytes
 from model.memory import Setting
 from model.memory_plan import UPDATE_BYTES, plan_memory
 from tests.model.test_memory import Live
@@ -113,33 +114,37 @@ def test_the_released_model_on_one_h100_and_one_h200():
     config = configs.load(QWEN, ModelConfig)
     adafactor = OptimizerConfig(plan="adafactor", weights="bf16", in_backward=True, ema=None)
     setting = memory_setting(adafactor, checkpointing="full", encoders=False)
-    plan = training_memory(config, setting, 4 * 4096, 4 * 256)
+    plan = training_memory(config.transformer, setting, 4 * 4096, 4 * 256)
     assert plan.weights == 2 * 20_430_401_088
     assert plan.optimizer < 0.1e9
     assert plan.peak < 56e9
     assert plan.fits()
     eight = OptimizerConfig(plan="adamw8bit", weights="bf16", in_backward=True, ema=None)
-    whole = training_memory(config, memory_setting(eight, checkpointing="full", encoders=False), 4 * 4096, 4 * 256)
+    whole = training_memory(
+        config.transformer, memory_setting(eight, checkpointing="full", encoders=False), 4 * 4096, 4 * 256
+    )
     assert 81.7e9 < whole.weights + whole.optimizer < 82.5e9  # the scales of the blocks are half a gigabyte
     assert not whole.fits()
     assert whole.fits(141 * 10**9)
     away = OptimizerConfig(plan="adamw8bit", weights="bf16", in_backward=True, ema=None, offload_blocks=30)
-    half = training_memory(config, memory_setting(away, checkpointing="full", encoders=False), 4 * 4096, 4 * 256)
+    half = training_memory(
+        config.transformer, memory_setting(away, checkpointing="full", encoders=False), 4 * 4096, 4 * 256
+    )
     assert half.fits()
     assert half.host == pytest.approx(30 * 339_831_296 * 4, rel=0.02)
 
 
 def test_the_lines_say_what_it_comes_to():
     config = configs.load(QWEN, ModelConfig)
-    lines = memory_lines(config, memory_setting(OptimizerConfig()), 4096, 256)
+    lines = memory_lines(config.transformer, memory_setting(OptimizerConfig()), 4096, 256)
     assert lines[0] == "memory on one GPU:"
     assert any(line.split() == ["weights,", "fp32", "81.7", "GB"] for line in lines)
     assert any("fits on a card of 80 GB: no, " in line for line in lines)
     assert "largest micro-batch: 4,096 image and 256 text tokens" in lines[-1]
     assert max(map(len, lines)) <= 120
-    with_encoders, without = (
-        training_memory(config, memory_setting(OptimizerConfig(), encoders=e), 4096, 256) for e in (True, False)
-    )
+    settings = (memory_setting(OptimizerConfig(), encoders=e) for e in (True, False))
+    held = encoder_bytes(config)
+    with_encoders, without = (training_memory(config.transformer, s, 4096, 256, encoders=held) for s in settings)
     assert with_encoders.peak - without.peak == with_encoders.encoders > 16e9
 
 
@@ -147,7 +152,9 @@ def test_parallel_modes_divide_what_they_should():
     config = configs.load(QWEN, ModelConfig)
 
     def plan(**parallel):
-        return training_memory(config, memory_setting(OptimizerConfig(), encoders=False, **parallel), 4096, 256)
+        return training_memory(
+            config.transformer, memory_setting(OptimizerConfig(), encoders=False, **parallel), 4096, 256
+        )
 
     one, ddp, eight, both = plan(), plan(mode="ddp", gpus=8), plan(gpus=8), plan(gpus=8, tp=4)
     assert ddp.state == one.state
@@ -175,4 +182,7 @@ def test_what_cannot_be_is_refused(fields, message):
 
 def test_a_meta_model_is_enough():
     with torch.device("meta"):
-        assert training_memory(configs.load("configs/model/tiny.yaml", ModelConfig), Setting(), 64, 8).weights > 0
+        assert (
+            training_memory(configs.load("configs/model/tiny.yaml", ModelConfig).transformer, Setting(), 64, 8).weights
+            > 0
+        )

@@ -10,14 +10,14 @@ The MLP's wide half-way product is the dearest to keep and costs a third of the 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 from torch._ops import OpOverload
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
-Checkpointing = Literal["none", "selective", "full"]
+from model.memory import Checkpointing
 
 _ATTENTION = (
     "aten::_scaled_dot_product_flash_attention",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from model.memory import Checkpointing
+
 Mode = Literal["auto", "single", "ddp", "fsdp"]
-Checkpointing = Literal["none", "selective", "full"]
 
 
 @dataclass(frozen=True)

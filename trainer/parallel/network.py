@@ -65,6 +65,11 @@ def open_network(config: FitConfig, base: Path, world: World, product: torch.dty
     return Network(model, model, 1.0, [])
 
 
+def wide_dtype(config: FitConfig) -> torch.dtype:
+    """Of weights, losses and what enters the network, where nothing narrower is asked for."""
+    return torch.float64 if config.precision == "fp64" else torch.float32
+
+
 def _whole(config: FitConfig, base: Path, world: World, product: torch.dtype | None, start: Start) -> MMDiT:
     if config.lora:
         from trainer.lora.base import open_lora
@@ -74,23 +79,20 @@ def _whole(config: FitConfig, base: Path, world: World, product: torch.dtype | N
         model = load_transformer(base, torch.bfloat16, world.device, config.weights).train()
         store_in_bf16(model, world.device)
         return model
-    wide = torch.float64 if config.precision == "fp64" else torch.float32
-    return load_transformer(base, wide, world.device, config.weights).train()
+    return load_transformer(base, wide_dtype(config), world.device, config.weights).train()
 
 
 def _divided(config: FitConfig, base: Path, world: World, product: torch.dtype | None) -> Network:
-    wide = torch.float64 if config.precision == "fp64" else torch.float32
     with torch.device("meta"):
-        model = MMDiT(transformer_config(base)).to(wide)
+        model = MMDiT(transformer_config(base)).to(wide_dtype(config))
     narrow = config.optimizer.weights == "bf16"
     if narrow:
         store_in_bf16(model, world.device)
     if world.tensor.size() > 1:
         divide_heads(model, world.tensor)
     _prepare(model, config.parallel)
-    _divide(
-        model, world, None if narrow else product
-    )  # with one data group, too: an optimizer wants parameters of one kind
+    # With one data group, too: an optimizer wants parameters of one kind.
+    _divide(model, world, None if narrow else product)
     model.to_empty(device=world.device)
     _load_slices(model, base)
     return Network(model.train(), model, 1.0, shared_by_heads(model))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -146,7 +145,6 @@ class Checkpoints:
             return
         folder = checkpoint_path(self.out, step)
         if self.world.first:
-            shutil.rmtree(folder, ignore_errors=True)  # a damaged one, which the training went back from
             folder.mkdir(parents=True)
             about = {"base": os.path.relpath(self.base.absolute(), folder.absolute()), **self.about}
             write_json(folder / "base.json", about)
