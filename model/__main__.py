@@ -167,8 +167,9 @@ def _merge(args: argparse.Namespace) -> None:
 def _export(args: argparse.Namespace) -> None:
     import torch
 
-    from model.export import export
+    from model.export import check_whole, export
 
+    check_whole(args.checkpoint)
     export(args.checkpoint, args.out, getattr(torch, args.dtype) if args.dtype else None, args.merge)
     print(f"wrote {args.out}; it loads with diffusers.QwenImagePipeline.from_pretrained")
 

@@ -26,6 +26,7 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
 from configs import UserError
 from model.checkpoint import check_folder, save_like, transformer_config
+from model.complete import MARKER, damage
 from model.files import iterate_tensors, read_json, weight_dtypes
 from model.lora_files import lora_of
 from model.lora_merge import export_lora
@@ -49,6 +50,14 @@ def export(checkpoint: str | Path, out: str | Path, dtype: torch.dtype | None = 
     if merge:
         raise UserError(f"{folder}: holds whole weights; there is nothing to merge")
     save_like(base, out, _whole(folder, base, found, dtype), transformer_config(base))
+
+
+def check_whole(checkpoint: Path) -> None:
+    """Raise UserError where files of a checkpoint are not as they were written. Reads all of them."""
+    folder = step_folder(checkpoint)
+    why = damage(folder) if (folder / MARKER).is_file() else None
+    if why:
+        raise UserError(f"{folder}: {why}; take another checkpoint")
 
 
 def _whole(folder: Path, base: Path, found: dict[str, Tensor], dtype: torch.dtype | None) -> dict[str, Tensor]:

@@ -15,6 +15,9 @@ from trainer.parallel.config import ParallelConfig
 from trainer.state.config import CheckpointConfig
 from trainer.tasks.config import ObjectiveConfig
 
+TEXT_LIMIT = 1024
+"""Hidden states of a condition that diffusers' pipelines take (``max_sequence_length``)."""
+
 
 @dataclass(frozen=True)
 class NonFiniteConfig:
@@ -78,6 +81,12 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         check_phases(self.phases)
+        if self.seed < 0:
+            raise ValueError(f"field 'seed': must be at least 0, found {self.seed}")
+        if self.max_text_tokens > TEXT_LIMIT:
+            raise ValueError(
+                f"field 'max_text_tokens': the released pipelines take at most {TEXT_LIMIT:,}, found {self.max_text_tokens:,}"
+            )
         for name in ("max_micro_batch_tokens", "threads", "max_text_tokens"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -86,6 +95,11 @@ class FitConfig:
             raise ValueError(
                 "field 'on_nonfinite.policy': with optimizer.in_backward blocks have moved before a step is known to be "
                 "finite, so it cannot be skipped; take stop"
+            )
+        if self.optimizer.in_backward and self.max_micro_batch_tokens is not None:
+            raise ValueError(
+                "field 'max_micro_batch_tokens': optimizer.in_backward moves weights in the first backward pass of a step, "
+                "so there can be no second one; leave it null, and cut the batch by phases.N.tokens"
             )
         if not 1 <= self.num_workers[0] <= self.num_workers[1]:
             raise ValueError(f"field 'num_workers': [least, most] of at least 1, found {list(self.num_workers)}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from torch import Tensor
 
 from trainer.config import NonFiniteConfig
+from trainer.optim.backward import BlockNotFinite
 from trainer.parallel.world import World
 
 _NAMED = 8
@@ -17,6 +21,7 @@ class FiniteGuard:
 
     def __init__(self, config: NonFiniteConfig, names: Callable[[Sequence[int]], list[str]], world: World) -> None:
         self.config, self.names, self.world, self.in_a_row = config, names, world, 0
+        self._told_zero = False
 
     def passes(
         self, step: int, losses: Sequence[float], norm: float, rows: Sequence[int], sigmas: Sequence[float]
@@ -29,6 +34,8 @@ class FiniteGuard:
         bad = [i for i, loss in enumerate(losses) if not math.isfinite(loss)]
         if not bad and math.isfinite(norm):
             self.in_a_row = 0
+            if norm == 0.0:
+                self._tell_zero(step)
             return True
         self.in_a_row += 1
         what = "the loss" if bad else "the gradient's norm"
@@ -40,6 +47,33 @@ class FiniteGuard:
             )
         self.world.tell(f"{told}; the step is skipped, {self.in_a_row} in a row of at most {self.config.limit}")
         return False
+
+    def _tell_zero(self, step: int) -> None:
+        """Once."""
+        if not self._told_zero:
+            self._told_zero = True
+            self.world.tell(
+                f"step {step}: the gradient is exactly 0, so nothing is learned from this step. A LoRA on fresh weights never "
+                "learns, their modulations close every block: start it from a trained folder (--init); else look at masks "
+                "(objective.unmasked_weight)"
+            )
+
+    @contextlib.contextmanager
+    def naming(self, step: int, losses: Tensor, rows: Sequence[int], sigmas: Sequence[float]) -> Iterator[None]:
+        """Around the backward passes of ``step``: says of which samples a block's gradient was not finite.
+
+        ``losses``: (N,), a rank's own samples', zeros elsewhere. Raises RunFailed (rank 0).
+        """
+        try:
+            yield
+        except BlockNotFinite as error:  # its norm is of all ranks, so all come here together
+            told, _ = self.world.gather(losses, flag=False)
+            bad = [i for i, loss in enumerate(told) if not math.isfinite(loss)]
+            self.world.stop(
+                f"step {step}: {error}; {self._samples(bad or range(len(rows)), rows, sigmas)}; blocks behind it may have "
+                "moved already (optimizer.in_backward), so nothing is saved: look at these samples, lower optimizer.lr, "
+                "and go on from the last checkpoint"
+            )
 
     def _samples(self, places: Sequence[int], rows: Sequence[int], sigmas: Sequence[float]) -> str:
         chosen = list(places)[:_NAMED]

@@ -172,14 +172,13 @@ class Trainer:
         return number
 
     def _tell_lacking(self, number: int) -> None:
-        if self.loader.lacking and self.config.encoded:
+        lacking, self.loader.lacking = self.world.sum(self.loader.lacking), 0
+        if lacking and self.config.encoded:
             name = self.order.phases[number].phase.name
-            print(
-                f"phase {name}: {self.loader.lacking:,} latents and conditions were not in {self.config.encoded} and were "
-                "encoded by the training",
-                flush=True,
+            self.world.tell(
+                f"phase {name}: {lacking:,} latents and conditions were not in {self.config.encoded} and were "
+                "encoded by the training"
             )
-        self.loader.lacking = 0
 
     @contextlib.contextmanager
     def _shown(self) -> Iterator[Callable[[Line], None]]:
@@ -211,14 +210,15 @@ class Trainer:
         losses = torch.zeros(size, dtype=torch.float64, device=self.world.device)
         lr = rate(batch.step, self.order.steps, config.optimizer, phase.lr)
         self.update.begin(batch.step, lr)
-        for number, slots in enumerate(prepared.slots):
-            samples = [prepared.samples[slot] for slot in slots]
-            micro = self._micro_batch(samples, slots, sigma, rng) if slots else self.dummy()
-            with network.accumulating(last=number == len(prepared.slots) - 1):
-                part = sample_losses(network.call, micro, self.autocast)
-                (part.sum() * (network.scale / size if slots else 0.0)).backward()
-            if slots:
-                losses[slots] = part.detach().double()
+        with self.guard.naming(batch.step, losses, batch.rows.tolist(), sigma.tolist()):
+            for number, slots in enumerate(prepared.slots):
+                samples = [prepared.samples[slot] for slot in slots]
+                micro = self._micro_batch(samples, slots, sigma, rng) if slots else self.dummy()
+                with network.accumulating(last=number == len(prepared.slots) - 1):
+                    part = sample_losses(network.call, micro, self.autocast)
+                    if slots:
+                        losses[slots] = part.detach().double()
+                    (part.sum() * (network.scale / size if slots else 0.0)).backward()
         told, asked = self.world.gather(losses, stop)
         norm = self.update.finish()
         good = self.guard.passes(batch.step, told, norm, batch.rows.tolist(), sigma.tolist())

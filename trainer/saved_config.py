@@ -25,8 +25,8 @@ _FREE = frozenset(
     }
 )
 """Fields that a resumed training may change."""
-
-
+_FREE_WITHIN = {"optimizer": frozenset({"ema_device", "offload_blocks"})}
+"""And of these fields, the ones that say where something lies."""
 _NOTED = ("from", "from_lora")
 """Where it began: noted, and not needed again once there is a checkpoint."""
 
@@ -81,9 +81,19 @@ def _changed(before: dict[str, Any], now: dict[str, Any], done: int) -> str | No
                 return "validation.where"
         elif name == "model" and value is None:
             continue  # its own checkpoints name the base
-        elif name not in _FREE and name not in _NOTED and before.get(name) != value:
-            return name
+        elif name not in _FREE and name not in _NOTED:
+            found = _different(name, before.get(name), value)
+            if found:
+                return found
     return None
+
+
+def _different(name: str, before: Any, now: Any) -> str | None:
+    """The field itself, or the first one within it that may not differ."""
+    if not (isinstance(before, dict) and isinstance(now, dict)):
+        return name if before != now else None
+    free = _FREE_WITHIN.get(name, frozenset())
+    return next((f"{name}.{key}" for key in now if key not in free and before.get(key) != now[key]), None)
 
 
 def _where(validation: dict[str, Any] | None) -> str | None:

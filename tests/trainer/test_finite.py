@@ -10,6 +10,10 @@ import pytest
 
 from configs import RunFailed, load
 from model import QwenImage
+from model.config import ModelConfig
+from model.init import init_folder
+from tests.model.folders import TINY
+from tests.trainer.conftest import SMALL
 from trainer.config import FitConfig
 from trainer.fit import fit
 
@@ -43,6 +47,38 @@ def test_a_loss_that_is_not_finite_stops_and_the_last_checkpoint_stays(
     assert (newest / "complete").exists()
     with pytest.raises(RunFailed, match=rf"step {step}: "):  # again, and not the step after it
         fit(load(tasks_config, FitConfig, EXPLODES), out, tasks_data)
+
+
+def test_weights_that_a_finite_gradient_made_infinite_are_not_saved(
+    tasks_config: Path, tasks_data: Path, tmp_path: Path
+) -> None:
+    sets = ["optimizer.lr=1e39", "optimizer.warmup=0", "checkpoint={every: 1, keep: 1}", "optimizer.ema=null"]
+    with pytest.raises(RunFailed, match=r"the weights after 1 steps are not finite, though .* they are not saved"):
+        fit(load(tasks_config, FitConfig, sets), tmp_path / "out", tasks_data)
+    assert not list((tmp_path / "out" / "checkpoints").glob("step-*"))
+
+
+def test_with_the_optimizer_in_the_backward_pass_samples_are_named_too(
+    edit_base: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path
+) -> None:
+    sets = ["optimizer={lr: 1e30, warmup: 0, in_backward: true}", "checkpoint.every=1", "max_micro_batch_tokens=null"]
+    with pytest.raises(RunFailed) as caught:
+        fit(load(tasks_config, FitConfig, sets), tmp_path / "out", tasks_data)
+    told = str(caught.value)
+    assert re.match(
+        r"step \d+: the gradient of .* is not finite \(\w+\); samples [0-9a-f]{32} \(sigma 0\.\d{4}\)", told
+    )
+    assert "go on from the last checkpoint" in told
+
+
+def test_a_gradient_of_nothing_is_told_once(
+    tasks_config: Path, tasks_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fresh = tmp_path / "fresh"
+    init_folder(load(TINY, ModelConfig, SMALL), fresh)
+    sets = [f"model={fresh}", "lora={rank: 2}", "optimizer.ema=null", "phases.0.steps=3"]
+    fit(load(tasks_config, FitConfig, sets), tmp_path / "out", tasks_data)
+    assert capsys.readouterr().out.count("the gradient is exactly 0") == 1
 
 
 def test_such_steps_are_skipped_by_policy_at_most_so_many_in_a_row(

@@ -183,13 +183,23 @@ def test_a_file_is_no_output_folder(config: Path, small_run: Path, tmp_path: Pat
         fit(load(config, FitConfig), tmp_path / "out", small_run / "dataset")
 
 
-@pytest.mark.parametrize("name", [".metadata", "__0_0.distcp", "complete"])
+@pytest.mark.parametrize(
+    ("name", "how"), [(".metadata", "cut"), ("__0_0.distcp", "cut"), ("complete", "cut"), ("__0_0.distcp", "flipped")]
+)
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
-    config: Path, small_run: Path, trained: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+    config: Path,
+    small_run: Path,
+    trained: Path,
+    tmp_path: Path,
+    name: str,
+    how: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = stopped_before_its_end(trained, tmp_path)
     path = out / "checkpoints" / "step-24" / name
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1  # in a weight: nothing but its checksum tells
+    path.write_bytes(content if how == "flipped" else content[: len(content) // 2])
     fit(load(config, FitConfig), out, small_run / "dataset")
     told = capsys.readouterr().out
     assert "step-24: " in told

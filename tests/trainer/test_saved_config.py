@@ -39,6 +39,7 @@ def test_more_steps_at_the_end_go_on_from_the_end(
     out = Path(shutil.copytree(half, tmp_path / "out"))
     more = [
         *("phases.0.steps=14", "optimizer.schedule=constant", "loading.cache_megabytes=1", "checkpoint.keep=1"),
+        *("optimizer.ema_device=host", "optimizer.offload_blocks=1"),
         *("threads=2", "max_micro_batch_tokens=500", "samples={prompts: [cat], size: [32, 32], steps: 1, every: 100}"),
     ]
     fit(load(tasks_config, FitConfig, more), out, tasks_data)
@@ -54,8 +55,9 @@ def test_more_steps_at_the_end_go_on_from_the_end(
     ("change", "named"),
     [
         ("seed=5", "seed"),
-        ("optimizer.lr=1.0e-5", "optimizer"),
-        ("objective.dropout=0.5", "objective"),
+        ("optimizer.lr=1.0e-5", "optimizer.lr"),
+        ("optimizer.plan=adafactor", "optimizer.plan"),
+        ("objective.dropout=0.5", "objective.dropout"),
         ("precision=fp64", "precision"),
         ("max_text_tokens=99", "max_text_tokens"),
         ("phases.0.tokens=300", "phases.0.tokens"),

@@ -10,6 +10,7 @@ loader's whole state is the step: ``prepare(t)`` gives the same tensors whenever
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,8 @@ class Batches(Protocol):
     def batch(self, step: int) -> Batch: ...
 
 
+_TOGETHER = 2
+"""Batches that are prepared at once, so that cores which the end of one leaves idle begin the next."""
 _DATASETS = 2
 """Of which texts and latents are remembered: a phase's and the one that the validation loss is measured on."""
 
@@ -166,12 +169,12 @@ def _already(prepared: Prepared) -> Callable[[], Prepared]:
 
 
 class InProcess:
-    """A producer that is a thread of this process."""
+    """A producer that is a few threads of this process."""
 
     def __init__(self, config: FitConfig, work: EncodingWork) -> None:
         self.preparers, self.pauses = Preparers(config, work), work.frozen.leaves
         self.at_work = work.frozen.at_work
-        self._batches = _alone(1)
+        self._batches = _alone(_TOGETHER)
 
     def submit(self, ask: Ask, dataset: Data) -> Callable[[], Answer]:
         return self._batches.submit(lambda: self.preparers.of(dataset).prepare(ask)).result
@@ -193,18 +196,20 @@ class Preparers:
     def __init__(self, config: FitConfig, work: EncodingWork) -> None:
         self.config, self.work = config, work
         self._kept: OrderedDict[str, Preparer] = OrderedDict()
+        self._lock = threading.Lock()
 
     def of(self, dataset: Data) -> Preparer:
         return self.get(dataset.digest, lambda: dataset)
 
     def get(self, digest: str, dataset: Callable[[], Data]) -> Preparer:
         """That of the dataset with this ``digest``."""
-        if digest not in self._kept:
-            self._kept[digest] = Preparer(self.config, dataset(), self.work)
-            if len(self._kept) > _DATASETS:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(digest)
-        return self._kept[digest]
+        with self._lock:
+            if digest not in self._kept:
+                self._kept[digest] = Preparer(self.config, dataset(), self.work)
+                if len(self._kept) > _DATASETS:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(digest)
+            return self._kept[digest]
 
 
 class Preparer:
@@ -215,6 +220,7 @@ class Preparer:
         self.encoder = work.encoder(dataset)
         self.weights = LossWeights.of_data(dataset, config.objective.unmasked_weight)
         self._texts: OrderedDict[int, Texts] = OrderedDict()
+        self._reading = threading.Lock()
         self._samples = _alone(config.loading.threads)
 
     def prepare(self, ask: Ask) -> Answer:
@@ -241,7 +247,8 @@ class Preparer:
         objective, batch, slots = ask.objective, ask.batch, list(ask.slots)
         rng = KeyedRandom(ask.seed, batch.step, len(batch.rows))
         pick, drop = rng.uniform(CAPTION), rng.uniform(DROPOUT) < objective.dropout
-        texts = self._read_texts(batch.rows[slots].tolist())
+        with self._reading:
+            texts = self._read_texts(batch.rows[slots].tolist())
         items = []
         for slot in slots:
             row, task = int(batch.rows[slot]), str(batch.tasks[slot])

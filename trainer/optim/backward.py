@@ -30,11 +30,16 @@ from trainer.optim.optimizer import OptimizerGroup
 from trainer.optim.plans import PlannedOptimizer
 
 
+class BlockNotFinite(RunFailed):
+    """A block's gradient is not, while blocks behind it have been stepped."""
+
+
 class BackwardOptimizer:
     """Steps ``optimizer`` block by block from hooks on the parameters of ``model``.
 
     ``clip``: the largest norm of a block's gradients; layers outside the blocks count as one. ``finish`` and the
-    backward pass raise RunFailed for gradients that are not finite, and for a second backward pass in a step.
+    backward pass raise BlockNotFinite for gradients that are not finite, and RunFailed for a second backward pass in a
+    step.
     """
 
     def __init__(self, model: nn.Module, optimizer: OptimizerGroup, clip: float) -> None:
@@ -71,7 +76,7 @@ class BackwardOptimizer:
         if self._step is None or self._missing[unit] == 0:
             raise RunFailed(
                 "optimizer.in_backward: a second backward pass within a step, whose first has moved the weights "
-                "already: gradients cannot be added up; raise max_micro_batch_tokens or set in_backward to false"
+                "already: gradients cannot be added up; leave max_micro_batch_tokens null or set in_backward to false"
             )
         self._missing[unit] -= 1
         if self._missing[unit] == 0:
@@ -83,10 +88,7 @@ class BackwardOptimizer:
         self._missing[unit] = 0
         norm = math.sqrt(squared_norm(parameters))
         if not math.isfinite(norm):
-            raise RunFailed(
-                f"step {self._step}: the gradient of {unit} is not finite ({norm}); blocks behind it have been updated "
-                "already (optimizer.in_backward), so nothing is saved: go on from the last checkpoint"
-            )
+            raise BlockNotFinite(f"the gradient of {unit} is not finite ({norm})")
         self._squares.append(norm**2)
         for parameter in parameters:
             if norm > self.clip:

@@ -45,6 +45,8 @@ class OptimizerConfig:
         for name in ("weight_decay", "warmup", "final", "offload_blocks"):
             if getattr(self, name) < 0:
                 raise ValueError(f"field '{name}': must be at least 0, found {getattr(self, name)}")
+        if self.final > 1:
+            raise ValueError(f"field 'final': a fraction of the rate within 0..1, found {self.final}")
         if not all(0 <= b < 1 for b in (*self.betas, self.ema or 0.0)):
             raise ValueError(f"fields 'betas', 'ema': must be within 0..1, found {self.betas}, {self.ema}")
         if self.kind == "muon":

@@ -75,9 +75,9 @@ class Phase:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"phase {self.name}: field 'steps': must be at least 1, found {self.steps}")
-        if not self.resolutions or min(self.resolutions) < 16:
+        if not self.resolutions or any(side < 16 or side % 16 for side in self.resolutions):
             raise ValueError(
-                f"phase {self.name}: field 'resolutions': sides of 16 px or more, found {self.resolutions}"
+                f"phase {self.name}: field 'resolutions': sides in multiples of 16 px, found {list(self.resolutions)}"
             )
         if self.tokens < 1:
             raise ValueError(f"phase {self.name}: field 'tokens': must be at least 1, found {self.tokens}")

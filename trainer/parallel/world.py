@@ -22,17 +22,21 @@ from trainer.parallel.config import Mode
 
 _TIMEOUT = timedelta(minutes=10)
 """Longest wait for another rank (chosen): one that is gone is noticed at once, this is for one that hangs."""
+_PATIENCE = timedelta(hours=12)
+"""The same where rank 0 has work of its own: an export of 80 GB onto a slow disk (chosen)."""
 
 
 @dataclass(frozen=True)
 class World:
-    """``rank`` of ``size`` processes on ``device``. ``mesh``: (data, tensor). ``mode`` is never auto."""
+    """``rank`` of ``size`` processes on ``device``. ``mesh``: (data, tensor). ``mode`` is never auto. ``waiting``: a group
+    of all ranks that may wait long."""
 
     rank: int
     size: int
     device: torch.device
     mode: Mode
     mesh: DeviceMesh
+    waiting: dist.ProcessGroup
 
     @property
     def data(self) -> DeviceMesh:
@@ -56,6 +60,13 @@ class World:
         *values, flags = both.tolist()
         return values, flags > 0
 
+    def sum(self, number: int) -> int:
+        """Of all ranks' numbers."""
+        total = torch.tensor(number)
+        if self.size > 1:
+            dist.all_reduce(total)
+        return int(total)
+
     def tell(self, line: str) -> None:
         """Print a line once for all ranks."""
         if self.first:
@@ -68,9 +79,9 @@ class World:
         raise SystemExit(1)
 
     def barrier(self) -> None:
-        """Wait for all ranks; asked of the CPUs, so that no GPU spins meanwhile."""
+        """Wait for all ranks, as long as it takes; asked of the CPUs, so that no GPU spins meanwhile."""
         if self.size > 1:
-            dist.barrier()
+            dist.barrier(self.waiting)
 
 
 def open_world(config: FitConfig, device: torch.device, heads: int) -> World:
@@ -87,7 +98,9 @@ def open_world(config: FitConfig, device: torch.device, heads: int) -> World:
     if size % tp or heads % tp:
         raise UserError(f"field 'parallel.tp': {tp} must divide the {size} processes and the network's {heads} heads")
     mesh = init_device_mesh(device.type, (size // tp, tp), mesh_dim_names=("data", "tensor"))
-    return World(rank, size, device, mode, mesh)
+    waiting = dist.new_group(backend="gloo", timeout=_PATIENCE)
+    assert isinstance(waiting, dist.ProcessGroup)
+    return World(rank, size, device, mode, mesh, waiting)
 
 
 def _join(device: torch.device) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
+import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.api import CheckpointException
@@ -26,19 +27,19 @@ from torch.distributed.checkpoint.state_dict import (
 )
 
 from configs import RunFailed
+from model.complete import damage, mark_complete, note_checksum
 from model.files import write_json
 from model.mmdit import MMDiT
 from trainer.optim.ema import EMA
+from trainer.optim.local import local
 from trainer.optim.offload import stored
 from trainer.optim.optimizer import OptimizerGroup
 from trainer.parallel.world import World
 from trainer.state.folders import (
     checkpoint_path,
     checkpoints,
-    damage,
     is_old,
     keep,
-    mark_complete,
     put_aside,
     remove_unfinished,
     step_of,
@@ -112,8 +113,8 @@ class Checkpoints:
             raise RunFailed(f"{folder}: {why}; name another checkpoint")
 
     def _load(self, folder: Path) -> str | None:
-        """Why ``folder`` cannot be read, or None."""
-        why = damage(folder)
+        """Why ``folder`` cannot be read, or None; the same on all ranks."""
+        why = None if is_old(folder) else self._damage(folder)
         if why:
             return why
         try:
@@ -128,6 +129,12 @@ class Checkpoints:
             return f"cannot be read ({lines[-1].strip()})"
         return None
 
+    def _damage(self, folder: Path) -> str | None:
+        """Each rank reads a part of the files; what one finds all are told."""
+        found: list[str | None] = [None] * self.world.size
+        dist.all_gather_object(found, damage(folder, self.world.rank, self.world.size), group=self._group)
+        return next((why for why in found if why), None)
+
     def _state(self) -> dict[str, Any]:
         return {
             "model": {n: stored(p) for n, p in self.model.named_parameters() if p.requires_grad},
@@ -138,11 +145,16 @@ class Checkpoints:
     def save(self, step: int, best: Best | None = None) -> None:
         """Begin to write the checkpoint after ``step`` steps; the training may go on at once.
 
-        ``best``: metric and value that make it the best one so far.
+        ``best``: metric and value that make it the best one so far. Raises RunFailed for weights that are not finite.
         """
         self.finish()
         if step == self._saved:  # asked to end at a step that is saved anyway
             return
+        if self.world.sum(not _all_finite(self.model)):
+            self.world.stop(
+                f"the weights after {step:,} steps are not finite, though the last step's gradient was: they are not saved "
+                "and the last checkpoint is good; lower optimizer.lr"
+            )
         folder = checkpoint_path(self.out, step)
         if self.world.first:
             folder.mkdir(parents=True)
@@ -150,7 +162,7 @@ class Checkpoints:
             write_json(folder / "base.json", about)
         self.world.barrier()
         with _told(folder):
-            future = dcp.async_save(self._state(), checkpoint_id=folder, process_group=self._group)
+            future = dcp.async_save(self._state(), storage_writer=_Writer(folder), process_group=self._group)
         assert isinstance(future, Future)
         self._pending, self._saved = (folder, future, best), step
 
@@ -163,7 +175,7 @@ class Checkpoints:
         with _told(folder):
             future.result()
             if self.world.first:
-                mark_complete(folder)
+                mark_complete(folder, step_of(folder))
                 if best:
                     write_best(self.out, step_of(folder), *best)
                 keep(self.out, self.count)
@@ -172,6 +184,22 @@ class Checkpoints:
         """Finish what is being written if that needs no waiting."""
         if self._pending is not None and self._pending[1].done():
             self.finish()
+
+
+def _all_finite(model: MMDiT) -> bool:
+    """Of what this rank holds of the weights that train."""
+    found = [torch.isfinite(local(p)).all() for p in model.parameters() if p.requires_grad]
+    return all(bool(finite) for finite in found)
+
+
+class _Writer(dcp.FileSystemWriter):
+    """Notes the checksum of what it has written."""
+
+    def write_data(self, plan: dcp.SavePlan, planner: dcp.SavePlanner) -> Any:
+        written = super().write_data(plan, planner)
+        for name in {result.storage_data.relative_path for result in written.wait()}:
+            note_checksum(Path(self.path) / name)
+        return written
 
 
 class _told:

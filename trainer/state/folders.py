@@ -1,7 +1,7 @@
 """The folders of checkpoints: which are whole, which is the best, which stay. Only rank 0 changes anything here.
 
 OUT/checkpoints/step-1000/   shards of torch's distributed checkpoint (DCP), base.json
-OUT/checkpoints/step-1000/complete    JSON {"step", "files": sizes}; written last: without it there is no checkpoint
+OUT/checkpoints/step-1000/complete    written last: without it there is no checkpoint (model/complete.py)
 OUT/checkpoints/best.json    JSON {"step", "metric", "value"}
 """
 
@@ -14,9 +14,9 @@ from typing import Any
 
 from configs import RunFailed
 from configs.files import remove_temporary, replace_text
+from model.complete import MARKER
 
 _PREFIX = "step-"
-_MARKER = "complete"
 _OLD_MARKER = "step.json"
 """Of the form before DCP, whose folders appeared whole; its names were padded with zeros."""
 
@@ -28,12 +28,12 @@ def checkpoints(out: Path) -> list[Path]:
 
 
 def _is_complete(folder: Path) -> bool:
-    return (folder / _MARKER).is_file() or is_old(folder)
+    return (folder / MARKER).is_file() or is_old(folder)
 
 
 def is_old(folder: Path) -> bool:
     """Whether it is of the form before DCP: safetensors and one file of optimizer state."""
-    return (folder / _OLD_MARKER).is_file() and not (folder / _MARKER).is_file()
+    return (folder / _OLD_MARKER).is_file() and not (folder / MARKER).is_file()
 
 
 def step_of(folder: Path) -> int:
@@ -43,29 +43,6 @@ def step_of(folder: Path) -> int:
 
 def checkpoint_path(out: Path, step: int) -> Path:
     return out / "checkpoints" / f"{_PREFIX}{step}"
-
-
-def mark_complete(folder: Path) -> None:
-    """From here on ``folder`` is a checkpoint."""
-    sizes = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file()}
-    replace_text(folder / _MARKER, json.dumps({"step": step_of(folder), "files": sizes}, indent=2) + "\n")
-
-
-def damage(folder: Path) -> str | None:
-    """What is wrong with the files of a complete checkpoint, or None."""
-    if is_old(folder):
-        return None
-    try:
-        sizes = json.loads((folder / _MARKER).read_text("utf-8"))["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"{_MARKER} cannot be read"
-    for name, size in sizes.items():
-        path = folder / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size:,} bytes, {size:,} were written"
-    return None
 
 
 def remove_unfinished(out: Path) -> None:
@@ -91,7 +68,7 @@ def keep(out: Path, count: int) -> None:
     for folder in checkpoints(out)[:-count]:
         if step_of(folder) != kept:
             # Without its marker it is no checkpoint any more, so that a kill in the middle leaves no half of one.
-            (folder / _MARKER).unlink(missing_ok=True)
+            (folder / MARKER).unlink(missing_ok=True)
             (folder / _OLD_MARKER).unlink(missing_ok=True)
             shutil.rmtree(folder)
 

@@ -11,15 +11,19 @@ import time
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed.checkpoint as dcp
+from PIL import Image
 
 from configs import UserError, load
 from trainer.config import FitConfig
 from trainer.fit import fit
 
 FP64 = "precision=fp64"
+SAMPLES = "samples={prompts: [a cat], rows: 1, size: [32, 32], steps: 2, every: 10, reference_area: 1024}"
+HELD_OUT = ("phases.0.steps=4", "validation={where: id < '4', samples: 6, every: 2}", SAMPLES)
 
 
 def launch(ranks: int, jobs: list[dict[str, object]], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -43,10 +47,10 @@ def outs(tasks_config: Path, tasks_data: Path, tmp_path_factory: pytest.TempPath
 
     tp = "parallel.tp=2"
     launches = {
-        1: [job("one-64", FP64), job("one-32")],
+        1: [job("one-64", FP64), job("one-32"), job("held-1", *HELD_OUT)],
         2: [
             *(job("fsdp2-64", FP64), job("fsdp2-32"), job("ddp2-64", FP64, "parallel.mode=ddp")),
-            *(job("tp2-64", FP64, tp), job("tp2-32", tp)),
+            *(job("tp2-64", FP64, tp), job("tp2-32", tp), job("held-2", *HELD_OUT)),
         ],
         3: [job("fsdp3-64", FP64)],
         4: [job("both4-64", FP64, tp)],
@@ -109,6 +113,20 @@ def test_in_fp32_losses_agree_to_1e_6_and_weights_to_1e_4(outs: Path, name: str)
     assert weight < 1e-4
 
 
+def test_validation_and_samples_are_those_of_one_process(outs: Path) -> None:
+    ours, theirs = ([line for line in lines(outs / f"held-{n}") if "validation_loss" in line] for n in (1, 2))
+    assert len(ours) == 2
+    for one, other in zip(ours, theirs, strict=True):
+        assert one["validation_loss"] == pytest.approx(other["validation_loss"], rel=1e-5)
+    sheets = [sorted(path.name for path in (outs / f"held-{n}" / "samples").iterdir()) for n in (1, 2)]
+    assert sheets[0] == sheets[1]
+    assert len(sheets[0]) >= 2
+    for name in sheets[0]:
+        if name.endswith(".png"):
+            one, other = (np.asarray(Image.open(outs / f"held-{n}" / "samples" / name), dtype=int) for n in (1, 2))
+            assert np.abs(one - other).max() <= 1
+
+
 def test_every_rank_writes_the_same_metrics_but_for_time(outs: Path) -> None:
     for ours, theirs in zip(lines(outs / "one-64"), lines(outs / "both4-64"), strict=True):
         for key in ("step", "phase", "samples", "samples_by_task", "image_tokens", "lr"):
@@ -155,7 +173,7 @@ def environment(pid: int) -> bytes:
         (["parallel.mode=fsdp", "optimizer.kind=muon"], "fsdp and tp divide weights, and optimizer.kind muon needs"),
         (["parallel.mode=fsdp", "lora={rank: 2, base_dtype: fp32}"], "and lora needs them whole; take ddp or auto"),
         (["parallel.mode=fsdp", "optimizer.offload_blocks=1"], "and optimizer.offload_blocks needs them whole"),
-        (["parallel.mode=ddp", "optimizer.in_backward=true"], "field 'optimizer.in_backward'"),
+        (["parallel.mode=ddp", "optimizer.in_backward=true", "max_micro_batch_tokens=null"], "field 'optimizer.in_backward'"),
         (["parallel={mode: ddp, tp: 2}"], "field 'tp': 2 needs mode fsdp or auto, found mode ddp"),
     ],
 )

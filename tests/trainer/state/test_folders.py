@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from model.complete import damage, mark_complete, note_checksum
 from model.export import step_folder
 from trainer.monitor.samples import sheet
-from trainer.state.folders import checkpoints, damage, keep, mark_complete, remove_unfinished, write_best
+from trainer.state.folders import checkpoints, keep, remove_unfinished, step_of, write_best
 
 
 def checkpoint(out: Path, name: str, complete: bool = True) -> Path:
@@ -16,7 +17,7 @@ def checkpoint(out: Path, name: str, complete: bool = True) -> Path:
     folder.mkdir(parents=True)
     (folder / "base.json").write_text("{}")
     if complete:
-        mark_complete(folder)
+        mark_complete(folder, step_of(folder))
     return folder
 
 
@@ -46,6 +47,20 @@ def test_without_its_marker_there_is_no_checkpoint_and_it_goes(tmp_path: Path) -
     remove_unfinished(tmp_path)
     assert not half.exists()
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-5"]
+
+
+def test_damage_that_keeps_the_size_is_found_by_whoever_reads_that_part(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, "step-5", complete=False)
+    for name in ("__0_0.distcp", "__1_0.distcp"):
+        (folder / name).write_bytes(b"weights")
+        note_checksum(folder / name)
+    mark_complete(folder, 5)
+    assert {p.name for p in folder.iterdir()} == {"base.json", "complete", "__0_0.distcp", "__1_0.distcp"}
+    (folder / "__1_0.distcp").write_bytes(b"weigHts")
+    told = [damage(folder, rank, 2) for rank in range(2)]
+    assert told.count(None) == 1
+    assert [why for why in told if why] == [damage(folder)]
+    assert str(damage(folder)).startswith("__1_0.distcp is damaged (checksum")
 
 
 def test_damage_is_named(tmp_path: Path) -> None:
