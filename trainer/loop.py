@@ -131,16 +131,18 @@ class Trainer:
             if self.done == 0:
                 self._sample()
             with self._shown() as shown:
+                free = time.perf_counter()
                 for prepared in self._prepared():
                     begun = time.perf_counter()
                     line, asked = self.step(prepared, stop.received)
                     self.done += 1
-                    seconds = round(time.perf_counter() - begun, 4)
+                    seconds = {"seconds": round(time.perf_counter() - begun, 4), "data_seconds": round(begun - free, 4)}
                     line |= self._validated()
-                    shown({**line, "seconds": seconds})
+                    shown({**line, **seconds})
                     self._keep(line)
                     if asked and self.done < self.order.steps:
                         self._stop()
+                    free = time.perf_counter()
         except (RunFailed, SystemExit):  # all ranks end together: what is being written becomes a checkpoint
             self.checkpoints.finish()
             raise

@@ -135,7 +135,7 @@ def _check_fields(config: FitConfig, layers: int) -> None:
     if config.monitor.wandb and importlib.util.find_spec("wandb") is None:
         raise UserError("field 'monitor.wandb': the Python package 'wandb' is not installed; pip install wandb")
     metric = config.checkpoint.best.metric.partition(".")[0] if config.checkpoint.best else "loss"
-    known = ["loss", "loss_by_task", "loss_by_level", "grad_norm", "seconds"]
+    known = ["loss", "loss_by_task", "loss_by_level", "grad_norm", "seconds", "data_seconds"]
     known += ["validation_loss", "validation_loss_by_task"] if config.validation else []
     if metric not in known:
         more = "" if config.validation else "; validation_loss needs validation: {where: ...}"

@@ -1,4 +1,7 @@
-"""metrics.jsonl: a line per step, cut back on resume; the same numbers to TensorBoard and wandb where configured."""
+"""metrics.jsonl: a line per step, cut back on resume; the same numbers to TensorBoard and wandb where configured.
+
+Fields: docs/design.md, "Files of a run".
+"""
 
 from __future__ import annotations
 

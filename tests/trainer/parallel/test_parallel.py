@@ -173,7 +173,10 @@ def environment(pid: int) -> bytes:
         (["parallel.mode=fsdp", "optimizer.kind=muon"], "fsdp and tp divide weights, and optimizer.kind muon needs"),
         (["parallel.mode=fsdp", "lora={rank: 2, base_dtype: fp32}"], "and lora needs them whole; take ddp or auto"),
         (["parallel.mode=fsdp", "optimizer.offload_blocks=1"], "and optimizer.offload_blocks needs them whole"),
-        (["parallel.mode=ddp", "optimizer.in_backward=true", "max_micro_batch_tokens=null"], "field 'optimizer.in_backward'"),
+        (
+            ["parallel.mode=ddp", "optimizer.in_backward=true", "max_micro_batch_tokens=null"],
+            "field 'optimizer.in_backward'",
+        ),
         (["parallel={mode: ddp, tp: 2}"], "field 'tp': 2 needs mode fsdp or auto, found mode ddp"),
     ],
 )
@@ -183,3 +186,12 @@ def test_what_cannot_be_together_is_refused_before_anything_is_written(
     with pytest.raises(UserError, match=message):
         fit(load(tasks_config, FitConfig, change), tmp_path / "out", tasks_data)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.long
+def test_compiled_blocks_give_the_same_losses(tasks_config: Path, tasks_data: Path, tmp_path: Path) -> None:
+    for name, compiled in (("plain", "false"), ("compiled", "true")):
+        sets = ["phases.0.steps=3", f"parallel.compile={compiled}"]
+        fit(load(tasks_config, FitConfig, sets), tmp_path / name, tasks_data)
+    pairs = zip(lines(tmp_path / "plain"), lines(tmp_path / "compiled"), strict=True)
+    assert max(abs(a["loss"] - b["loss"]) for a, b in pairs) < 1e-6  # type: ignore[operator]
