@@ -15,6 +15,7 @@ of ``fit``: then the newest step in its ``checkpoints/`` is taken. A relative PA
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -89,7 +90,8 @@ def base_of(checkpoint: Path) -> Path:
     named = read_json(checkpoint / "base.json").get("base")
     if not isinstance(named, str):
         raise UserError(f"{checkpoint / 'base.json'}: base is {named!r}; the path of a pipeline folder is needed")
-    base = checkpoint / named  # an absolute path stays as it is
+    # By names, as the path was made: the way through the checkpoint's folder ends when that is renamed or removed.
+    base = Path(os.path.normpath(checkpoint.absolute() / named))  # an absolute path stays as it is
     if not base.is_dir():
         raise UserError(f"{checkpoint / 'base.json'}: base is {named}, which does not exist")
     return base
