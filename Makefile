@@ -60,8 +60,9 @@ browser:
 quickstart: setup
 	@$(PY) -m trainer quickstart "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)")
 
+# Two at a time: half of a test's seconds are processes that start. A file's tests share what they made.
 test: setup browser
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 # Those that start many processes, a minute or more each.
 test-long: setup
