@@ -21,6 +21,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -147,11 +148,15 @@ def to_device(x: Tensor, device: torch.device | str) -> Tensor:
     return x.to(device, non_blocking=True)
 
 
+@lru_cache(256)  # a training has few sizes, and asks for each of them in every step
 def image_positions(frame: int, h: int, w: int) -> np.ndarray:
-    """(h * w, 3) MSRoPE coordinates of image number ``frame``: rows and columns centered on 0 (report, section 2.4)."""
+    """(h * w, 3) MSRoPE coordinates of image number ``frame``: rows and columns centered on 0 (report, section 2.4).
+    Read only."""
     rows, columns = np.arange(h) - (h - h // 2), np.arange(w) - (w - w // 2)
     grid = np.broadcast_arrays(np.float32(frame), rows[:, None], columns[None, :])
-    return np.stack(grid, axis=-1).reshape(h * w, 3).astype(np.float32)
+    positions = np.stack(grid, axis=-1).reshape(h * w, 3).astype(np.float32)
+    positions.flags.writeable = False
+    return positions
 
 
 def text_start(sizes: Sequence[Size]) -> int:

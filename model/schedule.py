@@ -15,12 +15,13 @@ from torch import Tensor
 from model.config import ScheduleConfig
 
 Number = TypeVar("Number", float, np.ndarray, Tensor)
+Count = TypeVar("Count", float, np.ndarray)
 
 
 QWEN_IMAGE = ScheduleConfig()
 
 
-def mu(n_tokens: int, config: ScheduleConfig = QWEN_IMAGE) -> float:
+def mu(n_tokens: Count, config: ScheduleConfig = QWEN_IMAGE) -> Count:
     """The shift's exponent for ``n_tokens`` *target* tokens: 0.5 at 256, 0.694 at 4096 (1024 x 1024)."""
     slope = (config.max_shift - config.base_shift) / (config.max_image_seq_len - config.base_image_seq_len)
     return n_tokens * slope + (config.base_shift - slope * config.base_image_seq_len)

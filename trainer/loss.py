@@ -45,8 +45,8 @@ def draw_sigma(
 ) -> Tensor:
     """(slots,) float64 in (0, 1), shifted by mu of each slot's target tokens."""
     raw = torch.from_numpy(config.sigma_mean + config.sigma_std * rng.normal(SIGMA))
-    shifts = torch.tensor([mu(int(n), schedule) for n in target_tokens], dtype=torch.float64)
-    return shift(torch.sigmoid(raw), shifts)
+    shifts = mu(np.asarray(target_tokens, dtype=np.float64), schedule)
+    return shift(torch.sigmoid(raw), torch.from_numpy(shifts))
 
 
 def micro_batch(
@@ -62,9 +62,15 @@ def micro_batch(
 
     ``fixed``: pad to one of few shapes, so that compiled blocks are compiled a few times only.
     """
-    noise = [rng.noise(slot, tuple(s.images[0].shape)).to(s.images[0]) for slot, s in zip(slots, samples, strict=True)]
-    at = sigma[slots].to(samples[0].images[0])
-    noised = [(1 - t) * s.images[0] + t * eps for t, s, eps in zip(at, samples, noise, strict=True)]
+    targets = [s.images[0] for s in samples]
+    sizes = [len(target) for target in targets]
+    clean, noise = (
+        torch.cat(targets),
+        torch.cat([rng.noise(slot, tuple(x.shape)) for slot, x in zip(slots, targets, strict=True)]),
+    )
+    noise, at = noise.to(clean), sigma[slots].to(clean)
+    each = at.repeat_interleave(torch.tensor(sizes))[:, None]
+    noised = ((1 - each) * clean + each * noise).split(sizes)
     layout = make_layout(
         [len(s.text) for s in samples],
         [s.sizes for s in samples],
@@ -79,7 +85,7 @@ def micro_batch(
         ),
         text=to_device(torch.cat([s.text for s in samples]), device),
         sigma=to_device(at, device),
-        target=to_device(torch.cat([eps - s.images[0] for s, eps in zip(samples, noise, strict=True)]), device),
+        target=to_device(noise - clean, device),
         weights=to_device(torch.cat([_weights(s) for s in samples]), device) if weighted else None,
         layout=layout.to(device),
     )

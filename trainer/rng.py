@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -33,8 +34,12 @@ class KeyedRandom:
 
     def noise(self, slot: int, shape: tuple[int, ...]) -> Tensor:
         """fp32 standard normal noise of one slot, on the CPU whatever trains."""
-        generator = torch.Generator("cpu").manual_seed(int(self._bits(NOISE)[slot] >> np.uint64(1)))
+        generator = torch.Generator("cpu").manual_seed(int(self._noise_seeds[slot]))
         return torch.randn(shape, generator=generator)
+
+    @cached_property
+    def _noise_seeds(self) -> np.ndarray:
+        return self._bits(NOISE) >> np.uint64(1)
 
     def _bits(self, purpose: int) -> np.ndarray:
         return mix(self.seed, self.step, purpose, np.arange(self.slots))

@@ -1,8 +1,8 @@
 """What the loop adds to the bare step: ``python tests/benchmarks/train_step.py DATASET``.
 
-DATASET is that of the quickstart (``runs/quickstart/dataset``). The bare step is forward, backward and optimizer
-on tensors that lie ready; the loop is everything ``fit`` does: order, loader, noise, losses, guard, metrics (a line a step)
-and averaged weights are in it. Latents and conditions are known, as they are from the second epoch on. Both in turns of STEPS
+DATASET is that of the quickstart (``runs/quickstart/dataset``). The bare step is what any training of this config computes:
+forward, backward, norm, clipping, optimizer and averaged weights, on tensors that lie ready; the loop is everything ``fit``
+does: order, loader, sigmas, noise, packing, guard and metrics (a line a step) are in it. Latents and conditions are known, as they are from the second epoch on. Both in turns of STEPS
 steps on the same batches, the fastest turn of each counts; seconds are wall-clock. ``team``: the loop, with as many
 OpenMP threads in the loader as the training has, which is why the loader's threads have one each. The last line is
 one JSON object.
@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch.nn.utils import clip_grad_norm_
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, from anywhere
 
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def bare_steps(trainer: Trainer, batches: Sequence[Prepared]) -> float:
-    """Seconds of forward, backward and optimizer; noise is drawn before."""
+    """Seconds of the bare steps; noise is drawn before."""
     config, device = trainer.config, trainer.world.device
     ready = []
     for prepared in batches:
@@ -73,14 +74,17 @@ def bare_steps(trainer: Trainer, batches: Sequence[Prepared]) -> float:
         sigma = draw_sigma(rng, prepared.batch.target_tokens, config.objective, trainer.schedule)
         parts = [[prepared.samples[s] for s in slots] for slots in prepared.slots]
         ready.append(
-            [micro_batch(p, s, sigma, rng, device, trainer.dtype) for p, s in zip(parts, prepared.slots, strict=True)]
+            [micro_batch(p, s, sigma, rng, device, trainer.product) for p, s in zip(parts, prepared.slots, strict=True)]
         )
     begun = time.perf_counter()
     for micros in ready:
         for micro in micros:
-            (sample_losses(trainer.network.call, micro, trainer.dtype).sum() / len(micro.slots)).backward()
+            (sample_losses(trainer.network.call, micro, trainer.autocast).sum() / len(micro.slots)).backward()
+        trained = [p for p in trainer.model.parameters() if p.requires_grad]
+        clip_grad_norm_(trained, config.optimizer.clip)
         trainer.optimizer.step()
         trainer.optimizer.zero_grad(set_to_none=True)
+        trainer.average.update(trainer.model, START)
     return time.perf_counter() - begun
 
 

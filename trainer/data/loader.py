@@ -226,14 +226,18 @@ class Preparer:
     def prepare(self, ask: Ask) -> Answer:
         """The samples of these slots. Raises RunFailed naming a sample that cannot be read."""
         items = self._items(ask)
+        new = {item.slot for item in items if not self.encoder.holds(item.target_key)}
         rows: dict[int, bool] = {}
         for item in items:
-            if not self.encoder.holds(item.target_key):
+            if item.slot in new:
                 rows[item.row] = rows.get(item.row, False) or bool(item.references and item.task == "ti2i")
-        stored = StoredPictures(self.dataset, rows)
+        encode = partial(self._encode, StoredPictures(self.dataset, rows))
         with self.frozen.at_work():
-            encoded = list(self._samples.map(partial(self._encode, stored), items))
-        found = {item.slot: sample for item, sample in zip(items, encoded, strict=True)}
+            # What is remembered is not worth a thread's waking, which keeps the training's own from the interpreter.
+            to_read = [item for item in items if item.slot in new or item.references]
+            begun = {item.slot: self._samples.submit(encode, item) for item in to_read}
+            found = {item.slot: encode(item) for item in items if item.slot not in begun}
+            found |= {slot: future.result() for slot, future in begun.items()}
         return Answer(found, self.encoder.take_lacking())
 
     def _encode(self, stored: StoredPictures, item: Item) -> Encoded:

@@ -29,11 +29,10 @@ def gradient_norm(parameters: Sequence[nn.Parameter], world: World) -> Tensor:
 
     torch's own ``clip_grad_norm_`` refuses parameters on meshes that differ, as tensor parallel leaves them.
     """
-    total = torch.zeros((), dtype=torch.float64, device=world.device)
-    gradients = [(p, local(p.grad)) for p in parameters if p.grad is not None]
-    norms = torch._foreach_norm([g for _, g in gradients])
-    for (parameter, _), norm in zip(gradients, norms, strict=True):
-        total += norm.double().square() / _copies(parameter, world)
+    found = [p for p in parameters if p.grad is not None]
+    norms = torch.stack(torch._foreach_norm([local(p.grad) for p in found])).double()  # type: ignore[arg-type]
+    copies = torch.tensor([_copies(p, world) for p in found], dtype=torch.float64).to(norms.device)
+    total = (norms.square() / copies).sum()
     if world.size > 1:
         dist.all_reduce(total)
     return total.sqrt()
@@ -41,8 +40,9 @@ def gradient_norm(parameters: Sequence[nn.Parameter], world: World) -> Tensor:
 
 def clip(parameters: Sequence[nn.Parameter], norm: float, limit: float) -> None:
     """Scale all gradients down to a norm of ``limit`` where it is larger."""
-    factor = min(1.0, limit / (norm + 1e-6))
-    torch._foreach_mul_([local(p.grad) for p in parameters if p.grad is not None], factor)
+    factor = limit / (norm + 1e-6)
+    if factor < 1:
+        torch._foreach_mul_([local(p.grad) for p in parameters if p.grad is not None], factor)  # type: ignore[arg-type]
 
 
 def _copies(parameter: Tensor, world: World) -> int:
