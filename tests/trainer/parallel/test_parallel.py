@@ -189,6 +189,20 @@ def test_what_cannot_be_together_is_refused_before_anything_is_written(
 
 
 @pytest.mark.long
+def test_one_sample_over_four_processes(outs: Path, tasks_config: Path, tasks_data: Path) -> None:
+    job = {
+        "config": str(tasks_config),
+        "set": [FP64, "parallel.tp=4"],
+        "out": str(outs / "tp4"),
+        "data": str(tasks_data),
+    }
+    assert launch(4, [job], outs).returncode == 0
+    loss, weight = difference(outs / "one-64", outs / "tp4")
+    assert loss < 1e-10
+    assert weight < 1e-10
+
+
+@pytest.mark.long
 def test_compiled_blocks_give_the_same_losses(tasks_config: Path, tasks_data: Path, tmp_path: Path) -> None:
     for name, compiled in (("plain", "false"), ("compiled", "true")):
         sets = ["phases.0.steps=3", f"parallel.compile={compiled}"]
