@@ -15,7 +15,7 @@ from trainer.parallel.config import ParallelConfig
 from trainer.state.config import CheckpointConfig
 from trainer.tasks.config import ObjectiveConfig
 
-TEXT_LIMIT = 1024
+_TEXT_LIMIT = 1024
 """Hidden states of a condition that diffusers' pipelines take (``max_sequence_length``)."""
 
 
@@ -83,9 +83,9 @@ class FitConfig:
         check_phases(self.phases)
         if self.seed < 0:
             raise ValueError(f"field 'seed': must be at least 0, found {self.seed}")
-        if self.max_text_tokens > TEXT_LIMIT:
+        if self.max_text_tokens > _TEXT_LIMIT:
             raise ValueError(
-                f"field 'max_text_tokens': the released pipelines take at most {TEXT_LIMIT:,}, found {self.max_text_tokens:,}"
+                f"field 'max_text_tokens': the released pipelines take at most {_TEXT_LIMIT:,}, found {self.max_text_tokens:,}"
             )
         for name in ("max_micro_batch_tokens", "threads", "max_text_tokens"):
             value = getattr(self, name)

@@ -26,12 +26,12 @@ def test_groups_have_the_sizes_of_the_ladder() -> None:
 def test_each_misdeed_costs_exactly_its_item(tmp_path: Path) -> None:
     items = [f"good-{i}" for i in range(9)]
     items[1], items[3], items[5], items[6] = "sigsegv-1", "hang-3", "eat-5", "raise-6"
-    with Guard(Obedient(), GuardConfig(seconds=2, memory_mb=300, retries=0)) as guard:
+    with Guard(Obedient(), GuardConfig(seconds=6, memory_mb=300, retries=0)) as guard:
         results = list(guard.map(items, (4, 1)))
     errors = {item: r.error for item, r in zip(items, results, strict=True) if isinstance(r, Failed)}
     assert errors == {
         "sigsegv-1": "crashed: SIGSEGV",
-        "hang-3": "did not end within 2 s",
+        "hang-3": "did not end within 6 s",
         "eat-5": "used more memory than guard.memory_mb allows",
         "raise-6": "ValueError: no good: raise-6",
     }
