@@ -129,7 +129,7 @@ def _open(data: bytes, limits: Limits) -> Opened:
 
 
 def _reader(data: bytes) -> Opened:
-    if data.startswith(b"\xff\xd8\xff"):
+    if data.startswith(b"\xff\xd8"):
         return open_jpeg(data)
     if data.startswith(SIGNATURE):
         return open_png(data)

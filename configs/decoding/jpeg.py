@@ -3,11 +3,15 @@
 libjpeg only warns where data are missing and makes up the rest, in gray or in noise; Pillow does not pass the
 warnings on. But libjpeg says how many bytes it has taken, so the data are handed over scan by scan:
 
-    ... data of a scan | 8 bytes of ones      the decoder must be through: it reads ahead by 8 bytes at most
-    ... all but the last 64 bytes             it must not be through: what it took for pixels was something else
+    ... data of a scan | 8 bytes of no meaning  the decoder must be through: it reads ahead by 8 bytes at most
+    ... all but the last 64 bytes               it must not be through: what it took for pixels was something else
+
+Lost data are often replaced by zeros, and these are codes too. Where the tables make them a flat block, the decoder is
+through long before their end; where they make them a block that no picture has, a run of them is no picture.
 
 A decoder that is through with a scan takes any number of bytes at once while it looks for the next marker; one that
-is not leaves those of an unfinished MCU. At most the last few blocks of a scan lie within the eight bytes.
+is not leaves those of an unfinished MCU. Where a file was cut and then closed by an end marker, up to four blocks of
+8 x 8 pixels may go unnoticed, as many as fit into the 8 bytes; without an end marker no file passes.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ _ONES = b"\xff\x00"
 """A byte of eight 1 bits, which no Huffman code of a JPEG consists of."""
 _READ_AHEAD = 8
 """Bytes in the bit buffer of libjpeg-turbo on 64-bit machines."""
+_LOST = bytes(256)
+"""Chosen: more zeros than an MCU of 63 equal coefficients in each block takes; no picture has two of these in a row."""
 _LEFT_OVER = 64  # chosen: cameras leave a few bytes before the last marker, lost data are replaced by hundreds
 _STEPS = 16  # chosen: twice the read-ahead, within which an unfinished MCU must show
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
@@ -59,6 +65,8 @@ def _decoded(data: bytes, layout: Layout, colors: bytes) -> Image.Image:
     scans = read_scans(data, layout)
     for scan in scans:
         _check_restarts(data, layout.frame, scan)
+        if not scan.zeros_are_pixels and data.find(_LOST, scan.start, scan.end) >= 0:
+            raise DecodeError("truncated: zeros stand where pixels should be")
     return _Feed(data, layout, scans, colors).image()
 
 
@@ -136,7 +144,7 @@ class _Feed:
             self._put(self.data[early : scan.end])
         else:
             self._put(self.data[scan.start : scan.end])
-        self._put(_ONES * _READ_AHEAD)
+        self._put((_ONES if scan.zeros_are_pixels else b"\0") * _READ_AHEAD)
         if not (self.done if self.single else self._through(_ONES for _ in range(_STEPS))):
             raise DecodeError("truncated: the data end before the last row")
 
@@ -155,8 +163,8 @@ class _Feed:
 def _colors(data: bytes, layout: Layout) -> bytes:
     """JFIF and Adobe segments: they decide whether three components are YCbCr or RGB."""
     found = b""
-    for marker, name in ((_APP0, b"JFIF\0"), (_APP14, b"Adobe")):
-        body = next(application(data, layout, marker, name), None)
-        if body is not None:
+    for marker, name, least in ((_APP0, b"JFIF\0", 9), (_APP14, b"Adobe", 7)):
+        body = next(application(data, layout, marker, name), b"")
+        if len(body) >= least:
             found += bytes((0xFF, marker)) + (len(name) + len(body) + 2).to_bytes(2, "big") + name + body
     return found

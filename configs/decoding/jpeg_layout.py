@@ -23,7 +23,7 @@ _READ = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive"}
 _UNREAD = {0xC3: "lossless"} | dict.fromkeys(range(0xC5, 0xC8), "hierarchical")
 _UNREAD |= dict.fromkeys(range(0xC9, 0xD0), "arithmetic-coded")
 _SKIPPED = frozenset(range(0xE0, 0xF0)) | {0xFE}
-_BARE = frozenset(range(0xD0, 0xD8)) | {0x01, 0xD8}
+_BARE = frozenset(range(0xD0, 0xD8)) | {0x01}  # a second SOI is that of a thumbnail
 _MAX_SCANS = 256  # chosen: encoders write about ten, and each one costs a pass over the whole picture
 _SEARCHED = 2 * 65_536
 """Bytes behind a segment of wrong length in which the next sound one is looked for: a segment has 65,535 at most."""
@@ -58,7 +58,8 @@ class Frame:
 @dataclass(frozen=True)
 class Scan:
     """``before``: tables and SOS, as bytes. ``data[start:end]``: entropy-coded. ``components``: indices of the frame.
-    ``band``: first and last coefficient, ``bits``: Ah and Al. ``interval``: MCUs between restart markers, 0: none."""
+    ``band``: first and last coefficient, ``bits``: Ah and Al. ``interval``: MCUs between restart markers, 0: none.
+    ``zeros_are_pixels``: whether 0 bits are what a flat block is coded as, rather than one of 63 equal coefficients."""
 
     before: bytes
     start: int
@@ -67,6 +68,7 @@ class Scan:
     band: tuple[int, int]
     bits: tuple[int, int]
     interval: int
+    zeros_are_pixels: bool
 
 
 @dataclass(frozen=True)
@@ -94,17 +96,21 @@ def read_scans(data: bytes, layout: Layout) -> list[Scan]:
     """Every scan of the picture, in order. Raises DecodeError where one is missing."""
     scans: list[Scan] = []
     waiting, interval = list(layout.head), 0
+    zeros: dict[int, int] = {}
     while True:
         for segment in waiting:
             if segment.marker == _DRI:
                 (interval,) = struct.unpack_from(">H", data, segment.body)
+            elif segment.marker == _DHT:
+                zeros |= _first_symbols(data[segment.body : segment.end])
         before = b"".join(data[s.start : s.end] for s in waiting if s.marker not in _SKIPPED)
-        scans.append(_scan(data, layout.frame, waiting[-1], before, interval))
+        scans.append(_scan(data, layout.frame, waiting[-1], before, interval, zeros))
         if len(scans) > _MAX_SCANS:
             raise DecodeError(f"a JPEG with more than {_MAX_SCANS} scans")
-        one_is_all = not layout.frame.progressive and len(scans[0].components) == len(layout.frame.components)
-        waiting, broken = ([], None) if one_is_all else _walk(data, scans[-1].end)
-        if not waiting or waiting[-1].marker != _SOS or broken is not None:
+        waiting, broken = _walk(data, scans[-1].end)
+        if broken is not None:
+            raise DecodeError("truncated: a JPEG without its end marker")
+        if not waiting or waiting[-1].marker != _SOS:
             _check_complete(layout.frame, scans)
             return scans
 
@@ -185,7 +191,16 @@ def _frame(data: bytes, segment: Segment) -> Frame:
     return Frame(segment.marker == 0xC2, width, height, tuple((p[0], p[1] >> 4, p[1] & 15) for p in parts))
 
 
-def _scan(data: bytes, frame: Frame, segment: Segment, before: bytes, interval: int) -> Scan:
+def _first_symbols(tables: bytes) -> dict[int, int]:
+    """Class and number of each Huffman table -> what its shortest code, that of 0 bits alone, stands for."""
+    found, position = {}, 0
+    while position + 17 < len(tables):
+        found[tables[position]] = tables[position + 17]
+        position += 17 + sum(tables[position + 1 : position + 17])
+    return found
+
+
+def _scan(data: bytes, frame: Frame, segment: Segment, before: bytes, interval: int, zeros: dict[int, int]) -> Scan:
     count = data[segment.body]
     ids = [c[0] for c in frame.components]
     names = [data[segment.body + 1 + 2 * i] for i in range(count)]
@@ -197,7 +212,9 @@ def _scan(data: bytes, frame: Frame, segment: Segment, before: bytes, interval: 
     while end > segment.end and data[end - 1] == 0xFF:  # fill bytes: 0xFF in the data is followed by 0
         end -= 1
     components = tuple(ids.index(name) for name in names)
-    return Scan(before, segment.end, end, components, (first, last), (bits >> 4, bits & 15), interval)
+    tables = {0x10 | data[segment.body + 2 + 2 * i] & 15 for i in range(count)}
+    flat = frame.progressive or all(zeros.get(table, 0) == 0 for table in tables)
+    return Scan(before, segment.end, end, components, (first, last), (bits >> 4, bits & 15), interval, flat)
 
 
 def _check_complete(frame: Frame, scans: list[Scan]) -> None:

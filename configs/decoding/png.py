@@ -81,8 +81,9 @@ def _split(samples: np.ndarray, chunks: Chunks) -> tuple[np.ndarray, np.ndarray 
     if channels is not None:
         values = eight_bits(samples)
         return values[..., 0] if channels == 1 else np.ascontiguousarray(values[..., :3]), values[..., -1].copy()
-    key = np.frombuffer(chunks.transparency or b"", dtype=">u2")
     wanted = 1 if chunks.color == _GRAY else 3
+    given = chunks.transparency or b""
+    key = np.frombuffer(given[: len(given) // 2 * 2], dtype=">u2")
     alpha = None
     if len(key) >= wanted:  # of the two bytes that a value takes in tRNS, only the bits of a sample count
         same = samples.reshape(*samples.shape[:2], wanted) == key[:wanted] & (1 << chunks.depth) - 1

@@ -63,10 +63,10 @@ def _rgb(data: bytes, page: Page, form: Form) -> Image.Image:
     place, premultiplied = _alpha_place(page, form)
     alpha = None if place is None else eight_bits(samples[..., place], form.bits, _limits(page, form, place))
     colors = _model(page, form)(samples[..., :count])
-    if alpha is not None and premultiplied:
-        colors = _straight(colors, alpha, form)
     if form.photometric == _WHITE_IS_ZERO:
         colors = 255 - colors
+    if alpha is not None and premultiplied:
+        colors = _straight(colors, alpha)
     if colors.shape[2] == 1:
         colors = colors[..., 0]
     image = Image.fromarray(np.ascontiguousarray(colors), mode="CMYK") if form.photometric == _CMYK else None
@@ -150,7 +150,7 @@ def _lab(values: np.ndarray, form: Form) -> np.ndarray:
     return np.concatenate([lightness, chroma], axis=-1, dtype=np.float32)
 
 
-def _straight(colors: np.ndarray, alpha: np.ndarray, form: Form) -> np.ndarray:
+def _straight(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Colors without the alpha that was multiplied into them, so that a profile may be applied to them."""
     divided = _in_bands(lambda band: band[..., :-1] * np.float32(255) / np.maximum(band[..., -1:], 1),
                         np.concatenate([colors, alpha[..., None]], axis=-1))  # fmt: skip

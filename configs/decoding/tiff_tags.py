@@ -1,6 +1,7 @@
 """The tags of the first page of a TIFF or BigTIFF that its pixels need. TIFF 6.0 and its supplements define them.
 
-A tag whose value lies outside of the file counts as absent: most are metadata, and what pixels need is asked for.
+Other tags are metadata: what is wrong with them is never looked at. A profile whose value lies outside of the file
+counts as absent; any other tag of these would change the pixels.
 """
 
 from __future__ import annotations
@@ -66,8 +67,10 @@ def read_page(data: bytes) -> Page:
         raise DecodeError("a TIFF without its first page: the file ends before it") from None
     size = 20 if big else 12
     start += 8 if big else 2
+    if start + count * size > len(data):
+        raise DecodeError(f"truncated: a TIFF whose page says {count} tags")
     tags: dict[int, Any] = {}
-    for entry in range(start, min(start + count * size, len(data) - size + 1), size):
+    for entry in range(start, start + count * size, size):
         tag, value = _read(data, order, big, entry)
         if tag in _TAGS and value is not None:
             tags.setdefault(tag, value)
@@ -87,6 +90,8 @@ def _read(data: bytes, order: str, big: bool, entry: int) -> tuple[int, Any]:
     size = struct.calcsize(order + form) * count
     if size > (8 if big else 4):
         (place,) = struct.unpack_from(order + ("Q" if big else "I"), data, place)
+    if place + size > len(data) and tag != PROFILE:
+        raise DecodeError(f"truncated: a TIFF whose tag {tag} lies behind its end")
     if count == 0 or place + size > len(data):
         return tag, None
     if form == "s":
