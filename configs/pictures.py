@@ -20,11 +20,13 @@ from PIL import Image
 from configs.decoding.colors import to_rgb
 from configs.decoding.jpeg import open_jpeg
 from configs.decoding.opened import DecodeError, Opened
+from configs.decoding.optional import open_optional
 from configs.decoding.others import open_other
 from configs.decoding.png import open_png
 from configs.decoding.png_chunks import SIGNATURE
 from configs.decoding.tiff import open_tiff
 from configs.decoding.tiff_tags import BEGINNINGS
+from configs.decoding.webp import open_webp
 
 __all__ = ["PILLOW_CEILING", "DecodeError", "Header", "Limits", "decode", "probe", "small", "to_rgb"]
 
@@ -135,7 +137,9 @@ def _reader(data: bytes) -> Opened:
         return open_png(data)
     if data.startswith(BEGINNINGS):
         return open_tiff(data)
-    return open_other(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return open_webp(data)
+    return open_optional(data) or open_other(data)
 
 
 def _header(opened: Opened) -> Header:

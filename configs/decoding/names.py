@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 
 _BRANDS = {
-    b"heic": "HEIC", b"heix": "HEIC", b"heim": "HEIC", b"heis": "HEIC", b"hevc": "HEIC", b"mif1": "HEIF",
-    b"msf1": "HEIF", b"avif": "AVIF", b"avis": "AVIF", b"crx ": "a Canon CR3 raw", b"jxl ": "JPEG XL",
+    b"avif": "broken AVIF", b"avis": "broken AVIF", b"crx ": "a Canon CR3 raw",
 }  # fmt: skip
 """Brands of the ISO base media format."""
 
 _BEGINNINGS = (
-    (b"\xff\x0a", "JPEG XL"),
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"8BPS", "Photoshop PSD"),
     (b"8BPB", "Photoshop PSB"),
     (b"%!PS", "PostScript"),
@@ -31,6 +28,8 @@ _BEGINNINGS = (
     (b"IIRO", "an Olympus raw"),
     (b"IIU\0", "a Panasonic raw"),
     (b"FORM", "IFF"),
+    (b"P7\n", "PAM"),
+    (b"PF\n", "PFM of colors"),
     (b"gimp xcf", "GIMP XCF"),
     (b"FLIF", "FLIF"),
     (b"BPG\xfb", "BPG"),

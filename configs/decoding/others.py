@@ -2,7 +2,8 @@
 
 GIF: what its first frame does not cover is transparent, not the background color.
 BMP: an alpha channel that is 0 everywhere was never filled.
-JPEG 2000: a profile stands in its header; samples of less than 8 bits come shifted, not spread.
+JPEG 2000: a profile stands in its header; samples of less than 8 bits come shifted, not spread; colors of more than 8
+are refused, because Pillow rounds them up to 256, which it writes as 0 (seen in 13.0: white pixels turn black).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from configs.decoding.exif import orientation_of
 from configs.decoding.names import unread
 from configs.decoding.opened import DecodeError, Opened
 
-_FORMATS = ("WEBP", "GIF", "BMP", "AVIF", "JPEG2000", "PPM")
+_FORMATS = ("GIF", "BMP", "AVIF", "JPEG2000", "PPM")
 """Left out on purpose: EPS, which runs Ghostscript, and icons, which hold several sizes."""
 
 
@@ -61,8 +62,10 @@ def _bmp(image: Image.Image, data: bytes) -> Image.Image:
 
 
 def _jpeg_2000(image: Image.Image, data: bytes) -> Image.Image:
-    image.load()
     depth = _depth(data)
+    if depth > 8 and image.mode not in ("I;16", "I"):
+        raise DecodeError(f"a JPEG 2000 of {depth}-bit colors, which is not read")
+    image.load()
     if depth < 8 and image.mode in ("L", "LA", "RGB", "RGBA"):
         spread = np.rint(np.arange(256) // (1 << 8 - depth) * 255 / ((1 << depth) - 1)).astype(np.uint8)
         info, image = image.info, Image.fromarray(spread[np.asarray(image)])
@@ -74,9 +77,12 @@ def _jpeg_2000(image: Image.Image, data: bytes) -> Image.Image:
 
 
 def _depth(data: bytes) -> int:
-    """Bits of a sample, out of the SIZ marker of the codestream; those of the first component stand for all."""
+    """Bits of a sample, the most of all components, out of the SIZ marker of the codestream; 8 where it has none."""
     start = data.find(b"\xff\x4f\xff\x51")
-    return (data[start + 42] & 0x7F) + 1 if 0 <= start < len(data) - 42 else 8
+    if not 0 <= start < len(data) - 42:
+        return 8
+    count = int.from_bytes(data[start + 40 : start + 42], "big")
+    return max((byte & 0x7F) + 1 for byte in data[start + 42 : start + 42 + 3 * max(count, 1) : 3])
 
 
 def _profiles(data: bytes) -> Iterator[bytes]:

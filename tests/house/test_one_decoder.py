@@ -21,6 +21,8 @@ OPENERS = {
     "configs/decoding/jpeg.py": "the one decoder, of JPEG",
     "configs/decoding/png.py": "the one decoder, of PNG",
     "configs/decoding/tiff_samples.py": "the one decoder, of TIFF: libtiff decompresses",
+    "configs/decoding/webp.py": "the one decoder, of WebP",
+    "configs/decoding/optional.py": "the one decoder, of HEIC and JPEG XL",
     "configs/decoding/others.py": "the one decoder, of all other containers",
 }
 
