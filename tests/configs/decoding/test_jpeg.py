@@ -111,6 +111,28 @@ def test_a_hole_in_any_scan_of_a_progressive_one(kind: str, mode: str) -> None:
             assert refused(data[:middle] + data[end:])  # the rest of the scan is gone, the next ones are there
 
 
+def component_by_component() -> bytes:
+    """A baseline JPEG of three components, each in a scan of its own: three gray ones put together."""
+    planes = [encode(plane, "JPEG", quality=90) for plane in picture(WIDE, HIGH, seed=6).convert("YCbCr").split()]
+    frame = planes[0].index(b"\xff\xc0")
+    parts = [planes[0][:frame], b"\xff\xc0\0\x11\x08", struct.pack(">HH", HIGH, WIDE), b"\3\1\x11\0\2\x11\0\3\x11\0"]
+    parts.append(planes[0][frame + 13 : planes[0].index(b"\xff\xda")])
+    for number, plane in enumerate(planes, 1):
+        parts += [b"\xff\xda\0\x08\1", bytes((number, 0, 0, 63, 0)), plane[start_of_data(plane) : -2]]
+    return b"".join([*parts, END])
+
+
+def test_a_scan_for_each_component() -> None:
+    data = component_by_component()
+    assert np.array_equal(decode(data, LIMITS), np.asarray(Image.open(io.BytesIO(data))))
+    scans = [i for i in range(len(data) - 1) if data[i : i + 2] == b"\xff\xda"]
+    with pytest.raises(DecodeError, match="scans are missing"):
+        decode(data[: scans[2]] + END, LIMITS)
+    for first, second in zip(scans, [*scans[1:], len(data) - 2], strict=True):
+        assert refused(data[: (first + second) // 2] + data[second:])
+    assert refused(data[: scans[1] - 3000] + b"\0" * 3000 + data[scans[1] :])
+
+
 def test_a_scan_that_was_never_sent() -> None:
     data = FILES["progressive", "RGB"]
     last = data.rindex(b"\xff\xda")
