@@ -7,6 +7,8 @@ OPTIONAL = "a user installs it who wants it"
 READING = "whoever reads a dataset needs NumPy and pyarrow only"
 
 LAZY: dict[tuple[str, str], str] = {
+    ("configs/decoding/optional.py", "pillow_heif"): OPTIONAL,
+    ("configs/decoding/optional.py", "pillow_jxl"): OPTIONAL,
     ("configs/kinds.py", "pydantic_core"): HEAVY,
     ("configs/load.py", "pydantic"): HEAVY,
     ("model/__init__.py", "model.qwen_image"): ROOT,

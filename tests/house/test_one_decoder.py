@@ -18,8 +18,12 @@ from tests.pipeline.hostile import encode, palette_with_transparency, picture, s
 
 ROOT = Path(__file__).parents[2]
 OPENERS = {
-    "configs/pictures.py": "the one decoder",
-    "configs/truncation.py": "decodes a JPEG a second time to learn whether the first time had all rows",
+    "configs/decoding/jpeg.py": "the one decoder, of JPEG",
+    "configs/decoding/png.py": "the one decoder, of PNG",
+    "configs/decoding/tiff_samples.py": "the one decoder, of TIFF: libtiff decompresses",
+    "configs/decoding/webp.py": "the one decoder, of WebP",
+    "configs/decoding/optional.py": "the one decoder, of HEIC and JPEG XL",
+    "configs/decoding/others.py": "the one decoder, of all other containers",
 }
 
 
