@@ -67,6 +67,24 @@ def parse_yaml(text: str, where: str) -> Any:
         raise UserError(f"{where}{place}: not valid YAML: {problem}") from None
 
 
+def parse_value(text: str, where: str) -> Any:
+    """What stands behind ``=`` on a command line: a list, a mapping or a quoted text as YAML, else one plain value.
+
+    A plain value is all of the text: ``#`` begins no comment in it and ``: `` no mapping. Raises UserError.
+    """
+    bare = text.strip()
+    if bare[:1] in ("[", "{") or (len(bare) > 1 and bare[0] in "\"'" and bare[0] == bare[-1]):
+        return parse_yaml(text, where)
+    loader = _Loader("")
+    tag = loader.resolve(yaml.ScalarNode, bare, (True, False))
+    if tag == "tag:yaml.org,2002:str":
+        return text
+    try:
+        return loader.construct_object(yaml.ScalarNode(tag, bare))
+    except (yaml.YAMLError, ValueError):  # 2026-13-45 has the form of a date
+        return text
+
+
 def load(
     path: str | Path,
     cls: type[T],
@@ -143,7 +161,7 @@ def _override(tree: Any, item: str) -> Any:
     if not equals or not path:
         raise UserError(f"--set '{item}': expected field=value, for example --set seed=7")
     keys = path.strip().split(".")
-    value = parse_yaml(text, f"--set '{item}'")
+    value = parse_value(text, f"--set '{item}'")
     node = tree
     for depth, key in enumerate(keys):
         last = depth == len(keys) - 1

@@ -31,8 +31,12 @@ SCHEMA = pa.schema(
         pa.field("fragment", pa.string(), nullable=False),
         pa.field("captions", pa.list_(pa.string())),  # that a caption file of the source gave
         pa.field("refused", pa.string()),  # why listing already knows that it is not a picture
+        pa.field("refused_captions", pa.list_(pa.string())),  # codes of captions that are there and cannot be read
     ]
 )
+
+_MOST_MEGABYTES = 1000
+"""Upper bound of a fragment's listed bytes (10^6): Arrow's offsets end at 2^31, and files may grow; chosen."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,13 @@ class Entry:
     captions: list[str] | None = None
     refused: str | None = None
     id: str | None = None  # None: the hash of (source, uri, ordinal)
+    refused_captions: list[str] | None = None
 
 
 @dataclass(frozen=True)
 class FragmentsConfig:
-    """How the ledger is sliced: at most ``inputs`` rows and about ``megabytes`` (10^6) of listed bytes."""
+    """How the ledger is sliced: at most ``inputs`` rows and about ``megabytes`` (10^6) of listed bytes, which a
+    worker holds several times over."""
 
     inputs: int = 256
     megabytes: int = 128
@@ -57,6 +63,8 @@ class FragmentsConfig:
         for name in ("inputs", "megabytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"field '{name}': must be at least 1, found {getattr(self, name)}")
+        if self.megabytes > _MOST_MEGABYTES:
+            raise ValueError(f"field 'megabytes': must be at most {_MOST_MEGABYTES}, found {self.megabytes}")
 
 
 @dataclass(frozen=True)
