@@ -10,10 +10,12 @@ from typing import Annotated
 from configs.kinds import OpenKind
 from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row
 from pipeline.sources.folder import FolderSource
+from pipeline.sources.parquet import ParquetSource
 from pipeline.sources.synth import SynthSource
+from pipeline.sources.webdataset import WebDatasetSource
 from pipeline.store.ledger import Entry
 
-AnySource = Annotated[FolderSource | SynthSource, OpenKind(Source)]
+AnySource = Annotated[FolderSource | WebDatasetSource | ParquetSource | SynthSource, OpenKind(Source)]
 """What the config's ``sources`` hold."""
 
 __all__ = ["AnySource", "Entry", "FolderSource", "Reader", "Refused", "Remark", "Source", "SynthSource", "picture_row"]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.sources.base import Refused
 from pipeline.sources.caption_text import LENGTH, TEXT_LIMIT, UNREADABLE, CaptionFault, decode_text
-from pipeline.sources.files import read_file, uri_of
+from pipeline.sources.files import EMPTY, read_file, uri_of
 
 _ENDING = b".txt"
 
@@ -74,6 +74,8 @@ def _read_lines(path: bytes, encoding: str) -> list[str]:
     try:
         data = read_file(path, TEXT_LIMIT)
     except Refused as refused:
+        if str(refused) == EMPTY:
+            return []
         code = LENGTH if str(refused).startswith("larger") else UNREADABLE
         reason = f"it is larger than {TEXT_LIMIT:,} bytes" if code == LENGTH else str(refused)
         raise CaptionFault(code, reason) from None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from configs.errors import UserError
-from pipeline.sources.caption_text import strict_name
+from pipeline.sources.caption_text import is_misread, is_utf8, strict_name
 from pipeline.sources.files import uri_of
 from pipeline.store.spill import temporary_database
 
@@ -94,6 +94,10 @@ def _read_table(path: Path, where: str, encoding: str) -> Iterator[tuple[str, li
                 if not texts or not row[0]:
                     lacks = "caption" if row[0] else "name of a file"
                     raise UserError(f"{where}: '{path}' row {number} has no {lacks}: {(row[0] or texts[0])[:60]!r}")
+                if is_utf8(encoding) and any(map(is_misread, texts)):
+                    raise UserError(
+                        f"{where}: '{path}' row {number} is UTF-8 by chance only and reads as GB18030: 'encoding: gb18030' reads it"
+                    )
                 yield row[0], texts
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{where}: '{path}' cannot be read: {error}") from None

@@ -7,6 +7,7 @@ fault's code, so that it is counted beside the captions that the S3 rules refuse
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -46,14 +47,43 @@ def decode_text(data: bytes, encoding: str = "utf-8") -> str:
     except (UnicodeDecodeError, ValueError) as error:
         place = f" from byte {error.start}" if isinstance(error, UnicodeDecodeError) else ""
         raise CaptionFault(ENCODING, f"is not {encoding}{place}; 'encoding' names another one") from None
+    if is_utf8(encoding) and is_misread(text):
+        raise CaptionFault(ENCODING, "is UTF-8 by chance only and reads as GB18030; 'encoding: gb18030' reads it")
     if "\0" in text:
         raise CaptionFault(ENCODING, "holds NUL characters: not a text, or one in UTF-16; 'encoding' names another one")
     return text
 
 
+_SCRIPTS = (
+    *("[\\xc0-\\u024f]", "[\\u0370-\\u03ff]", "[\\u0400-\\u052f]", "[\\u0531-\\u058f]", "[\\u0591-\\u05ff]"),
+    *("[\\u0600-\\u06ff]", "[\\u0250-\\u036f]", "[\\u0700-\\u07ff]"),
+)
+
+
+def is_misread(text: str) -> bool:
+    """Whether a text decoded as UTF-8 was Chinese in GB18030 before: 一只猫 has the bytes of \u04bb\u05bb\u00e8.
+
+    Some short Chinese texts are valid UTF-8. What gives them away: letters of several scripts side by side (Latin,
+    Greek, Cyrillic, Armenian, Hebrew, Arabic ...), of which every byte pair is a Chinese character of GB 2312.
+    """
+    foreign = "".join(c for c in text if not c.isascii())
+    if not foreign or max(foreign) > "\u07ff" or sum(bool(re.search(s, foreign)) for s in _SCRIPTS) < 2:
+        return False
+    try:
+        foreign.encode().decode("gb2312")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether it is a name of UTF-8."""
+    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+
+
 def strict_name(encoding: str) -> str:
     """The name by which Python decodes it: UTF-8 may begin with a byte order mark."""
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    return "utf-8-sig" if is_utf8(encoding) else encoding
 
 
 def captions_of(

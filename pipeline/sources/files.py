@@ -22,6 +22,9 @@ _ENCODED = re.compile(
 Written out, because ids depend on it: ``str.isprintable`` knows other characters in every version of Python.
 """
 
+EMPTY = "the file is empty"
+"""Why a file without bytes is refused."""
+
 
 def uri_of(path: bytes) -> str:
     """A relative path as text: UTF-8 stays readable; other bytes, control characters and % become %XX."""
@@ -49,7 +52,7 @@ def read_file(path: bytes, max_bytes: int) -> bytes:
         except OSError as error:
             raise Refused(reason_of(error)) from None
     if not data:
-        raise Refused("the file is empty")
+        raise Refused(EMPTY)
     if len(data) > max_bytes:
         raise Refused(f"larger than limits.max_bytes = {max_bytes}")
     return data

@@ -12,6 +12,7 @@ from configs.pictures import Limits
 from pipeline.decide.captions import CaptionConfig, CaptionJudge
 from pipeline.sources import FolderSource
 from pipeline.sources.caption_files import texts_beside
+from pipeline.sources.caption_text import decode_text
 from pipeline.store.ledger import Entry
 from pipeline.tokens import finish_captions
 from tests.pipeline.hostile import encode, picture
@@ -56,11 +57,12 @@ def test_exact_names_come_before_composed_ones_and_a_text_has_no_text() -> None:
         (b"\xef\xbb\xbf" + CHINESE.encode() + b"\r\nA cat\r\n", {}, [CHINESE, "A cat"]),
         (CHINESE.encode("gb18030"), {"encoding": "gb18030"}, [CHINESE]),
         (CHINESE.encode("utf-16"), {"encoding": "utf-16"}, [CHINESE]),
+        (b"", {}, None),
         ("one\u2028line".encode(), {}, ["one\u2028line"]),
     ],
 )
 def test_captions_are_decoded_as_they_are_encoded(
-    tmp_path: Path, data: bytes, fields: dict[str, str], captions: list[str]
+    tmp_path: Path, data: bytes, fields: dict[str, str], captions: list[str] | None
 ) -> None:
     (tmp_path / "a.png").write_bytes(b"x")
     (tmp_path / "a.txt").write_bytes(data)
@@ -73,11 +75,11 @@ def test_captions_are_decoded_as_they_are_encoded(
     ("data", "code", "reason"),
     [
         (CHINESE.encode("gb18030"), "S3.encoding", "is not utf-8; 'encoding' names another one"),
+        ("一只猫".encode("gb18030"), "S3.encoding", "is UTF-8 by chance only and reads as GB18030"),
         (b"caf\xe9", "S3.encoding", "is not utf-8"),
         ("A cat".encode("utf-16-le"), "S3.encoding", "holds NUL characters"),
         (b"\0" * 100, "S3.encoding", "holds NUL characters"),
         (b"a" * (1 << 20) + b"b", "S3.length", "it is larger than 1,048,576 bytes"),
-        (b"", "S3.unreadable", "the file is empty"),
     ],
 )
 def test_a_text_that_cannot_be_read_is_told_and_counted_and_costs_no_picture(
@@ -96,6 +98,13 @@ def test_a_text_that_cannot_be_read_is_told_and_counted_and_costs_no_picture(
     judged = CaptionJudge(CaptionConfig()).judge(row["captions"])
     assert judged is not None
     assert [c["invalid"] for c in judged] == [None, code]
+
+
+@pytest.mark.parametrize(
+    "text", ["Привет, мир", "«дом» 5°", "café naïve", "שלום", "Ω αβγ", "一只猫", "A cat", "مرحبا", "è"]
+)
+def test_texts_of_other_languages_are_not_taken_for_misread_ones(text: str) -> None:
+    assert decode_text(text.encode()) == text
 
 
 def test_many_of_one_kind_are_one_remark(tmp_path: Path) -> None:

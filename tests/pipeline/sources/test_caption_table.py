@@ -68,6 +68,7 @@ def test_quoted_captions_may_have_commas_quotes_and_lines(tmp_path: Path) -> Non
     ("data", "message"),
     [
         ("a.png,A cat\nb.png,一只狗\n".encode("gb18030"), "row 2 is not utf-8: 'encoding' names another one"),
+        ("a.png,A cat\nb.png,一只猫\n".encode("gb18030"), "row 2 is UTF-8 by chance only"),
         (b"\0" * 1000, "row 1 holds NUL characters"),
         ("a.png,A cat\n".encode("utf-16"), "row 1 holds NUL characters"),
         ("a.png,A cat\n".encode("utf-16-le"), "row 1 holds NUL characters"),
