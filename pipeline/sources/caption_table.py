@@ -5,28 +5,17 @@ photos.tsv:  cat.png <TAB> A cat <TAB> 一只猫          photos.csv:  cat.png,"
 
 from __future__ import annotations
 
-import csv
 import os
-import re
 import unicodedata
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
 from configs.errors import UserError
-from pipeline.sources.caption_text import is_misread, is_utf8, strict_name
+from pipeline.sources.caption_text import is_misread, is_utf8
+from pipeline.sources.delimited import delimited_rows
 from pipeline.sources.files import uri_of
 from pipeline.store.spill import temporary_database
-
-_LINE_LIMIT = 1 << 24
-"""Characters of a line or of a quoted field; what is longer is no table of captions; chosen."""
-
-_ROW = re.compile(r"[^,\"]+\.(jpe?g|png|webp|gif|bmp|tiff?|avif|jp2|ppm|heic|jxl),", re.IGNORECASE)
-"""How a row begins. A line that does so inside of quotes was swallowed by a quote that nobody closed."""
-
-_UNDECODED = re.compile("[\ud800-\udfff]")
-"""What the file's error handler puts in the place of bytes that are not of the encoding."""
 
 
 class CaptionTable:
@@ -84,54 +73,12 @@ def _read_table(path: Path, where: str, encoding: str) -> Iterator[tuple[str, li
     """(name, captions) of every row."""
     if path.suffix not in (".tsv", ".csv"):
         raise UserError(f"{where}: a .tsv or .csv file or '.txt', found '{path}'")
-    try:
-        with path.open(encoding=strict_name(encoding), errors="surrogateescape", newline="") as file:
-            lines = _lines(file, f"{where}: '{path}'", encoding)
-            for number, row in _csv_rows(lines, f"{where}: '{path}'") if path.suffix == ".csv" else _tsv_rows(lines):
-                if not any(row):
-                    continue
-                texts = [text.strip() for text in row[1:] if text.strip()]
-                if not texts or not row[0]:
-                    lacks = "caption" if row[0] else "name of a file"
-                    raise UserError(f"{where}: '{path}' row {number} has no {lacks}: {(row[0] or texts[0])[:60]!r}")
-                if is_utf8(encoding) and any(map(is_misread, texts)):
-                    raise UserError(
-                        f"{where}: '{path}' row {number} is UTF-8 by chance only and reads as GB18030: 'encoding: gb18030' reads it"
-                    )
-                yield row[0], texts
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{where}: '{path}' cannot be read: {error}") from None
-
-
-def _lines(file: TextIO, where: str, encoding: str) -> Iterator[str]:
-    """The lines with their ends. Raises UserError for the first that is no text."""
-    number = 0
-    while line := file.readline(_LINE_LIMIT):
-        number += 1
-        if "\0" in line:
-            raise UserError(f"{where} row {number} holds NUL characters: no text, or another encoding than {encoding}")
-        if _UNDECODED.search(line):
-            raise UserError(f"{where} row {number} is not {encoding}: 'encoding' names another one, or mend the row")
-        if len(line) == _LINE_LIMIT:
-            raise UserError(f"{where} row {number} is longer than {_LINE_LIMIT:,} characters: no table of captions")
-        yield line
-
-
-def _tsv_rows(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(lines, start=1):
-        yield number, line.rstrip("\r\n").split("\t")
-
-
-def _csv_rows(lines: Iterator[str], where: str) -> Iterator[tuple[int, list[str]]]:
-    """(number of its first line, fields) of every row; a quote that is not closed must not swallow the rows after it."""
-    csv.field_size_limit(_LINE_LIMIT)
-    reader = csv.reader(lines, strict=True)
-    begin = 1
-    try:
-        for row in reader:
-            if reader.line_num > begin and any(_ROW.match(part) for field in row for part in field.splitlines()[1:]):
-                raise csv.Error("a quoted caption goes on over lines that are rows themselves")
-            yield begin, row
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise UserError(f"{where} row {begin}: quotes do not balance: {error}; a quote inside is doubled") from None
+    for number, row in delimited_rows(path, f"{where}: '{path}'", encoding):
+        texts = [text.strip() for text in row[1:] if text.strip()]
+        if not texts or not row[0]:
+            lacks = "caption" if row[0] else "name of a file"
+            raise UserError(f"{where}: '{path}' row {number} has no {lacks}: {(row[0] or texts[0])[:60]!r}")
+        if is_utf8(encoding) and any(map(is_misread, texts)):
+            why = "is UTF-8 by chance only and reads as GB18030: 'encoding: gb18030' reads it"
+            raise UserError(f"{where}: '{path}' row {number} {why}")
+        yield row[0], texts
