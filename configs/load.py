@@ -67,6 +67,24 @@ def parse_yaml(text: str, where: str) -> Any:
         raise UserError(f"{where}{place}: not valid YAML: {problem}") from None
 
 
+def parse_value(text: str, where: str) -> Any:
+    """What stands behind ``=`` on a command line: a list, a mapping or a quoted text as YAML, else one plain value.
+
+    A plain value is all of the text: ``#`` begins no comment in it and ``: `` no mapping. Raises UserError.
+    """
+    bare = text.strip()
+    if bare[:1] in ("[", "{") or (len(bare) > 1 and bare[0] in "\"'" and bare[0] == bare[-1]):
+        return parse_yaml(text, where)
+    loader = _Loader("")
+    tag = loader.resolve(yaml.ScalarNode, bare, (True, False))
+    if tag == "tag:yaml.org,2002:str":
+        return text
+    try:
+        return loader.construct_object(yaml.ScalarNode(tag, bare))
+    except (yaml.YAMLError, ValueError):  # 2026-13-45 has the form of a date
+        return text
+
+
 def load(
     path: str | Path,
     cls: type[T],
@@ -109,7 +127,7 @@ def decode(tree: Any, cls: type[T], where: str) -> T:
         return TypeAdapter(cls).validate_json(json.dumps(tree, default=str), strict=True)
     except ValidationError as error:
         first = _closest_error(error.errors(include_url=False))
-        field = ".".join(str(part) for part in first["loc"] if not _is_class_name(part))
+        field = ".".join(str(part) for part in _path(first) if not _is_class_name(part))
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "missing":
             raise UserError(f"{where}: field '{field}' is required") from None
@@ -143,7 +161,7 @@ def _override(tree: Any, item: str) -> Any:
     if not equals or not path:
         raise UserError(f"--set '{item}': expected field=value, for example --set seed=7")
     keys = path.strip().split(".")
-    value = parse_yaml(text, f"--set '{item}'")
+    value = parse_value(text, f"--set '{item}'")
     node = tree
     for depth, key in enumerate(keys):
         last = depth == len(keys) - 1
@@ -230,9 +248,21 @@ def _literal_fits(cls: Any, tree: dict[Any, Any]) -> bool:
 
 def _closest_error(errors: list[Any]) -> Any:
     """Of a union's errors the one of the arm that was meant: whose literal field agreed, else the first."""
+    if whole := [e for e in errors if not (_is_text_arm(e) and isinstance(e["input"], dict))]:
+        errors = whole  # a mapping was meant for the arm that is a dataclass, not for the one that is a text
     wrong_arms = {e["loc"][:-1] for e in errors if e["type"] == "literal_error" and _is_class_name(e["loc"][-2:-1])}
     meant = [e for e in errors if not any(e["loc"][: len(arm)] == arm for arm in wrong_arms)]
-    return (meant or errors)[0]
+    # Where every arm has one, the deepest lies in the arm that was meant, in a union of its own.
+    return meant[0] if meant else max(errors, key=lambda e: (e["type"] == "literal_error", len(e["loc"])))
+
+
+def _is_text_arm(error: Any) -> bool:
+    """Whether it says that a union's value is no text: pydantic puts the arm's name, ``str``, behind the path."""
+    return error["type"] == "string_type" and error["loc"][-1:] == ("str",)
+
+
+def _path(error: Any) -> tuple[Any, ...]:
+    return error["loc"][:-1] if _is_text_arm(error) else error["loc"]
 
 
 def _is_class_name(part: Any) -> bool:

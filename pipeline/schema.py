@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
 
 RENAMED = {"lacked": "missing_glyphs"}
@@ -80,7 +80,7 @@ def _columns(*rows: Column) -> dict[str, Column]:
 
 IDENTITY = _columns(
     Column("id", pa.string(), "32 hex digits of sha256 over source name, canonical uri and ordinal", True),
-    Column("origin", pa.string(), "kind of source: folder, urls, webdataset, parquet, synth", True),
+    Column("origin", pa.string(), "kind of source: folder, urls, webdataset, parquet, edits, synth", True),
     Column("source", pa.string(), "name of the source in the run's config", True),
     Column("uri", pa.string(), "where it came from; percent-encoded where a name is not UTF-8", True),
     Column("image", _IMAGE, "the source's bytes, never re-encoded without need", True),
@@ -99,6 +99,7 @@ IDENTITY = _columns(
     Column("task", pa.string(), "t2i, ti2i, i2i", True),
     Column("captions", pa.list_(CAPTION), "captions with a verdict each; a bad one never drops the picture"),
     Column("instructions", pa.list_(CAPTION), "edit instructions, in the form of captions"),
+    Column("extra", pa.string(), "JSON object: further columns of the source's list, those that its keep names"),
     Column("recipe", pa.string(), "synthetic rows: name of the recipe; null for real ones"),
     Column("strategy", pa.string(), "synthetic rows: pure, scene, template, edit"),
     Column("medium", pa.string(), "synthetic rows: what carries the text in a scene, or the family of the template"),
@@ -210,7 +211,7 @@ COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
 
 NESTED = (
     *("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions"),
-    *("fonts", "colors", "effects", "quoted_box"),
+    *("fonts", "colors", "effects", "quoted_box", "extra"),
 )
 """Columns that no predicate can compare."""
 

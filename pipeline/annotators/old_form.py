@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from configs import UserError, parse_yaml
+from configs import UserError, parse_value
 
 _DEFAULT_RUN = ("measure", "nsfw", "ocr")
 _SETTINGS = re.compile(r"(annotate\.(run|require|measure|nsfw|ocr|verify)\b|plugins\b)")
@@ -41,7 +41,7 @@ def refuse(tree: dict[str, Any], where: str) -> dict[str, Any]:
 def refuse_setting(item: str) -> None:
     """Raise UserError for a ``--set`` that would have changed the old form, showing the list."""
     path, _, text = item.partition("=")
-    value = parse_yaml(text, f"--set '{item}'")
+    value = parse_value(text, f"--set '{item}'")
     tree: dict[str, Any] = {}
     if path == "annotate" and isinstance(value, Mapping):
         tree = {"annotate": value}

@@ -48,10 +48,10 @@ class CaptionJudge:
         self.refused = re.compile("|".join(f"(?:{p})" for p in config.invalid) or r"(?!)", re.IGNORECASE)
 
     def verdict(self, caption: Mapping[str, Any]) -> str | None:
-        """The operator that refuses the caption, or None."""
+        """The operator that refuses the caption, or None; one that collecting could not read stays refused as it was."""
         text = caption.get("text") or ""
         if not text.strip():
-            return "S3.empty"
+            return caption.get("invalid") or "S3.empty"
         if self.refused.search(text):
             return "S3.invalid"
         return "S3.length" if (caption.get("tokens") or 0) + CLOSING_TOKENS > self.max_tokens else None

@@ -143,7 +143,7 @@ def _read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJ
     parts, order = [], []
     for fragment, positions in by_fragment.items():
         table = fragment_table(run, fragment, arrow.names)
-        parts.append(table.take(pa.array([places[p][1] for p in positions])))
+        parts.append(_take(table, [places[p][1] for p in positions]))
         order += positions
     whole = pa.concat_tables(parts).take(pa.array(np.argsort(order, kind="stable")))
     whole = _judged(whole, judge).select(arrow.names).cast(arrow)
@@ -152,6 +152,13 @@ def _read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJ
         groups.append(whole.slice(start, len(group)))
         start += len(group)
     return groups
+
+
+def _take(table: pa.Table, rows: Sequence[int]) -> pa.Table:
+    """The rows in this order. Arrow's own take joins all chunks first, which fails above 2 GiB of pictures."""
+    if table["image"].num_chunks <= 1:
+        return table.take(pa.array(rows))
+    return pa.concat_tables([table.slice(row, 1) for row in rows])
 
 
 def _write_shard(path: Path, groups: Sequence[pa.Table]) -> None:

@@ -9,11 +9,27 @@ from typing import Annotated
 
 from configs.kinds import OpenKind
 from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row
+from pipeline.sources.edits import EditsSource
 from pipeline.sources.folder import FolderSource
+from pipeline.sources.parquet import ParquetSource
 from pipeline.sources.synth import SynthSource
+from pipeline.sources.webdataset import WebDatasetSource
 from pipeline.store.ledger import Entry
 
-AnySource = Annotated[FolderSource | SynthSource, OpenKind(Source)]
+AnySource = Annotated[FolderSource | WebDatasetSource | ParquetSource | EditsSource | SynthSource, OpenKind(Source)]
 """What the config's ``sources`` hold."""
 
-__all__ = ["AnySource", "Entry", "FolderSource", "Reader", "Refused", "Remark", "Source", "SynthSource", "picture_row"]
+__all__ = [
+    "AnySource",
+    "EditsSource",
+    "Entry",
+    "FolderSource",
+    "ParquetSource",
+    "Reader",
+    "Refused",
+    "Remark",
+    "Source",
+    "SynthSource",
+    "WebDatasetSource",
+    "picture_row",
+]

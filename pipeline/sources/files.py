@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import urllib.parse
 
 from pipeline.sources.base import Refused
 
+_NO_CHARACTERS = "".join(chr(plane << 16 | low) for plane in range(15) for low in (0xFFFE, 0xFFFF))
+_ENCODED = re.compile(
+    r"[%\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u1680\u180e\u2000-\u200f"
+    r"\u2028-\u202f\u205f-\u206f\u3000\ud800-\uf8ff\ufdd0-\ufdef\ufeff\ufff9-\ufffb"
+    r"\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e00ff\U000e01f0-\U0010ffff" + _NO_CHARACTERS + "]"
+)
+"""Characters that a uri spells as %XX: controls, formats, spaces but the common one, private ones, no characters.
+
+Written out, because ids depend on it: ``str.isprintable`` knows other characters in every version of Python.
+"""
+
+EMPTY = "the file is empty"
+"""Why a file without bytes is refused."""
+
 
 def uri_of(path: bytes) -> str:
     """A relative path as text: UTF-8 stays readable; other bytes, control characters and % become %XX."""
     text = path.decode("utf-8", "surrogateescape")
-    return "".join(c if c.isprintable() and c != "%" else urllib.parse.quote(_bytes(c), safe="") for c in text)
+    return _ENCODED.sub(lambda found: urllib.parse.quote(_bytes(found[0]), safe=""), text)
 
 
 def path_of(uri: str) -> bytes:
@@ -36,7 +52,7 @@ def read_file(path: bytes, max_bytes: int) -> bytes:
         except OSError as error:
             raise Refused(reason_of(error)) from None
     if not data:
-        raise Refused("the file is empty")
+        raise Refused(EMPTY)
     if len(data) > max_bytes:
         raise Refused(f"larger than limits.max_bytes = {max_bytes}")
     return data

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.errors import UserError
 from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row
-from pipeline.sources.caption_files import CaptionTable, read_lines, text_file_of
+from pipeline.sources.caption_files import CaptionReader, texts_beside
+from pipeline.sources.caption_table import CaptionTable
+from pipeline.sources.caption_text import captions_of, check_encoding
 from pipeline.sources.files import is_folder, is_inside, kind_of, path_of, read_file, reason_of, uri_of
 from pipeline.store.ledger import Entry
 
@@ -31,9 +33,9 @@ _IGNORED = (".*", "Thumbs.db", "desktop.ini", "__MACOSX")
 @dataclass(frozen=True)
 class FolderSource(Source):
     """``path``: the folder. ``captions``: a .tsv or .csv file (path within the folder, caption, caption ...), or
-    ``.txt`` for a text file of the same name beside each picture, one caption a line. ``ignore``: globs on the names
-    of files and folders that are no inputs. ``follow_links``: also read what links lead to outside the folder.
-    ``domain``: nature, design, people; null when unknown."""
+    ``.txt`` for text files of the same name beside each picture, one caption a line. ``encoding``: of the captions.
+    ``ignore``: globs on the names of files and folders that are no inputs. ``follow_links``: also read what links lead
+    to outside the folder. ``domain``: nature, design, people; null when unknown."""
 
     kind: Literal["folder"]
     path: str
@@ -42,8 +44,12 @@ class FolderSource(Source):
     domain: Literal["nature", "design", "people"] | None = None
     ignore: tuple[str, ...] = _IGNORED
     follow_links: bool = False
+    encoding: str = "utf-8"
 
     paths = ("path",)
+
+    def __post_init__(self) -> None:
+        check_encoding(self.encoding)
 
     def check(self, where: str) -> None:
         """Raise UserError naming the field when the folder or the captions are not there."""
@@ -63,20 +69,22 @@ class FolderSource(Source):
 
     def entries(self, where: str, remark: Remark) -> Iterator[Entry]:
         """All inputs by the bytes of their path; at most the names of one folder at each level are in memory."""
-        table = None
-        if self.captions not in (None, ".txt"):
-            table = CaptionTable(Path(self.captions), f"field '{where}.captions'")
         walk, count = _Walk(self), 0
+        table, texts = None, CaptionReader(self.encoding)
+        if self.captions not in (None, ".txt"):
+            table = CaptionTable(Path(self.captions), f"field '{where}.captions'", walk.root, self.encoding)
         for file in walk.files():
             uri, path = uri_of(file.path), os.path.join(walk.root, file.path)
-            captions = read_lines(text_file_of(path)) if file.captioned else table.take(uri) if table else None
-            if not (table and table.is_at(path, file.link)):
-                count += 1
-                size, refused = walk.look(path, file.link)
-                yield Entry(uri, size, captions, refused)
+            if table and table.is_at(path, file.link):
+                continue
+            count += 1
+            size, refused = walk.look(path, file.link)
+            captions, faults = walk.captions(file, texts)
+            taken = table.take(uri) if table else captions or None
+            yield Entry(uri, size, taken, refused, refused_captions=faults or None)
         if not count:
             raise UserError(f"field '{where}.path': there are no files in '{self.path}'")
-        for line in (*walk.remarks(), *(_unused(table) if table else ())):
+        for line in (*walk.remarks(), *texts.remarks(), *(_unused(table) if table else ())):
             remark(line)
 
     def reader(self) -> Reader:
@@ -96,7 +104,7 @@ class _FolderReader(Reader):
         row = picture_row(read_file(path, limits.max_bytes), limits)
         row.update(origin="folder", license=self.source.license, domain=self.source.domain)
         row["image"]["path"] = entry["uri"].rsplit("/", 1)[-1]
-        row["captions"] = [{"text": text, "source": "raw"} for text in entry["captions"] or ()]
+        row["captions"] = captions_of(entry["captions"] or (), entry.get("refused_captions") or ())
         return row
 
 
@@ -114,8 +122,8 @@ class _Node(NamedTuple):
     above: tuple[bytes, ...] | None = None
     """Of a folder: where the links that led to it point, the root first."""
     link: bool = False
-    captioned: bool = False
-    """A text file of the same name lies beside it."""
+    texts: tuple[_Node, ...] = ()
+    """The text files beside it that hold its captions."""
 
 
 class _Walk:
@@ -152,6 +160,17 @@ class _Walk:
         if not stat.S_ISREG(info.st_mode):
             return None, f"not a regular file: {kind_of(info.st_mode)}"
         return info.st_size, None
+
+    def captions(self, file: _Node, reader: CaptionReader) -> tuple[list[str], list[str]]:
+        """(captions, codes of faults) of the text files beside a file."""
+        captions: list[str] = []
+        faults: list[str] = []
+        for text in file.texts:
+            path = os.path.join(self.root, text.path)
+            lines, fault = reader.read(path, text.path, self.look(path, text.link)[1])
+            captions += lines
+            faults += [fault] if fault else []
+        return captions, faults
 
     def remarks(self) -> Iterator[str]:
         """What was left out, for the user."""
@@ -190,8 +209,12 @@ class _Walk:
 
 
 def _with_texts(nodes: list[_Node]) -> list[_Node]:
-    """The nodes of a folder without the text files that hold captions of the files beside them."""
-    files = {node.path for node in nodes if node.above is None}
-    captioned = {path for path in files if text_file_of(path) != path and text_file_of(path) in files}
-    texts = {text_file_of(path) for path in captioned}
-    return [node._replace(captioned=node.path in captioned) for node in nodes if node.path not in texts]
+    """The nodes of a folder without the text files that hold captions of the files beside them, which have them."""
+    files = {node.path: node for node in nodes if node.above is None}
+    beside = texts_beside(files)
+    texts = {text for found in beside.values() for text in found}
+    return [
+        node._replace(texts=tuple(files[t] for t in beside.get(node.path, ())))
+        for node in nodes
+        if node.path not in texts
+    ]

@@ -19,6 +19,9 @@ from pipeline.parquet import read_metadata, read_schema
 
 _FAILURES_KEY = b"glyphmill.failures"
 
+_PART_BYTES = 1 << 30
+"""Of pictures in a chunk of a table and in a row group of a file, more only where one row has more; chosen."""
+
 
 def write_table(path: Path, table: pa.Table, failures: list[dict[str, str]], **metadata: str) -> None:
     """Commit a fragment's table; ``failures`` (id, uri, step, error) go into its metadata.
@@ -28,8 +31,12 @@ def write_table(path: Path, table: pa.Table, failures: list[dict[str, str]], **m
     extra = {_FAILURES_KEY: json.dumps(failures).encode()}
     extra |= {f"glyphmill.{key}".encode(): value.encode() for key, value in metadata.items()}
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **extra})
-    with created_once(path) as temporary:
-        pq.write_table(table, temporary, compression=codecs(table.schema))
+    with (
+        created_once(path) as temporary,
+        pq.ParquetWriter(temporary, table.schema, compression=codecs(table.schema)) as w,
+    ):
+        for part in [pa.Table.from_batches([batch]) for batch in table.to_batches()] or [table]:
+            w.write_table(part)  # a row group each, as ``to_table`` cut them
 
 
 def replace_table(path: Path, table: pa.Table) -> None:
@@ -68,8 +75,29 @@ def _leaves(schema: pa.Schema) -> list[str]:
 
 
 def to_table(rows_: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
-    """Rows as a table of exactly ``schema``: missing keys are null, unknown keys are an error of the caller's."""
+    """Rows as a table of exactly ``schema``: missing keys are null, unknown keys are an error of the caller's.
+
+    Its chunks hold about ``_PART_BYTES`` of pictures each: Arrow counts the bytes of a chunk in 31 bits.
+    """
     unknown = {key for row in rows_ for key in row} - set(schema.names)
     if unknown:
         raise KeyError(f"not in the schema: {', '.join(sorted(unknown))}")
-    return pa.Table.from_pylist(rows_, schema=schema)
+    return pa.concat_tables([pa.Table.from_pylist(part, schema=schema) for part in _parts(rows_)])
+
+
+def _parts(rows_: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    parts: list[list[dict[str, Any]]] = [[]]
+    filled = 0
+    for row in rows_:
+        size = _picture_bytes(row)
+        if parts[-1] and filled + size > _PART_BYTES:
+            parts.append([])
+            filled = 0
+        parts[-1].append(row)
+        filled += size
+    return parts
+
+
+def _picture_bytes(row: Mapping[str, Any]) -> int:
+    pictures = [row.get("image"), *(row.get("references") or ())]
+    return sum(len(picture["bytes"] or b"") for picture in pictures if picture)

@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from configs.errors import UserError
 from configs.files import created_once
 from pipeline.parquet import opened, read_metadata
 from pipeline.store.spill import temporary_database
@@ -31,8 +32,13 @@ SCHEMA = pa.schema(
         pa.field("fragment", pa.string(), nullable=False),
         pa.field("captions", pa.list_(pa.string())),  # that a caption file of the source gave
         pa.field("refused", pa.string()),  # why listing already knows that it is not a picture
+        pa.field("refused_captions", pa.list_(pa.string())),  # codes of captions that are there and cannot be read
+        pa.field("place", pa.string()),  # JSON: where the source's reader finds it, what its list says of it
     ]
 )
+
+_MOST_MEGABYTES = 1000
+"""Upper bound of a fragment's listed bytes (10^6): Arrow's offsets end at 2^31, and files may grow; chosen."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,15 @@ class Entry:
     captions: list[str] | None = None
     refused: str | None = None
     id: str | None = None  # None: the hash of (source, uri, ordinal)
+    refused_captions: list[str] | None = None
+    place: str | None = None
+    ordinal: int | None = None  # None: counted among equal uris; a source that knows better saves the look-up
 
 
 @dataclass(frozen=True)
 class FragmentsConfig:
-    """How the ledger is sliced: at most ``inputs`` rows and about ``megabytes`` (10^6) of listed bytes."""
+    """How the ledger is sliced: at most ``inputs`` rows and about ``megabytes`` (10^6) of listed bytes, which a
+    worker holds several times over."""
 
     inputs: int = 256
     megabytes: int = 128
@@ -57,6 +67,8 @@ class FragmentsConfig:
         for name in ("inputs", "megabytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"field '{name}': must be at least 1, found {getattr(self, name)}")
+        if self.megabytes > _MOST_MEGABYTES:
+            raise ValueError(f"field 'megabytes': must be at most {_MOST_MEGABYTES}, found {self.megabytes}")
 
 
 @dataclass(frozen=True)
@@ -90,11 +102,14 @@ def slices(entries: Iterable[Entry], config: FragmentsConfig) -> Iterator[list[E
 
 
 def write_ledger(path: Path, source: str, entries: Iterable[Entry], config: FragmentsConfig) -> None:
-    """Commit the ledger of one source; does nothing where it exists: what was listed first is the truth."""
+    """Commit the ledger of one source; does nothing where it exists: what was listed first is the truth.
+
+    Raises UserError for an id that a source gives twice.
+    """
     ordinals = _Ordinals()
     with created_once(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
         for index, part in enumerate(slices(entries, config)):
-            rows = [_row(source, fragment_name(source, index), entry, ordinals.next(entry.uri)) for entry in part]
+            rows = [_row(source, fragment_name(source, index), entry, ordinals) for entry in part]
             writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), row_group_size=len(rows))
 
 
@@ -118,13 +133,16 @@ def read_fragment(path: Path, index: int) -> list[dict[str, Any]]:
         return file.read_row_group(index).to_pylist()
 
 
-def _row(source: str, fragment: str, entry: Entry, ordinal: int) -> dict[str, Any]:
+def _row(source: str, fragment: str, entry: Entry, ordinals: _Ordinals) -> dict[str, Any]:
+    ordinal = ordinals.next(entry.uri) if entry.ordinal is None else entry.ordinal
+    if entry.id and ordinals.next(f"\0{entry.id}"):
+        raise UserError(f"source '{source}': the id '{entry.id}' of '{entry.uri[:200]}' is given twice; ids are unique")
     id_ = entry.id or sample_id(source, entry.uri, ordinal)
     return {**vars(entry), "id": id_, "source": source, "ordinal": ordinal, "fragment": fragment}
 
 
 class _Ordinals:
-    """Counts equal uris. Any input may repeat an earlier one, so all of them are remembered, on disk if need be."""
+    """Counts equal uris, and ids that sources give. Any input may repeat an earlier one, so all of them are remembered, on disk if need be."""
 
     def __init__(self) -> None:
         self._seen = temporary_database()

@@ -58,6 +58,26 @@ def test_set_overrides_any_field(config: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        ("/x/pic #1", "/x/pic #1"),
+        ("#1", "#1"),
+        ("/x/My: pictures", "/x/My: pictures"),
+        ("*.tar", "*.tar"),
+        ("- a", "- a"),
+        ("!x", "!x"),
+        ("'3'", "3"),
+        ("'a' #1", "'a' #1"),
+        ('"a #1"', "a #1"),
+        ("2026-13-45", "2026-13-45"),
+        ("a=b", "a=b"),
+    ],
+)
+def test_set_takes_a_plain_value_whole(config: Path, typed: str, value: str) -> None:
+    assert load(config, Root, [f"sources.0.path={typed}"]).sources[0] == Folder("folder", value, (3, 4))
+
+
+@pytest.mark.parametrize(
     ("override", "parts"),
     [
         ("sed=1", ["unknown field 'sed'", "seed"]),

@@ -39,3 +39,15 @@ def test_flat_columns_count_valid_captions_only() -> None:
     assert (row["n_captions"], row["caption_languages"]) == (2, "en+zh")
     assert [c["tokens"] for c in row["captions"]] == count_tokens(["A cat", "一只猫", "x"])
     assert finish_captions([]) == {"captions": [], "n_captions": 0, "caption_languages": None}
+
+
+def test_a_caption_of_a_million_characters_is_counted() -> None:
+    """The regular expressions beneath panic on such a run of spaces, which is no Exception."""
+    words = "a cat " * 9
+    assert count_tokens([" " * 1_000_000, "A" + " " * 1_000_000 + "B"])[0] > 0
+    assert count_tokens(["x" * 300_000])[0] > 30_000
+    long = words * 4_000
+    whole, piece = len(long), 1 << 15
+    assert abs(count_tokens([long])[0] - 2 * 9 * 4_000) <= whole // piece + 1
+    row = finish_captions([{"text": "\t" * 1_000_000, "source": "raw"}, {"text": "A cat", "source": "raw"}])
+    assert row["captions"][1]["tokens"] == 2

@@ -154,7 +154,7 @@ def _synthetic_rows(count: int) -> list[dict[str, Any]]:
 def _fragment(run: RunFolder, source: str, rows: list[dict[str, Any]], rng: np.random.Generator, ocr: bool) -> None:
     fragment = f"{source}-00000"
     entries = [Entry(r["uri"], r["bytes_len"], id=r["id"]) for r in rows]
-    write_ledger(run.ledger(source), source, entries, FragmentsConfig(inputs=10_000, megabytes=10_000))
+    write_ledger(run.ledger(source), source, entries, FragmentsConfig(inputs=10_000, megabytes=1000))
     if not rows:
         return
     write_table(run.samples(fragment), to_table(rows, schema.arrow(schema.COLLECTED)), [])

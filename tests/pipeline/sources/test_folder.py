@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,22 @@ def listed(path: Path, **fields: object) -> dict[str, Entry]:
 
 
 @given(st.binary(min_size=1).filter(lambda b: b"\0" not in b and b"/" not in b))
-def test_a_uri_is_printable_and_gives_the_name_back(name: bytes) -> None:
-    assert uri_of(name).isprintable()
-    assert path_of(uri_of(name)) == name
+def test_a_uri_is_one_line_of_text_and_gives_the_name_back(name: bytes) -> None:
+    uri = uri_of(name)
+    assert len(uri.splitlines()) == 1
+    assert uri.encode()  # no surrogates
+    assert all(c.isprintable() or unicodedata.category(c) == "Cn" for c in uri)
+    assert path_of(uri) == name
+
+
+def test_a_uri_is_the_same_in_every_version_of_python() -> None:
+    """Python 3.11 knows Unicode 14, 3.12 knows 15; every version carries 3.2, which no longer changes."""
+    for text in ("\U0001fae8", "\U0001fae9", "\u0378", "\U000323b0"):  # of Unicode 15, 16, of none, of 15
+        assert uri_of(text.encode()) == text
+    assert uri_of("\uffff\ufdd0\U0001fffe".encode()) == "%EF%BF%BF%EF%B7%90%F0%9F%BF%BE"
+    known = [c for c in map(chr, range(0x110000)) if unicodedata.ucd_3_2_0.category(c) not in ("Cn", "Cs")]
+    assert len(known) > 200_000
+    assert [c for c in known if (uri_of(c.encode()) == c) != (c.isprintable() and c != "%")] == []
 
 
 def test_readable_names_stay_readable() -> None:

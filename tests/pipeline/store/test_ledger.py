@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,7 +55,7 @@ def test_a_ledger_of_any_length_stays_out_of_memory(tmp_path: Path) -> None:
             yield Entry(f"https://example.org/{i % (count - 2):09d}.png", i)
 
     try:
-        write_ledger(path, "many", entries(), FragmentsConfig(inputs=1000, megabytes=10**6))
+        write_ledger(path, "many", entries(), FragmentsConfig(inputs=1000, megabytes=1000))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -68,3 +69,8 @@ def test_ids_tell_source_uri_and_ordinal_apart() -> None:
     ids = {sample_id(*parts) for parts in (("a", "b1", 0), ("a", "b", 10), ("ab", "1", 0), ("a", "b", 1))}
     assert len(ids) == 4
     assert all(len(id_) == 32 and set(id_) <= set("0123456789abcdef") for id_ in ids)
+
+
+def test_a_fragment_has_a_bound_that_arrow_can_hold() -> None:
+    with pytest.raises(ValueError, match="field 'megabytes': must be at most 1000, found 1001"):
+        FragmentsConfig(megabytes=1001)

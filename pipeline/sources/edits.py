@@ -1,0 +1,190 @@
+"""Pairs for editing: a list whose rows name the pictures before, what is asked for, and the picture after.
+
+    table: edits.jsonl    {"before": "in/1.png", "ask": "Make it snow", "after": "out/1.png"}
+    sources: [before]     the references, one to three
+    instructions: [ask]
+    target: after         the picture that is an input of the run; its row has task ti2i
+
+Paths are relative to ``root``, the folder of the table unless the config says otherwise, and never lead out of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from configs.errors import UserError
+from configs.pictures import DecodeError, decode
+from pipeline.sources.base import Reader, Refused, Remark, picture_row
+from pipeline.sources.caption_text import captions_of
+from pipeline.sources.columns import CaptionColumn, ListedSource, described, texts_of, verify
+from pipeline.sources.files import is_inside, read_file, uri_of
+from pipeline.sources.tables import TableRow, check_table, table_rows
+from pipeline.store.ledger import Entry
+from pipeline.tokens import finish_captions
+
+if TYPE_CHECKING:
+    from configs.pictures import Limits
+
+_REFERENCES = 3
+"""As many as training takes (model/condition.py)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditsSource(ListedSource):
+    """``table``: .csv, .tsv, .jsonl or Parquet. ``sources``: columns with a path, or a list of them, of the pictures
+    before the edit. ``instructions``: columns of texts. ``target``: column with the path of the picture after it.
+    ``root``: folder of the paths; null: that of the table."""
+
+    kind: Literal["edits"]
+    table: str
+    sources: tuple[str, ...]
+    instructions: tuple[str | CaptionColumn, ...]
+    target: str
+    root: str | None = None
+
+    paths = ("table", "root")
+
+    def __post_init__(self) -> None:
+        for name in ("sources", "instructions"):
+            if not getattr(self, name):
+                raise ValueError(f"field '{name}': expected at least one column")
+
+    def check(self, where: str) -> None:
+        """Raise UserError naming the field when the table, a column or the folder is not there."""
+        if "://" in self.table:
+            raise UserError(f"field '{where}.table': expected a local file, found '{self.table}'")
+        check_table(self.table, self.all_columns(), f"{where}.table")
+        if self.root and not os.path.isdir(self.root):
+            raise UserError(f"field '{where}.root': expected a folder; '{self.root}' is none")
+
+    def entries(self, where: str, remark: Remark) -> Iterator[Entry]:
+        """Row by row; the uri is the target's path as the table has it, the ordinal the row."""
+        folder = self.folder()
+        for row in table_rows(self.table, self.all_columns(), f"{where}.table"):
+            yield self._entry(row, folder)
+
+    def reader(self) -> Reader:
+        return _EditsReader(self)
+
+    def instruction_columns(self) -> tuple[CaptionColumn, ...]:
+        """``instructions``, each with its source."""
+        return tuple(CaptionColumn(c) if isinstance(c, str) else c for c in self.instructions)
+
+    def all_columns(self) -> tuple[str, ...]:
+        """Every column that is read, without repeats."""
+        asked = (column.column for column in self.instruction_columns())
+        return tuple(dict.fromkeys((self.target, *self.sources, *asked, *self.columns())))
+
+    def folder(self) -> bytes:
+        """What paths are relative to, without links."""
+        return os.path.realpath(os.fsencode(self.root or os.path.dirname(self.table) or "."))
+
+    def _entry(self, row: TableRow, folder: bytes) -> Entry:
+        if row.refused:
+            return Entry(f"row {row.number}", refused=row.refused, ordinal=row.number)
+        try:
+            target, before = self._pictures(row)
+        except Refused as refused:
+            uri = row.values.get(self.target)
+            uri = uri_of(uri.encode("utf-8", "surrogatepass")) if isinstance(uri, str) and uri else f"row {row.number}"
+            return Entry(uri, refused=str(refused), ordinal=row.number)
+        sizes = [_size(os.path.join(folder, os.fsencode(path))) for path in (target, *before)]
+        place = json.dumps({"before": before, "target": target, "values": row.values}, ensure_ascii=True, default=str)
+        return Entry(uri_of(os.fsencode(target)), sum(sizes), place=place, ordinal=row.number)
+
+    def _pictures(self, row: TableRow) -> tuple[str, list[str]]:
+        """(target, references) as the row names them. Raises Refused."""
+        (target, *more) = _paths(row.values.get(self.target), self.target) or [""]
+        if not target or more:
+            raise Refused(f"the column '{self.target}' names {'several pictures' if more else 'no picture'}")
+        before = [path for column in self.sources for path in _paths(row.values.get(column), column)]
+        if not 1 <= len(before) <= _REFERENCES:
+            raise Refused(f"{len(before)} pictures before the edit; from 1 to {_REFERENCES} are taken")
+        return target, before
+
+
+def _paths(value: Any, column: str) -> list[str]:
+    """The paths in a cell: one, a list, or none. Raises Refused."""
+    found = [path for path in (value if isinstance(value, list) else [value]) if path not in (None, "")]
+    for path in found:
+        if not isinstance(path, str) or "\0" in path or not _is_name(path):
+            raise Refused(f"the column '{column}' holds no path: {str(path)[:60]!r}")
+        if "://" in path:
+            raise Refused(f"the column '{column}' holds a URL; only local files are read: {path[:60]!r}")
+    return found
+
+
+def _is_name(path: str) -> bool:
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _size(path: bytes) -> int:
+    try:
+        return os.stat(path).st_size
+    except (OSError, ValueError):
+        return 0
+
+
+class _EditsReader(Reader):
+    """Reads the pictures of a row. References are decoded, because nothing looks at their pixels before training."""
+
+    def __init__(self, source: EditsSource) -> None:
+        self._source = source
+        self._folder = b""
+
+    def setup(self) -> None:
+        self._folder = self._source.folder()
+
+    def read(self, entry: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
+        if entry["refused"]:
+            raise Refused(entry["refused"])
+        place = json.loads(entry["place"])
+        values = place["values"]
+        row = picture_row(self._read(place["target"], limits), limits)
+        verify(self._source, values, row["sha256"])
+        row["image"]["path"] = os.path.basename(entry["uri"])
+        references = [self._reference(path, limits) for path in place["before"]]
+        return (
+            row
+            | described(self._source, values)
+            | {
+                "origin": "edits",
+                "task": "ti2i",
+                "references": [reference["image"] for reference in references],
+                "ref_sizes": [edge for reference in references for edge in (reference["width"], reference["height"])],
+                "instructions": self._instructions(values),
+            }
+        )
+
+    def _reference(self, path: str, limits: Limits) -> dict[str, Any]:
+        try:
+            data = self._read(path, limits)
+            row = picture_row(data, limits)
+            decode(data, limits)
+        except (Refused, DecodeError) as error:
+            raise Refused(f"the picture before the edit, '{path[-80:]}': {error}") from None
+        row["image"]["path"] = os.path.basename(uri_of(os.fsencode(path)))
+        return row
+
+    def _read(self, path: str, limits: Limits) -> bytes:
+        real = os.path.realpath(os.path.join(self._folder, os.fsencode(path)))
+        if not is_inside(real, self._folder):
+            raise Refused("it lies outside of the folder of the paths; 'root' names another one")
+        return read_file(real, limits.max_bytes)
+
+    def _instructions(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found = []
+        for column in self._source.instruction_columns():
+            texts, faults = texts_of(values.get(column.column))
+            found += captions_of(texts, faults, column.source)
+        if not any(instruction["text"] for instruction in found):
+            raise Refused("the row has no instruction")
+        return finish_captions(found)["captions"]
