@@ -71,7 +71,12 @@ def _loaded(clean: bytes, raw: str | None) -> Image.Image:
     image = Image.open(io.BytesIO(clean), formats=("PNG",))
     if raw:
         image.tile = [tile._replace(args=raw) for tile in image.tile]
-    image.load()
+    try:
+        image.load()
+    except OSError as error:
+        if "truncated" in str(error):
+            raise DecodeError("truncated: the data end before the last row") from None
+        raise
     return image
 
 

@@ -151,7 +151,7 @@ def test_what_cannot_be_trained_on_is_left_out_and_told(tmp_path: Path) -> None:
         "1 pictures with 1 texts, 0 to edit, 0 with a mask",
         "2 left out: empty.png, silent.png: has no caption",
         "1 left out: broken.png: cannot be read: no picture that Pillow can read (it begins with b'no pictu')",
-        "1 left out: cut.png: cannot be read: image file is truncated",
+        "1 left out: cut.png: cannot be read: truncated: the data end before the last row",
         "1 left out: edit.png: cannot be read: empty: no bytes at all",
         "1 left out: masked.png: has a mask of 32 x 32 px, and is 64 x 48",
         "1 left out: latin.png: has a latin.txt that is not UTF-8",
