@@ -47,7 +47,11 @@ _MARKUP = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<(?:\?xml|!doctype|html|svg|head|
 def unread(data: bytes) -> str:
     """One short reason why ``data`` is not read as a picture."""
     name = _name(data)
-    return f"{name}: not a format that is read" if name else f"no picture that Pillow can read (it begins with {data[:8]!r})"
+    return (
+        f"{name}: not a format that is read"
+        if name
+        else f"no picture that Pillow can read (it begins with {data[:8]!r})"
+    )
 
 
 def _name(data: bytes) -> str | None:
