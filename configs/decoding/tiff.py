@@ -61,7 +61,8 @@ def _rgb(data: bytes, page: Page, form: Form) -> Image.Image:
     samples = read_samples(data, page, form)
     count = _COLORS[form.photometric]
     place, premultiplied = _alpha_place(page, form)
-    alpha = None if place is None else eight_bits(samples[..., place], form.bits, _limits(page, form, place))
+    share = (0.0, 1.0) if form.kind == "f" else None  # alpha is one, whatever range the colors have
+    alpha = None if place is None else eight_bits(samples[..., place], form.bits, share)
     colors = _model(page, form)(samples[..., :count])
     if form.photometric == _WHITE_IS_ZERO:
         colors = 255 - colors
@@ -85,12 +86,12 @@ def _alpha_place(page: Page, form: Form) -> tuple[int | None, bool]:
     return None, False
 
 
-def _limits(page: Page, form: Form, place: int | None = None) -> Range | None:
+def _limits(page: Page, form: Form) -> Range | None:
     """Black and white as the tags give them; for unsigned samples writers put statistics there."""
     low, high = page.all(tag.SAMPLE_MIN), page.all(tag.SAMPLE_MAX)
     if form.kind != "u" and low and high and min(low) < max(high):
         return float(min(low)), float(max(high))
-    return (0.0, 1.0) if form.kind == "f" and place is not None else None
+    return None
 
 
 def _model(page: Page, form: Form) -> Callable[[np.ndarray], np.ndarray]:

@@ -131,6 +131,8 @@ def test_float_alpha_is_a_share() -> None:
     alpha = values[..., 3:]
     colors = (values[..., :3] - values[..., :3].min()) / np.ptp(values[..., :3])
     check(tiff(values, RGB, 32, "f", tags={338: 2}), colors * alpha + 1 - alpha, 1.6)
+    given = (values[..., :3] / 14) * alpha + 1 - alpha
+    check(tiff(values, RGB, 32, "f", tags={338: 2, 340: 0.0, 341: 14.0}), given, 1.6)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
