@@ -99,7 +99,7 @@ def base_of(checkpoint: Path) -> Path:
 
 def _is_complete(folder: Path) -> bool:
     """An older one, of safetensors, appeared whole."""
-    return (folder / "complete").is_file() or any(folder.glob("*.safetensors*"))
+    return (folder / MARKER).is_file() or any(folder.glob("*.safetensors*"))
 
 
 def _weights(checkpoint: Path) -> Iterator[tuple[str, Tensor]]:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from configs import UserError
 from configs.files import remove_temporary, replace_text, replaced
+from configs.portions import portions
 
 C = TypeVar("C")
 
@@ -248,16 +249,7 @@ def _remove_old(folder: Path, stem: str, keep: set[str]) -> None:
 
 
 def _shards(tensors: Mapping[str, Tensor], limit: int) -> list[list[str]]:
-    shards: list[list[str]] = [[]]
-    size = 0
-    for name, tensor in tensors.items():
-        n = tensor.numel() * tensor.element_size()
-        if shards[-1] and size + n > limit:
-            shards.append([])
-            size = 0
-        shards[-1].append(name)
-        size += n
-    return shards
+    return portions(tensors, lambda name: tensors[name].numel() * tensors[name].element_size(), limit)
 
 
 def _checked(path: Path, key: str, value: Any, default: Any) -> Any:

@@ -31,7 +31,7 @@ class FiniteGuard:
 
         ``losses``, ``rows``, ``sigmas``: of the global batch. ``norm``: of the gradient.
         """
-        bad = [i for i, loss in enumerate(losses) if not math.isfinite(loss)]
+        bad = _not_finite(losses)
         if not bad and math.isfinite(norm):
             self.in_a_row = 0
             if norm == 0.0:
@@ -68,7 +68,7 @@ class FiniteGuard:
             yield
         except BlockNotFinite as error:  # its norm is of all ranks, so all come here together
             told, _ = self.world.gather(losses, flag=False)
-            bad = [i for i, loss in enumerate(told) if not math.isfinite(loss)]
+            bad = _not_finite(told)
             self.world.stop(
                 f"step {step}: {error}; {self._samples(bad or range(len(rows)), rows, sigmas)}; blocks behind it may have "
                 "moved already (optimizer.in_backward), so nothing is saved: look at these samples, lower optimizer.lr, "
@@ -81,3 +81,7 @@ class FiniteGuard:
         listed = ", ".join(f"{name} (sigma {sigmas[i]:.4f})" for i, name in zip(chosen, ids, strict=True))
         more = f" and {len(places) - len(chosen)} more" if len(places) > len(chosen) else ""
         return f"samples {listed}{more}"
+
+
+def _not_finite(losses: Sequence[float]) -> list[int]:
+    return [i for i, loss in enumerate(losses) if not math.isfinite(loss)]

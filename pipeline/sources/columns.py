@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,21 @@ class ListedSource(Source):
 
     def caption_columns(self) -> tuple[CaptionColumn, ...]:
         """``captions``, each with its source."""
-        return tuple(CaptionColumn(c) if isinstance(c, str) else c for c in self.captions)
+        return with_sources(self.captions)
+
+
+def with_sources(columns: Iterable[str | CaptionColumn]) -> tuple[CaptionColumn, ...]:
+    """Each with who wrote it: raw where a config names the column alone."""
+    return tuple(CaptionColumn(c) if isinstance(c, str) else c for c in columns)
+
+
+def texts_in(columns: Iterable[CaptionColumn], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The column ``captions``, or ``instructions``, of a sample with these ``values``."""
+    found = []
+    for column in columns:
+        texts, faults = _texts_of(values.get(column.column))
+        found += captions_of(texts, faults, column.source)
+    return found
 
 
 def described(source: ListedSource, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,13 +74,9 @@ def described(source: ListedSource, values: Mapping[str, Any]) -> dict[str, Any]
 
     Raises Refused where a column to keep cannot be kept.
     """
-    captions = []
-    for column in source.caption_columns():
-        texts, faults = texts_of(values.get(column.column))
-        captions += captions_of(texts, faults, column.source)
     license_ = values.get(source.license) if source.license else None
     return {
-        "captions": captions,
+        "captions": texts_in(source.caption_columns(), values),
         "license": license_ if isinstance(license_, str) and license_.strip() else "unknown",
         "extra": _extra({name: values.get(name) for name in source.keep}),
     }
@@ -83,7 +93,7 @@ def verify(source: ListedSource, values: Mapping[str, Any], found: str) -> None:
         raise Refused(f"its sha256 is {found}, the column '{source.sha256}' says {expected.strip()[:64]}")
 
 
-def texts_of(value: Any) -> tuple[list[str], list[str]]:
+def _texts_of(value: Any) -> tuple[list[str], list[str]]:
     """(captions, codes of faults) in a value: a text, a list of texts, null, or the fault of reading it."""
     texts: list[str] = []
     faults: list[str] = []

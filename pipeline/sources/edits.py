@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from configs.errors import UserError
 from configs.pictures import DecodeError, decode
 from pipeline.sources.base import Reader, Refused, Remark, picture_row
-from pipeline.sources.caption_text import captions_of
-from pipeline.sources.columns import CaptionColumn, ListedSource, described, texts_of, verify
+from pipeline.sources.columns import CaptionColumn, ListedSource, described, texts_in, verify, with_sources
 from pipeline.sources.files import is_inside, read_file, uri_of
 from pipeline.sources.tables import TableRow, check_table, table_rows
 from pipeline.store.ledger import Entry
@@ -72,7 +71,7 @@ class EditsSource(ListedSource):
 
     def instruction_columns(self) -> tuple[CaptionColumn, ...]:
         """``instructions``, each with its source."""
-        return tuple(CaptionColumn(c) if isinstance(c, str) else c for c in self.instructions)
+        return with_sources(self.instructions)
 
     def all_columns(self) -> tuple[str, ...]:
         """Every column that is read, without repeats."""
@@ -181,10 +180,7 @@ class _EditsReader(Reader):
         return read_file(real, limits.max_bytes)
 
     def _instructions(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-        found = []
-        for column in self._source.instruction_columns():
-            texts, faults = texts_of(values.get(column.column))
-            found += captions_of(texts, faults, column.source)
+        found = texts_in(self._source.instruction_columns(), values)
         if not any(instruction["text"] for instruction in found):
             raise Refused("the row has no instruction")
         return finish_captions(found)["captions"]

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.files import created_once, replaced
+from configs.portions import portions
 from pipeline.parquet import read_metadata, read_schema
 
 _FAILURES_KEY = b"glyphmill.failures"
@@ -82,20 +83,9 @@ def to_table(rows_: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     unknown = {key for row in rows_ for key in row} - set(schema.names)
     if unknown:
         raise KeyError(f"not in the schema: {', '.join(sorted(unknown))}")
-    return pa.concat_tables([pa.Table.from_pylist(part, schema=schema) for part in _parts(rows_)])
-
-
-def _parts(rows_: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    parts: list[list[dict[str, Any]]] = [[]]
-    filled = 0
-    for row in rows_:
-        size = _picture_bytes(row)
-        if parts[-1] and filled + size > _PART_BYTES:
-            parts.append([])
-            filled = 0
-        parts[-1].append(row)
-        filled += size
-    return parts
+    return pa.concat_tables(
+        [pa.Table.from_pylist(p, schema=schema) for p in portions(rows_, _picture_bytes, _PART_BYTES)]
+    )
 
 
 def _picture_bytes(row: Mapping[str, Any]) -> int:

@@ -142,7 +142,8 @@ def _row(source: str, fragment: str, entry: Entry, ordinals: _Ordinals) -> dict[
 
 
 class _Ordinals:
-    """Counts equal uris, and ids that sources give. Any input may repeat an earlier one, so all of them are remembered, on disk if need be."""
+    """Counts equal uris, and ids that sources give. Any input may repeat an earlier one, so all of them are remembered,
+    on disk if need be."""
 
     def __init__(self) -> None:
         self._seen = temporary_database()

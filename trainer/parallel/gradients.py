@@ -30,7 +30,8 @@ def gradient_norm(parameters: Sequence[nn.Parameter], world: World) -> Tensor:
     torch's own ``clip_grad_norm_`` refuses parameters on meshes that differ, as tensor parallel leaves them.
     """
     found = [p for p in parameters if p.grad is not None]
-    norms = torch.stack(torch._foreach_norm([local(p.grad) for p in found])).double()  # type: ignore[arg-type]
+    each = torch._foreach_norm([local(p.grad) for p in found])  # type: ignore[arg-type]
+    norms = torch.stack([norm.to(world.device) for norm in each]).double()  # offloaded blocks' lie on the host
     copies = torch.tensor([_copies(p, world) for p in found], dtype=torch.float64).to(norms.device)
     total = (norms.square() / copies).sum()
     if world.size > 1:
