@@ -34,6 +34,8 @@ FLAGS = (
     "--enable-logging=stderr",
     "--allow-file-access-from-files",  # the page hands its result to the frame around it
 )
+_WHOLE_FRAMES = ("--disable-checker-imaging", "--run-all-compositor-stages-before-draw")
+"""The compositor would draw a frame first, and the pictures into it when they are decoded."""
 SECONDS = 60
 _RESULT = re.compile(r'<pre id="visit-result"[^>]*>(.*?)</pre>', re.DOTALL)
 _CONSOLE = re.compile(r"CONSOLE[:(]\d+\)?\] \"(.*)\", source:")
@@ -73,7 +75,8 @@ def screenshot(page: Path, out: Path, width: int = 1280, height: int = 900, dark
         copy = Path(folder) / "page.html"
         eager = page.read_text(encoding="utf-8").replace(' loading="lazy"', ' decoding="sync"')
         copy.write_text(eager, encoding="utf-8")
-        _, log = _chromium(folder, copy, [f"--screenshot={out}", "--virtual-time-budget=5000"], width, height, dark)
+        action = [f"--screenshot={out}", "--virtual-time-budget=5000", *_WHOLE_FRAMES]
+        _, log = _chromium(folder, copy, action, width, height, dark)
     assert out.exists(), f"chromium took no picture; it said:\n{log[-3000:]}"
 
 
