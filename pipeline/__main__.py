@@ -20,7 +20,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from pipeline.config import load_config
     from pipeline.engine.run import run_pipeline
 
-    run_pipeline(load_config(arguments.config, arguments.set), arguments.folder, arguments.wait)
+    run_pipeline(load_config(arguments.config, arguments.set), arguments.folder, arguments.wait, arguments.retry)
 
 
 def _plan(arguments: argparse.Namespace) -> None:
@@ -65,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     _run_folder(run)
     _set(run)
     _wait(run)
+    retry = "try again what failed for these reasons (see failures/), or for any"
+    run.add_argument("--retry", metavar="REASON[,REASON]|all", help=retry)
 
     plan = _command(commands, "plan", _plan, "what a run would do, what is done, what is left; runs nothing")
     plan.add_argument("config", type=Path, metavar="CONFIG")

@@ -16,6 +16,7 @@ from pipeline.decide.balance import BalanceConfig
 from pipeline.decide.captions import CaptionConfig
 from pipeline.decide.dedup import DedupConfig
 from pipeline.decide.rules import DecideConfig
+from pipeline.downloads.config import DownloadsConfig
 from pipeline.pack.shards import PackConfig
 from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import AnySource
@@ -33,6 +34,7 @@ class PipelineConfig:
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
     fragments: FragmentsConfig = field(default_factory=FragmentsConfig)
+    downloads: DownloadsConfig = field(default_factory=DownloadsConfig)
     guard: GuardConfig = field(default_factory=GuardConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     annotate: tuple[AnyAnnotator, ...] = DEFAULT
@@ -49,6 +51,8 @@ class PipelineConfig:
         for index, name in enumerate(names):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
                 raise ValueError(f"field 'sources.{index}.name': letters, digits, '_', '.', '-', found '{name}'")
+            if re.fullmatch(r"(.*-)?r\d+", name):
+                raise ValueError(f"field 'sources.{index}.name': '{name}' would be the name of what is tried again")
             if name == "all":
                 raise ValueError(f"field 'sources.{index}.name': 'all' is the name of the sum over sources")
             if name in names[:index]:

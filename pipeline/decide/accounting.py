@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from configs.errors import RunFailed
 from pipeline.parquet import read_table
+from pipeline.store.failures import current_failures
+from pipeline.store.ledger import listed_ids, listed_sources
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import fragment_names
 
 
 @dataclass
@@ -34,14 +36,8 @@ def account(run: RunFolder) -> dict[str, Account]:
     columns = ["id", "stage_to", "stopped_by"]
     for row in read_table(run.decisions / "decisions.parquet", columns=columns).to_pylist():
         ends[row["id"]] = None if row["stage_to"] > 0 else row["stopped_by"]
-    failed: dict[str, str] = {}
-    for fragment in fragment_names(run):
-        failed |= {r["id"]: r["step"] for r in read_table(run.failures(fragment)).to_pylist()}
-    accounts: dict[str, Account] = {}
-    for ledger in sorted((run.path / "ledger").glob("*.parquet")):
-        ids = read_table(ledger, columns=["id"])["id"].to_pylist()
-        accounts[ledger.stem] = _account(ids, ends, failed)
-    return accounts
+    failed = {id_: failure["step"] for id_, failure in current_failures(run).items()}
+    return {name: _account(listed_ids(run.ledger(name)), ends, failed) for name in listed_sources(run.ledgers)}
 
 
 def total(accounts: dict[str, Account]) -> Account:
@@ -62,9 +58,10 @@ def summary(accounts: dict[str, Account]) -> list[str]:
     return rows + [f"{'':>18}{count:,} {reason}" for reason, count in everything.reasons.most_common()]
 
 
-def _account(ids: list[str], ends: dict[str, str | None], failed: dict[str, str]) -> Account:
-    one = Account(inputs=len(ids))
+def _account(ids: Iterable[str], ends: dict[str, str | None], failed: dict[str, str]) -> Account:
+    one = Account()
     for sample in ids:
+        one.inputs += 1
         if (sample in ends) == (sample in failed):
             where = "in decisions/ and in failures/" if sample in ends else "neither in decisions/ nor in failures/"
             raise RunFailed(

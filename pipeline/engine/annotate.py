@@ -137,7 +137,7 @@ class ModelWorker:
         results = dict(
             zip(pictures, self._guard.map(list(pictures.values()), self._annotator.batch_widths), strict=True)
         )
-        own = [_failure(rows[i], self._annotator.name, r.error) for i, r in results.items() if isinstance(r, Failed)]
+        own = [_own_failure(rows[i], self._annotator, r) for i, r in results.items() if isinstance(r, Failed)]
         _stop_when_hopeless(self._annotator, name, len(pictures), own)
         scores = [None if isinstance(r := results.get(i), Failed) else r for i in range(len(rows))]
         commit_scores(self._run, self._annotator, name, rows, scores, [*failures, *own], broken)
@@ -206,12 +206,16 @@ def _state(row: Mapping[str, Any], score: dict[str, Any] | None, failed: set[str
 
 def _broken(row: Mapping[str, Any], result: DecodeResult | Failed) -> Failure | None:
     if isinstance(result, Failed):
-        return _failure(row, _DECODE, result.error)
-    return _failure(row, *result.broken) if result.broken else None
+        return _failure(row, _DECODE, result.error, result.reason)
+    return _failure(row, *result.broken, "annotator") if result.broken else None
 
 
-def _failure(row: Mapping[str, Any], step: str, error: str) -> Failure:
-    return {"id": row["id"], "uri": row["uri"], "step": step, "error": error}
+def _own_failure(row: Mapping[str, Any], annotator: Annotator, failed: Failed) -> Failure:
+    return _failure(row, annotator.name, failed.error, "annotator" if failed.reason == "error" else failed.reason)
+
+
+def _failure(row: Mapping[str, Any], step: str, error: str, reason: str) -> Failure:
+    return {"id": row["id"], "uri": row["uri"], "step": step, "error": error, "reason": reason}
 
 
 def _stop_when_hopeless(annotator: Annotator, fragment: str, rows: int, failures: Sequence[Failure]) -> None:

@@ -5,7 +5,7 @@ ledger rows ──guarded child: source.read──> rows of schema.COLLECTED + f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,18 +51,32 @@ class Collector:
         self._guards = {name: Guard(_ReadJob(reader, limits), guard) for name, reader in readers.items()}
 
     def __call__(self, fragment: Fragment) -> Fragment:
-        path = self._run.samples(fragment.name)
-        if not path.exists():
-            entries = read_fragment(self._run.ledger(fragment.source), fragment.index)
-            rows, failures = self._read(fragment.source, entries)
-            write_table(path, to_table(rows, schema.arrow(schema.COLLECTED)), failures)
+        if not self._run.samples(fragment.name).exists():
+            entries = read_fragment(self._run.ledger(fragment.source), fragment)
+            self.commit(fragment, entries, entries)
         return fragment
 
-    def _read(self, source: str, entries: Sequence[dict[str, Any]]) -> tuple[list[Any], list[dict[str, str]]]:
+    def commit(
+        self, fragment: Fragment, entries: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Write the samples of a fragment. ``entries``: its ledger rows; ``items``: the same as its reader wants them,
+        asked for one by one."""
+        rows, failures = self._read(fragment.source, entries, items)
+        write_table(self._run.samples(fragment.name), to_table(rows, schema.arrow(schema.COLLECTED)), failures)
+
+    def close(self) -> None:
+        """End the children."""
+        for guard in self._guards.values():
+            guard.close()
+
+    def _read(
+        self, source: str, entries: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[Any], list[dict[str, str]]]:
         rows, failures = [], []
-        for entry, result in zip(entries, self._guards[source].map(entries), strict=True):
+        for entry, result in zip(entries, self._guards[source].map(items), strict=True):
             if isinstance(result, Failed):
-                failures.append({"id": entry["id"], "uri": entry["uri"], "step": STEP, "error": result.error})
+                about = {"step": STEP, "error": result.error, "reason": result.reason}
+                failures.append({"id": entry["id"], "uri": entry["uri"], **about})
             else:
                 rows.append(result)
         return rows, failures

@@ -8,30 +8,37 @@ from collections.abc import Iterator, Sequence
 from configs import UserError
 from pipeline.progress import EVERY
 from pipeline.sources import Entry, Source
-from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, read_fragment, write_ledger
+from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, is_listed, read_fragment, write_parts
 from pipeline.store.run_folder import RunFolder
 
 
 def list_sources(run: RunFolder, sources: Sequence[Source], config: FragmentsConfig) -> list[Fragment]:
-    """Write the ledgers that are missing; return all fragments, in the order of the sources."""
-    found: list[Fragment] = []
+    """Write what is missing of the ledgers; all fragments, in the order of ``list_parts``."""
+    return [fragment for part in list_parts(run, sources, config) for fragment in part]
+
+
+def list_parts(run: RunFolder, sources: Sequence[Source], config: FragmentsConfig) -> Iterator[list[Fragment]]:
+    """Write what is missing of the ledgers; yields the fragments of each part once it is there, so that work on them
+    may begin while the rest is not listed yet. In the order of the sources, those of what is tried again last."""
     for index, source in enumerate(sources):
-        path = run.ledger(source.name)
-        listed = path.exists()
+        folder = run.ledger(source.name)
+        if is_listed(folder):
+            yield fragments(folder, source.name)
+            continue
         remarks: list[str] = []
-        if not listed:
-            write_ledger(path, source.name, _entries(source, f"sources.{index}", remarks), config)
-        of_source = fragments(path, source.name)
-        if not listed:
-            print(
-                f"listed {sum(f.inputs for f in of_source):,} inputs of {source.name}", *remarks, sep="; ", flush=True
-            )
-        found += of_source
-    return found
+        count = 0
+        for part in write_parts(folder, source.name, _entries(source, f"sources.{index}", remarks), config):
+            count += sum(fragment.inputs for fragment in part)
+            if is_listed(folder):
+                print(f"listed {count:,} inputs of {source.name}", *remarks, sep="; ", flush=True)
+            yield part
 
 
-def check_sources(run: RunFolder, sources: Sequence[Source]) -> None:
-    """Raise UserError when an input that is still to be read is not there, or would be another one now."""
+def check_sources(run: RunFolder, sources: Sequence[Source], again: bool = False) -> None:
+    """Raise UserError when an input that is still to be read is not there, or would be another one now.
+
+    ``again``: inputs that failed will be read once more.
+    """
     for index, source in enumerate(sources):
         where = f"sources.{index}"
         if source.holds(run.path):
@@ -39,13 +46,13 @@ def check_sources(run: RunFolder, sources: Sequence[Source]) -> None:
                 f"RUN {run.path}: lies inside the pictures of '{where}.path', where its own files would be inputs; "
                 "name a folder outside"
             )
-        path = run.ledger(source.name)
-        listed = path.exists()
-        if listed and all(run.samples(f.name).exists() for f in fragments(path, source.name)):
+        folder = run.ledger(source.name)
+        there = fragments(folder, source.name)
+        if is_listed(folder) and not again and all(run.samples(f.name).exists() for f in there):
             continue
         source.check(where)
-        if listed:
-            source.check_listed(where, read_fragment(path, 0)[0])
+        if there:
+            source.check_listed(where, read_fragment(folder, there[0])[0])
 
 
 def _entries(source: Source, where: str, remarks: list[str]) -> Iterator[Entry]:

@@ -13,7 +13,7 @@ from pipeline.decide.rules import check_rules
 from pipeline.engine import list_sources, run_config
 from pipeline.engine.annotate import steps
 from pipeline.sources import Source
-from pipeline.store.ledger import Fragment, fragment_name, fragments, slices
+from pipeline.store.ledger import Fragment, fragment_name, fragments, is_listed, slices
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import planned_columns
 
@@ -41,10 +41,10 @@ def plan(config: PipelineConfig, path: Path | None) -> str:
 def _listed(config: PipelineConfig, index: int, run: RunFolder | None) -> list[Fragment]:
     """The fragments of a source: from its ledger, or as listing would make them now."""
     source = config.sources[index]
-    if run and run.ledger(source.name).exists():
+    if run and is_listed(run.ledger(source.name)):
         return fragments(run.ledger(source.name), source.name)
     cuts = slices(source.entries(f"sources.{index}", lambda line: None), config.fragments)
-    return [Fragment(fragment_name(source.name, i), source.name, i, len(cut)) for i, cut in enumerate(cuts)]
+    return [Fragment(fragment_name(source.name, i), source.name, "", i, len(cut)) for i, cut in enumerate(cuts)]
 
 
 def _source(source: Source, listed: Sequence[Fragment]) -> str:

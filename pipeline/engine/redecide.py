@@ -17,6 +17,7 @@ from pipeline.engine import run_config
 from pipeline.pack import publish
 from pipeline.parquet import read_table
 from pipeline.report.changes import write_gallery
+from pipeline.store.ledger import is_listed
 from pipeline.store.lock import RunLock
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import fragment_names, planned_columns
@@ -79,5 +80,5 @@ def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConf
 
 
 def _fragments(run: RunFolder, config: PipelineConfig) -> list[str]:
-    missing = [s.name for s in config.sources if not run.ledger(s.name).exists()]
+    missing = [s.name for s in config.sources if not is_listed(run.ledger(s.name))]
     return missing or fragment_names(run)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from configs.files import remove_temporary
 from pipeline import cluster
@@ -17,23 +18,28 @@ from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.decide import accounting
 from pipeline.decide.rules import check_rules
-from pipeline.engine import annotate, collect, list_sources, run_config
+from pipeline.engine import annotate, collect, download, list_sources, run_config
+from pipeline.engine.retry import retry_reasons, write_retries
 from pipeline.pack.publish import publish
 from pipeline.progress import progress
 from pipeline.store.failures import write_failures
-from pipeline.store.ledger import Fragment
+from pipeline.store.ledger import PART, Fragment
 from pipeline.store.lock import RunLock
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import planned_columns
 from pipeline.store.timing import timed
 
 
-def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None:
-    """Bring the run at ``path`` to its end. Raises UserError before any work, RunFailed in the middle of it."""
+def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False, retry: str | None = None) -> None:
+    """Bring the run at ``path`` to its end. Raises UserError before any work, RunFailed in the middle of it.
+
+    ``retry``: reasons of failures separated by commas, or ``all``: what failed for them is tried again.
+    """
+    reasons = retry_reasons(retry) if retry else frozenset()
     run = run_config.run_folder(path)
     config = run_config.resolve(config)
     annotators = config.annotators()
-    list_sources.check_sources(run, config.sources)
+    list_sources.check_sources(run, config.sources, again=bool(reasons))
     run_config.check_versions(run, annotators)
     check_rules(config.decide, planned_columns({a.name: a.columns for a in annotators}))
     if config.cluster.address != "local":
@@ -41,12 +47,26 @@ def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False) -> None
     with RunLock(run.lock, wait):
         run_config.save_run_config(run, config)
         remove_temporary(run.path)
-        fragments = list_sources.list_sources(run, config.sources, config.fragments)
-        _collect_fragments(run, config, fragments)
+        if reasons:
+            write_retries(run, config.sources, reasons, config.fragments)
+        fragments = _list_and_collect(run, config)
         _annotate_fragments(run, config, annotators, fragments)
         dataset = publish(run, config)
         print(*accounting.summary(accounting.account(run)), sep="\n")
         print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}", flush=True)
+
+
+def _list_and_collect(run: RunFolder, config: PipelineConfig) -> list[Fragment]:
+    """All fragments; those that are enough for all workers are collected before the next ones are listed."""
+    fragments: list[Fragment] = []
+    begun = 0
+    for part in list_sources.list_parts(run, config.sources, config.fragments):
+        fragments += part
+        if len(fragments) - begun >= PART:
+            _collect_fragments(run, config, fragments[begun:])
+            begun = len(fragments)
+    _collect_fragments(run, config, fragments[begun:])
+    return fragments
 
 
 def _collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
@@ -56,11 +76,34 @@ def _collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequen
         return
     with timed(run, "collect"):
         cluster.connect(config.cluster)
-        sources = {f.source for f in left}
-        readers = {s.name: s.reader() for s in config.sources if s.name in sources}
-        worker = (run, readers, config.limits, config.guard)
-        results = cluster.each(left, collect.STEP, collect.Collector, worker, config.cluster, cpus=0.95)
-        _follow("collect", left, results)
+        distant = {s.name for s in config.sources if s.downloads}
+        _read(run, config, [f for f in left if f.source not in distant])
+        _download(run, config, [f for f in left if f.source in distant])
+
+
+def _read(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
+    if fragments:
+        worker = _collecting(run, config, fragments)
+        results = cluster.each(fragments, collect.STEP, collect.Collector, worker, config.cluster, cpus=0.95)
+        _follow("collect", fragments, results)
+
+
+def _download(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
+    """By one process for the whole run: there it is counted what a host is asked."""
+    if fragments:
+        if not config.downloads.contact:
+            print("downloads.contact is not set: whoever runs a site cannot reach you", flush=True)
+        worker = (*_collecting(run, config, fragments), {s.name: s for s in config.sources}, config.downloads)
+        waves = download.waves(fragments)
+        done = cluster.each(waves, "download", download.Downloader, worker, config.cluster, cpus=0.95, workers=1)
+        _follow("download", fragments, (fragment for wave in done for fragment in wave.fragments))
+
+
+def _collecting(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> tuple[Any, ...]:
+    """What a Collector of these fragments is made of."""
+    sources = {f.source for f in fragments}
+    readers = {s.name: s.reader() for s in config.sources if s.name in sources}
+    return (run, readers, config.limits, config.guard)
 
 
 def _annotate_fragments(
@@ -77,7 +120,7 @@ def _annotate_fragments(
             _follow("annotate", left, (done.fragment for done in cluster.flow(work, steps, config.cluster)))
     order = list(annotate.names(able))
     for fragment in fragments:
-        write_failures(run, fragment.name, order)
+        write_failures(run, fragment.name, order, fragment.attempt)
 
 
 def _able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:

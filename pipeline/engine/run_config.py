@@ -33,7 +33,13 @@ def resolve(config: PipelineConfig) -> PipelineConfig:
     Raises UserError for a relative path inside a Ray job: its working directory is a throw-away copy.
     """
     sources = tuple(_absolute(source, f"sources.{i}") for i, source in enumerate(config.sources))
-    return dataclasses.replace(config, sources=sources)
+    downloads = config.downloads
+    if downloads.previous:
+        check_absolute(downloads.previous, "field 'downloads.previous'")
+        if not os.path.isdir(downloads.previous):
+            raise UserError(f"field 'downloads.previous': expected the folder of a run, found '{downloads.previous}'")
+        downloads = dataclasses.replace(downloads, previous=os.path.abspath(downloads.previous))
+    return dataclasses.replace(config, sources=sources, downloads=downloads)
 
 
 def run_folder(path: Path) -> RunFolder:

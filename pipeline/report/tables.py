@@ -5,7 +5,6 @@ ledger/, samples/, scores/, failures/, decisions/ ──> RunTables(rows, failur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from configs import UserError, decode
 from pipeline import schema
 from pipeline.parquet import read_table
 from pipeline.sources import AnySource, Source
+from pipeline.store.failures import current_failures
+from pipeline.store.ledger import listed_ids, listed_sources
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import fragment_names, own_columns, sample_table, scalar_schema, scored_by
 
@@ -25,7 +26,7 @@ from pipeline.store.table import fragment_names, own_columns, sample_table, scal
 class RunTables:
     """``rows``: one per readable input: scalars, scores, decisions, ``fragment`` and ``synthetic``.
 
-    ``failures``: id, uri, step, error, synthetic. ``inputs``: (real, synthetic) inputs listed.
+    ``failures``: id, uri, step, error, reason, source, synthetic. ``inputs``: (real, synthetic) inputs listed.
     ``decided``: whether decisions exist at all.
     """
 
@@ -67,8 +68,10 @@ def read_run(path: Path) -> RunTables:
     config = yaml.safe_load(run.config.read_text(encoding="utf-8")) if run.config.exists() else {}
     sources: tuple[Source, ...] = decode(config.get("sources") or [], tuple[AnySource, ...], f"config {run.config}")
     synthetic = pl.col("source").is_in([source.name for source in sources if source.synthetic])
-    inputs = _read(path / "ledger", ("id", "source"))
-    failures = _read(path / "failures", ("id", "uri", "step", "error")).join(inputs, on="id", how="left")
+    inputs = _inputs(run)
+    columns = ("id", "uri", "step", "error", "reason")
+    failed = [{name: failure[name] for name in columns} for failure in current_failures(run).values()]
+    failures = pl.DataFrame(failed, schema=dict.fromkeys(columns, pl.String)).join(inputs, on="id", how="left")
     rows, decided = _decide(_rows(run), run.decisions)
     synthetic_inputs = len(inputs.filter(synthetic))
     return RunTables(
@@ -81,12 +84,10 @@ def read_run(path: Path) -> RunTables:
     )
 
 
-def _read(folder: Path, columns: Sequence[str]) -> pl.DataFrame:
-    """The columns of all files of a folder; an empty table of strings where there are none."""
-    files = sorted(folder.glob("*.parquet"))
-    if not files:
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    return pl.concat([pl.DataFrame(read_table(file, columns)) for file in files])
+def _inputs(run: RunFolder) -> pl.DataFrame:
+    """id and source of every input."""
+    found = [(id_, name) for name in listed_sources(run.ledgers) for id_ in listed_ids(run.ledger(name))]
+    return pl.DataFrame(found, schema={"id": pl.String, "source": pl.String}, orient="row")
 
 
 def _rows(run: RunFolder) -> pl.DataFrame:

@@ -43,6 +43,14 @@ def describe(error: BaseException) -> str:
     return (text if expected and text else f"{type(error).__name__}: {text}")[:500]
 
 
+def _reason(error: BaseException) -> str:
+    """Which of store/failures.py's REASONS the error is; a Refused says it itself."""
+    if isinstance(error, MemoryError):
+        return "memory"
+    kind = type(error).__name__
+    return "undecodable" if kind == "DecodeError" else error.reason if kind == "Refused" else "error"  # type: ignore[attr-defined]
+
+
 def _prepare(job: Any) -> tuple[str, str]:
     try:
         job.setup()
@@ -61,9 +69,9 @@ def _answer(job: Any, items: list[Any]) -> tuple[str, Any]:
     except RunFailed as error:  # not this picture's fault: nothing can be read like this
         return "stop", str(error)
     except Exception as error:  # whatever a picture provokes becomes its row in failures/
-        return "error", describe(error)
+        return "error", (describe(error), _reason(error))
     if len(results) != len(items):
-        return "error", f"{type(job).__name__} gave {len(results)} results for {len(items)} items"
+        return "error", (f"{type(job).__name__} gave {len(results)} results for {len(items)} items", "error")
     return "done", results
 
 

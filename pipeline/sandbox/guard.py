@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from configs import RunFailed, UserError
@@ -63,13 +63,18 @@ class GuardConfig:
 
 @dataclass(frozen=True)
 class Failed:
-    """An item without a result, and why."""
+    """An item without a result, and why. ``reason``: which of store/failures.py's REASONS that is."""
 
     error: str
+    reason: str = field(default="error", compare=False)
 
 
 class _ChildLost(Exception):
     """The child was ended or ended itself while it worked; the message says how."""
+
+    def __init__(self, message: str, reason: str = "crash") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Guard:
@@ -108,7 +113,7 @@ class Guard:
                 break
             except _ChildLost as lost:
                 self.close()
-                outcome = Failed(str(lost))
+                outcome = Failed(str(lost), lost.reason)
                 if not left:
                     break
         if not isinstance(outcome, Failed):
@@ -127,7 +132,7 @@ class Guard:
             beat(*self._progress)  # also a picture that crashed its child is progress
         if kind == "stop":
             raise RunFailed(value)
-        return value if kind == "done" else Failed(value)
+        return value if kind == "done" else Failed(*value)
 
 
 def cut(items: Sequence[Any], widths: Sequence[int]) -> list[Sequence[Any]]:
@@ -229,9 +234,9 @@ class _Child:
         poll.register(descriptor, event)
         while not poll.poll(_TICK * 1000):
             if time.monotonic() > deadline:
-                raise _ChildLost(f"did not end within {seconds:g} s")
+                raise _ChildLost(f"did not end within {seconds:g} s", "timeout")
             if self._memory() > self._ceiling:
-                raise _ChildLost("used more memory than guard.memory_mb allows")
+                raise _ChildLost("used more memory than guard.memory_mb allows", "memory")
 
     def _lost(self) -> _ChildLost:
         """How the process ended; its end of the pipe closes a moment before it can be waited for."""

@@ -13,10 +13,13 @@ from pipeline.sources.edits import EditsSource
 from pipeline.sources.folder import FolderSource
 from pipeline.sources.parquet import ParquetSource
 from pipeline.sources.synth import SynthSource
+from pipeline.sources.urls import UrlsSource
 from pipeline.sources.webdataset import WebDatasetSource
 from pipeline.store.ledger import Entry
 
-AnySource = Annotated[FolderSource | WebDatasetSource | ParquetSource | EditsSource | SynthSource, OpenKind(Source)]
+AnySource = Annotated[
+    FolderSource | UrlsSource | WebDatasetSource | ParquetSource | EditsSource | SynthSource, OpenKind(Source)
+]
 """What the config's ``sources`` hold."""
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "Remark",
     "Source",
     "SynthSource",
+    "UrlsSource",
     "WebDatasetSource",
     "picture_row",
 ]

@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -28,7 +28,18 @@ Remark = Callable[[str], None]
 
 
 class Refused(Exception):
-    """This input cannot become a sample; the message is the short reason that failures/ keeps."""
+    """This input cannot become a sample; the message is what failures/ keeps. ``reason``: which of
+    store/failures.py's REASONS that is."""
+
+    def __init__(self, message: str, reason: str = "unreadable") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def refuse_listed(entry: Mapping[str, Any]) -> None:
+    """Raise Refused for a ledger row of which listing knew already that it cannot be read."""
+    if entry["refused"]:
+        raise Refused(entry["refused"], entry.get("reason") or "unreadable")
 
 
 class Reader(ABC):
@@ -54,6 +65,10 @@ class Source(ABC):
 
     paths: ClassVar[tuple[str, ...]] = ()
     """Fields that hold the path of a file or folder."""
+    looks_again: ClassVar[bool] = False
+    """Whether its reader finds out itself, when an input is tried again, what listing refused it for."""
+    downloads: ClassVar[bool] = False
+    """Whether its pictures lie on the web: its reader finds what came of ``urls(entry)`` in ``entry["downloads"]``."""
     synthetic: ClassVar[bool] = False
     """Whether its pictures are rendered; their rows then have a ``recipe``."""
 
@@ -74,6 +89,10 @@ class Source(ABC):
 
     def check_listed(self, where: str, first: Mapping[str, Any]) -> None:  # noqa: B027
         """Raise UserError when other inputs would be read now than were listed. ``first``: the first ledger row."""
+
+    def urls(self, entry: Mapping[str, Any]) -> Sequence[str]:
+        """Of a ledger row, the URLs to fetch before it is read."""
+        return ()
 
     def holds(self, path: Path) -> bool:
         """Whether files written to ``path`` would be inputs."""

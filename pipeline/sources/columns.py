@@ -88,9 +88,9 @@ def verify(source: ListedSource, values: Mapping[str, Any], found: str) -> None:
         return
     expected = values.get(source.sha256)
     if not isinstance(expected, str) or not expected.strip():
-        raise Refused(f"the column '{source.sha256}' has no checksum to verify it by")
+        raise Refused(f"the column '{source.sha256}' has no checksum to verify it by", "incomplete")
     if expected.strip().lower() != found:
-        raise Refused(f"its sha256 is {found}, the column '{source.sha256}' says {expected.strip()[:64]}")
+        raise Refused(f"its sha256 is {found}, the column '{source.sha256}' says {expected.strip()[:64]}", "mismatch")
 
 
 def _texts_of(value: Any) -> tuple[list[str], list[str]]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import UserError
 from configs.pictures import DecodeError, decode
-from pipeline.sources.base import Reader, Refused, Remark, picture_row
+from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_listed
 from pipeline.sources.columns import CaptionColumn, ListedSource, described, texts_in, verify, with_sources
 from pipeline.sources.files import is_inside, read_file, uri_of
 from pipeline.sources.tables import TableRow, check_table, table_rows
@@ -84,13 +84,13 @@ class EditsSource(ListedSource):
 
     def _entry(self, row: TableRow, folder: bytes) -> Entry:
         if row.refused:
-            return Entry(f"row {row.number}", refused=row.refused, ordinal=row.number)
+            return Entry(f"row {row.number}", refused=row.refused, reason="unreadable", ordinal=row.number)
         try:
             target, before = self._pictures(row)
         except Refused as refused:
             uri = row.values.get(self.target)
             uri = uri_of(uri.encode("utf-8", "surrogatepass")) if isinstance(uri, str) and uri else f"row {row.number}"
-            return Entry(uri, refused=str(refused), ordinal=row.number)
+            return Entry(uri, refused=str(refused), reason=refused.reason, ordinal=row.number)
         sizes = [_size(os.path.join(folder, os.fsencode(path))) for path in (target, *before)]
         place = json.dumps({"before": before, "target": target, "values": row.values}, ensure_ascii=True, default=str)
         return Entry(uri_of(os.fsencode(target)), sum(sizes), place=place, ordinal=row.number)
@@ -99,10 +99,12 @@ class EditsSource(ListedSource):
         """(target, references) as the row names them. Raises Refused."""
         (target, *more) = _paths(row.values.get(self.target), self.target) or [""]
         if not target or more:
-            raise Refused(f"the column '{self.target}' names {'several pictures' if more else 'no picture'}")
+            raise Refused(
+                f"the column '{self.target}' names {'several pictures' if more else 'no picture'}", "incomplete"
+            )
         before = [path for column in self.sources for path in _paths(row.values.get(column), column)]
         if not 1 <= len(before) <= _REFERENCES:
-            raise Refused(f"{len(before)} pictures before the edit; from 1 to {_REFERENCES} are taken")
+            raise Refused(f"{len(before)} pictures before the edit; from 1 to {_REFERENCES} are taken", "incomplete")
         return target, before
 
 
@@ -111,9 +113,9 @@ def _paths(value: Any, column: str) -> list[str]:
     found = [path for path in (value if isinstance(value, list) else [value]) if path not in (None, "")]
     for path in found:
         if not isinstance(path, str) or "\0" in path or not _is_name(path):
-            raise Refused(f"the column '{column}' holds no path: {str(path)[:60]!r}")
+            raise Refused(f"the column '{column}' holds no path: {str(path)[:60]!r}", "incomplete")
         if "://" in path:
-            raise Refused(f"the column '{column}' holds a URL; only local files are read: {path[:60]!r}")
+            raise Refused(f"the column '{column}' holds a URL; only local files are read: {path[:60]!r}", "forbidden")
     return found
 
 
@@ -143,8 +145,7 @@ class _EditsReader(Reader):
         self._folder = self._source.folder()
 
     def read(self, entry: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-        if entry["refused"]:
-            raise Refused(entry["refused"])
+        refuse_listed(entry)
         place = json.loads(entry["place"])
         values = place["values"]
         row = picture_row(self._read(place["target"], limits), limits)
@@ -169,18 +170,19 @@ class _EditsReader(Reader):
             row = picture_row(data, limits)
             decode(data, limits)
         except (Refused, DecodeError) as error:
-            raise Refused(f"the picture before the edit, '{path[-80:]}': {error}") from None
+            reason = error.reason if isinstance(error, Refused) else "undecodable"
+            raise Refused(f"the picture before the edit, '{path[-80:]}': {error}", reason) from None
         row["image"]["path"] = os.path.basename(uri_of(os.fsencode(path)))
         return row
 
     def _read(self, path: str, limits: Limits) -> bytes:
         real = os.path.realpath(os.path.join(self._folder, os.fsencode(path)))
         if not is_inside(real, self._folder):
-            raise Refused("it lies outside of the folder of the paths; 'root' names another one")
+            raise Refused("it lies outside of the folder of the paths; 'root' names another one", "forbidden")
         return read_file(real, limits.max_bytes)
 
     def _instructions(self, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         found = texts_in(self._source.instruction_columns(), values)
         if not any(instruction["text"] for instruction in found):
-            raise Refused("the row has no instruction")
+            raise Refused("the row has no instruction", "incomplete")
         return finish_captions(found)["captions"]

@@ -42,19 +42,19 @@ def read_file(path: bytes, max_bytes: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise Refused(reason_of(error)) from None
+        raise refused_by(error) from None
     with os.fdopen(descriptor, "rb") as file:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise Refused(f"not a regular file: {kind_of(mode)}")
+            raise Refused(f"not a regular file: {kind_of(mode)}", "forbidden")
         try:
             data = file.read(max_bytes + 1)  # one byte more than allowed shows that the file is too large
         except OSError as error:
-            raise Refused(reason_of(error)) from None
+            raise refused_by(error) from None
     if not data:
-        raise Refused(EMPTY)
+        raise Refused(EMPTY, "undecodable")
     if len(data) > max_bytes:
-        raise Refused(f"larger than limits.max_bytes = {max_bytes}")
+        raise Refused(f"larger than limits.max_bytes = {max_bytes}", "too_large")
     return data
 
 
@@ -71,6 +71,11 @@ def is_inside(path: bytes, folder: bytes) -> bool:
 
 def _bytes(character: str) -> bytes:
     return character.encode("utf-8", "surrogateescape")
+
+
+def refused_by(error: OSError) -> Refused:
+    """What an error of the file system means for an input."""
+    return Refused(reason_of(error), "missing" if error.errno == errno.ENOENT else "unreadable")
 
 
 def reason_of(error: OSError) -> str:

@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.errors import UserError
-from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row
+from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row, refuse_listed
 from pipeline.sources.caption_files import CaptionReader, texts_beside
 from pipeline.sources.caption_table import CaptionTable
 from pipeline.sources.caption_text import captions_of, check_encoding
-from pipeline.sources.files import is_folder, is_inside, kind_of, path_of, read_file, reason_of, uri_of
+from pipeline.sources.files import is_folder, is_inside, kind_of, path_of, read_file, reason_of, refused_by, uri_of
 from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
     from configs.pictures import Limits
 
+_OUTSIDE = "a link that leads outside the folder; 'follow_links: true' reads it"
 _IGNORED = (".*", "Thumbs.db", "desktop.ini", "__MACOSX")
 
 
@@ -47,6 +48,7 @@ class FolderSource(Source):
     encoding: str = "utf-8"
 
     paths = ("path",)
+    looks_again = True
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
@@ -81,7 +83,8 @@ class FolderSource(Source):
             size, refused = walk.look(path, file.link)
             captions, faults = walk.captions(file, texts)
             taken = table.take(uri) if table else captions or None
-            yield Entry(uri, size, taken, refused, refused_captions=faults or None)
+            error, reason = (str(refused), refused.reason) if refused else (None, None)
+            yield Entry(uri, size, taken, error, reason, refused_captions=faults or None)
         if not count:
             raise UserError(f"field '{where}.path': there are no files in '{self.path}'")
         for line in (*walk.remarks(), *texts.remarks(), *(_unused(table) if table else ())):
@@ -96,11 +99,13 @@ class _FolderReader(Reader):
 
     def __init__(self, source: FolderSource) -> None:
         self.source = source
+        self._root = os.path.realpath(os.fsencode(source.path))
 
     def read(self, entry: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-        if entry["refused"]:
-            raise Refused(entry["refused"])
-        path = os.path.join(os.fsencode(self.source.path), path_of(entry["uri"]))
+        refuse_listed(entry)
+        path = os.path.join(self._root, path_of(entry["uri"]))
+        if not self.source.follow_links and not is_inside(os.path.realpath(path), self._root):
+            raise Refused(_OUTSIDE, "forbidden")
         row = picture_row(read_file(path, limits.max_bytes), limits)
         row.update(origin="folder", license=self.source.license, domain=self.source.domain)
         row["image"]["path"] = entry["uri"].rsplit("/", 1)[-1]
@@ -149,16 +154,16 @@ class _Walk:
             else:
                 pending += sorted(self._children(node.path, node.above), reverse=True)
 
-    def look(self, path: bytes, link: bool) -> tuple[int | None, str | None]:
+    def look(self, path: bytes, link: bool) -> tuple[int | None, Refused | None]:
         """(bytes, why it cannot be read) of a file."""
         try:
             info = os.stat(path)
         except OSError as error:
-            return None, reason_of(error)
+            return None, refused_by(error)
         if link and not self.source.follow_links and not is_inside(os.path.realpath(path), self.root):
-            return None, "a link that leads outside the folder; 'follow_links: true' reads it"
+            return None, Refused(_OUTSIDE, "forbidden")
         if not stat.S_ISREG(info.st_mode):
-            return None, f"not a regular file: {kind_of(info.st_mode)}"
+            return None, Refused(f"not a regular file: {kind_of(info.st_mode)}", "forbidden")
         return info.st_size, None
 
     def captions(self, file: _Node, reader: CaptionReader) -> tuple[list[str], list[str]]:
@@ -167,7 +172,8 @@ class _Walk:
         faults: list[str] = []
         for text in file.texts:
             path = os.path.join(self.root, text.path)
-            lines, fault = reader.read(path, text.path, self.look(path, text.link)[1])
+            refused = self.look(path, text.link)[1]
+            lines, fault = reader.read(path, text.path, str(refused) if refused else None)
             captions += lines
             faults += [fault] if fault else []
         return captions, faults

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from configs.errors import UserError
 from pipeline.sources import globs
-from pipeline.sources.base import Reader, Refused, Remark, picture_row
+from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_listed
 from pipeline.sources.columns import ListedSource, described, verify
 from pipeline.sources.files import path_of, uri_of
 from pipeline.store.ledger import Entry
@@ -79,7 +79,7 @@ class _Listing:
         try:
             footer, arrow = _footer(os.path.join(self._root, name))
         except (pa.ArrowException, OSError, ValueError) as error:
-            yield Entry(uri, refused=f"no Parquet file, or a damaged one: {_line(error)}")
+            yield Entry(uri, refused=f"no Parquet file, or a damaged one: {_line(error)}", reason="unreadable")
             return
         self._files += 1
         self._columns |= set(arrow.names)
@@ -89,7 +89,7 @@ class _Listing:
         refused = _refusal(arrow, self._source.image)
         size = _bytes_of_row(footer, arrow, self._source.image)
         for row in range(footer.num_rows):
-            yield Entry(f"{uri}/{row}", size, refused=refused, ordinal=0)
+            yield Entry(f"{uri}/{row}", size, refused=refused, reason="incomplete" if refused else None, ordinal=0)
 
     def check(self, where: str) -> None:
         """Raise UserError for a column that no file has."""
@@ -145,15 +145,14 @@ class _ParquetReader(Reader):
         self._rows: _Rows | None = None
 
     def read(self, entry: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-        if entry["refused"]:
-            raise Refused(entry["refused"])
+        refuse_listed(entry)
         name, _, row = entry["uri"].rpartition("/")
         values = self._rows_of(name).take(int(row))
         data = values[self._source.image]
         if isinstance(data, dict):
             data = data["bytes"]
         if not data:
-            raise Refused("the row has no bytes of a picture")
+            raise Refused("the row has no bytes of a picture", "incomplete")
         found = picture_row(data, limits)
         verify(self._source, values, found["sha256"])
         return found | described(self._source, values) | {"origin": "parquet"}
@@ -189,7 +188,7 @@ class _Rows:
     def take(self, row: int) -> dict[str, Any]:
         """Column -> value, of a struct the fields that are read. Raises Refused."""
         if not 0 <= row < self._starts[-1]:
-            raise Refused("its file has changed since it was listed: the row is gone")
+            raise Refused("its file has changed since it was listed: the row is gone", "mismatch")
         group = bisect.bisect_right(self._starts, row) - 1
         first, reason = self._broken.get(group, (row + 1, ""))
         if row >= first:

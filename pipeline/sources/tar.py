@@ -25,6 +25,7 @@ _WITHOUT_DATA = {
 }
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 """How gzip, bzip2, xz and Zstandard begin: members of such an archive cannot be read one by one."""
+_CUT = "the archive is cut: it ends before this member does"
 _SPARSE = "a sparse file inside an archive is not read"
 
 
@@ -40,6 +41,11 @@ class Member:
     offset: int
     size: int
     refused: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """Of ``refused``, from REASONS in store/failures.py."""
+        return "unreadable" if self.refused == _CUT else "forbidden"
 
 
 def members(path: bytes) -> Iterator[Member]:
@@ -105,7 +111,7 @@ class _Walk:
         self.at += -(-size // _BLOCK) * _BLOCK
         refused = _SPARSE if sparse else None
         if offset + size > self.end:
-            refused = "the archive is cut: it ends before this member does"
+            refused = _CUT
         elif b".." in name.split(b"/"):
             refused = "its name leads out of the archive"
         return Member(name, offset, size, refused)

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import UserError
 from pipeline.sources import globs
-from pipeline.sources.base import Reader, Refused, Remark, picture_row
+from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_listed
 from pipeline.sources.caption_text import LENGTH, TEXT_LIMIT, UNREADABLE, CaptionFault, decode_text
 from pipeline.sources.columns import CaptionColumn, ListedSource, described, verify
-from pipeline.sources.files import path_of, reason_of, uri_of
+from pipeline.sources.files import EMPTY, path_of, reason_of, refused_by, uri_of
 from pipeline.sources.tar import DamagedTar, Member, members
 from pipeline.store.ledger import Entry
 
@@ -91,7 +91,7 @@ class _Listing:
             yield from entries
         for reason in damage:
             self.count += 1
-            yield Entry(uri, refused=f"the tar is not read to its end: {reason}")
+            yield Entry(uri, refused=f"the tar is not read to its end: {reason}", reason="unreadable")
 
     def _sample(self, tar: str, size: int, found: Sequence[tuple[str, Member]]) -> Iterator[Entry]:
         """The pictures among the members of one key."""
@@ -101,9 +101,15 @@ class _Listing:
         for ending, member in found:
             if ending.rpartition(".")[2] in _PICTURES:
                 again = [ending] if times[ending] > 1 else twice
-                refused = member.refused or (f"two members '.{again[0]}' of one key" if again else None)
+                refused, reason = member.refused, member.reason
+                if again and not refused:
+                    refused, reason = f"two members '.{again[0]}' of one key", "ambiguous"
                 yield Entry(
-                    f"{tar}/{uri_of(member.name)}", member.size, refused=refused, place=_place(tar, size, member, texts)
+                    f"{tar}/{uri_of(member.name)}",
+                    member.size,
+                    refused=refused,
+                    reason=reason if refused else None,
+                    place=_place(tar, size, member, texts),
                 )
 
 
@@ -142,16 +148,15 @@ class _TarReader(Reader):
         self._open: tuple[str, int] = ("", -1)
 
     def read(self, entry: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-        if entry["refused"]:
-            raise Refused(entry["refused"])
+        refuse_listed(entry)
         place = json.loads(entry["place"])
         file = self._file(place["tar"], place["bytes"])
         offset, size = place["at"]
         if size > limits.max_bytes:
-            raise Refused(f"larger than limits.max_bytes = {limits.max_bytes}")
+            raise Refused(f"larger than limits.max_bytes = {limits.max_bytes}", "too_large")
         values = _Values(file, place["texts"]).of(self._source.columns())
         if not size:
-            raise Refused("the file is empty")
+            raise Refused(EMPTY, "undecodable")
         row = picture_row(_span(file, offset, size), limits)
         verify(self._source, values, row["sha256"])
         row["image"]["path"] = entry["uri"].rsplit("/", 1)[-1]
@@ -168,10 +173,10 @@ class _TarReader(Reader):
             try:
                 file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             except OSError as error:
-                raise Refused(f"its tar: {reason_of(error)}") from None
+                raise refused_by(error) from None
             self._open = (tar, file)
         if os.fstat(file).st_size != size:
-            raise Refused("its tar has changed since it was listed")
+            raise Refused("its tar has changed since it was listed", "mismatch")
         return file
 
 
@@ -215,7 +220,7 @@ def _span(file: int, offset: int, size: int) -> bytes:
     try:
         data = os.pread(file, size, offset)
     except OSError as error:
-        raise Refused(reason_of(error)) from None
+        raise refused_by(error) from None
     if len(data) < size:
         raise Refused("the archive ends before this member does")
     return data

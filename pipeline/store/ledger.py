@@ -1,15 +1,19 @@
 """The ledger: one row per input, written once when a source is listed. All sums are checked against it.
 
-    entries (canonical order) ──slices──> fragments ──> ledger/<source>.parquet, one row group each
+    entries (canonical order) ──slices──> fragments ──> ledger/<source>/00000.parquet, 00256.parquet ...
+    inputs that are tried again ────────> fragments ──> ledger/<source>/r1.parquet, r2.parquet ...
 
-A fragment is a fixed slice of it: the unit of work, of batching, of commit and of resume. One fragment at a time
-is in memory, however many inputs a source has.
+A fragment is a fixed slice of it: the unit of work, of batching, of commit and of resume. A part holds the row groups
+of up to 256 fragments and is named after the first of them; the last part says that it is the last. Work on a part may
+begin while the next one is listed, and no more than a part is in memory, however many inputs a source has. Runs of
+earlier versions have one file, ledger/<source>.parquet, instead.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +21,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.errors import UserError
+from configs.errors import RunFailed, UserError
 from configs.files import created_once
-from pipeline.parquet import opened, read_metadata
+from pipeline.parquet import opened, read_metadata, read_table
 from pipeline.store.spill import temporary_database
+
+_ENDING = ".parquet"
+_LAST = "glyphmill.last"
+"""In the metadata of the part with which a listing ends."""
+
+PART = 256
+"""Fragments of a part, and as many as are worth starting workers for; chosen."""
 
 SCHEMA = pa.schema(
     [
@@ -32,6 +43,7 @@ SCHEMA = pa.schema(
         pa.field("fragment", pa.string(), nullable=False),
         pa.field("captions", pa.list_(pa.string())),  # that a caption file of the source gave
         pa.field("refused", pa.string()),  # why listing already knows that it is not a picture
+        pa.field("reason", pa.string()),  # which of failures.REASONS that is
         pa.field("refused_captions", pa.list_(pa.string())),  # codes of captions that are there and cannot be read
         pa.field("place", pa.string()),  # JSON: where the source's reader finds it, what its list says of it
     ]
@@ -49,6 +61,7 @@ class Entry:
     bytes: int | None = None
     captions: list[str] | None = None
     refused: str | None = None
+    reason: str | None = None  # of REASONS in store/failures.py
     id: str | None = None  # None: the hash of (source, uri, ordinal)
     refused_captions: list[str] | None = None
     place: str | None = None
@@ -72,13 +85,30 @@ class FragmentsConfig:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A file of a ledger. ``name``: empty for the one file of an earlier version. ``retry``: 0 for what was listed, 1
+    for what is tried again, and so on."""
+
+    path: Path
+    name: str
+    retry: int = 0
+
+    @property
+    def last(self) -> bool:
+        """Whether the listing ends with it."""
+        return not self.name or _LAST.encode() in (read_metadata(self.path).metadata or {})
+
+
+@dataclass(frozen=True)
 class Fragment:
-    """A row group of a source's ledger."""
+    """Row group ``index`` of the ledger's file ``part``. ``attempt``: 1, or more where its inputs are tried again."""
 
     name: str
     source: str
+    part: str
     index: int
     inputs: int
+    attempt: int = 1
 
 
 def sample_id(source: str, uri: str, ordinal: int) -> str:
@@ -101,36 +131,154 @@ def slices(entries: Iterable[Entry], config: FragmentsConfig) -> Iterator[list[E
         yield part
 
 
-def write_ledger(path: Path, source: str, entries: Iterable[Entry], config: FragmentsConfig) -> None:
-    """Commit the ledger of one source; does nothing where it exists: what was listed first is the truth.
+def write_ledger(folder: Path, source: str, entries: Iterable[Entry], config: FragmentsConfig) -> None:
+    """Commit the whole ledger of one source (see ``write_parts``); does nothing where it is listed to its end."""
+    if not is_listed(folder):
+        for _ in write_parts(folder, source, entries, config):
+            pass
 
-    Raises UserError for an id that a source gives twice.
+
+def write_parts(
+    folder: Path, source: str, entries: Iterable[Entry], config: FragmentsConfig
+) -> Iterator[list[Fragment]]:
+    """Commit the ledger of one source part by part; yields the fragments of each once it is there.
+
+    A part that exists stays: what was listed first is the truth. Raises UserError for an id that a source gives
+    twice, RunFailed where a part that exists holds other inputs than are listed now.
     """
-    ordinals = _Ordinals()
+    ordinals, first, cuts = _Ordinals(), 0, _Ahead(slices(entries, config))
+    while not (first and cuts.ended):  # a source without inputs has one part, too
+        part = Part(folder / f"{first:05d}{_ENDING}", f"{first:05d}")
+        tables = (
+            _table(source, fragment_name(source, first + i), cut, ordinals)
+            for i, cut in enumerate(itertools.islice(cuts, PART))
+        )
+        if part.path.exists():
+            _check_part(part, tables, cuts)
+        else:
+            _write_part(part.path, tables, cuts)
+        found = _fragments_of(part, source, first)
+        yield found
+        first += len(found) or 1
+
+
+def write_retry(folder: Path, source: str, rows: Sequence[Mapping[str, Any]], config: FragmentsConfig) -> None:
+    """Commit a further part: ledger ``rows`` whose inputs are tried again, with the ids that they have."""
+    number = 1 + max((part.retry for part in parts(folder)), default=0)
+    known = {name: [row.get(name) for row in rows] for name in SCHEMA.names}
+    cuts = slices((Entry(row["id"], row["bytes"], ordinal=i) for i, row in enumerate(rows)), config)
+    tables = []
+    for index, cut in enumerate(cuts):
+        fragment = fragment_name(source, index, number)
+        columns = {name: [values[entry.ordinal or 0] for entry in cut] for name, values in known.items()}
+        tables.append(pa.table(columns | {"fragment": [fragment] * len(cut)}, schema=SCHEMA))
+    _write_part(folder / f"r{number}{_ENDING}", tables)
+
+
+def fragment_name(source: str, index: int, retry: int = 0) -> str:
+    """``<source>-00000``, or ``<source>-r1-00000`` of what is tried again: the ``F`` in the layout of a run."""
+    return f"{source}-r{retry}-{index:05d}" if retry else f"{source}-{index:05d}"
+
+
+def listed_sources(folder: Path) -> list[str]:
+    """The names of all sources that have a ledger in RUN/ledger, in the order of the files of earlier versions."""
+    if not folder.is_dir():
+        return []
+    names = {path.name.removesuffix(_ENDING) for path in folder.iterdir() if not path.name.startswith(".")}
+    return sorted(names, key=lambda name: name + _ENDING)
+
+
+def parts(folder: Path) -> list[Part]:
+    """The files of a source's ledger as they were written, those of what is tried again last."""
+    old = folder.with_name(folder.name + _ENDING)
+    names = [path.name.removesuffix(_ENDING) for path in folder.glob(f"[!.]*{_ENDING}")] if folder.is_dir() else []
+    found = [Part(folder / (name + _ENDING), name, int(name[1:]) if name.startswith("r") else 0) for name in names]
+    listed = [Part(old, "")] if old.is_file() else []
+    return listed + sorted(found, key=lambda part: (part.retry, len(part.name), part.name))
+
+
+def is_listed(folder: Path) -> bool:
+    """Whether the source was listed to its end."""
+    listed = [part for part in parts(folder) if not part.retry]
+    return bool(listed) and listed[-1].last
+
+
+def fragments(folder: Path, source: str) -> list[Fragment]:
+    """The fragments of a source, from the footers of its ledger, those of what is tried again last."""
+    found: list[Fragment] = []
+    for part in parts(folder):
+        found += _fragments_of(part, source, 0 if part.retry else len(found))
+    return found
+
+
+def read_fragment(folder: Path, fragment: Fragment) -> list[dict[str, Any]]:
+    """The ledger rows of one fragment."""
+    (part,) = [part for part in parts(folder) if part.name == fragment.part]
+    with opened(part.path) as file:
+        return file.read_row_group(fragment.index).to_pylist()
+
+
+def listed_ids(folder: Path) -> Iterator[str]:
+    """The id of every input of a source, once, in ledger order."""
+    for part in parts(folder):
+        if not part.retry:
+            yield from read_table(part.path, ["id"])["id"].to_pylist()
+
+
+class _Ahead(Iterator[list[Entry]]):
+    """The fragments of a listing, with a look at whether more will come."""
+
+    def __init__(self, cuts: Iterator[list[Entry]]) -> None:
+        self._cuts = cuts
+        self._next = next(cuts, None)
+
+    @property
+    def ended(self) -> bool:
+        return self._next is None
+
+    def __next__(self) -> list[Entry]:
+        found = self._next
+        if found is None:
+            raise StopIteration
+        self._next = next(self._cuts, None)
+        return found
+
+
+def _table(source: str, fragment: str, cut: Sequence[Entry], ordinals: _Ordinals) -> pa.Table:
+    return pa.Table.from_pylist([_row(source, fragment, entry, ordinals) for entry in cut], schema=SCHEMA)
+
+
+def _write_part(path: Path, tables: Iterable[pa.Table], listing: _Ahead | None = None) -> None:
+    """A row group each; the part with which ``listing`` ends says so."""
     with created_once(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
-        for index, part in enumerate(slices(entries, config)):
-            rows = [_row(source, fragment_name(source, index), entry, ordinals) for entry in part]
-            writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), row_group_size=len(rows))
+        for table in tables:
+            writer.write_table(table, row_group_size=len(table))
+        if listing and listing.ended:
+            writer.add_key_value_metadata({_LAST: "yes"})
 
 
-def fragment_name(source: str, index: int) -> str:
-    """``<source>-00000``: the ``F`` in the layout of a run."""
-    return f"{source}-{index:05d}"
+def _check_part(part: Part, tables: Iterable[pa.Table], listing: _Ahead) -> None:
+    """Raise RunFailed unless a part that was committed before holds what is listed now."""
+    with opened(part.path) as file:
+        same = [_same_ids(file, i, table) for i, table in enumerate(tables)]
+        as_listed = all(same) and len(same) == file.num_row_groups and listing.ended == part.last
+    if not as_listed:
+        raise RunFailed(
+            f"{part.path}: the source was listed up to here and lists other inputs now: something was added, removed "
+            "or changed meanwhile; put it back, or take a new RUN folder"
+        )
 
 
-def fragments(path: Path, source: str) -> list[Fragment]:
-    """The fragments of a source, from the footer of its ledger."""
-    footer = read_metadata(path)
+def _same_ids(file: pq.ParquetFile, group: int, table: pa.Table) -> bool:
+    return group < file.num_row_groups and file.read_row_group(group, ["id"])["id"].equals(table["id"])
+
+
+def _fragments_of(part: Part, source: str, first: int) -> list[Fragment]:
+    footer, retry = read_metadata(part.path), part.retry
     return [
-        Fragment(fragment_name(source, i), source, i, footer.row_group(i).num_rows)
+        Fragment(fragment_name(source, first + i, retry), source, part.name, i, footer.row_group(i).num_rows, 1 + retry)
         for i in range(footer.num_row_groups)
     ]
-
-
-def read_fragment(path: Path, index: int) -> list[dict[str, Any]]:
-    """The ledger rows of one fragment."""
-    with opened(path) as file:
-        return file.read_row_group(index).to_pylist()
 
 
 def _row(source: str, fragment: str, entry: Entry, ordinals: _Ordinals) -> dict[str, Any]:

@@ -35,11 +35,19 @@ class RunFolder:
         return self.path / "dataset"
 
     def ledger(self, source: str) -> Path:
-        """Every input of a source, written when it is listed; one row group per fragment."""
-        return self.path / "ledger" / f"{source}.parquet"
+        """Folder of every input of a source, written when it is listed (store/ledger.py)."""
+        return self.ledgers / source
+
+    @property
+    def ledgers(self) -> Path:
+        return self.path / "ledger"
 
     def samples(self, fragment: str) -> Path:
         return self.path / "samples" / f"{fragment}.parquet"
+
+    def downloads(self, fragment: str) -> Path:
+        """How each URL of a fragment ended."""
+        return self.path / "downloads" / f"{fragment}.parquet"
 
     def scores(self, annotator: str, fragment: str) -> Path:
         return self.path / "scores" / annotator / f"{fragment}.parquet"

@@ -19,7 +19,7 @@ from configs.errors import RunFailed
 from pipeline import schema
 from pipeline.parquet import read_schema, read_table
 from pipeline.schema import Column
-from pipeline.store.ledger import fragments
+from pipeline.store.ledger import fragments, listed_sources
 from pipeline.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -49,9 +49,8 @@ def own_columns(run: RunFolder) -> list[Column]:
 
 
 def fragment_names(run: RunFolder) -> list[str]:
-    """Fragments of the run in ledger order: sources by name, then by number."""
-    ledgers = sorted((run.path / "ledger").glob("*.parquet"))
-    return [fragment.name for path in ledgers for fragment in fragments(path, path.stem)]
+    """Fragments of the run in ledger order: sources by name, then by number, those of what is tried again last."""
+    return [fragment.name for name in listed_sources(run.ledgers) for fragment in fragments(run.ledger(name), name)]
 
 
 def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.Table:

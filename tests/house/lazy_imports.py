@@ -48,6 +48,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("pipeline/decide/dedup.py", "polars"): HEAVY,
     ("pipeline/decide/rules.py", "polars"): HEAVY,
     ("pipeline/decide/run.py", "polars"): HEAVY,
+    ("pipeline/engine/download.py", "pipeline.downloads.fetch"): HEAVY,
     ("pipeline/engine/redecide.py", "polars"): HEAVY,
     ("pipeline/ocr/crop.py", "cv2"): HEAVY,
     ("pipeline/ocr/reader.py", "paddleocr"): HEAVY,

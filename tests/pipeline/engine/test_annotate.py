@@ -66,8 +66,8 @@ def test_each_state_says_why_a_score_is_null(tmp_path: Path) -> None:
     ]
     assert write_failures(run, fragment.name, ["eyes", "thumb", "saboteur"]) == 2
     assert table(run.path, "failures").drop("id").rows() == [
-        ("b-crash-pixels.png", "decode", "crashed: SIGSEGV"),
-        ("c-raise.png", "saboteur", "ValueError: no good: c-raise.png"),
+        ("b-crash-pixels.png", "decode", "crashed: SIGSEGV", "crash", 1),
+        ("c-raise.png", "saboteur", "ValueError: no good: c-raise.png", "annotator", 1),
     ]
 
 

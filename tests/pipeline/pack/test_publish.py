@@ -175,7 +175,7 @@ def test_a_damaged_dataset_is_told_and_made_again(run: RunFolder, part: str, dam
 
 @pytest.mark.parametrize("folder", ["samples", "scores/measure", "failures", "ledger"])
 def test_a_damaged_file_of_a_run_is_named(run: RunFolder, folder: str) -> None:
-    path = next((run.path / folder).glob("*.parquet"))
+    path = next((run.path / folder).rglob("*.parquet"))
     path.write_bytes(b"PAR1 no more")
     with pytest.raises(RunFailed, match=f"{path.name} is damaged: .*; delete what is left of it"):
         publish.redecide(run, config(run, "decide.rules.0.keep=luma < 0.5"))

@@ -161,7 +161,10 @@ def _fragment(run: RunFolder, source: str, rows: list[dict[str, Any]], rng: np.r
     real = source == "photos"
     failed = rows[-1:] if real and len(rows) > 4 else []
     error = f"decode: broken data stream {EVIL}"
-    failures = [{"id": r["id"], "uri": r["uri"], "step": "decode", "error": error} for r in failed]
+    failures = [
+        {"id": r["id"], "uri": r["uri"], "step": "decode", "error": error, "reason": "undecodable", "attempt": 1}
+        for r in failed
+    ]
     run.failures(fragment).parent.mkdir(exist_ok=True)
     pq.write_table(pa.Table.from_pylist(failures, schema=FAILURES), run.failures(fragment))
     columns = ("id", *schema.MEASURES)

@@ -23,7 +23,7 @@ def listed(source: Source) -> tuple[list[dict[str, Any]], list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.parquet"
         write_ledger(path, source.name, source.entries("sources.0", remarks.append), FragmentsConfig(inputs=7))
-        return [row for f in fragments(path, source.name) for row in read_fragment(path, f.index)], remarks
+        return [row for f in fragments(path, source.name) for row in read_fragment(path, f)], remarks
 
 
 def collected(source: Source, limits: Limits | None = None) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:

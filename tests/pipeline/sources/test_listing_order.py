@@ -50,7 +50,7 @@ def ledger(source: FolderSource, path: Path) -> tuple[list[dict[str, object]], l
     remarks: list[str] = []
     write_ledger(path, "photos", source.entries("sources.0", remarks.append), FragmentsConfig(inputs=4, megabytes=1))
     found = fragments(path, "photos")
-    return [row for f in found for row in read_fragment(path, f.index)], [f.inputs for f in found], remarks
+    return [row for f in found for row in read_fragment(path, f)], [f.inputs for f in found], remarks
 
 
 COLUMNS = ("id", "source", "uri", "ordinal", "bytes", "fragment", "captions", "refused")
