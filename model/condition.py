@@ -11,6 +11,7 @@ number of pictures end to end and pads nothing.
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,9 +26,9 @@ from configs import UserError
 from model.joint import PADDING_LIMIT
 from model.reference_sizes import VISION_AREA
 from model.references import fitted, image_processor
-from model.templates import IMAGE_PAD, Style, templated
+from model.templates import Style, around
 from model.text_encoder import load_text_encoder
-from model.tokenizer import load_tokenizer
+from model.tokenizer import SPECIAL, load_tokenizer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -158,15 +159,26 @@ class Conditioner:
             _check_text(prompt)
         if not prompts:
             return []
-        texts = [templated(p, len(images), self.style) for p, images in zip(prompts, pictures, strict=True)]
-        lines = self.tokenizer([text for text, _ in texts]).input_ids
-        drops = [dropped for _, dropped in texts]
+        around_ = [around(len(images), self.style) for images in pictures]
+        lines, drops = self._ids(prompts, around_), [dropped for _, _, dropped in around_]
         return [self._turn(*turn, area) for turn in zip(prompts, lines, drops, pictures, strict=True)]
+
+    def _ids(self, prompts: Sequence[str], around_: Sequence[tuple[str, str, int]]) -> list[list[int]]:
+        """Of the templated prompts. What a prompt says is text, the names of control tokens too: a caption ends no turn
+        and holds no picture's place."""
+        texts = [before + prompt + after for prompt, (before, after, _) in zip(prompts, around_, strict=True)]
+        lines = self.tokenizer(texts).input_ids
+        for i, prompt in enumerate(prompts):
+            if any(name in prompt for name in SPECIAL):
+                before, after = self.tokenizer(list(around_[i][:2])).input_ids
+                lines[i] = [*before, *self._literal(prompt, split_special_tokens=True).input_ids, *after]
+        return lines
 
     def _turn(self, prompt: str, ids: list[int], dropped: int, images: Sequence[Image], area: int) -> _Turn:
         if not images:
             return _Turn(self._fitted(prompt, ids, dropped), dropped, None, None)
-        self._check(prompt, ids, len(images))
+        if self.style == "single" and len(images) > 1:
+            raise UserError(f"prompt '{_start(prompt)}' has {len(images)} references; this model's template takes one")
         seen = [fitted(image, area) for image in images]
         inputs = self.image_processor(images=seen, return_tensors="pt")
         grids = inputs["image_grid_thw"]
@@ -174,12 +186,6 @@ class Conditioner:
         places = iter(counts)
         ids = [t for i in ids for t in ([i] * next(places) if i == self._image_pad else [i])]
         return _Turn(self._fitted(prompt, ids, dropped + sum(counts)), dropped, inputs["pixel_values"], grids)
-
-    def _check(self, prompt: str, ids: list[int], references: int) -> None:
-        if self.style == "single" and references > 1:
-            raise UserError(f"prompt '{_start(prompt)}' has {references} references; this model's template takes one")
-        if ids.count(self._image_pad) != references:
-            raise UserError(f"prompt '{_start(prompt)}' contains {IMAGE_PAD}, which stands for a reference; remove it")
 
     def _fitted(self, prompt: str, ids: list[int], uncounted: int) -> list[int]:
         kept = len(ids) - uncounted
@@ -194,6 +200,11 @@ class Conditioner:
     def image_processor(self) -> Any:
         """Made when the first reference comes: it wants torchvision."""
         return image_processor(self.folder, self.encoder.config.vision_config)
+
+    @cached_property
+    def _literal(self) -> Any:
+        """A tokenizer of its own: the option not to know control tokens stays with the object, and threads share ours."""
+        return copy.deepcopy(self.tokenizer)
 
     @property
     def _image_pad(self) -> int:

@@ -35,9 +35,9 @@ _CLOSE = "<|im_end|>\n<|im_start|>assistant\n"
 _PICTURE = f"<|vision_start|>{IMAGE_PAD}<|vision_end|>"
 
 
-def templated(prompt: str, references: int = 0, style: Style = "multi") -> tuple[str, int]:
-    """The text that the model reads, with one IMAGE_PAD per reference, and the number of tokens to drop."""
+def around(references: int = 0, style: Style = "multi") -> tuple[str, str, int]:
+    """What stands before and after a prompt, with one IMAGE_PAD per reference, and the number of tokens to drop."""
     if not references:
-        return _TEXT + prompt + _CLOSE, 34
+        return _TEXT, _CLOSE, 34
     pictures = _PICTURE if style == "single" else "".join(f"Picture {i + 1}: {_PICTURE}" for i in range(references))
-    return _EDIT + pictures + prompt + _CLOSE, 64
+    return _EDIT + pictures, _CLOSE, 64

@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--lora", type=Path, metavar="FILE", help="go on from a LoRA; the config says lora: {...}")
     fit.add_argument("--dry-run", action="store_true", help="print what would be trained on, phase by phase")
 
-    fit.add_argument("--gpus", type=int, default=1, metavar="N", help="with --dry-run: plan memory for so many GPUs")
+    fit.add_argument(
+        "--gpus", type=int, metavar="N", help="with --dry-run: plan memory for so many GPUs (default: parallel.tp)"
+    )
     fit.add_argument("--wait", action="store_true", help="wait while another process trains into OUT")
 
     encode = _command(commands, "encode", _encode, "encode beforehand what a training will read; run again, it goes on")

@@ -35,16 +35,20 @@ def describe(config: FitConfig, dataset: Data, order: Order) -> list[str]:
     return lines
 
 
-def dry_run(config: FitConfig, out: Path, data: Path, start: Start, gpus: int = 1) -> None:
-    """Print what ``fit`` with the same arguments would train on. Raises UserError where it would not begin."""
+def dry_run(config: FitConfig, out: Path, data: Path, start: Start, gpus: int | None = None) -> None:
+    """Print what ``fit`` with the same arguments would train on, and what each of ``gpus`` holds (None: as few as the
+    config can run on). Raises UserError where it would not begin."""
     dataset = open_data(data)
     order = open_order(config, dataset, start)
     check_start(config, out, start, order, dataset)
-    print("\n".join([*describe(config, dataset, order), *_memory(config, order, start, gpus)]))
+    print("\n".join(describe(config, dataset, order)), flush=True)
+    print("\n".join(_memory(config, order, start, config.parallel.tp if gpus is None else gpus)))
 
 
 def _memory(config: FitConfig, order: Order, start: Start, gpus: int) -> list[str]:
     """What each of ``gpus`` holds while the largest micro-batch of a batch that was looked at runs."""
+    if gpus < 1 or gpus % config.parallel.tp:
+        raise UserError(f"--gpus: a multiple of parallel.tp = {config.parallel.tp} is needed, found {gpus}")
     tokens = _largest(config, order, gpus // config.parallel.tp)
     shape = start_shape(config, start)
     away = config.encoders == "leave" or config.encode == "live"  # then they are not there while a step runs
@@ -60,7 +64,7 @@ def _largest(config: FitConfig, order: Order, ranks: int) -> tuple[int, int]:
     found = (0, 0)
     for number in range(len(order.phases)):
         for batch in _sampled(order, number):
-            for rank in split(batch.loads, batch.loads, max(1, ranks), config.max_micro_batch_tokens):
+            for rank in split(batch.loads, batch.loads, ranks, config.max_micro_batch_tokens):
                 for slots in rank:
                     tokens = (int(batch.tokens[slots].sum()), int(batch.text_tokens[slots].sum()))
                     found = max(found, tokens, key=sum)
@@ -79,7 +83,7 @@ def _phase(dataset: Data, order: Order, number: int, phase: PhaseOrder) -> list[
         _crops(dataset, batches),
         f"    read amplification {amplification(dataset, batches):.2f}: bytes of pictures and texts read, over those used",
         *(f"    no rows, being optional: {why}" for why in phase.without),
-        *(f"    {rows:,} rows not drawn: {why}" for rows, why in order.reasons(phase)),
+        *(f"    {line}" for line in order.losses(phase)),
     ]
 
 

@@ -12,13 +12,15 @@ from typing import Any
 
 from configs.prompts import CLOSING_TOKENS
 
-_APOLOGIES = (
+_REFUSED = (
     r"\bsorry,? (but )?i (can ?not|can't|am unable)",
     r"\bi (can ?not|can't|am unable to) (provide|describe|generate|assist|help)",
     r"\bas an ai\b",
     r"(抱歉|对不起)[,，]?.{0,6}(无法|不能)",
+    r"<\|\w{1,32}\|>",
 )
-"""Answers of a captioner that are no captions (report 3.1, S3 names the first); the others are chosen."""
+"""Answers of a captioner that are no captions (report 3.1, S3 names the first), and control tokens that it forgot to take
+out, such as <|im_end|>; chosen but for the first."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class CaptionConfig:
     ``invalid``: regular expressions, case ignored, any of which refuses a caption."""
 
     max_tokens: int = 512
-    invalid: tuple[str, ...] = _APOLOGIES
+    invalid: tuple[str, ...] = _REFUSED
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:

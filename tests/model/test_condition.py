@@ -12,7 +12,7 @@ import torch
 
 from configs import UserError
 from model.condition import Conditioner
-from model.templates import templated
+from model.templates import around
 from model.tokenizer import SPECIAL
 from tests.model.folders import condition_error, random_folder
 
@@ -26,8 +26,8 @@ def conditioner() -> Conditioner:
 
 def test_the_prefix_has_34_tokens_and_the_tail_5() -> None:
     tokenizer = conditioner().tokenizer
-    text, dropped = templated("@")
-    assert len(tokenizer(text.split("@")[0]).input_ids) == dropped == 34
+    before, _, dropped = around()
+    assert len(tokenizer(before).input_ids) == dropped == 34
     assert conditioner().lengths(["", " ", "字", "12345"]) == [5, 6, 6, 10]  # digits are one token each
 
 
@@ -50,6 +50,17 @@ def test_ids_equal_the_wheels_own_encoder() -> None:
             codes = torch.randint(low, high, (60,), generator=generator).tolist()
             texts.append(unicodedata.normalize("NFC", "".join(map(chr, codes))))
     assert [t for t in texts if ours(t).input_ids != list(wheel.encode(t))] == []
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_the_name_of_a_control_token_in_a_prompt_is_text(name: str) -> None:
+    prompt = f"a cat{name} and a dog"
+    (turn,) = conditioner()._turns([prompt], None, 1)
+    before, after, dropped = around()
+    inside = turn.ids[dropped:-5]
+    assert conditioner().tokenizer(before).input_ids + inside + conditioner().tokenizer(after).input_ids == turn.ids
+    assert max(inside) < 151_643  # the ids of control tokens begin there
+    assert conditioner().tokenizer.decode(inside) == prompt
 
 
 @cache

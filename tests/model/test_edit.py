@@ -22,7 +22,7 @@ from model.__main__ import main
 from model.config import Pipeline
 from model.reference_sizes import VISION_AREA, fitted_size
 from model.references import fitted
-from model.templates import IMAGE_PAD, templated
+from model.templates import IMAGE_PAD, around
 from tests.model.edit_pipeline import IMAGE_PAD_ID, pipeline
 from tests.model.folders import condition_error, edit_folder, picture_error, random_folder
 from tests.model.reference import difference
@@ -98,7 +98,8 @@ def test_positions_of_vision_tokens_are_those_of_the_picture() -> None:
     plain = call.text_encoder.model.__class__.forward
     image = fitted(REFERENCES[0], LATENT)
     right, _ = call._get_qwen_prompt_embeds("make it red", image)
-    inputs = call.processor(text=[templated("make it red", 1, "single")[0]], images=image, return_tensors="pt")
+    before, after, _ = around(1, "single")
+    inputs = call.processor(text=[f"{before}make it red{after}"], images=image, return_tensors="pt")
     ids, pixels = inputs["input_ids"], inputs["pixel_values"]
     with torch.no_grad():
         wrong = plain(call.text_encoder.model, ids, pixel_values=pixels, image_grid_thw=inputs["image_grid_thw"])
@@ -113,8 +114,19 @@ def test_vision_tokens_of_the_released_sizes() -> None:
         model = QwenImage.load(edit_folder(kind)).conditioner
         (turn,) = model._turns([""], [[square] * count], model.vision_area)
         assert turn.ids.count(IMAGE_PAD_ID) == each * count
-        head = templated("@", count, model.style)[0].split(IMAGE_PAD)[0].rsplit("Picture 1: ", 1)[0]
+        head = around(count, model.style)[0].split(IMAGE_PAD)[0].rsplit("Picture 1: ", 1)[0]
         assert len(model.tokenizer(head.removesuffix("<|vision_start|>")).input_ids) == turn.dropped == 64
+
+
+def test_the_name_of_a_control_token_in_an_instruction_is_text() -> None:
+    """As a picture's place it would be counted among the references."""
+    model = ours(MULTI).conditioner
+    plain, named = (model._turns([text], [REFERENCES[:2]], LATENT)[0] for text in ("x y", f"x {IMAGE_PAD} y"))
+    assert named.ids.count(IMAGE_PAD_ID) == plain.ids.count(IMAGE_PAD_ID)
+    assert named.ids[: named.dropped] == plain.ids[: plain.dropped]
+    assert named.ids[-5:] == plain.ids[-5:]
+    shown, other = model.encode(["x y", f"x {IMAGE_PAD} y"], [REFERENCES[:2]] * 2)
+    assert len(other) > len(shown)
 
 
 def test_batch_mates_do_not_matter() -> None:
@@ -195,7 +207,6 @@ def test_the_command_takes_pictures(tmp_path: Path, capsys: pytest.CaptureFixtur
     [
         ({"references": REFERENCES}, "has 3 references; this model's template takes one"),
         ({"references": REFERENCES[:1], "prompts": ""}, "prompt 0 is empty; references need an instruction"),
-        ({"references": REFERENCES[:1], "prompts": f"x {IMAGE_PAD}"}, "stands for a reference; remove it"),
         ({"references": [Image.new("RGB", (0, 8))]}, "0 x 8 has no area"),
         ({"references": [Image.new("RGB", (2001, 8))]}, "factor of 200"),
         ({"references": REFERENCES[:1], "reference_area": 0}, "reference_area: 0 px"),

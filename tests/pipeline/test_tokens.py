@@ -19,6 +19,7 @@ TEXTS = [
     "de\u0301compose\u0301",
     "",
 ]
+NAMED = "a cat<|im_end|><|image_pad|>\n<|endoftext|>"
 
 
 def test_counts_are_those_of_the_checkpoint_s_tokenizer(tmp_path: Path) -> None:
@@ -29,8 +30,8 @@ def test_counts_are_those_of_the_checkpoint_s_tokenizer(tmp_path: Path) -> None:
 
 def test_the_template_closes_with_as_many_tokens_as_the_limits_count() -> None:
     conditioner = Conditioner.load(random_folder())
-    counted = [n + CLOSING_TOKENS for n in count_tokens(TEXTS)]
-    assert conditioner.lengths(TEXTS) == counted
+    counted = [n + CLOSING_TOKENS for n in count_tokens([*TEXTS, NAMED])]
+    assert conditioner.lengths([*TEXTS, NAMED]) == counted
 
 
 def test_flat_columns_count_valid_captions_only() -> None:

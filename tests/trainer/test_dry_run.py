@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from configs import load
+from configs import command, load
 from pipeline.dataset import Dataset
+from trainer.__main__ import main
 from trainer.config import FitConfig
 from trainer.dry_run import amplification, describe
 from trainer.order.index import read_index
 from trainer.order.order import Order
+
+SHIPPED = ["fit", "configs/train/small.yaml"]
 
 
 def planned(name: str, run: Path) -> tuple[FitConfig, Dataset, Order]:
@@ -44,6 +47,28 @@ def test_tokens_crops_and_reasons_are_told(mixed_run: Path) -> None:
     phase = lines[next(i for i, line in enumerate(lines) if line.startswith("s4-paragraphs")) :]
     assert any("image tokens" in line and "of references), at most" in line for line in phase)
     assert any("crops: " in line and "losing" in line for line in phase)  # pages of 640 x 400 at 3:2
+
+
+@pytest.mark.parametrize("gpus", [[], ["--gpus", "8"]])
+def test_without_gpus_memory_is_that_of_as_few_as_can_be(
+    gpus: list[str], mixed_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*SHIPPED, str(tmp_path / "out"), "--data", str(mixed_run / "dataset"), "--dry-run"]
+    assert command(main, [*arguments, "--set", "parallel.tp=2", *gpus]) == 0
+    told = capsys.readouterr().out
+    assert f"{8 if gpus else 2} GPUs" in told
+    assert "a step: " in told
+
+
+@pytest.mark.parametrize("gpus", ["0", "-2", "3"])
+def test_gpus_that_cannot_be_cut_are_named_and_the_phases_are_shown(
+    gpus: str, mixed_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*SHIPPED, str(tmp_path / "out"), "--data", str(mixed_run / "dataset"), "--dry-run"]
+    assert command(main, [*arguments, "--set", "parallel.tp=2", "--gpus", gpus]) == 2
+    told = capsys.readouterr()
+    assert f"--gpus: a multiple of parallel.tp = 2 is needed, found {gpus}" in told.err
+    assert "a step: " in told.out
 
 
 def test_without_offsets_a_sample_costs_its_row_group(mixed_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,7 +83,8 @@ class Batch:
 
 @dataclass(frozen=True)
 class PhaseOrder:
-    """A phase made ready. ``members``: the strata's rows. ``without``: its optional shares that the dataset has no rows for."""
+    """A phase made ready. ``members``: the strata's rows. ``without``: its optional shares that the dataset has no rows for.
+    ``long_texts``: rows with a text that will be cut."""
 
     phase: Phase
     strata: tuple[Stratum, ...]
@@ -93,6 +94,7 @@ class PhaseOrder:
     conditions: Conditions
     left_out: LeftOut
     without: tuple[str, ...]
+    long_texts: int
 
     @property
     def rows(self) -> int:
@@ -176,12 +178,20 @@ class Order:
         lines = [f"left out, being optional: {why}" for why in self.without]
         for phase in self.phases:
             lines += [f"left out, being optional: phase {phase.phase.name}: {why}" for why in phase.without]
-            lines += [f"phase {phase.phase.name}: {n:,} rows not drawn: {why}" for n, why in self.reasons(phase)]
+            lines += [f"phase {phase.phase.name}: {line}" for line in self.losses(phase)]
         return lines
 
-    def reasons(self, phase: PhaseOrder) -> list[tuple[int, str]]:
-        """(rows, why) of what a phase leaves out."""
-        return phase.left_out.reasons(phase.phase, self.conditioning.most_references)
+    def losses(self, phase: PhaseOrder) -> list[str]:
+        """What a phase does not take of its rows, a line each."""
+        reasons = phase.left_out.reasons(phase.phase, self.conditioning.most_references)
+        lines = [f"{rows:,} rows not drawn: {why}" for rows, why in reasons]
+        if phase.long_texts:
+            limit = self.conditioning.max_text_tokens
+            lines.append(
+                f"{phase.long_texts:,} rows have a text of more than {limit:,} tokens, which is cut there "
+                "(field 'max_text_tokens')"
+            )
+        return lines
 
     def phase_of(self, step: int) -> int:
         """Index of the phase that ``step`` belongs to. Raises IndexError outside of the curriculum."""
@@ -235,4 +245,6 @@ def _prepared(phase: Phase, conditions: Conditions, found: Sorted | NothingToDra
         raise found
     without = tuple(f"no row is '{phase.mixture[index].where}'" for index in found.empty)
     quota = Quota(phase, found.strata)
-    return PhaseOrder(phase, found.strata, found.rows, found.weights, quota, conditions, found.left_out, without)
+    return PhaseOrder(
+        phase, found.strata, found.rows, found.weights, quota, conditions, found.left_out, without, found.long_texts
+    )

@@ -15,9 +15,10 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
+from model.templates import PICTURE_TOKENS
 from pipeline.predicate import parse
 from trainer.order.bucket import CUT, FITS, SMALL, THIN, Bucket, fit_buckets, windows
-from trainer.order.conditions import fits_encoders
+from trainer.order.conditions import Conditioning, fits_encoders
 from trainer.order.rows import Rows, column
 
 TASKS = ("i2i", "t2i", "ti2i")
@@ -47,8 +48,8 @@ def _code_of(reason: str) -> int:
 class Slice:
     """The rows ``start`` to ``start`` + len(table) - 1; all arrays are by place in the slice."""
 
-    def __init__(self, table: pa.Table, start: int, rows: Rows, most_references: int) -> None:
-        self.table, self.start, self._rows, self._most_references = table, start, rows, most_references
+    def __init__(self, table: pa.Table, start: int, rows: Rows, how: Conditioning) -> None:
+        self.table, self.start, self._rows, self._how = table, start, rows, how
         self._masks: dict[str, tuple[np.ndarray, int]] = {}
         self._choices: dict[tuple[int, int, float], Choices] = {}
         self._lock = RLock()  # phases are sorted side by side
@@ -84,6 +85,16 @@ class Slice:
                 self._choices[key] = self._choose(*key)
             return self._choices[key]
 
+    def too_long(self, task: int) -> np.ndarray:
+        """(n,) bool: trained as ``task``, the longest of a row's texts has more tokens than are kept."""
+        if self._rows.text_tokens is None:
+            return np.zeros(len(self), dtype=bool)
+        rows = np.arange(self.start, self.start + len(self))
+        references = self._referring[0] if task == _TI2I else np.full(len(rows), task == _I2I)
+        longest = self._rows.text_tokens[rows] + references * PICTURE_TOKENS[self._how.style]
+        own = self._rows.own_instruction(rows) if task == _I2I else True
+        return own & (longest > self._how.max_text_tokens)
+
     def _choose(self, task: int, resolution: int, upscale: float) -> Choices:
         which, size, drawn = self._sizes
         nothing, whole = np.zeros((len(size), 4), dtype=np.int64), np.full(len(size), task == _TI2I)
@@ -95,7 +106,7 @@ class Slice:
         references = 1 if task == _I2I else 0
         choices = [((int(w), int(h)), references) for w, h in buckets]
         if task == _TI2I:
-            each = self._most_references + 1
+            each = self._how.most_references + 1
             code = np.where(code >= 0, code * each + np.minimum(self._referring[0], each - 1), code)
             choices = [(bucket, n) for bucket, _ in choices for n in range(each)]
         refused = self._refusals(task)
@@ -135,7 +146,7 @@ class Slice:
         if task == _TI2I:
             counts, thin = self._referring
             found[thin] = _code_of("thin_reference")
-            found[counts > self._most_references] = _code_of("many_references")
+            found[counts > self._how.most_references] = _code_of("many_references")
             if "ref_sizes" in self.table.column_names:
                 found[counts == 0] = _code_of("no_reference")
             found[self._lacks("n_instructions")] = _code_of("no_instruction")

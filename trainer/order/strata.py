@@ -64,7 +64,7 @@ class Stratum:
 class Sorted:
     """A phase's strata in a fixed order, their rows, and what is in none of them.
 
-    ``empty``: numbers of the optional shares without rows.
+    ``empty``: numbers of the optional shares without rows. ``long_texts``: rows with a text that will be cut.
     """
 
     strata: tuple[Stratum, ...]
@@ -72,6 +72,7 @@ class Sorted:
     weights: Weights
     left_out: LeftOut
     empty: tuple[int, ...]
+    long_texts: int
 
 
 _Key = tuple[int, int, str, Bucket, int]
@@ -85,7 +86,7 @@ def stratify(
     sorters = [_Sorter(phase, how) for phase, _ in phases]
     with ThreadPoolExecutor(_THREADS) as pool:
         for start in range(0, len(manifest), _SLICE):
-            part = Slice(manifest.slice(start, _SLICE), start, rows, how.most_references)
+            part = Slice(manifest.slice(start, _SLICE), start, rows, how)
             for done in [pool.submit(sorter.sort, part) for sorter in sorters]:
                 done.result()
     found: list[Sorted | NothingToDraw] = []
@@ -103,7 +104,7 @@ class _Sorter:
     def __init__(self, phase: Phase, how: Conditioning) -> None:
         self.phase, self.how, self.left = phase, how, LeftOut()
         self.found: dict[_Key, RowSet] = {}
-        self.chosen = 0
+        self.chosen = self.long_texts = 0
         self.shares: dict[str | None, list[int]] = {}  # shares that want the same task do not share rows
         for index, share in enumerate(phase.mixture):
             self.shares.setdefault(share.task, []).append(index)
@@ -152,6 +153,7 @@ class _Sorter:
                 bucket, references = choices.of[choice]
                 key = (share, number, TASKS[task], bucket, references)
                 self.found.setdefault(key, RowSet()).add(fits[places] + part.start)
+        self.long_texts += int(np.count_nonzero(those & ~untaken & part.too_long(task)))
         for place, lost in enumerate(np.bincount(-1 - worst[untaken], minlength=len(REASONS)).tolist()):
             self._count(REASONS[place], lost)
 
@@ -169,7 +171,7 @@ class _Sorter:
         keys = sorted(self.found)
         sets = RowSets(self.found.pop(key) for key in keys)
         weights = Weights(sets, rows.repeats)
-        return Sorted(_strata(keys, sets, weights, conditions), sets, weights, self.left, empty)
+        return Sorted(_strata(keys, sets, weights, conditions), sets, weights, self.left, empty, self.long_texts)
 
     def _empty_shares(self) -> tuple[int, ...]:
         """Numbers of the optional shares without rows. Raises where a phase or another share has none."""

@@ -15,6 +15,9 @@ from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
         ("Sorry, I cannot provide a caption for this image.", 11, "S3.invalid"),
         ("抱歉，我无法描述这张图片。", 9, "S3.invalid"),
         ("A sign that says sorry", 5, None),
+        ("A cat on a mat.<|im_end|>", 9, "S3.invalid"),
+        ("<|vision_start|><|image_pad|><|vision_end|> a cat", 9, "S3.invalid"),
+        ("a pipe |> in <angles> and <| a | b |>", 12, None),
         ("  ", 1, "S3.empty"),
         ("word " * 600, 600, "S3.length"),
         ("word " * 507, 507, None),  # with the 5 tokens that close the template 512, all that the network sees

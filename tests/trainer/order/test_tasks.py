@@ -133,6 +133,25 @@ def test_text_is_bounded_by_what_is_kept_of_it() -> None:
     assert found == {("t2i", 100), ("ti2i", 100 + vision), ("i2i", 100 + vision)}  # a row of I2I itself brings its own
 
 
+def test_rows_whose_text_will_be_cut_are_counted() -> None:
+    """With what announces references; of what a phase leaves out, and of another task's fixed instruction, nothing."""
+    rows = [
+        *({"text_tokens": n} for n in (100, 101, 900)),
+        *(edit((256, 256), text_tokens=n) for n in (93, 94)),
+        *({"task": "i2i", "n_instructions": 1, "text_tokens": n} for n in (93, 94)),
+        {"text_tokens": 900, "repeats": 0.0},
+        {"text_tokens": 900, "n_captions": 0},
+    ]
+    order = Order(manifest(rows), [phase()], 0, max_text_tokens=100)
+    assert order.phases[0].long_texts == 4
+    line = "4 rows have a text of more than 100 tokens, which is cut there (field 'max_text_tokens')"
+    assert line in order.losses(order.phases[0])
+    assert f"phase p: {line}" in order.remarks()
+    as_i2i = Order(manifest(rows[:3]), [phase(Share("width > 0", 1.0, task="i2i"))], 0, max_text_tokens=100)
+    assert as_i2i.phases[0].long_texts == 0
+    assert Order(manifest(rows), [phase()], 0, max_text_tokens=900).phases[0].long_texts == 0
+
+
 def test_a_share_trains_its_rows_as_its_task_and_shares_rows_with_other_tasks() -> None:
     rows = [{}, {"n_captions": 0}, edit((256, 256), n_captions=1), edit((256, 256))]
     shares = (
