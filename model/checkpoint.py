@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -27,7 +27,11 @@ from configs import UserError
 from model.config import Pipeline
 from model.files import (
     SHARD_BYTES,
+    check_shapes,
+    check_weights,
+    checked,
     fill,
+    iterate_slices,
     iterate_tensors,
     read_config,
     read_json,
@@ -133,6 +137,36 @@ def load_transformer(
     if len(stored) > 1:
         raise UserError(f"{where}: its weights are of {' and '.join(sorted(map(str, stored)))}; name one dtype")
     return model
+
+
+def iterate_transformer(
+    folder: Path,
+    weights: str | Path | None,
+    expected: Mapping[str, Sequence[int]],
+    slices: Callable[[str], tuple[slice, ...]],
+    dtype: torch.dtype,
+) -> Iterator[tuple[str, Tensor]]:
+    """(name, its part under ``slices(name)``) of every weight that ``load_transformer`` would take.
+
+    Of a pipeline ``folder`` the rest is not read; a single file's weights are read one after the other, in ``dtype``,
+    because a part may need the scale of the whole. ``expected``: whole shapes by name. UserError as there.
+    """
+    if weights is None:
+        yield from iterate_slices(folder / "transformer", expected, slices)
+        return
+    tensors = _single_file(weights, transformer_config(folder), folder).tensors(dtype)
+    for name, tensor in checked(tensors, expected, Path(weights)):
+        yield name, tensor[slices(name)]
+
+
+def check_transformer(config: MMDiTConfig, folder: Path, weights: str | Path | None = None) -> None:
+    """Raise UserError where ``load_transformer`` would not find the weights it needs; reads headers alone."""
+    with torch.device("meta"):
+        expected = {name: parameter.shape for name, parameter in MMDiT(config).named_parameters()}
+    if weights is None:
+        check_weights(folder / "transformer", expected)
+    else:
+        check_shapes(_single_file(weights, config, folder).shapes(), expected, Path(weights))
 
 
 def _single_file(weights: str | Path, config: MMDiTConfig, folder: Path) -> SingleFile:

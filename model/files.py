@@ -95,15 +95,10 @@ def fill(
     A linear in eight bits quantizes its own. Raises UserError naming ``where`` unless keys and shapes agree.
     """
     expected = module.state_dict(keep_vars=True)
-    shapes = {name: tensor.shape for name, tensor in expected.items()}
-    seen: set[str] = set()
-    for name, tensor in tensors:
-        _check_weight(where, name, tensor.shape, shapes)
-        check_dtype(where, name, tensor)
+    shapes = {name: tensor.shape for name, tensor in expected.items() if not name.endswith(_SCALE)}
+    for name, tensor in checked(tensors, shapes, where):
         tensor = tensor.to(device=device, dtype=dtype).requires_grad_(expected[name].requires_grad)
         module.load_state_dict({name: tensor}, strict=False, assign=True)
-        seen.add(name)
-    _check_missing(where, (name for name in expected if not name.endswith(_SCALE)), seen)
 
 
 def _check_weight(folder: Path, name: str, shape: Sequence[int], expected: Mapping[str, Sequence[int]]) -> None:
@@ -118,6 +113,26 @@ def _check_missing(folder: Path, expected: Iterable[str], seen: set[str]) -> Non
     missing = [name for name in expected if name not in seen]
     if missing:
         raise UserError(f"{folder}: {len(missing)} weights are missing, the first is '{missing[0]}'")
+
+
+def checked(
+    tensors: Iterable[tuple[str, Tensor]], expected: Mapping[str, Sequence[int]], where: Path
+) -> Iterator[tuple[str, Tensor]]:
+    """The same ``tensors``; UserError naming ``where`` unless names and shapes are ``expected``."""
+    seen = set()
+    for name, tensor in tensors:
+        _check_weight(where, name, tensor.shape, expected)
+        check_dtype(where, name, tensor)
+        seen.add(name)
+        yield name, tensor
+    _check_missing(where, expected, seen)
+
+
+def check_shapes(found: Mapping[str, Sequence[int]], expected: Mapping[str, Sequence[int]], where: Path) -> None:
+    """UserError naming ``where`` unless names and shapes are ``expected``."""
+    for name, shape in found.items():
+        _check_weight(where, name, shape, expected)
+    _check_missing(where, expected, set(found))
 
 
 def weight_dtypes(folder: Path, stem: str = _WEIGHTS) -> dict[str, torch.dtype]:

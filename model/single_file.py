@@ -54,6 +54,11 @@ class SingleFile:
             self._scales = self._split_scales(file)
             self.fp8 = any(file.get_slice(key).get_dtype() in _FP8_HEADER for key in self._keys.values())
 
+    def shapes(self) -> dict[str, list[int]]:
+        """Of every weight, from the header alone."""
+        with self._open() as file:
+            return {name: file.get_slice(key).get_shape() for name, key in self._keys.items()}
+
     def tensors(self, dtype: torch.dtype | None) -> Iterator[tuple[str, Tensor]]:
         """(name, tensor) of every weight, one at a time. ``dtype`` None: as stored, bfloat16 for a file with fp8."""
         dtype = dtype or (torch.bfloat16 if self.fp8 else None)

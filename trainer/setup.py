@@ -13,6 +13,7 @@ import configs
 from configs import UserError
 from model.checkpoint import (
     check_folder,
+    check_transformer,
     load_schedule,
     pipeline_of,
     reference_style,
@@ -22,11 +23,8 @@ from model.checkpoint import (
 from model.config import MMDiTConfig, ModelConfig
 from model.describe import encoder_bytes
 from model.export import base_of, step_folder
-from model.files import check_weights
 from model.init import init_folder, vae_file
-from model.mmdit import MMDiT
 from model.precision import WIDER, multiplies_bf16
-from model.single_file import SingleFile
 from model.templates import PICTURE_TOKENS
 from trainer.config import FitConfig
 from trainer.data.folder import Data
@@ -56,9 +54,11 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order, data: 
     _check_tasks(order, found.pipeline if isinstance(found, ModelConfig) else pipeline_of(found))
     if start.lora is not None and config.lora is None:
         raise UserError("--lora: the config trains all weights; give lora: {rank: ...} in it, or merge the LoRA first")
-    if config.weights:
-        SingleFile(Path(config.weights))
-    _check_fields(config, start_shape(config, start).num_layers)
+    shape = start_shape(config, start)
+    _check_fields(config, shape.num_layers)
+    if config.weights or isinstance(found, Path):
+        where = found if isinstance(found, Path) else Path(str(config.model))
+        check_transformer(shape, where, config.weights)
     if isinstance(found, ModelConfig):
         vae_file(found)
         return
@@ -70,11 +70,6 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order, data: 
         from trainer.lora.base import check_lora
 
         check_lora(found, config.lora, config.seed, start.lora)
-    if config.weights:
-        return
-    with torch.device("meta"):
-        model = MMDiT(transformer_config(found))
-    check_weights(found / "transformer", {name: p.shape for name, p in model.named_parameters()})
 
 
 def open_order(config: FitConfig, dataset: Data, start: Start) -> Order:

@@ -17,8 +17,7 @@ from torch.distributed.tensor import DTensor
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 from torch.nn.parallel import DistributedDataParallel
 
-from model.checkpoint import load_transformer, transformer_config
-from model.files import iterate_slices
+from model.checkpoint import iterate_transformer, load_transformer, transformer_config
 from model.mmdit import MMDiT
 from trainer.config import FitConfig
 from trainer.optim.offload import offload_blocks
@@ -94,7 +93,7 @@ def _divided(config: FitConfig, base: Path, world: World, product: torch.dtype |
     # With one data group, too: an optimizer wants parameters of one kind.
     _divide(model, world, None if narrow else product)
     model.to_empty(device=world.device)
-    _load_slices(model, base)
+    _load_slices(model, base, config.weights, torch.bfloat16 if narrow else wide_dtype(config))
     return Network(model.train(), model, 1.0, shared_by_heads(model))
 
 
@@ -123,14 +122,15 @@ def _divide(model: MMDiT, world: World, product: torch.dtype | None) -> None:
 
 
 @torch.no_grad()
-def _load_slices(model: MMDiT, folder: Path) -> None:
-    """Each rank reads its own part of every weight; none ever holds a whole model."""
+def _load_slices(model: MMDiT, folder: Path, weights: str | None, dtype: torch.dtype) -> None:
+    """Each rank keeps its own part of every weight; none ever holds a whole model."""
     parameters = dict(model.named_parameters())
 
     def slices(name: str) -> tuple[slice, ...]:
         return _my_slices(parameters[name])
 
-    for name, part in iterate_slices(folder / "transformer", {n: p.shape for n, p in parameters.items()}, slices):
+    shapes = {name: parameter.shape for name, parameter in parameters.items()}
+    for name, part in iterate_transformer(folder, weights, shapes, slices, dtype):
         target = parameters[name]
         (target.to_local() if isinstance(target, DTensor) else target).copy_(part)
 

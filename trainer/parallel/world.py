@@ -141,6 +141,4 @@ def _needs_whole(config: FitConfig) -> str | None:
         return "optimizer.kind muon"
     if config.lora is not None:
         return "lora"
-    if config.weights is not None:
-        return "weights (one file)"
     return "optimizer.offload_blocks" if config.optimizer.offload_blocks else None
