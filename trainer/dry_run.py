@@ -10,12 +10,12 @@ import numpy as np
 from configs import UserError
 from configs.numbers import percent
 from trainer.config import FitConfig
-from trainer.data.folder import Data, open_data
+from trainer.data.folder import Data
 from trainer.memory_plan import fit_memory_lines
 from trainer.order.bucket import windows
 from trainer.order.order import Batch, Order, PhaseOrder
 from trainer.order.split import split
-from trainer.setup import check_start, open_order, start_encoder_bytes, start_shape
+from trainer.setup import Setup, prepare
 from trainer.start import Start
 
 _SAMPLED_STEPS = 50
@@ -38,23 +38,20 @@ def describe(config: FitConfig, dataset: Data, order: Order) -> list[str]:
 def dry_run(config: FitConfig, out: Path, data: Path, start: Start, gpus: int | None = None) -> None:
     """Print what ``fit`` with the same arguments would train on, and what each of ``gpus`` holds (None: as few as the
     config can run on). Raises UserError where it would not begin."""
-    dataset = open_data(data)
-    order = open_order(config, dataset, start)
-    check_start(config, out, start, order, dataset)
-    print("\n".join(describe(config, dataset, order)), flush=True)
-    print("\n".join(_memory(config, order, start, config.parallel.tp if gpus is None else gpus)))
+    setup = prepare(config, out, data, start)
+    print("\n".join(describe(config, setup.datasets.first(), setup.order)), flush=True)
+    print("\n".join(_memory(config, setup, config.parallel.tp if gpus is None else gpus)))
 
 
-def _memory(config: FitConfig, order: Order, start: Start, gpus: int) -> list[str]:
+def _memory(config: FitConfig, setup: Setup, gpus: int) -> list[str]:
     """What each of ``gpus`` holds while the largest micro-batch of a batch that was looked at runs."""
     if gpus < 1 or gpus % config.parallel.tp:
         raise UserError(f"--gpus: a multiple of parallel.tp = {config.parallel.tp} is needed, found {gpus}")
-    tokens = _largest(config, order, gpus // config.parallel.tp)
-    shape = start_shape(config, start)
+    tokens = _largest(config, setup.order, gpus // config.parallel.tp)
     away = config.encoders == "leave" or config.encode == "live"  # then they are not there while a step runs
-    encoders = 0 if away else start_encoder_bytes(config, start)
+    encoders = 0 if away else setup.base.encoder_bytes
     try:
-        return fit_memory_lines(config, shape, encoders, gpus, *tokens)
+        return fit_memory_lines(config, setup.base.shape, encoders, gpus, *tokens)
     except ValueError as error:
         raise UserError(str(error)) from None
 

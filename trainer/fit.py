@@ -11,7 +11,6 @@ holds the lock, config.yaml, the metrics, the samples and the export.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -21,8 +20,6 @@ from model.checkpoint import pipeline_of
 from model.export import export
 from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
-from trainer.data.folder import open_data
-from trainer.data.growth import PhaseDatasets
 from trainer.data.producers.open import check_encoding
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
@@ -30,7 +27,7 @@ from trainer.order.order import Order
 from trainer.parallel.lost import naming_the_lost
 from trainer.parallel.world import open_world
 from trainer.saved_config import save_config
-from trainer.setup import base_folder, check_start, existing_base, open_phases, pick_device, start_shape
+from trainer.setup import Setup, pick_device, prepare
 from trainer.start import Start
 from trainer.state.folders import checkpoints, step_of
 from trainer.state.signals import StopRequest
@@ -42,35 +39,31 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
     Raises UserError before anything is written, or while another process trains into ``out`` (``wait``: waits).
     """
     given = start or Start()
-    own = checkpoints(out)
-    # What OUT began from may be gone by now: its own newest checkpoint names the base.
-    start = dataclasses.replace(given, checkpoint=own[-1]) if own else given
-    datasets = PhaseDatasets(out, open_data(data), config.grow)
-    order = open_phases(config, datasets, start)
-    check_start(config, out, start, order, datasets.first())
-    heads = start_shape(config, start).num_attention_heads
-    world = open_world(config, pick_device(config.device), heads)
-    check_encoding(config, existing_base(config, out, start), datasets.digests(), world.size)
+    setup = prepare(config, out, data, given)
+    base, datasets, order = setup.base, setup.datasets, setup.order
+    world = open_world(config, pick_device(config.device), base.shape.num_attention_heads)
+    check_encoding(config, base.existing(out), datasets.digests(), world.size)
     lock = RunLock(out / "lock", wait) if world.first else contextlib.nullcontext()
     with StopRequest() as stop, naming_the_lost(world), lock:  # SIGTERM may not kill a rank that names another
         if world.first:
-            _begin(config, out, datasets, order, start, given)
+            _begin(config, out, setup, given)
         world.barrier()
         if _is_finished(out, order):
             world.tell(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
             return
-        trainer = Trainer(config, out, datasets, order, world, base_folder(config, out, start), start)
+        trainer = Trainer(config, out, datasets, order, world, base.folder(out, config.seed), setup.start)
         trainer.run(stop)
         if world.first:
             _finish(trainer)
         world.barrier()
 
 
-def _begin(config: FitConfig, out: Path, datasets: PhaseDatasets, order: Order, start: Start, given: Start) -> None:
+def _begin(config: FitConfig, out: Path, setup: Setup, given: Start) -> None:
     """Say what is left out; write or check config.yaml; make the base where weights are to be fresh.
 
-    ``given``: the start that the command line names, ``start``: the one that is taken.
+    ``given``: the start that the command line names.
     """
+    datasets, order = setup.datasets, setup.order
     for line in (*datasets.first().remarks, *order.remarks()):
         print(line, flush=True)
     if order.held_out and config.validation:
@@ -78,7 +71,7 @@ def _begin(config: FitConfig, out: Path, datasets: PhaseDatasets, order: Order, 
     found = checkpoints(out)
     identity = {"dataset": datasets.first().digest, **given.identity()}
     save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
-    check_encoding(config, base_folder(config, out, start), datasets.digests(), ranks=1)
+    check_encoding(config, setup.base.folder(out, config.seed), datasets.digests(), ranks=1)
 
 
 def _is_finished(out: Path, order: Order) -> bool:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
-import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import torch
 
-import configs
 from configs import UserError
-from model.checkpoint import (
-    check_folder,
-    check_transformer,
-    load_schedule,
-    pipeline_of,
-    reference_style,
-    style_of,
-    transformer_config,
-)
-from model.config import MMDiTConfig, ModelConfig
-from model.describe import encoder_bytes
-from model.export import base_of, step_folder
-from model.init import init_folder, vae_file
+from model.checkpoint import check_transformer, load_schedule
+from model.config import ModelConfig
+from model.init import vae_file
 from model.precision import WIDER, multiplies_bf16
 from model.templates import PICTURE_TOKENS
+from trainer.base import Base
 from trainer.config import FitConfig
-from trainer.data.folder import Data
+from trainer.data.folder import Data, open_data
 from trainer.data.growth import PhaseDatasets
 from trainer.monitor.examples import examples
 from trainer.order.curriculum import Phase
@@ -36,6 +27,32 @@ from trainer.order.index import read_index
 from trainer.order.order import Order
 from trainer.parallel.world import World
 from trainer.start import Start
+from trainer.state.folders import checkpoints
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is known before the first step. ``start``: the one that is taken; ``order`` knows the phases that have begun."""
+
+    start: Start
+    base: Base
+    datasets: PhaseDatasets
+    order: Order
+
+
+def prepare(config: FitConfig, out: Path, data: Path, given: Start) -> Setup:
+    """Open and check everything; nothing is written. ``given``: the start that the command line names.
+
+    Raises UserError for a dataset, a model, a device, a task or an OUT with which training cannot begin, or cannot end.
+    """
+    own = checkpoints(out)
+    # What OUT began from may be gone by now: its own newest checkpoint names the base.
+    start = dataclasses.replace(given, checkpoint=own[-1]) if own else given
+    datasets = PhaseDatasets(out, open_data(data), config.grow)
+    base = Base.find(config, start)
+    order = open_phases(config, datasets, base)
+    _check(config, out, start, base, order, datasets.first())
+    return Setup(start, base, datasets, order)
 
 
 def sampled_rows(config: FitConfig) -> str:
@@ -43,22 +60,20 @@ def sampled_rows(config: FitConfig) -> str:
     return config.validation.where if config.validation else config.phases[-1].where
 
 
-def check_start(config: FitConfig, out: Path, start: Start, order: Order, data: Data) -> None:
-    """Raise UserError for a model, a device, a task or an OUT with which training cannot begin, or cannot end."""
+def _check(config: FitConfig, out: Path, start: Start, base: Base, order: Order, data: Data) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"OUT '{out}': a folder is expected, found a file")
     pick_device(config.device)
     if config.samples:
         examples(config.samples, data, sampled_rows(config))
-    found = _find_base(config, start)
-    _check_tasks(order, found.pipeline if isinstance(found, ModelConfig) else pipeline_of(found))
+    _check_tasks(order, base.pipeline)
     if start.lora is not None and config.lora is None:
         raise UserError("--lora: the config trains all weights; give lora: {rank: ...} in it, or merge the LoRA first")
-    shape = start_shape(config, start)
-    _check_fields(config, shape.num_layers)
+    _check_fields(config, base.shape.num_layers)
+    found = base.found
     if config.weights or isinstance(found, Path):
         where = found if isinstance(found, Path) else Path(str(config.model))
-        check_transformer(shape, where, config.weights)
+        check_transformer(base.shape, where, config.weights)
     if isinstance(found, ModelConfig):
         vae_file(found)
         return
@@ -72,17 +87,15 @@ def check_start(config: FitConfig, out: Path, start: Start, order: Order, data: 
         check_lora(found, config.lora, config.seed, start.lora)
 
 
-def open_order(config: FitConfig, dataset: Data, start: Start) -> Order:
-    """What will be trained on, as the base model takes it. Raises UserError as ``Order`` and ``_find_base`` do."""
-    found = _find_base(config, start)
-    style = style_of(found.pipeline) if isinstance(found, ModelConfig) else reference_style(found)
+def open_order(config: FitConfig, dataset: Data, base: Base) -> Order:
+    """What will be trained on, as the base model takes it. Raises UserError as ``Order`` does."""
     index, phases, held = training_index(config, dataset), config.phases, config.validation
     if held is None:
-        return Order(index, phases, config.seed, style, config.max_text_tokens)
-    order = Order(index, trained_phases(phases), config.seed, style, config.max_text_tokens)
+        return Order(index, phases, config.seed, base.style, config.max_text_tokens)
+    order = Order(index, trained_phases(phases), config.seed, base.style, config.max_text_tokens)
 
     def order_of(phase: Phase) -> Order:
-        return Order(index, (phase,), config.seed, style, config.max_text_tokens)
+        return Order(index, (phase,), config.seed, base.style, config.max_text_tokens)
 
     order.held_out = hold_out(held, order_of, phases[-1], held_out_rows(index))
     return order
@@ -94,13 +107,13 @@ def training_index(config: FitConfig, dataset: Data) -> pa.Table:
     return marked(index, config.validation) if config.validation else index
 
 
-def open_phases(config: FitConfig, datasets: PhaseDatasets, start: Start) -> Order:
+def open_phases(config: FitConfig, datasets: PhaseDatasets, base: Base) -> Order:
     """As ``open_order``, with the phases that have begun as they began."""
 
     def grown(order: Order, dataset: Data, first: int) -> Order:
         return order.grown(training_index(config, dataset), first)
 
-    return datasets.replay(open_order(config, datasets.first(), start), grown)
+    return datasets.replay(open_order(config, datasets.first(), base), grown)
 
 
 def _check_tasks(order: Order, pipeline: str) -> None:
@@ -135,58 +148,6 @@ def _check_fields(config: FitConfig, layers: int) -> None:
     if metric not in known:
         more = "" if config.validation else "; validation_loss needs validation: {where: ...}"
         raise UserError(f"field 'checkpoint.best.metric': expected one of {', '.join(known)}, found '{metric}'{more}")
-
-
-def start_shape(config: FitConfig, start: Start) -> MMDiTConfig:
-    """The network's."""
-    found = _find_base(config, start)
-    return found.transformer if isinstance(found, ModelConfig) else transformer_config(found)
-
-
-def start_encoder_bytes(config: FitConfig, start: Start) -> int:
-    """Of VAE and text encoder, as their files have them."""
-    found = _find_base(config, start)
-    if isinstance(found, ModelConfig):
-        return encoder_bytes(found)
-    return sum(p.stat().st_size for part in ("vae", "text_encoder") for p in (found / part).glob("*.safetensors"))
-
-
-def _find_base(config: FitConfig, start: Start) -> Path | ModelConfig:
-    """What training starts from: a pipeline folder, or a model to be made with fresh weights."""
-    if start.checkpoint is not None:
-        return check_folder(base_of(step_folder(start.checkpoint)))
-    if start.init is not None:
-        return check_folder(start.init)
-    if config.model is None:
-        raise UserError(
-            "field 'model': names no weights; give --init FOLDER (a diffusers folder), --from CHECKPOINT, or "
-            "--set model=configs/model/NAME.yaml for fresh ones"
-        )
-    path = Path(config.model)
-    if path.is_dir():
-        return check_folder(path)
-    if path.suffix not in (".yaml", ".yml"):
-        raise UserError(f"field 'model': expected a YAML under configs/model or a diffusers folder, found '{path}'")
-    return configs.load(path, ModelConfig)
-
-
-def existing_base(config: FitConfig, out: Path, start: Start) -> Path | None:
-    """The pipeline folder to start from, None where it is still to be made."""
-    found = _find_base(config, start)
-    base = found if isinstance(found, Path) else out / "base"
-    return base if (base / "model_index.json").exists() else None
-
-
-def base_folder(config: FitConfig, out: Path, start: Start) -> Path:
-    """The pipeline folder to start from: the named one, or OUT/base with fresh weights."""
-    found = _find_base(config, start)
-    if isinstance(found, Path):
-        return found
-    base = out / "base"
-    if not (base / "model_index.json").exists():
-        shutil.rmtree(base, ignore_errors=True)  # half written by a killed process
-        init_folder(found, base, config.seed)
-    return base
 
 
 def pick_device(name: str) -> torch.device:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import torch
 
+from trainer.base import Base
 from trainer.config import FitConfig
 from trainer.data.folder import open_data
 from trainer.data.growth import PhaseDatasets
 from trainer.loop import Trainer
 from trainer.parallel.world import open_world
-from trainer.setup import base_folder, open_phases, start_shape
+from trainer.setup import open_phases
 from trainer.start import Start
 
 
@@ -19,7 +20,7 @@ def open_trainer(config: FitConfig, out: Path, data: Path, start: Start | None =
     """As ``fit`` opens it, after ``out``'s newest checkpoint where there is one."""
     start = start or Start()
     datasets = PhaseDatasets(out, open_data(data), config.grow)
-    order = open_phases(config, datasets, start)
-    heads = start_shape(config, start).num_attention_heads
-    world = open_world(config, torch.device("cpu"), heads)
-    return Trainer(config, out, datasets, order, world, base_folder(config, out, start), start)
+    base = Base.find(config, start)
+    order = open_phases(config, datasets, base)
+    world = open_world(config, torch.device("cpu"), base.shape.num_attention_heads)
+    return Trainer(config, out, datasets, order, world, base.folder(out, config.seed), start)

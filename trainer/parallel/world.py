@@ -94,9 +94,7 @@ def open_world(config: FitConfig, device: torch.device, heads: int) -> World:
     if device.type == "cuda":
         device = torch.device("cuda", dist.get_node_local_rank(fallback_rank=0))
         torch.cuda.set_device(device)
-    mode, tp = _mode(config, size), config.parallel.tp
-    if size % tp or heads % tp:
-        raise UserError(f"field 'parallel.tp': {tp} must divide the {size} processes and the network's {heads} heads")
+    mode, tp = mode_of(config, size, heads), config.parallel.tp
     mesh = init_device_mesh(device.type, (size // tp, tp), mesh_dim_names=("data", "tensor"))
     waiting = dist.new_group(backend="gloo", timeout=_PATIENCE)
     assert isinstance(waiting, dist.ProcessGroup)
@@ -114,8 +112,9 @@ def _join(device: torch.device) -> tuple[int, int]:
     return dist.get_rank(), dist.get_world_size()
 
 
-def _mode(config: FitConfig, size: int) -> Mode:
-    """Raises UserError where the config's mode is not one for ``size`` processes or for the other fields."""
+def mode_of(config: FitConfig, size: int, heads: int) -> Mode:
+    """The config's mode, auto resolved. Raises UserError where it, or ``tp``, is not one for ``size`` processes, the
+    network's ``heads`` or other fields."""
     mode, whole = config.parallel.mode, _needs_whole(config)
     if mode == "auto":
         mode = "fsdp" if config.parallel.tp > 1 or (size > 1 and not whole) else "ddp" if size > 1 else "single"
@@ -132,6 +131,9 @@ def _mode(config: FitConfig, size: int) -> Mode:
         )
     if config.parallel.tp > 1 and config.optimizer.in_backward:
         raise UserError("field 'optimizer.in_backward': cannot be together with parallel.tp above 1; take one of them")
+    tp = config.parallel.tp
+    if size % tp or heads % tp:
+        raise UserError(f"field 'parallel.tp': {tp} must divide the {size} processes and the network's {heads} heads")
     return mode
 
 

@@ -13,12 +13,14 @@ from pipeline.dataset import Dataset
 from tests.model.folders import edit_folder
 from tests.model.reference import gradient_error
 from tests.trainer.trainers import open_trainer
+from trainer.base import Base
 from trainer.config import FitConfig
 from trainer.loop import Trainer
 from trainer.monitor.config import SamplesConfig, ValidationConfig
 from trainer.monitor.metrics import read_metrics
 from trainer.order.curriculum import Phase, ReferenceConfig, Share
-from trainer.setup import Start, open_order
+from trainer.setup import open_order
+from trainer.start import Start
 from trainer.state.signals import StopRequest
 
 WHERE = "id < '4' or text_level == 3"
@@ -43,7 +45,7 @@ def measured(trainer: Trainer) -> dict[str, float]:
 
 def test_held_out_rows_are_not_trained_on_and_no_others_are_left_out(all_tasks: Path) -> None:
     data = Dataset.open(all_tasks)
-    order = open_order(config(), data, Start())
+    order = open_order(config(), data, Base.find(config(), Start()))
     assert order.held_out is not None
     ids, levels = (data.manifest([name])[name].to_pylist() for name in ("id", "text_level"))
     held = {n for n, (i, level) in enumerate(zip(ids, levels, strict=True)) if i < "4" or level == 3}
@@ -59,9 +61,9 @@ def test_held_out_rows_are_not_trained_on_and_no_others_are_left_out(all_tasks: 
 @pytest.mark.parametrize("where", ["id < '0'", "width > 0"])
 def test_a_predicate_that_holds_out_nothing_or_all_is_named(all_tasks: Path, where: str) -> None:
     with pytest.raises(UserError, match=r"field 'validation.where': .* holds out \d+ of 40 rows"):
-        open_order(config(where), Dataset.open(all_tasks), Start())
+        open_order(config(where), Dataset.open(all_tasks), Base.find(config(where), Start()))
     with pytest.raises(UserError, match=r"field 'validation.where': unknown column 'wdth'"):
-        open_order(config("wdth > 0"), Dataset.open(all_tasks), Start())
+        open_order(config("wdth > 0"), Dataset.open(all_tasks), Base.find(config(), Start()))
 
 
 def test_the_same_weights_have_the_same_loss_however_it_is_cut(all_tasks: Path, tmp_path: Path) -> None:

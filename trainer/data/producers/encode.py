@@ -22,6 +22,7 @@ from configs.files import remove_temporary, replaced
 from pipeline import cluster
 from pipeline.progress import progress
 from pipeline.store.lock import RunLock
+from trainer.base import Base
 from trainer.config import FitConfig
 from trainer.data.folder import Data, open_data
 from trainer.data.producers.digest import encoder_digests
@@ -29,7 +30,7 @@ from trainer.data.producers.plan import Unit, plan_units
 from trainer.data.producers.shard import INDEX
 from trainer.data.producers.store import claim, index_metadata, index_path
 from trainer.data.producers.worker import EncodedUnit, UnitEncoder
-from trainer.setup import base_folder, open_order
+from trainer.setup import open_order
 from trainer.start import Start
 
 _NAMED = 5
@@ -57,18 +58,19 @@ def encode(config: FitConfig, data: Path, out: Path, wait: bool = False, start: 
     """
     start = start or Start()
     dataset = open_data(data)
-    order = open_order(config, dataset, start)
+    base = Base.find(config, start)
+    order = open_order(config, dataset, base)
     with RunLock(out / "lock", wait):
         remove_temporary(out)
-        base = base_folder(config, out, start)
-        digests = encoder_digests(base, config.max_text_tokens)
+        folder = base.folder(out, config.seed)
+        digests = encoder_digests(folder, config.max_text_tokens)
         claim(out, digests)
         name = _name(config, dataset, order.steps)
         if index_path(out, name).exists():
             print(f"{out}: encoded already, of dataset {dataset.digest[:12]}")
             return
         units = plan_units([order, order.held_out] if order.held_out else [order], name, config.producers.shard_samples)
-        _write_index(out, name, dataset, _encode(config, units, (config, dataset, base, out, digests)))
+        _write_index(out, name, dataset, _encode(config, units, (config, dataset, folder, out, digests)))
 
 
 def _name(config: FitConfig, dataset: Data, steps: int) -> str:
