@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline import commands
+from tests.shared import Shared, shared_by_workers
 
 RUN = """
 sources:
@@ -21,8 +22,8 @@ decide:
 """
 
 
-def run_with_photos(folder: Path, edge: int, counts: dict[str, int], broken: str | None = None) -> Path:
-    """A finished run of 12 pictures of ``edge`` px with captions, one of them refused and one missing, and renderings.
+def run_with_photos(folder: Path, edge: int, counts: dict[str, int], broken: str | None = None) -> None:
+    """In ``folder / "run"`` a finished run of 12 pictures of ``edge`` px with captions, one of them refused and one missing, and renderings.
 
     ``counts``: of each recipe. ``broken``: the picture that is none.
     """
@@ -35,20 +36,27 @@ def run_with_photos(folder: Path, edge: int, counts: dict[str, int], broken: str
     synth = [f"- {{kind: synth, name: {n}, recipe: configs/synth/{n}.yaml, count: {c}}}" for n, c in counts.items()]
     (folder / "config.yaml").write_text(RUN.replace("PHOTOS", str(photos)).replace("SYNTH", "\n".join(synth)))
     commands.run_to_end(folder / "config.yaml", folder / "run")
-    return folder / "run"
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """Makes a folder once for all workers."""
+    return shared_by_workers(pytestconfig, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def small_run(shared: Shared) -> Path:
     """A finished run: 12 pictures with captions, one of them broken, and 120 renderings. Read only."""
-    return run_with_photos(tmp_path_factory.mktemp("small"), 160, {"glyphs": 96, "pure": 24}, "011.png")
+    counts = {"glyphs": 96, "pure": 24}
+    return shared("small", lambda folder: run_with_photos(folder, 160, counts, "011.png")) / "run"
 
 
 @pytest.fixture(scope="session")
-def mixed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def mixed_run(shared: Shared) -> Path:
     """A finished run of all tasks: 12 pictures of 320 px, two of them without a valid caption, pages, scenes, 16 edits.
     Read only."""
-    return run_with_photos(tmp_path_factory.mktemp("mixed"), 320, {"pure": 24, "scene": 8, "edit": 16})
+    counts = {"pure": 24, "scene": 8, "edit": 16}
+    return shared("mixed", lambda folder: run_with_photos(folder, 320, counts)) / "run"
 
 
 @pytest.fixture
@@ -58,13 +66,12 @@ def poor(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def narrow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def narrow(shared: Shared) -> Path:
     """A pipeline folder whose weights are all bfloat16. Read only."""
     import configs
     from model.config import ModelConfig
     from model.init import init_folder
     from tests.model.folders import SMALLER, TINY
 
-    folder = tmp_path_factory.mktemp("narrow") / "folder"
-    init_folder(configs.load(TINY, ModelConfig, (*SMALLER, "dtype=bfloat16")), folder)
-    return folder
+    config = configs.load(TINY, ModelConfig, (*SMALLER, "dtype=bfloat16"))
+    return shared("narrow", lambda folder: init_folder(config, folder / "model")) / "model"

@@ -13,6 +13,7 @@ from model.config import ModelConfig
 from model.init import init_folder
 from tests.model.folders import TINY
 from tests.pipeline import commands
+from tests.shared import Shared
 from tests.trainer.edits import mixed_tasks, render_edits
 
 RUN = """
@@ -31,26 +32,30 @@ SMALL = (
 
 
 @pytest.fixture(scope="session")
-def tasks_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tasks_data(shared: Shared) -> Path:
     """A dataset of 40 single glyphs (t2i) and 40 edit pairs and reconstructions. Read only."""
-    folder = tmp_path_factory.mktemp("tasks")
-    (folder / "config.yaml").write_text(RUN.replace("EDIT", str(Path("configs/synth/edit.yaml").absolute())))
-    commands.run_to_end(folder / "config.yaml", folder / "run")
-    return folder / "run" / "dataset"
+
+    def make(folder: Path) -> None:
+        (folder / "config.yaml").write_text(RUN.replace("EDIT", str(Path("configs/synth/edit.yaml").absolute())))
+        commands.run_to_end(folder / "config.yaml", folder / "run")
+
+    return shared("tasks", make) / "run" / "dataset"
 
 
 @pytest.fixture(scope="session")
-def edit_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def edit_base(shared: Shared) -> Path:
     """A tiny EditPlus folder whose every weight takes part: fresh ones start with modulations of zero. Read only."""
-    folder = tmp_path_factory.mktemp("base") / "folder"
-    init_folder(configs.load(TINY, ModelConfig, SMALL), folder, seed=1)
-    model = load_transformer(folder)
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
-    save_transformer(model.state_dict(), model.config, folder / "transformer")
-    return folder
+
+    def make(folder: Path) -> None:
+        init_folder(configs.load(TINY, ModelConfig, SMALL), folder / "model", seed=1)
+        model = load_transformer(folder / "model")
+        generator = torch.Generator().manual_seed(2)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+        save_transformer(model.state_dict(), model.config, folder / "model" / "transformer")
+
+    return shared("base", make) / "model"
 
 
 TASKS = """
@@ -84,12 +89,12 @@ def tasks_config(edit_base: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
-def edits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def edits(shared: Shared) -> Path:
     """40 rows of ``configs/synth/edit.yaml``. Read only."""
-    return render_edits(tmp_path_factory.mktemp("edits") / "dataset")
+    return shared("edits", lambda folder: render_edits(folder / "dataset")) / "dataset"
 
 
 @pytest.fixture(scope="session")
-def all_tasks(edits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def all_tasks(edits: Path, shared: Shared) -> Path:
     """The same with captions, and edits of one to three references. Read only."""
-    return mixed_tasks(edits, tmp_path_factory.mktemp("all") / "dataset")
+    return shared("all", lambda folder: mixed_tasks(edits, folder / "dataset")) / "dataset"
