@@ -10,7 +10,7 @@ import numpy as np
 from configs import UserError
 from configs.numbers import percent
 from trainer.config import FitConfig
-from trainer.data.folder import Data, open_data
+from trainer.data.folder import Data, names_in, open_data
 from trainer.memory_plan import fit_memory_lines
 from trainer.order.bucket import windows
 from trainer.order.order import Batch, Order, PhaseOrder
@@ -40,7 +40,7 @@ def dry_run(config: FitConfig, out: Path, data: Path, start: Start, gpus: int = 
     dataset = open_data(data)
     order = open_order(config, dataset, start)
     check_start(config, out, start, order, dataset)
-    print("\n".join([*describe(config, dataset, order), *_memory(config, order, start, gpus)]))
+    print("\n".join([*dataset.remarks, *describe(config, dataset, order), *_memory(config, order, start, gpus)]))
 
 
 def _memory(config: FitConfig, order: Order, start: Start, gpus: int) -> list[str]:
@@ -79,7 +79,7 @@ def _phase(dataset: Data, order: Order, number: int, phase: PhaseOrder) -> list[
         _crops(dataset, batches),
         f"    read amplification {amplification(dataset, batches):.2f}: bytes of pictures and texts read, over those used",
         *(f"    no rows, being optional: {why}" for why in phase.without),
-        *(f"    {rows:,} rows not drawn: {why}" for rows, why in order.reasons(phase)),
+        *(f"    {rows:,} rows not drawn: {why}" for rows, why in order.reasons(phase, names_in(dataset))),
     ]
 
 

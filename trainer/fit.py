@@ -21,7 +21,7 @@ from model.checkpoint import pipeline_of
 from model.export import export
 from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
-from trainer.data.folder import open_data
+from trainer.data.folder import names_in, open_data
 from trainer.data.growth import PhaseDatasets
 from trainer.data.producers.open import check_encoding
 from trainer.loop import Trainer
@@ -71,12 +71,13 @@ def _begin(config: FitConfig, out: Path, datasets: PhaseDatasets, order: Order, 
 
     ``given``: the start that the command line names, ``start``: the one that is taken.
     """
-    for line in (*datasets.first().remarks, *order.remarks()):
+    data = datasets.first()
+    for line in (*data.remarks, *order.remarks(names_in(data))):
         print(line, flush=True)
     if order.held_out and config.validation:
         print(order.held_out.remark(config.validation), flush=True)
     found = checkpoints(out)
-    identity = {"dataset": datasets.first().digest, **given.identity()}
+    identity = {"dataset": data.digest, **given.identity()}
     save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
     check_encoding(config, base_folder(config, out, start), datasets.digests(), ranks=1)
 
