@@ -25,8 +25,22 @@ from trainer.data.folder_listing import METADATA, Listing, read_listing
 from trainer.data.folder_texts import judged, read_texts, text_files
 
 _REFERENCES = "references"
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".ppm"}
-_SUFFIXES |= {".heic", ".heif", ".jxl"}  # decoded where their package is installed, else told
+_SUFFIXES = {
+    ".heic",
+    ".heif",
+    ".jxl",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".avif",
+    ".jp2",
+    ".ppm",
+}
 _MASK = ".mask"
 _SYSTEM = {"thumbs.db", "desktop.ini"}
 """Files that Windows leaves in folders of pictures; macOS hides its own behind a dot."""

@@ -18,8 +18,8 @@ from pipeline.tokens import count_tokens
 from tests.model.folders import random_folder
 from tests.pipeline.hostile import NOT_UTF8, encode, picture, with_orientation
 from tests.trainer.data.folders import folder, put
-from trainer.data.folder import PictureFolder, open_data
-from trainer.data.folder_files import looks_whole
+from trainer.data.folder import PictureFolder, names_in, open_data
+from trainer.order.bucket import windows
 from trainer.order.curriculum import Phase, ReferenceConfig, Share
 from trainer.order.order import Order, read_index
 
@@ -254,13 +254,6 @@ def test_the_order_of_training_takes_it(tmp_path: Path) -> None:
     assert pixels.shape == (48, 64, 3)
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_a_file_that_is_cut_off_does_not_look_whole(form: str) -> None:
-    data = encode(picture(64, 48, seed=1), form)
-    assert looks_whole(data, form) == (form != "GIF")  # those are always decoded
-    assert not looks_whole(data[:-100], form)
-
-
 def test_names_of_any_bytes(tmp_path: Path) -> None:
     put(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + NOT_UTF8)))
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + NOT_UTF8.replace(b"png", b"txt"))).write_text("A cup.")
@@ -270,3 +263,43 @@ def test_names_of_any_bytes(tmp_path: Path) -> None:
     assert sorted(rows(dataset)) == [("caf%E9.png",), ("\u706b.png",)]
     assert {s["captions"][0]["text"] for s in dataset.read([0, 1])} == {"A cup.", "Fire."}
     assert len(dataset.digest) == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ('A banner that says "HELLO WORLD".', True),
+        ("海报上写着“山水”。", True),
+        ("It's a dog's life.", False),
+        ("A banner.\nOne that says 'HELLO'.", True),  # one of its captions
+    ],
+)
+@pytest.mark.parametrize("size", [(400, 100), (100, 333), (200, 133)])
+def test_nothing_is_cut_of_a_picture_whose_caption_quotes_text(
+    tmp_path: Path, text: str, whole: bool, size: tuple[int, int]
+) -> None:
+    put(tmp_path / "a.png", *size)
+    (tmp_path / "a.txt").write_text(text)
+    dataset = PictureFolder.open(tmp_path)
+    assert rows(dataset, "quoted_box") == [("a.png", [0, 0, *size] if whole else None)]
+    assert any("1 pictures have captions that quote text: a.png" in line for line in dataset.remarks) == whole
+    phase = Phase("all", 2, (64,), "width > 0", 96, upscale=4.0)
+    batch = Order(read_index(dataset, [phase]), [phase], seed=1).batch(0)
+    box, _ = windows(np.array([size]), batch.buckets[:1], batch.keeps[:1])
+    shown = (box[0, 2:] - box[0, :2]).prod() / np.prod(size)
+    assert (shown == 1) == whole
+
+
+def test_a_strip_with_quoted_text_is_left_out_by_name(tmp_path: Path) -> None:
+    put(tmp_path / "strip.png", 2000, 40)
+    (tmp_path / "strip.txt").write_text('a banner "HELLO"')
+    folder(tmp_path, good="Fine.")
+    dataset = PictureFolder.open(tmp_path)
+    phase = Phase("all", 2, (64,), "width > 0", 96, upscale=4.0)
+    order = Order(read_index(dataset, [phase]), [phase], seed=1)
+    (line,) = order.remarks(names_in(dataset))
+    assert (
+        line
+        == f"phase all: 1 rows not drawn: every allowed crop would cut text that the caption quotes: {tmp_path / 'strip.png'}"
+    )
+    assert order.remarks() == [line.removesuffix(f": {tmp_path / 'strip.png'}")]
