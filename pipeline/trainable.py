@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def quoted_box(
     A region counts when a quotation holds its text or is a part of it; case and white space do not matter. Lines decide
     where there are any: the letters of a quotation are in other lines, too.
     """
-    spans = {_plain(part) for text in texts for found in _SPANS.findall(text) for part in found if part.strip()}
+    spans = {_plain(part) for part in _quotations(texts)}
     lines = [r for r in regions if r["level"] == "line"] or regions
     quads = [r["quad"] for r in lines if any(_quotes(span, r["text"] or "") for span in spans)]
     if not quads:
@@ -63,6 +63,15 @@ def quoted_box(
     left, top = max(0, math.floor(min(xs))), max(0, math.floor(min(ys)))
     right, bottom = min(size[0], math.ceil(max(xs))), min(size[1], math.ceil(max(ys)))
     return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def quotes(texts: Sequence[str]) -> bool:
+    """Whether one of ``texts`` quotes something."""
+    return any(_quotations(texts))
+
+
+def _quotations(texts: Sequence[str]) -> Iterator[str]:
+    return (part for text in texts for found in _SPANS.findall(text) for part in found if part.strip())
 
 
 def _answers(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from configs import UserError
 from configs.numbers import percent
 from trainer.config import FitConfig
-from trainer.data.folder import Data
+from trainer.data.folder import Data, names_in
 from trainer.memory_plan import fit_memory_lines
 from trainer.order.bucket import windows
 from trainer.order.order import Batch, Order, PhaseOrder
@@ -39,7 +39,8 @@ def dry_run(config: FitConfig, out: Path, data: Path, start: Start, gpus: int | 
     """Print what ``fit`` with the same arguments would train on, and what each of ``gpus`` holds (None: as few as the
     config can run on). Raises UserError where it would not begin."""
     setup = prepare(config, out, data, start)
-    print("\n".join(describe(config, setup.datasets.first(), setup.order)), flush=True)
+    dataset = setup.datasets.first()
+    print("\n".join([*dataset.remarks, *describe(config, dataset, setup.order)]), flush=True)
     print("\n".join(_memory(config, setup, config.parallel.tp if gpus is None else gpus)))
 
 
@@ -80,7 +81,7 @@ def _phase(dataset: Data, order: Order, number: int, phase: PhaseOrder) -> list[
         _crops(dataset, batches),
         f"    read amplification {amplification(dataset, batches):.2f}: bytes of pictures and texts read, over those used",
         *(f"    no rows, being optional: {why}" for why in phase.without),
-        *(f"    {line}" for line in order.losses(phase)),
+        *(f"    {line}" for line in order.losses(phase, names_in(dataset))),
     ]
 
 

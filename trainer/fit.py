@@ -20,6 +20,7 @@ from model.checkpoint import pipeline_of
 from model.export import export
 from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
+from trainer.data.folder import names_in
 from trainer.data.producers.open import check_encoding
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
@@ -63,15 +64,15 @@ def _begin(config: FitConfig, out: Path, setup: Setup, given: Start) -> None:
 
     ``given``: the start that the command line names.
     """
-    datasets, order = setup.datasets, setup.order
-    for line in (*datasets.first().remarks, *order.remarks()):
+    order, data = setup.order, setup.datasets.first()
+    for line in (*data.remarks, *order.remarks(names_in(data))):
         print(line, flush=True)
     if order.held_out and config.validation:
         print(order.held_out.remark(config.validation), flush=True)
     found = checkpoints(out)
-    identity = {"dataset": datasets.first().digest, **given.identity()}
+    identity = {"dataset": data.digest, **given.identity()}
     save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
-    check_encoding(config, setup.base.folder(out, config.seed), datasets.digests(), ranks=1)
+    check_encoding(config, setup.base.folder(out, config.seed), setup.datasets.digests(), ranks=1)
 
 
 def _is_finished(out: Path, order: Order) -> bool:

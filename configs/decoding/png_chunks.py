@@ -65,6 +65,19 @@ def read_chunks(data: bytes) -> Chunks:
     return _checked(found, tuple(pixels))
 
 
+def checksums_hold(data: bytes) -> bool:
+    """Whether all pixel data have the checksums of their chunks: with them, no byte of these was lost or changed."""
+    position = len(SIGNATURE)
+    while position + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, position)
+        if name == b"IEND":
+            return True
+        if name == b"IDAT" and not _sound(data, position, length):
+            return False
+        position += length + 12
+    return False
+
+
 def stripped(data: bytes, chunks: Chunks) -> bytes:
     """The same pixels in a PNG without any other chunk."""
     parts = [SIGNATURE, _chunk(b"IHDR", chunks.header)]

@@ -6,6 +6,7 @@ The verdict on a caption needs its text and its length only.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,19 @@ class CaptionConfig:
                 raise ValueError(f"field 'invalid.{index}': '{pattern}' is no regular expression: {error}") from None
 
 
+_UNSEEN = re.compile(r"[\u034f\u115f\u1160\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""Letters and marks that show nothing: joiners, fillers of Hangul, the empty Braille cell, variation selectors."""
+
+
+_NO_INK = ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
+"""Categories of Unicode: separators, controls, format characters such as U+200B, halves of pairs."""
+
+
+def _is_blank(text: str) -> bool:
+    """Nothing in it can be seen."""
+    return all(unicodedata.category(c) in _NO_INK or _UNSEEN.match(c) for c in text)
+
+
 class CaptionJudge:
     """Applies a CaptionConfig to the columns ``captions`` and ``instructions``."""
 
@@ -52,7 +66,7 @@ class CaptionJudge:
     def verdict(self, caption: Mapping[str, Any]) -> str | None:
         """The operator that refuses the caption, or None; one that collecting could not read stays refused as it was."""
         text = caption.get("text") or ""
-        if not text.strip():
+        if _is_blank(text):
             return caption.get("invalid") or "S3.empty"
         if self.refused.search(text):
             return "S3.invalid"

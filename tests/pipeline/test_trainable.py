@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline import schema
-from pipeline.trainable import quoted_box, trainable
+from pipeline.trainable import quoted_box, quotes, trainable
 
 
 def region(text: str, box: tuple[float, float, float, float], level: str = "line") -> dict[str, Any]:
@@ -42,6 +42,20 @@ REGIONS = [
 )
 def test_the_box_is_around_the_lines_that_are_quoted(caption: str, box: tuple[int, ...] | None) -> None:
     assert quoted_box([caption], REGIONS, (400, 100)) == box
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (['A sign: "OPEN"'], True),
+        (["A sign.", "It says ‘open’"], True),
+        (["It's grand opening day, isn't it"], False),
+        (['A "  " sign'], False),
+        ([], False),
+    ],
+)
+def test_whether_a_text_quotes_anything(texts: list[str], expected: bool) -> None:
+    assert quotes(texts) == expected
 
 
 def test_lines_decide_where_there_are_any_and_boxes_stay_in_the_picture() -> None:

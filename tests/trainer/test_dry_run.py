@@ -9,11 +9,16 @@ import pytest
 
 from configs import command, load
 from pipeline.dataset import Dataset
+from tests.trainer.data.folders import folder, put
 from trainer.__main__ import main
+from trainer.base import Base
 from trainer.config import FitConfig
-from trainer.dry_run import amplification, describe
+from trainer.data.folder import names_in, open_data
+from trainer.dry_run import amplification, describe, dry_run
 from trainer.order.index import read_index
 from trainer.order.order import Order
+from trainer.setup import open_order
+from trainer.start import Start
 
 SHIPPED = ["fit", "configs/train/small.yaml"]
 
@@ -81,3 +86,23 @@ def test_without_offsets_a_sample_costs_its_row_group(mixed_run: Path, monkeypat
     expected = own[np.isin(groups, groups[rows])].sum() / own[rows].sum()
     assert amplification(dataset, batches) == pytest.approx(expected)
     assert expected > 1.05  # the two pictures without a caption are in the same group
+
+
+def test_of_a_folder_all_is_told_that_the_start_tells_by_name(
+    tasks_config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = folder(tmp_path / "data", a="A.", b="B.", sorry="Sorry, I cannot describe it.")
+    put(data / "small.png", 8, 8)
+    (data / "small.txt").write_text("Small.")
+    config = load(tasks_config, FitConfig, ["phases.0.mixture=[]", "phases.0.upscale=2"])
+    dry_run(config, tmp_path / "out", data, Start())
+    told = capsys.readouterr().out.splitlines()
+    dataset = open_data(data)
+    order = open_order(config, dataset, Base.find(config, Start()))
+    assert len(dataset.remarks) == 2
+    for line in dataset.remarks:
+        assert line in told
+    (why,) = order.remarks(names_in(dataset))
+    assert f"    {why.removeprefix('phase mixed: ')}" in told
+    assert why.endswith(f": {data / 'small.png'}")
+    assert not (tmp_path / "out").exists()

@@ -3,7 +3,7 @@
     files ──folder_scan──> items ──folder_files──> manifest (a row a picture), digest
     rows  ──read──> bytes of picture, references and mask; captions or instructions
 
-What cannot be trained on is left out and told in ``remarks``: no text, no picture, a mask of another size. Columns
+What cannot be trained on is left out and told in ``remarks``: no valid text, no picture, a mask of another size. Columns
 have the names and types of ``pipeline/schema.py``; what only the pipeline finds out is null.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,10 @@ from pipeline import schema
 from pipeline.dataset import INDEX, Dataset, Pictures, Texts
 from pipeline.predicate import parse
 from pipeline.tokens import finish_captions
-from trainer.data.folder_config import FolderConfig, read_folders
+from trainer.data.folder_config import read_folders
 from trainer.data.folder_files import Picture, read_pictures, stored_image
-from trainer.data.folder_scan import Scan, scan
-
-_NAMED = 3  # examples in a remark; chosen
+from trainer.data.folder_remarks import remarks_on
+from trainer.data.folder_scan import scan
 
 _CLOSING_TOKENS = 5  # of the template after a prompt (FACTS 2: its fixed tail)
 _NO_PLACE = ("shard", "row_group", "row", "image_offset", "ref_spans")  # columns about files of a packed dataset
@@ -44,7 +43,7 @@ _OWN = {
 }
 """Manifest columns beside the schema's: a mark and a factor on the loss by folder, whether there is a mask, valid
 instructions, Qwen tokens of the longest text and what closes the template, w, h of each reference in turn, and the box
-around quoted text, which nobody has looked for here."""
+around quoted text: the whole picture, for nobody has looked where it stands."""
 
 
 class PictureFolder:
@@ -65,7 +64,7 @@ class PictureFolder:
             found = scan(folder, config)
             read, problems = read_pictures(found.items, config)
             pictures += read
-            remarks += _remarks(folder, config, found, read, problems)
+            remarks += remarks_on(folder, config, found, read, problems)
         if not pictures:
             raise UserError(
                 f"--data {path}: holds no picture that can be trained on: {'; '.join(remarks) or 'there is none'}"
@@ -140,6 +139,13 @@ class PictureFolder:
         columns = ("captions", "instructions")
         return [Texts(*(tuple(t["text"] for t in s[c]) for c in columns)) for s in self.read(rows, columns)]
 
+    def file_of(self, row: int, what: str) -> Path:
+        """The file that is a row's ``image``, ``mask`` or ``references.N``."""
+        item = self._pictures[row].item
+        if what == "mask" and item.mask:
+            return item.mask
+        return item.references[int(what.partition(".")[2])] if what.startswith("references") else item.path
+
     def _sample(self, number: int, columns: set[str] | None) -> dict[str, Any]:
         picture, sample = self._pictures[number], self._rows[number]
         item = picture.item
@@ -162,6 +168,11 @@ def open_data(path: str | Path) -> Data:
     path = Path(path)
     packed = (path / INDEX).exists() or (path / "manifest").is_dir() or (path / "data").is_dir()
     return Dataset.open(path) if packed else PictureFolder.open(path)
+
+
+def names_in(data: Data) -> Callable[[int], str] | None:
+    """What the user calls a row: of a folder the path of its picture. A packed dataset's rows have no such names."""
+    return (lambda row: str(data.file_of(row, "image"))) if isinstance(data, PictureFolder) else None
 
 
 @functools.cache
@@ -200,29 +211,5 @@ def _row(picture: Picture) -> dict[str, Any]:
         "regularization": picture.config.regularization,
         "loss_weight": picture.config.weight,
         "masked": item.mask is not None,
+        "quoted_box": [0, 0, header.width, header.height] if picture.quotes and not edit else None,
     }
-
-
-def _remarks(
-    folder: Path, config: FolderConfig, found: Scan, read: Sequence[Picture], problems: Sequence[tuple[str, str]]
-) -> list[str]:
-    texts, edits = sum(len(p.item.texts) for p in read), sum(bool(p.item.references) for p in read)
-    kind = "regularization pictures" if config.regularization else "pictures"
-    masks = sum(p.item.mask is not None for p in read)
-    lines = [f"{len(read):,} {kind} with {texts:,} texts, {edits:,} to edit, {masks:,} with a mask"]
-    repeats = sorted({p.item.repeats for p in read})
-    if any(r != 1 for r in repeats):
-        lines.append(f"repeats are {', '.join(f'{r:g}' for r in repeats)}")
-    if found.named:
-        lines.append(f"{found.named:,} pictures have no text: the name of their subfolder is their caption")
-    why: dict[str, list[str]] = {}
-    for uri, problem in problems:
-        why.setdefault(problem, []).append(uri)
-    lines += [f"{len(uris):,} left out: {_few(uris)}: {problem}" for problem, uris in why.items()]
-    if found.strays:
-        lines.append(f"{len(found.strays):,} files belong to no picture: {_few(found.strays)}")
-    return [f"{folder}: {line}" for line in lines]
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (" ..." if len(names) > _NAMED else "")

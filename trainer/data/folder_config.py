@@ -14,6 +14,9 @@ from typing import Literal
 import configs
 from configs.errors import UserError
 
+_MOST = 1_000_000.0
+"""Of a factor (chosen): one that is larger leaves all others without a draw, or without a part in the loss."""
+
 
 @dataclass(frozen=True)
 class FolderConfig:
@@ -35,8 +38,8 @@ class FolderConfig:
 
     def __post_init__(self) -> None:
         for name in ("repeats", "weight"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"field '{name}': must be above 0, found {getattr(self, name)}")
+            if not 0 < getattr(self, name) <= _MOST:
+                raise ValueError(f"field '{name}': must be above 0, at most {_MOST:,.0f}, found {getattr(self, name)}")
         if self.caption is not None and not self.caption.strip():
             raise ValueError("field 'caption': must not be empty; leave it out to take pictures with texts only")
 

@@ -23,6 +23,7 @@ from configs.files import created_once, replace_text
 from pipeline.dataset import INDEX, Dataset
 from trainer.data.folder import Data
 from trainer.order.order import Order
+from trainer.state.folders import checkpoints
 
 _RECORD = "datasets.json"
 _LINKS = "datasets"
@@ -42,13 +43,17 @@ class PhaseDatasets:
 
     def __init__(self, out: Path, live: Data, grow: bool) -> None:
         self.out, self.live, self.grow = out, live, grow
+        self._entered = False
         self._known = {entry.phase for entry in self.begun}
         self._latest = self.begun[-1].digest if self.begun else live.digest
         """Of the dataset that phases which have not begun are drawn from."""
 
     @property
     def begun(self) -> list[Begun]:
-        """In the order in which they began. Raises UserError for a damaged record."""
+        """In the order in which they began: none before there is a checkpoint, until ``enter``, for a training that goes
+        on with nothing begins anew. Raises UserError for a damaged record."""
+        if not self._entered and not checkpoints(self.out):
+            return []
         path = self.out / _RECORD
         try:
             found = json.loads(path.read_text("utf-8")) if path.exists() else []
@@ -78,6 +83,7 @@ class PhaseDatasets:
     def enter(self, phase: str) -> tuple[Data, bool]:
         """The dataset of a phase that has begun; whether phases from it on have to be drawn anew, because it began with
         another one than the order was made from."""
+        self._entered = True
         dataset = self._open(next(entry for entry in self.begun if entry.phase == phase))
         if phase in self._known:
             return dataset, False
@@ -95,6 +101,8 @@ class PhaseDatasets:
         begun = self.begun
         if any(entry.phase == phase for entry in begun):
             return None
+        if not begun:
+            self.remove_links()  # of a training that was killed before its first checkpoint
         dataset, told = self._now(begun[-1], phase, check) if begun else (self.live, None)
         told = told or self._keep(dataset)
         entries = [*begun, Begun(phase, dataset.digest, dataset.rows)]

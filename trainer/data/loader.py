@@ -243,7 +243,8 @@ class Preparer:
     def _encode(self, stored: StoredPictures, item: Item) -> Encoded:
         pictures = SamplePictures(stored, item.row)
         encoded = TASKS[item.task].encode(item, pictures, self.encoder)
-        weights = self.weights.of(item.row, len(encoded.images[0]), partial(pictures.mask, item.bucket, item.keep))
+        mask = partial(pictures.mask, item.bucket, item.keep)
+        weights = self.weights.of(item.target_key, len(encoded.images[0]), mask)
         return encoded if weights is None else replace(encoded, weights=weights)
 
     def _items(self, ask: Ask) -> list[Item]:

@@ -15,7 +15,8 @@ from PIL.Image import Image, fromarray
 from configs import RunFailed
 from configs.pictures import DecodeError, Limits, decode
 from pipeline.dataset import Pictures
-from trainer.data.folder import Data
+from trainer.data.folder import Data, PictureFolder
+from trainer.data.folder_files import REMEDY
 from trainer.data.resize import resize_to_cover
 from trainer.order.bucket import Bucket
 
@@ -63,9 +64,16 @@ class SamplePictures:
         try:
             return decode(data, Limits())
         except DecodeError as error:
-            (sample,) = self._stored.data.read([self._row], ["id"])
-            raise RunFailed(
-                f"sample {sample['id']} (manifest row {self._row}): {what} cannot be decoded: {error}; the dataset is "
-                "damaged or was made with other limits; checkpoints are safe, pack the dataset again and repeat the "
-                "command"
-            ) from None
+            raise self._damaged(what, error) from None
+
+    def _damaged(self, what: str, error: DecodeError) -> RunFailed:
+        data = self._stored.data
+        if isinstance(data, PictureFolder):
+            return RunFailed(
+                f"{data.file_of(self._row, what)}: cannot be decoded: {error}; replace or remove the file, and {REMEDY}"
+            )
+        (sample,) = data.read([self._row], ["id"])
+        return RunFailed(
+            f"sample {sample['id']} (manifest row {self._row}): {what} cannot be decoded: {error}; the dataset is "
+            "damaged or was made with other limits; checkpoints are safe, pack the dataset again and repeat the command"
+        )

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from trainer.order.curriculum import Phase
+
+Names = Callable[[int], str]
+"""What the user calls the row with this number."""
+_NAMED = 3  # rows of a reason; chosen
 
 
 @dataclass
@@ -26,8 +33,19 @@ class LeftOut:
     thin: int = 0
     cut: int = 0
 
-    def reasons(self, phase: Phase, most_references: int) -> list[tuple[int, str]]:
-        """(rows, why) for everything that was left out, in words for the terminal."""
+    def __post_init__(self) -> None:
+        self.first: dict[str, list[int]] = {}
+        """The first rows by reason, where they were looked for."""
+
+    def count(self, reason: str, those: np.ndarray, start: int) -> None:
+        """``those``: (n,) bool of the rows from number ``start`` on that are left out for this."""
+        setattr(self, reason, getattr(self, reason) + int(np.count_nonzero(those)))
+        known = self.first.setdefault(reason, [])
+        if len(known) < _NAMED:
+            known += (np.flatnonzero(those)[: _NAMED - len(known)] + start).tolist()
+
+    def reasons(self, phase: Phase, most_references: int, names: Names | None = None) -> list[tuple[int, str]]:
+        """(rows, why) for everything that was left out, in words for the terminal; ``names``: told of the first rows."""
         words = {
             "unknown": "the phase's predicate meets a value that is null",
             "unshared": "in no share of the mixture",
@@ -43,4 +61,9 @@ class LeftOut:
             "cut": "every allowed crop would cut text that the caption quotes",
         }
         counts = dataclasses.asdict(self)
-        return [(counts[name], why) for name, why in words.items() if counts[name]]
+        return [(counts[name], why + self._examples(name, names)) for name, why in words.items() if counts[name]]
+
+    def _examples(self, reason: str, names: Names | None) -> str:
+        rows = self.first.get(reason, []) if names else []
+        more = ", ..." if getattr(self, reason) > len(rows) else ""
+        return f": {', '.join(map(names, rows))}{more}" if names and rows else ""

@@ -28,7 +28,7 @@ from trainer.order.conditions import Conditioning, Conditions
 from trainer.order.curriculum import Phase
 from trainer.order.draw import Weights, mix
 from trainer.order.index import read_index
-from trainer.order.left_out import LeftOut
+from trainer.order.left_out import LeftOut, Names
 from trainer.order.quota import Quota
 from trainer.order.row_sets import RowSets
 from trainer.order.rows import UNKNOWN_LEVEL, Rows
@@ -173,17 +173,17 @@ class Order:
     def steps(self) -> int:
         return int(self.starts[-1])
 
-    def remarks(self) -> list[str]:
+    def remarks(self, names: Names | None = None) -> list[str]:
         """What the dataset has and the training does not take, a line each: for the start of a training."""
         lines = [f"left out, being optional: {why}" for why in self.without]
         for phase in self.phases:
             lines += [f"left out, being optional: phase {phase.phase.name}: {why}" for why in phase.without]
-            lines += [f"phase {phase.phase.name}: {line}" for line in self.losses(phase)]
+            lines += [f"phase {phase.phase.name}: {line}" for line in self.losses(phase, names)]
         return lines
 
-    def losses(self, phase: PhaseOrder) -> list[str]:
+    def losses(self, phase: PhaseOrder, names: Names | None = None) -> list[str]:
         """What a phase does not take of its rows, a line each."""
-        reasons = phase.left_out.reasons(phase.phase, self.conditioning.most_references)
+        reasons = phase.left_out.reasons(phase.phase, self.conditioning.most_references, names)
         lines = [f"{rows:,} rows not drawn: {why}" for rows, why in reasons]
         if phase.long_texts:
             limit = self.conditioning.max_text_tokens

@@ -121,8 +121,8 @@ class _Sorter:
             for as_, those in _by_task(part, there, task):
                 self._sort_share(part, those, share_of, as_)
             if task is None:
-                self._count("other_task", int(np.count_nonzero(there & (part.tasks == UNKNOWN_TASK))))
-        self.left.unshared += int(np.count_nonzero(mine & ~shared))
+                self.left.count("other_task", there & (part.tasks == UNKNOWN_TASK), part.start)
+        self.left.count("unshared", mine & ~shared, part.start)
 
     def _share_of(self, part: Slice, mine: np.ndarray) -> Iterator[tuple[str | None, np.ndarray]]:
         """Of each task that shares want: (n,) number of the share that takes a row, or _NOBODY."""
@@ -154,11 +154,8 @@ class _Sorter:
                 key = (share, number, TASKS[task], bucket, references)
                 self.found.setdefault(key, RowSet()).add(fits[places] + part.start)
         self.long_texts += int(np.count_nonzero(those & ~untaken & part.too_long(task)))
-        for place, lost in enumerate(np.bincount(-1 - worst[untaken], minlength=len(REASONS)).tolist()):
-            self._count(REASONS[place], lost)
-
-    def _count(self, reason: str, rows: int) -> None:
-        setattr(self.left, reason, getattr(self.left, reason) + rows)
+        for place in np.flatnonzero(np.bincount(-1 - worst[untaken], minlength=len(REASONS))).tolist():
+            self.left.count(REASONS[place], untaken & (worst == -1 - place), part.start)
 
     def result(self, rows: Rows, conditions: Conditions, count: int) -> Sorted:
         """The strata, once all ``count`` rows of the manifest are sorted."""

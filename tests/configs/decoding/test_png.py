@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.decoding.png_chunks import checksums_hold
 from configs.pictures import DecodeError, Limits, decode, probe
 from tests.configs.decoding.png_bytes import (
     GRAY,
@@ -197,3 +198,13 @@ def test_any_size_comes_back_from_any_number_of_chunks(
     alpha = unit[..., -1:] if color in (GRAY_ALPHA, RGB_ALPHA) else 1
     colors = unit[..., :-1] if color in (GRAY_ALPHA, RGB_ALPHA) else unit
     check(data, colors * alpha + 1 - alpha, 1.01)
+
+
+@pytest.mark.parametrize(("at", "hold"), [(b"IDAT", False), (b"tEXt", True), (b"IEND", True)])
+def test_checksums_are_those_of_the_pixels(at: bytes, hold: bool) -> None:
+    samples = np.arange(30, dtype=np.uint8).reshape(5, 6, 1)
+    data = bytearray(png(samples, GRAY, 8, before=[chunk(b"tEXt", b"a\0b")]))
+    assert checksums_hold(bytes(data))
+    data[data.index(at) - 4 + 8 + int.from_bytes(data[data.index(at) - 4 : data.index(at)], "big")] ^= 1
+    assert checksums_hold(bytes(data)) == hold
+    assert not checksums_hold(bytes(data[:-12]))  # nobody wrote its end

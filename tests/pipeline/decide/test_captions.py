@@ -19,6 +19,10 @@ from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
         ("<|vision_start|><|image_pad|><|vision_end|> a cat", 9, "S3.invalid"),
         ("a pipe |> in <angles> and <| a | b |>", 12, None),
         ("  ", 1, "S3.empty"),
+        ("\u200b\u200b", 2, "S3.empty"),
+        ("\u2800\u3164 \ufe0f", 4, "S3.empty"),
+        ("\u200d😀", 2, None),
+        ("\ue000", 2, None),  # for private use: a font may have it
         ("word " * 600, 600, "S3.length"),
         ("word " * 507, 507, None),  # with the 5 tokens that close the template 512, all that the network sees
         ("word " * 508, 508, "S3.length"),

@@ -17,25 +17,11 @@ from pipeline.dataset import Dataset
 from pipeline.tokens import count_tokens
 from tests.model.folders import random_folder
 from tests.pipeline.hostile import NOT_UTF8, encode, picture, with_orientation
-from trainer.data.folder import PictureFolder, open_data
-from trainer.data.folder_files import looks_whole
+from tests.trainer.data.folders import folder, put
+from trainer.data.folder import PictureFolder, names_in, open_data
+from trainer.order.bucket import windows
 from trainer.order.curriculum import Phase, ReferenceConfig, Share
 from trainer.order.order import Order, read_index
-
-
-def put(path: Path, width: int = 64, height: int = 48, seed: int = 0) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = encode(picture(width, height, seed=seed), "PNG")
-    path.write_bytes(data)
-    return data
-
-
-def folder(path: Path, **texts: str) -> Path:
-    """A picture for each name, with its text file."""
-    for seed, (name, text) in enumerate(texts.items()):
-        put(path / f"{name}.png", seed=seed)
-        (path / f"{name}.txt").write_text(text, encoding="utf-8")
-    return path
 
 
 def rows(dataset: PictureFolder, *columns: str) -> list[tuple[object, ...]]:
@@ -111,26 +97,6 @@ def test_a_listing_instead_of_files_beside(tmp_path: Path) -> None:
     assert not any("belong to no picture" in line for line in dataset.remarks)
 
 
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("{", "line 1: "),
-        ("[1]", "line 1: a JSON object is expected, found list"),
-        ('{"text": "x"}', "line 1: 'file_name' is missing"),
-        ('{"file_name": "a.png", "text": 3}', "'text' is 3; a text or a list of texts"),
-        ('{"file_name": "a.png", "text": "x", "repeats": 0}', "'repeats' is 0; a number above 0"),
-        ('{"file_name": "a.png", "text": "x"}\n' * 2, "line 2: 'a.png' is listed twice"),
-    ],
-)
-def test_a_listing_that_is_wrong_names_its_line(tmp_path: Path, line: str, message: str) -> None:
-    put(tmp_path / "a.png")
-    (tmp_path / "metadata.jsonl").write_text(line)
-    with pytest.raises(UserError, match=r"metadata\.jsonl: line") as caught:
-        PictureFolder.open(tmp_path)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
 def test_what_cannot_be_trained_on_is_left_out_and_told(tmp_path: Path) -> None:
     folder(tmp_path, good="Fine.", broken="x", empty=" \n", masked="x", edit="x", latin="x")
     put(tmp_path / "silent.png")
@@ -140,7 +106,7 @@ def test_what_cannot_be_trained_on_is_left_out_and_told(tmp_path: Path) -> None:
     (tmp_path / "references" / "edit.png").write_bytes(b"")
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
     (tmp_path / "lonely.txt").write_text("x")
-    (tmp_path / "photo.heic").write_bytes(b"x")
+    (tmp_path / "photo.psd").write_bytes(b"x")
     (tmp_path / "cut.png").write_bytes(encode(picture(64, 48, seed=1), "PNG")[:-200])
     (tmp_path / "cut.txt").write_text("x")
     (tmp_path / ".hidden.png").write_bytes(b"x")
@@ -149,13 +115,14 @@ def test_what_cannot_be_trained_on_is_left_out_and_told(tmp_path: Path) -> None:
     told = "\n".join(line.removeprefix(f"{tmp_path}: ") for line in dataset.remarks)
     for line in (
         "1 pictures with 1 texts, 0 to edit, 0 with a mask",
-        "2 left out: empty.png, silent.png: has no caption",
+        "2 left out: empty.png, silent.png: has no caption (put it into a .txt beside the picture, or give 'caption' for "
+        "all in a YAML of folders)",
         "1 left out: broken.png: cannot be read: no picture that Pillow can read (it begins with b'no pictu')",
         "1 left out: cut.png: cannot be read: truncated: the data end before the last row",
-        "1 left out: edit.png: cannot be read: empty: no bytes at all",
+        "1 left out: edit.png: its reference 1 cannot be read: the file is empty",
         "1 left out: masked.png: has a mask of 32 x 32 px, and is 64 x 48",
         "1 left out: latin.png: has a latin.txt that is not UTF-8",
-        "2 files belong to no picture: lonely.txt, photo.heic",
+        "2 files belong to no picture: lonely.txt, photo.psd",
     ):
         assert line in told.splitlines(), told
 
@@ -287,13 +254,6 @@ def test_the_order_of_training_takes_it(tmp_path: Path) -> None:
     assert pixels.shape == (48, 64, 3)
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])
-def test_a_file_that_is_cut_off_does_not_look_whole(form: str) -> None:
-    data = encode(picture(64, 48, seed=1), form)
-    assert looks_whole(data, form) == (form != "GIF")  # those are always decoded
-    assert not looks_whole(data[:-100], form)
-
-
 def test_names_of_any_bytes(tmp_path: Path) -> None:
     put(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + NOT_UTF8)))
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + NOT_UTF8.replace(b"png", b"txt"))).write_text("A cup.")
@@ -303,3 +263,43 @@ def test_names_of_any_bytes(tmp_path: Path) -> None:
     assert sorted(rows(dataset)) == [("caf%E9.png",), ("\u706b.png",)]
     assert {s["captions"][0]["text"] for s in dataset.read([0, 1])} == {"A cup.", "Fire."}
     assert len(dataset.digest) == 64
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ('A banner that says "HELLO WORLD".', True),
+        ("海报上写着“山水”。", True),
+        ("It's a dog's life.", False),
+        ("A banner.\nOne that says 'HELLO'.", True),  # one of its captions
+    ],
+)
+@pytest.mark.parametrize("size", [(400, 100), (100, 333), (200, 133)])
+def test_nothing_is_cut_of_a_picture_whose_caption_quotes_text(
+    tmp_path: Path, text: str, whole: bool, size: tuple[int, int]
+) -> None:
+    put(tmp_path / "a.png", *size)
+    (tmp_path / "a.txt").write_text(text)
+    dataset = PictureFolder.open(tmp_path)
+    assert rows(dataset, "quoted_box") == [("a.png", [0, 0, *size] if whole else None)]
+    assert any("1 pictures have captions that quote text: a.png" in line for line in dataset.remarks) == whole
+    phase = Phase("all", 2, (64,), "width > 0", 96, upscale=4.0)
+    batch = Order(read_index(dataset, [phase]), [phase], seed=1).batch(0)
+    box, _ = windows(np.array([size]), batch.buckets[:1], batch.keeps[:1])
+    shown = (box[0, 2:] - box[0, :2]).prod() / np.prod(size)
+    assert (shown == 1) == whole
+
+
+def test_a_strip_with_quoted_text_is_left_out_by_name(tmp_path: Path) -> None:
+    put(tmp_path / "strip.png", 2000, 40)
+    (tmp_path / "strip.txt").write_text('a banner "HELLO"')
+    folder(tmp_path, good="Fine.")
+    dataset = PictureFolder.open(tmp_path)
+    phase = Phase("all", 2, (64,), "width > 0", 96, upscale=4.0)
+    order = Order(read_index(dataset, [phase]), [phase], seed=1)
+    (line,) = order.remarks(names_in(dataset))
+    assert (
+        line
+        == f"phase all: 1 rows not drawn: every allowed crop would cut text that the caption quotes: {tmp_path / 'strip.png'}"
+    )
+    assert order.remarks() == [line.removesuffix(f": {tmp_path / 'strip.png'}")]

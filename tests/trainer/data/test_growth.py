@@ -13,8 +13,11 @@ import pytest
 from configs import UserError
 from pipeline.dataset import Dataset
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
+from tests.trainer.data.folders import folder, put
 from tests.trainer.data.producers.common import losses_of, training
 from tests.trainer.trainers import open_trainer
+from trainer.data.folder import open_data
+from trainer.data.growth import PhaseDatasets
 from trainer.fit import fit
 from trainer.loop import Trainer
 
@@ -145,3 +148,39 @@ def test_links_are_gone_when_all_is_trained(growing: Path, tmp_path: Path) -> No
     fit(training(tmp_path), tmp_path / "out", growing)
     assert not (tmp_path / "out" / "datasets").exists()
     assert len(json.loads((tmp_path / "out" / "datasets.json").read_text())) == 2
+
+
+def test_before_a_checkpoint_a_training_begins_anew_with_what_there_is(tmp_path: Path) -> None:
+    """A picture that stopped it was taken away; OUT has the record of the dataset that it was in."""
+    data, out = folder(tmp_path / "data", a="A.", b="B.", c="C."), tmp_path / "out"
+    out.mkdir()
+    before = PhaseDatasets(out, open_data(data), grow=True)
+    before.begin("first", lambda _: None)
+    before.begin("second", lambda _: None)
+    (data / "b.png").unlink()
+    (data / "b.txt").unlink()
+    after = PhaseDatasets(out, open_data(data), grow=True)
+    assert after.first().rows == 2
+    assert after.digests() == {after.live.digest}
+    after.begin("first", lambda _: None)
+    assert after.enter("first") == (after.live, False)
+    assert [(entry.phase, entry.rows) for entry in after.begun] == [("first", 2)]
+    (out / "checkpoints" / "step-1").mkdir(parents=True)
+    (out / "checkpoints" / "step-1" / "complete").touch()
+    put(data / "a.png", seed=9)
+    with pytest.raises(UserError, match="phase first began with a dataset of 2 samples"):
+        PhaseDatasets(out, open_data(data), grow=True).first()
+
+
+def test_before_a_checkpoint_the_links_of_an_earlier_try_are_not_read(
+    growing: Path, all_tasks: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    PhaseDatasets(out, open_data(growing), grow=True).begin("first", lambda _: None)
+    dataset = publish(all_tasks, growing, "index >= 5")
+    after = PhaseDatasets(out, open_data(growing), grow=True)
+    assert after.first().digest == dataset.digest
+    after.begin("first", lambda _: None)
+    assert [entry.rows for entry in (after.enter("first")[0], *after.begun)] == [35, 35]
+    assert [folder.name for folder in (out / "datasets").iterdir()] == [dataset.digest[:16]]
