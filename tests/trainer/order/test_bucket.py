@@ -97,8 +97,8 @@ def test_text_that_no_window_holds_is_told() -> None:
     st.lists(st.floats(0, 1), min_size=4, max_size=4),
 )
 def test_what_the_planner_takes_the_window_holds(width: int, height: int, resolution: int, box: list[float]) -> None:
-    left, right = sorted((int(box[0] * width), int(box[1] * width)))
-    top, bottom = sorted((int(box[2] * height), int(box[3] * height)))
+    left, right = sorted((int(box[0] * (width - 1)), int(box[1] * (width - 1))))
+    top, bottom = sorted((int(box[2] * (height - 1)), int(box[3] * (height - 1))))
     keep = (left, top, right + 1, bottom + 1)
     bucket, outcome = fit((width, height), resolution, keep)
     if outcome != FITS:
