@@ -22,6 +22,7 @@ from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
 from trainer.data.folder import names_in
 from trainer.data.producers.open import check_encoding
+from trainer.fingerprint import fingerprint
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
 from trainer.order.order import Order
@@ -52,6 +53,10 @@ def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Sta
         if _is_finished(out, order):
             world.tell(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
             return
+        if world.first:
+            (out / "phases.json").unlink(
+                missing_ok=True
+            )  # an export of fewer steps is not what this training ends with
         trainer = Trainer(config, out, datasets, order, world, base.folder(out, config.seed), setup.start)
         trainer.run(stop)
         if world.first:
@@ -70,7 +75,9 @@ def _begin(config: FitConfig, out: Path, setup: Setup, given: Start) -> None:
     if order.held_out and config.validation:
         print(order.held_out.remark(config.validation), flush=True)
     found = checkpoints(out)
-    identity = {"dataset": data.digest, **given.identity()}
+    there = setup.base.existing(out)
+    base = fingerprint(there, config.weights) if there else ""
+    identity = {"dataset": data.digest, "base": base, **given.identity()}
     save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
     check_encoding(config, setup.base.folder(out, config.seed), setup.datasets.digests(), ranks=1)
 

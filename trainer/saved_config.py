@@ -6,6 +6,7 @@ what is kept and shown, and how long the last phase lasts may change.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +18,43 @@ from configs.files import replace_text
 from configs.load import parse_yaml
 from configs.renamed import renamed_fields
 from trainer.config import FitConfig
+from trainer.data.producers.config import ProducersConfig
 
 _FREE = frozenset(
     {
         *("loading", "checkpoint", "samples", "monitor", "parallel", "launch", "num_workers", "on_nonfinite"),
-        *("max_micro_batch_tokens", "device", "threads", "encode", "encoded", "encoders", "producers", "grow"),
+        *("max_micro_batch_tokens", "device", "threads", "encode", "encoded", "encoders", "grow"),
     }
 )
 """Fields that a resumed training may change."""
-_FREE_WITHIN = {"optimizer": frozenset({"ema_device", "offload_blocks"})}
-"""And of these fields, the ones that say where something lies."""
-_NOTED = ("from", "from_lora")
-"""Where it began: noted, and not needed again once there is a checkpoint."""
+_FREE_WITHIN = {
+    "optimizer": frozenset({"ema_device", "offload_blocks"}),
+    "producers": frozenset(f.name for f in dataclasses.fields(ProducersConfig)) - {"storage"},
+}
+"""And of these fields, the ones that say where something lies or who works at it."""
+_NOTED = ("model", "from", "from_lora")
+"""Where it began: noted, and not needed again once there is a checkpoint, which names its base."""
 
 
 def save_config(config: FitConfig, identity: dict[str, str], out: Path, done: int) -> None:
     """Write config.yaml, or check that ``out`` was started with the same but for what may change.
 
     ``identity``: what else the losses depend on (``dataset``: digest of what the first phase began with, later ones are
-    in datasets.json; ``from``: a checkpoint). ``done``: steps.
+    in datasets.json; ``base``: fingerprint of the pipeline folder; ``from``: a checkpoint). ``done``: steps.
     Raises UserError naming what differs.
     """
     path = out / "config.yaml"
     now = {**configs.to_plain(config), **identity}
-    if path.exists() and done:  # until there is a checkpoint nothing is gone on with
+    if done:  # until there is a checkpoint nothing is gone on with
         before = _stored(path, identity)
+        if before["base"] not in (
+            "",
+            now["base"],
+        ):  # unknown where an earlier version began, or the base was to be made
+            raise UserError(
+                f"OUT {out}: the files of the pipeline folder that it began with are others now; put them back, or take a "
+                "new OUT folder (with --from, it goes on from a checkpoint of this one)"
+            )
         changed = _changed(before, now, done)
         if changed:
             raise UserError(
@@ -49,6 +62,7 @@ def save_config(config: FitConfig, identity: dict[str, str], out: Path, done: in
                 "started: take a new OUT folder (with --from, it goes on from a checkpoint of this one), or put the "
                 "field back"
             )
+        now |= {name: before[name] for name in _NOTED}
     replace_text(path, yaml.safe_dump(now, sort_keys=False, allow_unicode=True), durable=False)
 
 
@@ -79,9 +93,10 @@ def _changed(before: dict[str, Any], now: dict[str, Any], done: int) -> str | No
         elif name == "validation":
             if _where(before[name]) != _where(value):
                 return "validation.where"
-        elif name == "model" and value is None:
-            continue  # its own checkpoints name the base
-        elif name not in _FREE and name not in _NOTED:
+        elif name == "model":
+            if value is not None and Path(value).resolve() != Path(before[name] or "").resolve():
+                return name  # where none is named, its own checkpoints name the base
+        elif name not in _FREE and name not in _NOTED and name != "base":
             found = _different(name, before.get(name), value)
             if found:
                 return found

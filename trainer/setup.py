@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +10,11 @@ import pyarrow as pa
 import torch
 
 from configs import UserError
-from model.checkpoint import check_transformer, load_schedule
+from model.checkpoint import check_folder, check_transformer, load_schedule
 from model.config import ModelConfig
+from model.export import base_of, step_folder
 from model.init import vae_file
+from model.mmdit import MMDiT
 from model.precision import WIDER, multiplies_bf16
 from model.templates import PICTURE_TOKENS
 from trainer.base import Base
@@ -27,6 +28,7 @@ from trainer.order.index import read_index
 from trainer.order.order import Order
 from trainer.parallel.world import World
 from trainer.start import Start
+from trainer.state.fitting import check_from
 from trainer.state.folders import checkpoints
 
 
@@ -46,13 +48,25 @@ def prepare(config: FitConfig, out: Path, data: Path, given: Start) -> Setup:
     Raises UserError for a dataset, a model, a device, a task or an OUT with which training cannot begin, or cannot end.
     """
     own = checkpoints(out)
-    # What OUT began from may be gone by now: its own newest checkpoint names the base.
-    start = dataclasses.replace(given, checkpoint=own[-1]) if own else given
+    start = _own_start(own) if own else given
     datasets = PhaseDatasets(out, open_data(data), config.grow)
     base = Base.find(config, start)
     order = open_phases(config, datasets, base)
     _check(config, out, start, base, order, datasets.first())
     return Setup(start, base, datasets, order)
+
+
+def _own_start(own: list[Path]) -> Start:
+    """What OUT began from may be gone by now: the newest of its ``own`` checkpoints that names a base does so."""
+    problems = []
+    for folder in reversed(own):
+        try:
+            check_folder(base_of(folder))
+        except UserError as error:
+            problems.append(error)
+        else:
+            return Start(checkpoint=folder)
+    raise problems[0]
 
 
 def sampled_rows(config: FitConfig) -> str:
@@ -77,6 +91,8 @@ def _check(config: FitConfig, out: Path, start: Start, base: Base, order: Order,
     if isinstance(found, ModelConfig):
         vae_file(found)
         return
+    if start.checkpoint is not None and not checkpoints(out):
+        check_from(step_folder(start.checkpoint), config, _trained_shapes(config, base))
     export = (out / "export").resolve()
     if export == found.resolve() or export in found.resolve().parents:
         raise UserError(f"{found}: lies in {out / 'export'}, which the end of this training replaces; name another OUT")
@@ -85,6 +101,17 @@ def _check(config: FitConfig, out: Path, start: Start, base: Base, order: Order,
         from trainer.lora.base import check_lora
 
         check_lora(found, config.lora, config.seed, start.lora)
+
+
+def _trained_shapes(config: FitConfig, base: Base) -> dict[str, tuple[int, ...]]:
+    """Of the parameters that train, by name."""
+    with torch.device("meta"):
+        model = MMDiT(base.shape)
+    if config.lora:
+        from trainer.lora.base import prepare_lora
+
+        prepare_lora(model, config.lora, config.seed)
+    return {name: tuple(p.shape) for name, p in model.named_parameters() if p.requires_grad}
 
 
 def open_order(config: FitConfig, dataset: Data, base: Base) -> Order:

@@ -20,7 +20,7 @@ class Start:
 
     def named(self, config: FitConfig) -> FitConfig:
         """The config with the folder that its weights come from."""
-        return config if self.init is None else dataclasses.replace(config, model=str(self.init))
+        return config if self.init is None else dataclasses.replace(config, model=str(self.init.resolve()))
 
     def absolute(self) -> Start:
         """For processes that start in another folder."""

@@ -48,6 +48,11 @@ def check_lora(
     return first_lora(model, config, seed, lora)
 
 
+def prepare_lora(model: MMDiT, config: LoraConfig, seed: int) -> None:
+    """Put adapters around a ``model`` that may be on meta, as ``open_lora`` does with one that has its weights."""
+    add_lora(model, config, first_lora(model, config, seed))
+
+
 def _cast_inputs(model: MMDiT, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """Image and text in the base's dtype; sigma, the third, stays in fp32 (FACTS 3)."""
     image, text, *rest = inputs

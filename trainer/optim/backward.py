@@ -44,8 +44,12 @@ class BackwardOptimizer:
 
     def __init__(self, model: nn.Module, optimizer: OptimizerGroup, clip: float) -> None:
         self.optimizer, self.clip = optimizer, clip
+        # By number: restoring a checkpoint puts other dictionaries in the groups' places.
         self._owner = {
-            id(p): (part, group) for part in optimizer.parts for group in part.param_groups for p in group["params"]
+            id(p): (part, number)
+            for part in optimizer.parts
+            for number, group in enumerate(part.param_groups)
+            for p in group["params"]
         }
         self._units: dict[str, list[nn.Parameter]] = {}
         for name, parameter in model.named_parameters():
@@ -93,9 +97,9 @@ class BackwardOptimizer:
         for parameter in parameters:
             if norm > self.clip:
                 local(parameter.grad).mul_(self.clip / norm)  # type: ignore[arg-type]
-            part, group = self._owner[id(parameter)]
+            part, number = self._owner[id(parameter)]
             assert isinstance(part, PlannedOptimizer)  # OptimizerConfig refuses the others
-            part.step_one(parameter, group)
+            part.step_one(parameter, part.param_groups[number])
             parameter.grad = None
 
 

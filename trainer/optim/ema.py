@@ -22,6 +22,8 @@ class EMA:
 
     def __init__(self, model: nn.Module, decay: float | None, device: torch.device | str | None = None) -> None:
         self.decay = decay or 0.0
+        self.before = 0
+        """Steps that the averages had taken in when this training's first one began."""
         self.weights: dict[str, Tensor] = {
             n: stored(p).detach().to(device or stored(p).device, _wide(p), copy=True)
             for n, p in model.named_parameters()
@@ -31,7 +33,8 @@ class EMA:
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         """Take in the weights after ``step``. The decay grows from 0.1: an average of the start is of no use."""
-        decay = min(self.decay, (1 + step) / (10 + step))
+        taken = self.before + step
+        decay = min(self.decay, (1 + taken) / (10 + taken))
         mine: list[Tensor] = []
         theirs: list[Tensor] = []
         for name, parameter in model.named_parameters():

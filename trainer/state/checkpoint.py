@@ -28,7 +28,7 @@ from torch.distributed.checkpoint.state_dict import (
 
 from configs import RunFailed
 from model.complete import damage, mark_complete, note_checksum
-from model.files import write_json
+from model.files import read_json, write_json
 from model.mmdit import MMDiT
 from trainer.optim.ema import EMA
 from trainer.optim.local import local
@@ -38,6 +38,7 @@ from trainer.parallel.world import World
 from trainer.state.folders import (
     checkpoint_path,
     checkpoints,
+    done_steps,
     is_old,
     keep,
     put_aside,
@@ -107,10 +108,11 @@ class Checkpoints:
         return 0
 
     def load(self, folder: Path) -> None:
-        """Fill everything from ``folder``. Raises RunFailed where it cannot be read."""
+        """Fill everything from ``folder``, of another training. Raises RunFailed where it cannot be read."""
         why = self._load(folder)
         if why:
             raise RunFailed(f"{folder}: {why}; name another checkpoint")
+        self.average.before += done_steps(folder)
 
     def _load(self, folder: Path) -> str | None:
         """Why ``folder`` cannot be read, or None; the same on all ranks."""
@@ -121,6 +123,7 @@ class Checkpoints:
             if is_old(folder):
                 restore_old(folder, self.model, self.average, self.optimizer)
                 return None
+            self.average.before = int(read_json(folder / "base.json").get("averaged_before", 0))
             state = self._state()
             dcp.load(state, checkpoint_id=folder, process_group=self._group)
             set_optimizer_state_dict(self.model, self.optimizer.parts, state["optimizer"], options=_FLAT)
@@ -159,6 +162,7 @@ class Checkpoints:
         if self.world.first:
             folder.mkdir(parents=True)
             about = {"base": os.path.relpath(self.base.absolute(), folder.absolute()), **self.about}
+            about["averaged_before"] = self.average.before
             write_json(folder / "base.json", about)
         self.world.barrier()
         with _told(folder):

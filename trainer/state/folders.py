@@ -41,6 +41,12 @@ def step_of(folder: Path) -> int:
     return int(folder.name.removeprefix(_PREFIX))
 
 
+def done_steps(folder: Path) -> int:
+    """The same of a checkpoint under any name, as its marker has it."""
+    marker = folder / (_OLD_MARKER if is_old(folder) else MARKER)
+    return int(json.loads(marker.read_text("utf-8"))["step"])
+
+
 def checkpoint_path(out: Path, step: int) -> Path:
     return out / "checkpoints" / f"{_PREFIX}{step}"
 

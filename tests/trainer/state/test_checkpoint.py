@@ -119,3 +119,36 @@ def test_a_metric_that_there_is_not_is_one_line(tasks_config: Path, tasks_data: 
         Exception, match=r"field 'checkpoint.best.metric': no step of the last 4 had a number 'loss_by_task.none'"
     ):
         fit(config, tmp_path / "out", tasks_data)
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        "{in_backward: true, plan: adafactor, weights: bf16, ema: 0.9}",
+        "{in_backward: true, plan: adamw8bit}",
+        "{plan: adamw8bit, weights: bf16, ema: null, offload_blocks: 1}",
+        "{plan: adafactor, ema_device: host}",
+        "{kind: muon}",
+    ],
+)
+def test_by_any_plan_a_resumed_training_goes_on_bit_for_bit(
+    tasks_config: Path, tasks_data: Path, tmp_path: Path, optimizer: str
+) -> None:
+    """With a rate that changes at each step, which an optimizer that was restored has to be told as well."""
+    settings = optimizer.replace("}", ", lr: 5.0e-3, warmup: 2}")
+    config = load(
+        tasks_config,
+        FitConfig,
+        ["phases.0.steps=4", "checkpoint.every=2", "max_micro_batch_tokens=null", f"optimizer={settings}"],
+    )
+    fit(config, tmp_path / "out", tasks_data)
+    lines, weights = ends(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "checkpoints" / "step-4")
+    fit(config, tmp_path / "out", tasks_data)
+    assert ends(tmp_path / "out") == (lines, weights)
+
+
+def ends(out: Path) -> tuple[list[float], bytes]:
+    """Losses, and the exported weights."""
+    lines = [json.loads(line)["loss"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return lines, (out / "export" / "transformer" / "diffusion_pytorch_model.safetensors").read_bytes()
