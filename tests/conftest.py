@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,38 @@ decide:
   rules:
   - {name: S2.luma, stage: 2, keep: "luma < 0.6", applies_to: "recipe is null"}
 """
+
+LONG_FILES = (
+    *("trainer/parallel/test_parallel.py", "pipeline/engine/test_run.py", "trainer/data/producers/test_encode.py"),
+    *("trainer/data/test_growth.py", "pipeline/test_ray_job.py", "pipeline/test_cluster.py", "trainer/test_fit.py"),
+    *("trainer/state/test_checkpoint.py", "trainer/state/test_kills.py", "trainer/data/producers/test_live.py"),
+    *("trainer/test_saved_config.py", "pipeline/engine/test_retry.py", "pipeline/engine/test_run_hostile.py"),
+    *("trainer/test_finite.py", "pipeline/engine/test_run_downloads.py", "pipeline/engine/test_run_sources.py"),
+    *("pipeline/pack/test_publish.py", "recipes/test_source.py", "synth/test_commands.py"),
+)
+"""Those that take half a minute and more, the longest first: begun last, one would leave the other worker idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first; the order within a file stays."""
+    places = {str(Path(__file__).parent / name): place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(str(item.path), len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end: the collector need not walk through torch and all others again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray_ends_with_its_file() -> Iterator[None]:
+    """A Ray that waits for work takes a sixth of a core."""
+    yield
+    if "ray" in sys.modules:
+        from pipeline import cluster
+
+        cluster.disconnect()
 
 
 def run_with_photos(folder: Path, edge: int, counts: dict[str, int], broken: str | None = None) -> None:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.recipes.conftest import CONTENT
 from tests.recipes.contributing import block
-from tests.recipes.synthesis import render, rendered, write
-
-HEADING = "### A kind of content"
+from tests.recipes.synthesis import render, rows_of, write
 
 
-def test_a_content_of_ones_own_is_what_the_pictures_say(tmp_path: Path) -> None:
-    write(tmp_path / "my_synth" / "plates.py", block(HEADING, "python"))
-    write(tmp_path / "plates.yaml", block(HEADING, "yaml"))
-    rows = rendered(tmp_path, "plates.yaml")
+def test_a_content_of_ones_own_is_what_the_pictures_say(own_recipes: Path) -> None:
+    rows = rows_of(own_recipes, "plates")
     assert len({row["text"] for row in rows}) == len(rows)
     for row in rows:
         assert re.fullmatch(r"[A-Z]{3} \d{3}", row["text"])
@@ -24,8 +21,8 @@ def test_a_content_of_ones_own_is_what_the_pictures_say(tmp_path: Path) -> None:
 
 
 def test_its_fields_are_checked(tmp_path: Path) -> None:
-    write(tmp_path / "my_synth" / "plates.py", block(HEADING, "python"))
-    write(tmp_path / "plates.yaml", block(HEADING, "yaml").replace("digits: 3", "digits: many"))
+    write(tmp_path / "my_synth" / "plates.py", block(CONTENT, "python"))
+    write(tmp_path / "plates.yaml", block(CONTENT, "yaml").replace("digits: 3", "digits: many"))
     done = render(tmp_path, "plates.yaml")
     assert done.returncode == 2
     assert "field 'digits': input should be a valid integer, found 'many'" in done.stderr

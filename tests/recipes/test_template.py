@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.recipes.contributing import block
-from tests.recipes.synthesis import rendered, write
-
-HEADING = "### A template"
+from tests.recipes.synthesis import rows_of
 
 
-def test_a_template_of_ones_own_is_laid_out(tmp_path: Path) -> None:
-    write(tmp_path / "my_templates" / "shelf_label.yaml", block(HEADING, "yaml"))
-    write(tmp_path / "labels.yaml", block(HEADING, "yaml", 1))
-    for row in rendered(tmp_path, "labels.yaml"):
+def test_a_template_of_ones_own_is_laid_out(own_recipes: Path) -> None:
+    for row in rows_of(own_recipes, "labels"):
         assert (row["strategy"], row["medium"]) == ("template", "shelf_label")
         product, price = (r for r in row["text_regions"] if r["level"] == "line")
         assert f"{product['text']}\n{price['text']}" == row["text"]

@@ -15,6 +15,8 @@ from tests.model.folders import TINY
 from tests.pipeline import commands
 from tests.shared import Shared
 from tests.trainer.edits import mixed_tasks, render_edits
+from trainer.config import FitConfig
+from trainer.fit import fit
 
 RUN = """
 sources:
@@ -86,6 +88,13 @@ def tasks_config(edit_base: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     path = tmp_path_factory.mktemp("config") / "fit.yaml"
     path.write_text(TASKS.replace("BASE", str(edit_base)))
     return path
+
+
+@pytest.fixture(scope="session")
+def tasks_trained(tasks_config: Path, tasks_data: Path, shared: Shared) -> Path:
+    """What it leaves when nothing disturbs it. Read only."""
+    config = configs.load(tasks_config, FitConfig)
+    return shared("trained", lambda folder: fit(config, folder / "out", tasks_data)) / "out"
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,14 @@ def growing(all_tasks: Path, tmp_path: Path) -> Path:
     return tmp_path / "dataset"
 
 
+@pytest.fixture(scope="module")
+def ungrown(all_tasks: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """The losses of a training on the second half of the rows alone."""
+    folder = tmp_path_factory.mktemp("ungrown")
+    publish(all_tasks, folder / "dataset", "index >= 20")
+    return losses_of(training(folder), folder / "out", folder / "dataset")
+
+
 def ids(trainer: Trainer, rows: list[int]) -> set[str]:
     return {sample["id"] for sample in trainer.dataset.read(rows, ["id"])}
 
@@ -65,13 +73,12 @@ def trained(trainer: Trainer, growing: Path, whole: Path, at: int, stop: int = 7
 
 
 def test_what_is_added_is_absent_before_the_next_phase_and_there_after_it(
-    growing: Path, all_tasks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ungrown: list[float], growing: Path, all_tasks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = set(Dataset.open(growing).manifest(["id"])["id"].to_pylist())
-    small = losses_of(training(tmp_path), tmp_path / "small", growing)
     (tmp_path / "out").mkdir()
     losses, samples = trained(open_trainer(training(tmp_path), tmp_path / "out", growing), growing, all_tasks, at=1)
-    assert losses[:4] == small[:4]
+    assert losses[:4] == ungrown[:4]
     assert all(found <= old for found in samples[:4])
     assert any(found - old for found in samples[4:])
     assert "phase second: the dataset has changed: 40 samples" in capsys.readouterr().out
@@ -80,28 +87,34 @@ def test_what_is_added_is_absent_before_the_next_phase_and_there_after_it(
     assert recorded[1]["digest"] == Dataset.open(growing).digest != recorded[0]["digest"]
 
 
+@pytest.fixture(scope="module")
+def expected(all_tasks: Path, tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    """The losses of a training that ends where it began, its dataset whole from step 1 on."""
+    folder = tmp_path_factory.mktemp("expected")
+    publish(all_tasks, folder / "dataset", "index >= 20")
+    (folder / "out").mkdir()
+    trainer = open_trainer(training(folder, "checkpoint.every=1"), folder / "out", folder / "dataset")
+    return trained(trainer, folder / "dataset", all_tasks, 1)[0]
+
+
 @pytest.mark.parametrize("stop", [2, 3, 4, 6])
 def test_a_resumed_training_has_the_same_rows_in_the_same_phases(
-    growing: Path, all_tasks: Path, tmp_path: Path, stop: int
+    expected: list[float], growing: Path, all_tasks: Path, tmp_path: Path, stop: int
 ) -> None:
     config = training(tmp_path, "checkpoint.every=1")
-    for name in ("whole", "resumed"):
-        (tmp_path / name).mkdir()
-    publish(all_tasks, tmp_path / "other", "index >= 20")
-    expected, _ = trained(
-        open_trainer(config, tmp_path / "whole", tmp_path / "other"), tmp_path / "other", all_tasks, 1
-    )
+    (tmp_path / "resumed").mkdir()
     before, _ = trained(open_trainer(config, tmp_path / "resumed", growing), growing, all_tasks, at=1, stop=stop)
     after, _ = trained(open_trainer(config, tmp_path / "resumed", growing), growing, all_tasks, at=-1)
     assert before + after == expected
 
 
-def test_with_grow_off_all_phases_have_what_the_first_one_had(growing: Path, all_tasks: Path, tmp_path: Path) -> None:
+def test_with_grow_off_all_phases_have_what_the_first_one_had(
+    ungrown: list[float], growing: Path, all_tasks: Path, tmp_path: Path
+) -> None:
     config = training(tmp_path, "grow=false")
-    small = losses_of(config, tmp_path / "small", growing)
     (tmp_path / "out").mkdir()
     losses, _ = trained(open_trainer(config, tmp_path / "out", growing), growing, all_tasks, at=1)
-    assert losses == small
+    assert losses == ungrown
 
 
 def test_a_dataset_that_is_being_written_or_has_no_row_for_the_phase_is_not_taken(

@@ -73,11 +73,11 @@ def losses_so_far(out: Path) -> list[str]:
     return (out / "metrics.jsonl").read_text().splitlines()
 
 
-def test_a_checkpoint_of_the_first_form_goes_on(tasks_config: Path, tasks_data: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_the_first_form_goes_on(
+    tasks_trained: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path
+) -> None:
     config = load(tasks_config, FitConfig)
-    whole = tmp_path / "whole"
-    fit(config, whole, tasks_data)
-    out = Path(shutil.copytree(whole, tmp_path / "out"))
+    out = Path(shutil.copytree(tasks_trained, tmp_path / "out"))
     for name in ("phases.json", "export", "checkpoints/step-20"):
         path = out / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -92,7 +92,7 @@ def test_a_checkpoint_of_the_first_form_goes_on(tasks_config: Path, tasks_data: 
     write_json(old / "step.json", {"step": 16})
     shutil.rmtree(out / "checkpoints" / "step-16")
     fit(config, out, tasks_data)
-    assert losses(out) == losses(whole)
+    assert losses(out) == losses(tasks_trained)
 
 
 def test_the_best_checkpoint_by_a_metric_stays(tasks_config: Path, tasks_data: Path, tmp_path: Path) -> None:

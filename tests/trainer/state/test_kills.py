@@ -7,26 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from configs import load
-from trainer.config import FitConfig
-from trainer.fit import fit
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tasks_config: Path, tasks_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("undisturbed") / "out"
-    fit(load(tasks_config, FitConfig), out, tasks_data)
-    return out
-
 
 def losses(out: Path) -> list[tuple[int, float]]:
     return [(line["step"], line["loss"]) for line in map(json.loads, (out / "metrics.jsonl").read_text().splitlines())]
 
 
 def test_killed_five_times_the_losses_are_the_same_bit_for_bit(
-    undisturbed: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path
+    tasks_trained: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path
 ) -> None:
     config = tmp_path / "fit.yaml"
     config.write_text(tasks_config.read_text().replace("every: 8", "every: 3"))
@@ -41,7 +28,7 @@ def test_killed_five_times_the_losses_are_the_same_bit_for_bit(
     )
     told = json.loads(ended.stdout.splitlines()[-1])
     assert told["kills"] >= 3
-    assert losses(out) == losses(undisturbed)
+    assert losses(out) == losses(tasks_trained)
     assert sorted(p.name for p in (out / "checkpoints").iterdir()) == ["step-18", "step-20"]
     weights = "export/transformer/diffusion_pytorch_model.safetensors"
-    assert (out / weights).read_bytes() == (undisturbed / weights).read_bytes()
+    assert (out / weights).read_bytes() == (tasks_trained / weights).read_bytes()
