@@ -15,6 +15,8 @@ import json
 import shutil
 from pathlib import Path
 
+from configs import UserError
+from configs.errors import DiskFailed
 from configs.files import replace_text
 from model.checkpoint import pipeline_of
 from model.export import export
@@ -71,7 +73,10 @@ def _begin(config: FitConfig, out: Path, setup: Setup, given: Start) -> None:
         print(order.held_out.remark(config.validation), flush=True)
     found = checkpoints(out)
     identity = {"dataset": data.digest, **given.identity()}
-    save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
+    try:
+        save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
+    except DiskFailed as error:
+        raise UserError(str(error)) from None  # nothing was begun
     check_encoding(config, setup.base.folder(out, config.seed), setup.datasets.digests(), ranks=1)
 
 
