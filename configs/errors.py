@@ -2,13 +2,16 @@
 
 ``UserError``: something the caller gave is wrong and nothing was started. One line, status 2.
 ``RunFailed``: work began and could not go on. The message says what is safe and how to go on,
-status 1. Anything else is a defect of ours and keeps its traceback.
+status 1; ``DiskFailed`` where the disk does not take it. Anything else is a defect of ours and keeps its traceback.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+from configs.disk import disk_failure
 
 
 class UserError(ValueError):
@@ -17,6 +20,21 @@ class UserError(ValueError):
 
 class RunFailed(RuntimeError):
     """Work stopped in the middle: the message says what is safe and how to go on."""
+
+
+class DiskFailed(RunFailed):
+    """``path`` cannot be written, ``why`` the system said so, and what ``helps``. Survives pickling."""
+
+    def __init__(self, path: Path, why: str, helps: str) -> None:
+        super().__init__(path, why, helps)
+        self.why, self.helps = why, helps
+
+    def __str__(self) -> str:
+        path, why, helps = self.args
+        return (
+            f"{path}: cannot be written ({why}): {helps}, and give the same command again; what was finished before is "
+            "whole"
+        )
 
 
 def command(main: Callable[[list[str]], int | None], argv: list[str] | None = None) -> int:
@@ -29,12 +47,19 @@ def command(main: Callable[[list[str]], int | None], argv: list[str] | None = No
     except RunFailed as error:
         print(f"stopped: {_one_line(error)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("stopped: interrupted; committed work is kept, the same command goes on from it", file=sys.stderr)
-        return 130
     except BrokenPipeError:  # `... | head` closed our output: not an error of ours
         sys.stderr.close()
         return 0
+    except OSError as error:
+        failure = disk_failure(error)
+        if failure is None:
+            raise
+        where = Path(error.filename2 or error.filename or "a file")
+        print(f"stopped: {DiskFailed(where, *failure)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped: interrupted; committed work is kept, the same command goes on from it", file=sys.stderr)
+        return 130
 
 
 def _one_line(error: BaseException) -> str:

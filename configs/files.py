@@ -4,7 +4,8 @@
 
 ``created_once`` keeps what is there already: the first one is the truth. ``replaced`` takes its place. A killed
 process leaves nothing but temporary names, which ``remove_temporary`` sweeps. With ``durable``, the default, what
-was written survives a power cut; caches and exports that can be made again do without the wait for the disk.
+was written survives a power cut; caches and exports that can be made again do without the wait for the disk. What the
+disk refuses is a DiskFailed that names F (``writing``).
 """
 
 from __future__ import annotations
@@ -17,8 +18,13 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from configs.errors import UserError
+from configs.disk import disk_failure
+from configs.errors import DiskFailed, RunFailed, UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _TEMPORARY = ".tmp"
 _EXISTS = (errno.EEXIST, errno.ENOTEMPTY)
@@ -59,6 +65,42 @@ def replace_text(path: Path, text: str, durable: bool = True) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def replace_picture(path: Path, picture: Image) -> None:
+    """Write a PNG in one step, replacing what was there."""
+    with replaced(path, durable=False) as temporary:
+        picture.save(temporary, format="PNG")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Makes what the disk refuses within the block a DiskFailed that names ``path``; blocks in it do not name theirs."""
+    try:
+        yield
+    except DiskFailed as error:
+        raise DiskFailed(path, error.why, error.helps) from None
+    except (UserError, RunFailed):
+        raise
+    except Exception as error:
+        failure = disk_failure(error)
+        if failure is None:
+            raise
+        raise DiskFailed(path, *failure) from error
+
+
+@contextlib.contextmanager
+def filled(folder: Path) -> Iterator[None]:
+    """For a block that fills an empty folder, whatever is mounted there: where it fails, all of it is removed again."""
+    there = folder.exists()
+    empty = not there or not any(folder.iterdir())
+    try:
+        with writing(folder):
+            yield
+    except BaseException:
+        for path in (list(folder.iterdir()) if there else [folder]) if empty else ():
+            _remove(path)
+        raise
+
+
 def remove_temporary(folder: Path) -> None:
     """Remove what killed processes left under ``folder``; only its one writer may do this."""
     for path in list(folder.rglob(f".*{_TEMPORARY}")):
@@ -89,14 +131,16 @@ def find_package(package: str) -> Path | None:
 
 @contextlib.contextmanager
 def _temporary(path: Path, durable: bool) -> Iterator[Path]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:12]}{_TEMPORARY}"
     try:
-        yield temporary
-        if durable:
-            _flush(path.parent)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if durable:
+                _flush(path.parent)
     finally:
-        _remove(temporary)
+        with contextlib.suppress(OSError):  # on a disk that takes nothing any more, not even that
+            _remove(temporary)
 
 
 def _link(temporary: Path, path: Path) -> None:

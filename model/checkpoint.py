@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from configs import UserError
+from configs.files import filled
 from model.config import Pipeline
 from model.files import (
     SHARD_BYTES,
@@ -229,9 +230,10 @@ def save_like(
     base, out = check_folder(base), Path(out)
     if out.resolve() == base.resolve():
         raise UserError(f"{out}: is the folder that the other parts come from; name another one")
-    (out / "model_index.json").unlink(missing_ok=True)
-    for part in (*_PARTS, "processor"):
-        if part != "transformer" and (base / part).is_dir():
-            shutil.copytree(base / part, out / part, dirs_exist_ok=True)
-    save_transformer(state, config, out / "transformer", shard_bytes)
-    write_json(out / "model_index.json", read_json(base / "model_index.json"))
+    with filled(out):
+        (out / "model_index.json").unlink(missing_ok=True)
+        for part in (*_PARTS, "processor"):
+            if part != "transformer" and (base / part).is_dir():
+                shutil.copytree(base / part, out / part, dirs_exist_ok=True)
+        save_transformer(state, config, out / "transformer", shard_bytes)
+        write_json(out / "model_index.json", read_json(base / "model_index.json"))

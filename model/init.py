@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from configs import UserError
+from configs.files import filled
 from model.checkpoint import save_schedule, save_transformer, write_index
 from model.config import ModelConfig
 from model.mmdit import MMDiT, MMDiTConfig
@@ -49,6 +50,11 @@ def init_folder(config: ModelConfig, out: str | Path, seed: int = 0, vae: str | 
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out}: exists and is not empty; name a new folder")
     autoencoder = _vae(config, seed, vae)  # comes first: nothing is written where its file is missing
+    with filled(out):
+        _write_parts(config, out, seed, autoencoder)
+
+
+def _write_parts(config: ModelConfig, out: Path, seed: int, autoencoder: ImageVAE) -> None:
     dtype = getattr(torch, config.dtype)
     transformer = new_transformer(config.transformer, seed).to(dtype)
     save_transformer(transformer.state_dict(), config.transformer, out / "transformer")

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from configs import UserError
+from configs.files import filled
 from model.checkpoint import load_transformer, save_like
 from model.lora_files import Lora, LoraForm, linear_shapes, read_lora, write_lora
 from model.mmdit import MMDiT
@@ -55,8 +56,9 @@ def export_lora(base: str | Path, out: str | Path, lora: Lora, merge: bool = Fal
     """What a LoRA training ends with: OUT/lora.safetensors for diffusers and OUT/lora-comfyui.safetensors; ``merge``:
     a whole pipeline folder instead, like ``base`` and in its dtype."""
     if not merge:
-        for form, name in _EXPORTED.items():
-            write_lora(Path(out) / name, lora, form)
+        with filled(Path(out)):
+            for form, name in _EXPORTED.items():
+                write_lora(Path(out) / name, lora, form)
         return
     model = load_transformer(base)
     merge_lora(model, lora)

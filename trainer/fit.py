@@ -15,6 +15,8 @@ import json
 import shutil
 from pathlib import Path
 
+from configs import UserError
+from configs.errors import DiskFailed
 from configs.files import replace_text
 from model.checkpoint import pipeline_of
 from model.export import export
@@ -78,7 +80,10 @@ def _begin(config: FitConfig, out: Path, setup: Setup, given: Start) -> None:
     there = setup.base.existing(out)
     base = fingerprint(there, config.weights) if there else ""
     identity = {"dataset": data.digest, "base": base, **given.identity()}
-    save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
+    try:
+        save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
+    except DiskFailed as error:
+        raise UserError(str(error)) from None  # nothing was begun
     check_encoding(config, setup.base.folder(out, config.seed), setup.datasets.digests(), ranks=1)
 
 

@@ -7,6 +7,7 @@ RUN/lock   held by flock: the kernel releases it when the process ends, however 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import fcntl
 import json
@@ -66,7 +67,8 @@ class RunLock:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._ended.set()
         self._beat.join()
-        os.ftruncate(self._descriptor, 0)
+        with contextlib.suppress(OSError):  # on a disk that fails: the kernel releases it all the same
+            os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
     def _try(self) -> _Holder | str | None:
@@ -88,13 +90,20 @@ class RunLock:
         if holder and holder.host != socket.gethostname() and age < STALE:
             os.close(descriptor)
             return holder
-        _write(descriptor)
+        try:
+            _write(descriptor)
+        except OSError as error:
+            os.close(descriptor)
+            raise UserError(
+                f"{self._path}: cannot be written: {error.strerror}; make room, or name another folder"
+            ) from None
         self._descriptor = descriptor
         return None
 
     def _heartbeat(self) -> None:
         while not self._ended.wait(_HEARTBEAT):
-            os.utime(self._descriptor)
+            with contextlib.suppress(OSError):  # what is wrong with the disk, whoever writes there tells
+                os.utime(self._descriptor)
 
 
 def _read(descriptor: int) -> _Holder | None:

@@ -10,7 +10,6 @@ space until the dataset has other files. Where there can be none, the dataset it
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -18,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from configs import RunFailed, UserError
+from configs import UserError
 from configs.files import created_once, replace_text
 from pipeline.dataset import INDEX, Dataset
 from trainer.data.folder import Data
@@ -165,8 +164,6 @@ class PhaseDatasets:
         except FileNotFoundError as error:
             raise UserError(f"dataset {dataset.path}: is being written: {error.filename} is gone") from None
         except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise RunFailed(f"{self.out}: no space is left; make room and give the same command again") from None
             return (
                 f"dataset {dataset.path}: its files cannot be linked into {self.out} ({error.strerror}): leave them as they "
                 "are until the training ends"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from configs import UserError
-from configs.files import replace_text
+from configs.files import replace_picture, replace_text
 from trainer.evaluate.score import Score, is_exact, score
 from trainer.evaluate.sheet import draw_sheet
 from trainer.evaluate.suites import Item, make_suite
@@ -149,12 +149,11 @@ def _as_report(results: dict[str, Result], config: EvaluateConfig, folder: Path)
 
 
 def write(results: dict[str, Result], report: dict[str, Any], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     replace_text(out / "evaluation.json", json.dumps(report, ensure_ascii=False, indent=1) + "\n", durable=False)
     for name, result in results.items():
         wanted, found = [item.text for item in result.items], result.read["after"]
         exact = [is_exact(w, r) for w, r in zip(wanted, found, strict=True)]
-        draw_sheet(result.pictures, wanted, found, exact).save(out / f"{name}.png")
+        replace_picture(out / f"{name}.png", draw_sheet(result.pictures, wanted, found, exact))
 
 
 def table(results: dict[str, Result]) -> str:

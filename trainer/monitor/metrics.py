@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from configs import RunFailed, UserError
-from configs.files import replace_text
+from configs.files import replace_text, writing
 from trainer.monitor.config import MonitorConfig
 
 Line = dict[str, Any]
@@ -51,34 +51,35 @@ class _Jsonl:
         self.path = out / "metrics.jsonl"
         kept = [line for line in read_metrics(out) if line["step"] < start]
         replace_text(self.path, "".join(map(_text, kept)), durable=False)
-        self._file = self.path.open("a", encoding="utf-8")
+        with writing(self.path):
+            self._file = self.path.open("a", encoding="utf-8")
 
     def write(self, line: Line) -> None:
-        try:
+        with writing(self.path):
             self._file.write(_text(line))
             self._file.flush()
-        except OSError as error:
-            raise RunFailed(
-                f"{self.path}: cannot be written ({error.strerror}); the last checkpoint is whole: make room, and give "
-                "the same command again"
-            ) from None
 
     def close(self) -> None:
-        self._file.close()
+        with writing(self.path):  # once more for a line that could not be written
+            self._file.close()
 
 
 class _TensorBoard:
     def __init__(self, folder: Path, start: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=start)
+        self.folder = folder
+        with writing(folder):
+            self._writer = SummaryWriter(str(folder), purge_step=start)
 
     def write(self, line: Line) -> None:
-        for name, value in numbers(line):
-            self._writer.add_scalar(name, value, line["step"])
+        with writing(self.folder):  # of an earlier line: a thread writes
+            for name, value in numbers(line):
+                self._writer.add_scalar(name, value, line["step"])
 
     def close(self) -> None:
-        self._writer.close()
+        with writing(self.folder):
+            self._writer.close()
 
 
 class _Wandb:

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from configs.contact_sheet import Cell, contact_sheet
+from configs.files import replace_picture
 from configs.pictures import Limits, decode
 from model.qwen_image import QwenImage
 from trainer.monitor.config import SamplesConfig
@@ -41,10 +42,9 @@ def save_samples(out: Path, step: int, pictures: Sequence[Image.Image], shown: S
     Edits stand after their references, and before what the dataset has for them.
     """
     folder = out / "samples"
-    folder.mkdir(exist_ok=True)
     cells = [Cell(part) for example, picture in zip(shown, pictures, strict=True) for part in _parts(example, picture)]
-    contact_sheet([cells], GAP, WHITE).save(folder / f"{_PREFIX}{step}.png")
-    sheet(folder).save(out / "samples.png")
+    replace_picture(folder / f"{_PREFIX}{step}.png", contact_sheet([cells], GAP, WHITE))
+    replace_picture(out / "samples.png", sheet(folder))
 
 
 def _parts(example: Example, picture: Image.Image) -> list[Image.Image]:

@@ -27,7 +27,7 @@ from torch.distributed.checkpoint.state_dict import (
 )
 
 from configs import RunFailed
-from model.complete import damage, mark_complete, note_checksum
+from model.complete import damage, mark_complete
 from model.files import read_json, write_json
 from model.mmdit import MMDiT
 from trainer.optim.ema import EMA
@@ -47,6 +47,7 @@ from trainer.state.folders import (
     write_best,
 )
 from trainer.state.old_form import restore_old
+from trainer.state.writer import Writer, telling
 
 _FLAT = StateDictOptions(flatten_optimizer_state_dict=True)
 _DAMAGED = (
@@ -159,14 +160,14 @@ class Checkpoints:
                 "and the last checkpoint is good; lower optimizer.lr"
             )
         folder = checkpoint_path(self.out, step)
-        if self.world.first:
-            folder.mkdir(parents=True)
-            about = {"base": os.path.relpath(self.base.absolute(), folder.absolute()), **self.about}
-            about["averaged_before"] = self.average.before
-            write_json(folder / "base.json", about)
-        self.world.barrier()
-        with _told(folder):
-            future = dcp.async_save(self._state(), storage_writer=_Writer(folder), process_group=self._group)
+        with telling(folder):
+            if self.world.first:
+                folder.mkdir(parents=True)
+                about = {"base": os.path.relpath(self.base.absolute(), folder.absolute()), **self.about}
+                about["averaged_before"] = self.average.before
+                write_json(folder / "base.json", about)
+            self.world.barrier()
+            future = dcp.async_save(self._state(), storage_writer=Writer(folder), process_group=self._group)
         assert isinstance(future, Future)
         self._pending, self._saved = (folder, future, best), step
 
@@ -176,7 +177,7 @@ class Checkpoints:
             return
         folder, future, best = self._pending
         self._pending = None
-        with _told(folder):
+        with telling(folder):
             future.result()
             if self.world.first:
                 mark_complete(folder, step_of(folder))
@@ -194,32 +195,3 @@ def _all_finite(model: MMDiT) -> bool:
     """Of what this rank holds of the weights that train."""
     found = [torch.isfinite(local(p)).all() for p in model.parameters() if p.requires_grad]
     return bool(torch.stack([finite.to(found[0].device) for finite in found]).all())  # one wait for the device
-
-
-class _Writer(dcp.FileSystemWriter):
-    """Notes the checksum of what it has written."""
-
-    def write_data(self, plan: dcp.SavePlan, planner: dcp.SavePlanner) -> Any:
-        written = super().write_data(plan, planner)
-        for name in {result.storage_data.relative_path for result in written.wait()}:
-            note_checksum(Path(self.path) / name)
-        return written
-
-
-class _told:
-    """Turns what goes wrong while ``folder`` is written into one line."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, CheckpointException | OSError | RuntimeError) and not isinstance(error, RunFailed):
-            reasons = [str(e[0] if isinstance(e, tuple) else e) for e in getattr(error, "failures", {}).values()]
-            why = (reasons or [str(error)])[0].strip().splitlines()[-1]
-            raise RunFailed(
-                f"{self.folder}: cannot be written ({why}); the checkpoints before it are whole: make room or mend the "
-                "disk, and give the same command again"
-            ) from None
