@@ -59,10 +59,11 @@ class MMDiT(nn.Module):
         image_rows = layout.image_rows_zero_cond if self.config.zero_cond_t else layout.image_rows
         x_image = by_row(self.img_in(image_MC), image_rows)
         x_text = by_row(self.txt_in(self.txt_norm(text_NC)), layout.text_rows)
-        time_BD = self.time_text_embed(sigma_B)
-        time_RD = time_BD
+        samples = len(sigma_B)
         if self.config.zero_cond_t:  # one more row, of time 0, for the references
-            time_RD = torch.cat((time_BD, self.time_text_embed(sigma_B.new_zeros(1))))
+            sigma_B = torch.cat((sigma_B, sigma_B.new_zeros(1)))
+        time_RD = self.time_text_embed(sigma_B)
+        time_BD = time_RD[:samples]
         axes = self.config.axes_dims_rope
         ropes = (rope_table(layout.image_positions, axes), rope_table(layout.text_positions, axes))
         for block in self.transformer_blocks:

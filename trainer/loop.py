@@ -23,6 +23,7 @@ from trainer.data.growth import PhaseDatasets
 from trainer.data.loader import Batches, Loader, Prepared
 from trainer.data.producers.open import open_producer
 from trainer.finite import FiniteGuard
+from trainer.lora.dropout import dropout_keys
 from trainer.loss import MicroBatch, draw_sigma, dummy, micro_batch, sample_losses
 from trainer.monitor.examples import examples
 from trainer.monitor.forecast import Forecast
@@ -70,6 +71,7 @@ class Trainer:
         self.schedule = load_schedule(base)
         self.network = open_network(config, base, world, self.product, start)
         self.model = self.network.model
+        self.dropout = dropout_keys(self.model)
         self.average = make_average(self.model, config.optimizer.ema, config.optimizer.ema_device)
         self.optimizer = make_optimizer(self.model, config.optimizer, config.seed)
         self.update = make_update(config, self.network, self.optimizer, world)
@@ -119,7 +121,7 @@ class Trainer:
         last = self.done == self.order.steps
         if config is None or self.validation is None or not (last or self.done % config.every == 0):
             return {}
-        with self.average.applied(self.model):
+        with self._judged():
             return self.validation.measure(self.network.call, self.world, self.dummy, self.product, self.autocast)
 
     def _cost(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
@@ -216,6 +218,8 @@ class Trainer:
             for number, slots in enumerate(prepared.slots):
                 samples = [prepared.samples[slot] for slot in slots]
                 micro = self._micro_batch(samples, slots, sigma, rng) if slots else self.dummy()
+                if self.dropout:
+                    self.dropout.begin(rng, slots, micro.layout, self.world.device)
                 with network.accumulating(last=number == len(prepared.slots) - 1):
                     part = sample_losses(network.call, micro, self.autocast)
                     if slots:
@@ -258,12 +262,22 @@ class Trainer:
             "command goes on from there"
         )
 
+    @contextlib.contextmanager
+    def _judged(self) -> Iterator[None]:
+        """The averaged weights, without dropout: what is exported, so what is measured and shown."""
+        with self.average.applied(self.model):
+            self.model.eval()
+            try:
+                yield
+            finally:
+                self.model.train()
+
     def _sample(self) -> None:
         """With the averaged weights, by all ranks together: a divided network cannot be asked by one."""
         if self.config.samples:
             narrow = self.product is not None and self.world.mode == "fsdp"  # which gathers weights in that dtype
             autocast = torch.autocast(self.world.device.type, self.product, enabled=narrow)
-            with self.average.applied(self.model), self.frozen.at_work(), autocast:
+            with self._judged(), self.frozen.at_work(), autocast:
                 parts = QwenImage(self.model, self.frozen.vae, self.frozen.conditioner, self.schedule)
                 pictures = draw_samples(parts, self.shown, self.config.samples, self.config.objective.empty)
             if self.world.first:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainer.order.draw import mix
 
-CAPTION, DROPOUT, SIGMA, NOISE = range(4)
+CAPTION, DROPOUT, SIGMA, NOISE, LORA_DROPOUT = range(5)
 """What a number is for; each purpose has its own stream."""
 
 

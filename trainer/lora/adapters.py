@@ -25,6 +25,7 @@ from configs import UserError
 from model.lora_files import Lora, LoraPair, linear_shapes, lora_of
 from model.mmdit import MMDiT
 from trainer.lora.config import LoraConfig
+from trainer.lora.dropout import DropoutKeys, KeyedDropout
 
 _ADAPTER = "default"
 _DEAD = ("attn.add_q_proj", "attn.to_add_out", "txt_mlp.net.0.proj", "txt_mlp.net.2")
@@ -75,15 +76,17 @@ def add_lora(model: MMDiT, config: LoraConfig, lora: Lora) -> None:
     settings = peft.LoraConfig(
         r=config.rank,
         lora_alpha=config.scaled_by,  # type: ignore[arg-type]  # used as a factor only
-        lora_dropout=config.dropout,
         target_modules=list(lora),
         init_lora_weights=False,  # filled below
     )
     peft.inject_adapter_in_model(settings, model, _ADAPTER, low_cpu_mem_usage=_on_meta(model))
-    for _, layer in _layers(model):
+    keys = DropoutKeys()
+    for name, layer in _layers(model):
         layer.cast_input_dtype_enabled = False  # peft would keep an input of its own for each adapter, in fp32
         for parts in (layer.lora_A, layer.lora_B):
             parts[_ADAPTER] = _AdapterLinear(parts[_ADAPTER].get_parameter("weight"))
+        if config.dropout:  # peft's own would draw from torch's generator, whose state no checkpoint has
+            layer.lora_dropout[_ADAPTER] = KeyedDropout(config.dropout, name, keys)
     fill_lora(model, lora)
 
 

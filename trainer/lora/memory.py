@@ -19,9 +19,9 @@ from model.mmdit import MMDiT, MMDiTConfig
 from model.quantized import quantize_blocks
 from trainer.lora.adapters import lora_targets
 from trainer.lora.config import LoraConfig
+from trainer.lora.dropout import stream_of
 
 _FP32, _BF16 = 4, 2
-_TEXT_STREAM = (".txt_", ".add_", ".to_add_")
 _IN_FLIGHT = 2  # blocks: the one at work and the one that is being fetched
 
 
@@ -114,8 +114,8 @@ def _adapter_activations(targets: dict[str, tuple[int, int]], lora: LoraConfig, 
     """
     blocks: dict[str, int] = {}
     for name, (_, n_in) in targets.items():
-        if "_mod." not in name and name.startswith("transformer_blocks."):
-            tokens = n_text if any(mark in name for mark in _TEXT_STREAM) else n_image
+        if stream_of(name) != "time" and name.startswith("transformer_blocks."):
+            tokens = n_text if stream_of(name) == "text" else n_image
             block = name.split(".")[1]
             kept = _BF16 * lora.rank + ((_BF16 + 1) * n_in if lora.dropout else 0)
             blocks[block] = blocks.get(block, 0) + tokens * kept

@@ -12,7 +12,9 @@ from tests.model.reference import SMALL, batch
 from tests.model.test_memory import Live, _checkpointed, varlen  # noqa: F401 (a fixture)
 from trainer.lora.adapters import add_lora, first_lora
 from trainer.lora.config import LoraConfig
+from trainer.lora.dropout import dropout_keys
 from trainer.lora.memory import LoraMemory, blocks_to_offload, lora_memory, module_bytes
+from trainer.rng import KeyedRandom
 
 N_IMAGE, N_TEXT = 64 * 64, 256  # 1,024 x 1,024 px and a long caption
 GB = 10**9
@@ -81,6 +83,9 @@ def test_the_released_width_peaks_little_above_the_plan(kind: str, dropout: floa
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
     layout = make_layout([N_TEXT], [[(64, 64)]], "varlen").to("meta")
+    keys = dropout_keys(model)
+    if keys:
+        keys.begin(KeyedRandom(0, 0, 1), [0], layout, torch.device("meta"))
     with Live() as live:
         with torch.device("meta"):
             inputs = batch(config, [N_TEXT], [[(64, 64)]], torch.bfloat16)
@@ -88,4 +93,5 @@ def test_the_released_width_peaks_little_above_the_plan(kind: str, dropout: floa
         out.backward(torch.empty_like(out))
     planned = plan(lora, config=config).activations
     # With dropout the input before it is counted, which is not kept.
-    assert -0.01 * planned < live.peak - planned < 2 * (6 * (N_IMAGE + N_TEXT) * config.dim + 6 * config.dim**2)
+    below = 0.07 if dropout else 0.01
+    assert -below * planned < live.peak - planned < 2 * (6 * (N_IMAGE + N_TEXT) * config.dim + 6 * config.dim**2)
