@@ -34,6 +34,7 @@ from trainer.optim.ema import EMA
 from trainer.optim.local import local
 from trainer.optim.offload import stored
 from trainer.optim.optimizer import OptimizerGroup
+from trainer.parallel.lost import exchange_failed
 from trainer.parallel.world import World
 from trainer.state.folders import (
     checkpoint_path,
@@ -125,6 +126,8 @@ class Checkpoints:
             dcp.load(state, checkpoint_id=folder, process_group=self._group)
             set_optimizer_state_dict(self.model, self.optimizer.parts, state["optimizer"], options=_FLAT)
         except _DAMAGED as error:
+            if exchange_failed(error):  # a rank is gone, and the checkpoint as good as before
+                raise
             lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
             return f"cannot be read ({lines[-1].strip()})"
         return None
@@ -212,6 +215,8 @@ class _told:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and exchange_failed(error):  # a rank is gone, and the disk as good as before
+            return
         if isinstance(error, CheckpointException | OSError | RuntimeError) and not isinstance(error, RunFailed):
             reasons = [str(e[0] if isinstance(e, tuple) else e) for e in getattr(error, "failures", {}).values()]
             why = (reasons or [str(error)])[0].strip().splitlines()[-1]
