@@ -16,6 +16,7 @@ import os
 import pickle
 import queue
 import re
+import signal
 import socket
 import threading
 import time
@@ -145,7 +146,7 @@ def _init(settings: dict[str, Any]) -> bool:
     import ray
 
     try:
-        with _quiet_stderr():
+        with _own_sigterm(), _quiet_stderr():
             ray.init(**settings)
     except ConnectionError as error:
         where = settings.get("address")
@@ -378,6 +379,19 @@ def _silence() -> None:
         logger = logging.getLogger(name)
         logger.setLevel(logging.ERROR)
         logger.propagate = False
+
+
+@contextlib.contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Ray takes SIGTERM for itself when it starts, and would abort on it; a command has its own use for it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

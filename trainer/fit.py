@@ -20,7 +20,6 @@ from configs.errors import DiskFailed
 from configs.files import replace_text
 from model.checkpoint import pipeline_of
 from model.export import export
-from pipeline.store.lock import RunLock
 from trainer.config import FitConfig
 from trainer.data.folder import names_in
 from trainer.data.producers.open import check_encoding
@@ -29,41 +28,56 @@ from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
 from trainer.order.order import Order
 from trainer.parallel.lost import naming_the_lost
-from trainer.parallel.world import open_world
+from trainer.parallel.world import World, join, open_world
 from trainer.saved_config import save_config
 from trainer.setup import Setup, pick_device, prepare
 from trainer.start import Start
 from trainer.state.folders import checkpoints, step_of
+from trainer.state.held import held
+from trainer.state.notes import Notes
 from trainer.state.signals import StopRequest
 
 
-def fit(config: FitConfig, out: Path, data: Path, wait: bool = False, start: Start | None = None) -> None:
+def fit(
+    config: FitConfig,
+    out: Path,
+    data: Path,
+    wait: bool = False,
+    start: Start | None = None,
+    notes: Notes | None = None,
+) -> None:
     """Train into ``out`` from the dataset at ``data``; goes on where an earlier call stopped. All ranks call it.
 
+    ``notes``: of the command that holds ``out`` and had Ray start this worker.
     Raises UserError before anything is written, or while another process trains into ``out`` (``wait``: waits).
     """
-    given = start or Start()
-    setup = prepare(config, out, data, given)
-    base, datasets, order = setup.base, setup.datasets, setup.order
-    world = open_world(config, pick_device(config.device), base.shape.num_attention_heads)
-    check_encoding(config, base.existing(out), datasets.digests(), world.size)
-    lock = RunLock(out / "lock", wait) if world.first else contextlib.nullcontext()
-    with StopRequest() as stop, naming_the_lost(world), lock:  # SIGTERM may not kill a rank that names another
-        if world.first:
-            _begin(config, out, setup, given)
-        world.barrier()
-        if _is_finished(out, order):
-            world.tell(f"{out}: trained already, {order.steps:,} steps; export/ holds the model")
-            return
-        if world.first:
-            (out / "phases.json").unlink(
-                missing_ok=True
-            )  # an export of fewer steps is not what this training ends with
-        trainer = Trainer(config, out, datasets, order, world, base.folder(out, config.seed), setup.start)
+    device = pick_device(config.device)
+    join(device)  # first of all, so that what every rank finds wrong is told once
+    with naming_the_lost():
+        given = start or Start()
+        setup = prepare(config, out, data, given)
+        world = open_world(config, device, setup.base.shape.num_attention_heads)
+        check_encoding(config, setup.base.existing(out), setup.datasets.digests(), world.size)
+        with held(out, wait, notes) if world.first else contextlib.nullcontext():
+            _train(config, out, setup, given, world, notes)
+
+
+def _train(config: FitConfig, out: Path, setup: Setup, given: Start, world: World, notes: Notes | None) -> None:
+    if world.first:
+        _begin(config, out, setup, given)
+    world.barrier()
+    if _is_finished(out, setup.order):
+        world.tell(f"{out}: trained already, {setup.order.steps:,} steps; export/ holds the model")
+        return
+    if world.first:  # an export of fewer steps is not what this training ends with
+        (out / "phases.json").unlink(missing_ok=True)
+    base = setup.base.folder(out, config.seed)
+    trainer = Trainer(config, out, setup.datasets, setup.order, world, base, setup.start)
+    with StopRequest(notes) as stop:
         trainer.run(stop)
-        if world.first:
-            _finish(trainer)
-        world.barrier()
+    if world.first:
+        _finish(trainer)
+    world.barrier()
 
 
 def _begin(config: FitConfig, out: Path, setup: Setup, given: Start) -> None:

@@ -8,40 +8,52 @@ fit (this process: checks) ──TorchTrainer──> workers: the same fit, the 
 
 from __future__ import annotations
 
-import contextlib
-import json
-import shutil
+import threading
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+import torch.distributed as dist
+
 from configs import RunFailed, UserError
-from configs.files import replace_text
-from pipeline.cluster import connect
+from pipeline.cluster import connect, disconnect
 from trainer.config import FitConfig
 from trainer.data.producers.open import check_encoding
 from trainer.fit import fit
-from trainer.parallel.lost import RankLost, SilentlyLost
-from trainer.parallel.world import mode_of
+from trainer.parallel.lost import RankLost, SilentlyLost, naming_the_lost
+from trainer.parallel.world import StoppedTogether, join, mode_of
 from trainer.setup import Setup, prepare
 from trainer.start import Start
+from trainer.state.held import held
+from trainer.state.notes import Notes
+from trainer.state.signals import StopRequest
 
-_NOTES = "ray"
-"""Folder in OUT where Ray Train keeps its own notes while it runs."""
-_TOLD = "told.json"
-"""Within it: what a worker has to tell the user."""
 _MAX_FAILURES = 16
 """How often lost workers are replaced during one command (chosen)."""
+_POLL = 0.1
+"""Seconds between two looks whether a signal came (chosen)."""
 
 
 def launch(config: FitConfig, out: Path, data: Path, wait: bool, start: Start) -> None:
     """Run ``fit`` as ``config.launch`` says. Raises UserError and RunFailed as ``fit`` does."""
-    if config.launch == "ray":
-        _check_workers(config, out, prepare(config, out, data, start))
-        _fit_on_ray(config, out, data, start)
-    else:
+    if config.launch == "torchrun":
         fit(config, out, data, wait, start)
+        return
+    if dist.is_torchelastic_launched():
+        join(torch.device("cpu"))  # so that one of torchrun's processes says it
+        with naming_the_lost():
+            raise UserError(
+                "field 'launch': ray starts its own processes, and torchrun has started this one: give the command "
+                "without torchrun, or launch=torchrun"
+            )
+    _check_workers(config, out, prepare(config, out, data, start))
+    try:
+        _fit_on_ray(config, out, data, wait, start)
+    except BaseException:  # also of a signal, on which nobody would wait for Ray
+        disconnect()
+        raise
 
 
 def _check_workers(config: FitConfig, out: Path, setup: Setup) -> None:
@@ -51,19 +63,31 @@ def _check_workers(config: FitConfig, out: Path, setup: Setup) -> None:
     check_encoding(config, setup.base.existing(out), setup.datasets.digests(), max(config.num_workers))
 
 
-def _fit_on_ray(config: FitConfig, out: Path, data: Path, start: Start) -> None:
+def _fit_on_ray(config: FitConfig, out: Path, data: Path, wait: bool, start: Start) -> None:
     import ray
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
 
     connect()
     gpus = _has_gpus(config)
-    notes = out.absolute() / _NOTES
-    shutil.rmtree(notes, ignore_errors=True)  # of a command that was killed
     least, most = workers_with_room(config, gpus, ray.cluster_resources())
-    workers: Any = least if least == most else (least, most)
-    print(f"training in {least} to {most} workers of Ray; {out / 'metrics.jsonl'} tells how far it is", flush=True)
-    trainer = TorchTrainer(
+    notes = Notes(out.absolute())
+    with held(out, wait):
+        notes.remove()  # of a command that was killed
+        print(f"training in {least} to {most} workers of Ray; {out / 'metrics.jsonl'} tells how far it is", flush=True)
+        try:
+            _run(_trainer(config, out, data, start, gpus, (least, most)), notes)
+            told = notes.told()
+        finally:
+            notes.remove()
+    if told:
+        raise told
+
+
+def _trainer(config: FitConfig, out: Path, data: Path, start: Start, gpus: bool, workers: tuple[int, int]) -> Any:
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    count: Any = workers[0] if workers[0] == workers[1] else workers
+    return TorchTrainer(
         _work,
         train_loop_config={
             "config": config,
@@ -72,29 +96,48 @@ def _fit_on_ray(config: FitConfig, out: Path, data: Path, start: Start) -> None:
             "start": start.absolute(),
         },
         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
-        scaling_config=ScalingConfig(num_workers=workers, use_gpu=gpus),
+        scaling_config=ScalingConfig(num_workers=count, use_gpu=gpus),
         run_config=RunConfig(
             name=uuid.uuid4().hex,  # a name that was there before would be gone on with
-            storage_path=str(notes),
+            storage_path=str(Notes(out.absolute()).folder),
             failure_config=FailureConfig(max_failures=_MAX_FAILURES),
         ),
     )
-    told = None
-    try:
-        trainer.fit()
-        told = _told(notes)
-    except Exception as error:  # Ray wraps what went wrong in classes of its own
-        lines = [line for line in str(error).splitlines() if line.strip()]
+
+
+def _run(trainer: Any, notes: Notes) -> None:
+    """Run Ray Train to its end. Signals are this thread's alone: on the main thread Ray would take them for itself, and
+    end its workers without saving. Raises RunFailed where Ray gives up or a signal came before there was work to save."""
+    failed: list[Exception] = []
+
+    def run() -> None:
+        try:
+            trainer.fit()
+        except Exception as error:  # Ray wraps what went wrong in classes of its own
+            failed.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    with StopRequest() as stop:
+        stop.hold()
+        thread.start()
+        while thread.is_alive():
+            thread.join(_POLL)
+            if stop.received and notes.asked() is None:
+                _ask(notes, stop.name)
+    if failed:
+        lines = [line for line in str(failed[0]).splitlines() if line.strip()]
         raise RunFailed(
-            f"Ray Train gave up ({lines[-1].strip() if lines else type(error).__name__}); checkpoints are safe: the same "
-            "command goes on from the last one"
-        ) from error
-    finally:
-        shutil.rmtree(notes, ignore_errors=True)
-        with contextlib.suppress(OSError):  # there is more in it
-            out.rmdir()
-    if told:
-        raise told
+            f"Ray Train gave up ({lines[-1].strip() if lines else type(failed[0]).__name__}); checkpoints are safe: the "
+            "same command goes on from the last one"
+        ) from failed[0]
+
+
+def _ask(notes: Notes, signal: str) -> None:
+    """Ask the workers to save and end. Raises RunFailed where they have nothing to save."""
+    if not notes.holds():
+        raise RunFailed(f"asked to end ({signal}); all of it is saved: the same command goes on from there")
+    notes.ask(signal)
+    print(f"asked to end ({signal}): the workers save after the step they are at", flush=True)
 
 
 def workers_with_room(config: FitConfig, gpus: bool, there: Mapping[str, float]) -> tuple[int, int]:
@@ -129,25 +172,17 @@ def _has_gpus(config: FitConfig) -> bool:
 def _work(job: dict[str, Any]) -> None:
     """One worker. What it raises makes Ray end all of them and start new ones, which have nothing to do where one has
     left a message: the others could wait for it for hours otherwise."""
-    notes = job["out"] / _NOTES
-    if _told(notes):
+    notes = Notes(job["out"])
+    if notes.told():
         return
     try:
-        fit(job["config"], job["out"], job["data"], wait=True, start=job["start"])
+        fit(job["config"], job["out"], job["data"], start=job["start"], notes=notes)
     except (RankLost, SilentlyLost) as error:
         raise RuntimeError(str(error) or "another rank is gone") from None
+    except StoppedTogether as error:
+        notes.tell(error)
     except (UserError, RunFailed) as error:
-        notes.mkdir(parents=True, exist_ok=True)
-        replace_text(notes / _TOLD, json.dumps({"user": isinstance(error, UserError), "text": str(error)}))
+        notes.tell(error)
         raise RuntimeError(str(error)) from None
     except SystemExit:  # all end together, and rank 0 says why
         pass
-
-
-def _told(notes: Path) -> UserError | RunFailed | None:
-    """What a worker has left for the user."""
-    try:
-        found = json.loads((notes / _TOLD).read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    return UserError(found["text"]) if found["user"] else RunFailed(found["text"])

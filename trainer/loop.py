@@ -128,13 +128,14 @@ class Trainer:
         return np.array([forward_flops(self.model.config, int(i), int(t)) for i, t in zip(image, text, strict=True)])
 
     def run(self, stop: StopRequest) -> None:
-        """Train the steps that are left. Raises RunFailed where SIGTERM or a number that is not finite ends it."""
+        """Train the steps that are left. Raises RunFailed where a signal or a number that is not finite ends it."""
         try:
             if self.done == 0:
                 self._sample()
             with self._shown() as shown:
                 free = time.perf_counter()
                 for prepared in self._prepared():
+                    stop.hold()
                     begun = time.perf_counter()
                     line, asked = self.step(prepared, stop.received)
                     self.done += 1
@@ -143,7 +144,7 @@ class Trainer:
                     shown({**line, **seconds})
                     self._keep(line)
                     if asked and self.done < self.order.steps:
-                        self._stop()
+                        self._stop(stop.name)
                     free = time.perf_counter()
         except (RunFailed, SystemExit):  # all ranks end together: what is being written becomes a checkpoint
             self.checkpoints.finish()
@@ -255,10 +256,10 @@ class Trainer:
         if samples and (last or self.done % samples.every == 0):
             self._sample()
 
-    def _stop(self) -> None:
+    def _stop(self, signal: str) -> None:
         self.checkpoints.save(self.done)
         self.world.stop(
-            f"asked to end (SIGTERM) after {self.done:,} of {self.order.steps:,} steps; all of it is saved: the same "
+            f"asked to end ({signal}) after {self.done:,} of {self.order.steps:,} steps; all of it is saved: the same "
             "command goes on from there"
         )
 

@@ -7,6 +7,7 @@ Ranks of one tensor group train on the same samples; groups differ in their samp
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
@@ -24,6 +25,12 @@ _TIMEOUT = timedelta(minutes=10)
 """Longest wait for another rank (chosen): one that is gone is noticed at once, this is for one that hangs."""
 _PATIENCE = timedelta(hours=12)
 """The same where rank 0 has work of its own: an export of 80 GB onto a slow disk (chosen)."""
+_POLL = 0.005
+"""Seconds between two looks whether all ranks have come (chosen)."""
+
+
+class StoppedTogether(RunFailed):
+    """All ranks end at the same step; this one says why."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +80,18 @@ class World:
             print(line, flush=True)
 
     def stop(self, why: str) -> NoReturn:
-        """End on all ranks together; the first one says ``why`` by a RunFailed."""
+        """End on all ranks together; the first one says ``why`` by a StoppedTogether."""
         if self.first:
-            raise RunFailed(why)
+            raise StoppedTogether(why)
         raise SystemExit(1)
 
     def barrier(self) -> None:
         """Wait for all ranks, as long as it takes; asked of the CPUs, so that no GPU spins meanwhile."""
         if self.size > 1:
-            dist.barrier(self.waiting)
+            work = dist.barrier(self.waiting, async_op=True)
+            while not work.is_completed():  # a wait inside of torch lets no signal through
+                time.sleep(_POLL)
+            work.wait()
 
 
 def open_world(config: FitConfig, device: torch.device, heads: int) -> World:
@@ -90,7 +100,7 @@ def open_world(config: FitConfig, device: torch.device, heads: int) -> World:
     ``heads``: of the network. Raises UserError for a mode, or a ``tp``, that this number of processes, the network or
     other fields do not allow.
     """
-    rank, size = _join(device)
+    rank, size = join(device)
     if device.type == "cuda":
         device = torch.device("cuda", dist.get_node_local_rank(fallback_rank=0))
         torch.cuda.set_device(device)
@@ -101,8 +111,11 @@ def open_world(config: FitConfig, device: torch.device, heads: int) -> World:
     return World(rank, size, device, mode, mesh, waiting)
 
 
-def _join(device: torch.device) -> tuple[int, int]:
-    """(rank, size) of the process group, which is made where there is none: torchrun's, or one of this process alone."""
+def join(device: torch.device) -> tuple[int, int]:
+    """(rank, size) of the process group, which is made where there is none: torchrun's, or one of this process alone.
+
+    ``device``: the kind.
+    """
     if not dist.is_initialized():
         backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
         if dist.is_torchelastic_launched():

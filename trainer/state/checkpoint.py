@@ -34,6 +34,7 @@ from trainer.optim.ema import EMA
 from trainer.optim.local import local
 from trainer.optim.offload import stored
 from trainer.optim.optimizer import OptimizerGroup
+from trainer.parallel.lost import exchange_failed
 from trainer.parallel.world import World
 from trainer.state.folders import (
     checkpoint_path,
@@ -129,6 +130,8 @@ class Checkpoints:
             dcp.load(state, checkpoint_id=folder, process_group=self._group)
             set_optimizer_state_dict(self.model, self.optimizer.parts, state["optimizer"], options=_FLAT)
         except _DAMAGED as error:
+            if exchange_failed(error):  # a rank is gone, and the checkpoint as good as before
+                raise
             lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
             return f"cannot be read ({lines[-1].strip()})"
         return None

@@ -17,6 +17,7 @@ from configs import RunFailed
 from configs.disk import disk_failure
 from configs.errors import DiskFailed
 from model.complete import note_checksum
+from trainer.parallel.lost import exchange_failed
 
 
 class Writer(dcp.FileSystemWriter):
@@ -75,6 +76,8 @@ def telling(folder: Path) -> Iterator[None]:
     except RunFailed:
         raise
     except (CheckpointException, OSError, RuntimeError) as error:
+        if exchange_failed(error):  # a rank is gone, and the disk as good as before
+            raise
         causes = [e[0] if isinstance(e, tuple) else e for e in getattr(error, "failures", {}).values()] or [error]
         lines = str(causes[0]).strip().splitlines() or [type(causes[0]).__name__]
         failure = next(filter(None, map(disk_failure, causes)), (lines[-1], "make room or mend the disk"))

@@ -13,10 +13,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import signal
 import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,8 +80,7 @@ class LiveProducers:
 
         self.setup, self.config = setup, setup.config.producers
         self._started = not ray.is_initialized()
-        with _own_sigterm():
-            cluster.connect(self.config.cluster)
+        cluster.connect(self.config.cluster)
         self.deaths = 0
         self._shared: dict[str, _Shared] = {}
         self._actors = [self._start() for _ in range(self.config.count)]
@@ -211,16 +208,3 @@ class _Producer:
         except Exception as error:  # it would fail in every other producer, and Ray would not say why
             where = f"process {os.getpid()} on {socket.gethostname()}"
             return RunFailed(f"encode: live: a producer ({where}) failed: {error!r}; {_GO_ON} once it can")
-
-
-@contextlib.contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Ray takes SIGTERM for itself when it starts; a training has its own use for it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
