@@ -303,6 +303,12 @@ def _listed_lengths(spans: pa.Array) -> np.ndarray:
     return np.where(np.asarray(spans.is_valid()), values[ends[1:]] - values[ends[:-1]], 0)
 
 
+def find_dataset(path: Path) -> Dataset:
+    """The dataset at ``path``, or that of the run there. Raises UserError as ``Dataset.open``."""
+    inside = path / "dataset"
+    return Dataset.open(inside if not (path / INDEX).exists() and (inside / INDEX).exists() else path)
+
+
 def scan(path: str | Path) -> pl.LazyFrame:
     """A Polars LazyFrame over the manifest of the dataset at ``path``. Raises UserError as ``Dataset.open``."""
     import polars as pl

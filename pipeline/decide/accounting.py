@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from configs.errors import RunFailed
 from pipeline.parquet import read_table
 from pipeline.store.failures import current_failures
 from pipeline.store.ledger import listed_ids, listed_sources
+from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
 
 
 @dataclass
 class Account:
-    """Inputs of one source, or of all: ``inputs`` = kept + stopped + failed."""
+    """Inputs of one source, or of all: ``inputs`` = kept + stopped + failed + removed."""
 
     inputs: int = 0
     kept: int = 0
     stopped: int = 0
     failed: int = 0
+    removed: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     """What stopped a sample before its first stage, or where an input failed -> count."""
 
     def add(self, other: Account) -> None:
-        for name in ("inputs", "kept", "stopped", "failed"):
+        for name in ("inputs", "kept", "stopped", "failed", "removed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reasons += other.reasons
 
@@ -37,7 +39,8 @@ def account(run: RunFolder) -> dict[str, Account]:
     for row in read_table(run.decisions / "decisions.parquet", columns=columns).to_pylist():
         ends[row["id"]] = None if row["stage_to"] > 0 else row["stopped_by"]
     failed = {id_: failure["step"] for id_, failure in current_failures(run).items()}
-    return {name: _account(listed_ids(run.ledger(name)), ends, failed) for name in listed_sources(run.ledgers)}
+    removed = read_removals(run).ids
+    return {name: _account(listed_ids(run.ledger(name)), ends, failed, removed) for name in listed_sources(run.ledgers)}
 
 
 def total(accounts: dict[str, Account]) -> Account:
@@ -53,15 +56,21 @@ def summary(accounts: dict[str, Account]) -> list[str]:
     everything = total(accounts)
     rows = [
         f"{name:>16}: {a.inputs:,} inputs = {a.kept:,} kept + {a.stopped:,} stopped + {a.failed:,} failed"
+        + (f" + {a.removed:,} removed" if a.removed else "")
         for name, a in [*accounts.items(), ("all sources", everything)]
     ]
     return rows + [f"{'':>18}{count:,} {reason}" for reason, count in everything.reasons.most_common()]
 
 
-def _account(ids: Iterable[str], ends: dict[str, str | None], failed: dict[str, str]) -> Account:
+def _account(
+    ids: Iterable[str], ends: dict[str, str | None], failed: dict[str, str], removed: Collection[str]
+) -> Account:
     one = Account()
     for sample in ids:
         one.inputs += 1
+        if sample in removed:
+            one.removed += 1
+            continue
         if (sample in ends) == (sample in failed):
             where = "in decisions/ and in failures/" if sample in ends else "neither in decisions/ nor in failures/"
             raise RunFailed(

@@ -19,6 +19,7 @@ from pipeline.config import PipelineConfig
 from pipeline.decide import accounting
 from pipeline.decide.rules import check_rules
 from pipeline.engine import annotate, collect, download, list_sources, run_config
+from pipeline.engine.erase import finish_removals
 from pipeline.engine.retry import retry_reasons, write_retries
 from pipeline.pack.publish import publish
 from pipeline.progress import progress
@@ -30,10 +31,13 @@ from pipeline.store.table import planned_columns
 from pipeline.store.timing import timed
 
 
-def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False, retry: str | None = None) -> None:
+def run_pipeline(
+    config: PipelineConfig, path: Path, wait: bool = False, retry: str | None = None, added: Sequence[str] = ()
+) -> None:
     """Bring the run at ``path`` to its end. Raises UserError before any work, RunFailed in the middle of it.
 
     ``retry``: reasons of failures separated by commas, or ``all``: what failed for them is tried again.
+    ``added``: names of sources that join a finished run.
     """
     reasons = retry_reasons(retry) if retry else frozenset()
     run = run_config.run_folder(path)
@@ -45,12 +49,13 @@ def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False, retry: 
     if config.cluster.address != "local":
         cluster.connect(config.cluster)  # a wrong address is found before anything is written
     with RunLock(run.lock, wait):
-        run_config.save_run_config(run, config)
+        run_config.save_run_config(run, config, added)
         remove_temporary(run.path)
         if reasons:
             write_retries(run, config.sources, reasons, config.fragments)
         fragments = _list_and_collect(run, config)
         _annotate_fragments(run, config, annotators, fragments)
+        finish_removals(run, config)
         dataset = publish(run, config)
         print(*accounting.summary(accounting.account(run)), sep="\n")
         print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}", flush=True)
