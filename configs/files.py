@@ -13,6 +13,7 @@ import contextlib
 import errno
 import importlib.util
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -57,6 +58,14 @@ def replace_text(path: Path, text: str, durable: bool = True) -> None:
     """Write a small UTF-8 file in one step, replacing what was there."""
     with replaced(path, durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def refuse_url(path: str | Path, what: str) -> None:
+    """Raise UserError for a URL where ``what`` must be a local path; a Path has made one slash of its two."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        raise UserError(
+            f"{what} '{path}': expected a local path, found a URL; object stores are not read or written yet"
+        )
 
 
 def remove_temporary(folder: Path) -> None:

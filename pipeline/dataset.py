@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.errors import RunFailed, UserError
+from configs.files import refuse_url
 from pipeline.parquet import opened, read_row_group, read_schema, read_table
 from pipeline.predicate import parse
 from pipeline.schema import COLUMNS, RENAMED, SPANS, TRAINABLE, check_version
@@ -70,6 +71,7 @@ class Dataset:
     @classmethod
     def read_index(cls, path: Path) -> Dataset:
         """As ``open``, but the files themselves may be gone or damaged."""
+        refuse_url(path, "dataset")
         try:
             about = json.loads((path / INDEX).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):

@@ -23,8 +23,9 @@ from pipeline.engine.erase import finish_removals
 from pipeline.engine.retry import retry_reasons, write_retries
 from pipeline.pack.publish import publish
 from pipeline.progress import progress
+from pipeline.sources import Source
 from pipeline.store.failures import write_failures
-from pipeline.store.ledger import PART, Fragment
+from pipeline.store.ledger import PART, Fragment, read_fragment
 from pipeline.store.lock import RunLock
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import planned_columns
@@ -81,9 +82,17 @@ def _collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequen
         return
     with timed(run, "collect"):
         cluster.connect(config.cluster)
-        distant = {s.name for s in config.sources if s.downloads}
-        _read(run, config, [f for f in left if f.source not in distant])
-        _download(run, config, [f for f in left if f.source in distant])
+        sources = {source.name: source for source in config.sources}
+        distant = {f.name for f in left if _is_distant(run, sources[f.source], f)}
+        _read(run, config, [f for f in left if f.name not in distant])
+        _download(run, config, [f for f in left if f.name in distant])
+
+
+def _is_distant(run: RunFolder, source: Source, fragment: Fragment) -> bool:
+    """Whether something of the fragment must be downloaded."""
+    if source.downloads != "some":
+        return source.downloads
+    return any(source.urls(entry) for entry in read_fragment(run.ledger(source.name), fragment))
 
 
 def _read(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:

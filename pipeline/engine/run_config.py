@@ -16,7 +16,7 @@ import yaml
 
 import configs
 from configs import UserError
-from configs.files import replace_text
+from configs.files import refuse_url, replace_text
 from pipeline.annotators.base import Annotator
 from pipeline.cluster import in_job
 from pipeline.config import FROZEN_FIELDS, PipelineConfig, load_run_config
@@ -45,6 +45,7 @@ def resolve(config: PipelineConfig) -> PipelineConfig:
 
 def run_folder(path: Path) -> RunFolder:
     """The run at ``path``, absolute. Raises UserError for a relative path inside a Ray job, or a file."""
+    refuse_url(path, "RUN")
     check_absolute(str(path), "RUN")
     if path.exists() and not path.is_dir():
         raise UserError(f"RUN '{path}': expected a folder, found a file")

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.errors import UserError
-from configs.files import created_once
+from configs.files import created_once, refuse_url
 from pipeline.dataset import Dataset, find_dataset
 from pipeline.predicate import parse
 from pipeline.progress import progress
@@ -37,6 +37,7 @@ def export_webdataset(path: Path, out: Path, where: str | None = None, megabytes
 
     Raises UserError for a wrong argument.
     """
+    refuse_url(out, "OUT")
     dataset = find_dataset(path)
     if megabytes < 1:
         raise UserError(f"--megabytes: expected 1 or more, found {megabytes}")
