@@ -7,6 +7,17 @@ of the others, so all of them may use it.
 """
 
 from configs.errors import RunFailed, UserError, command
-from configs.load import decode, digest, load, parse_value, parse_yaml, to_plain
+from configs.load import decode, digest, load, load_tree, parse_value, parse_yaml, to_plain
 
-__all__ = ["RunFailed", "UserError", "command", "decode", "digest", "load", "parse_value", "parse_yaml", "to_plain"]
+__all__ = [
+    "RunFailed",
+    "UserError",
+    "command",
+    "decode",
+    "digest",
+    "load",
+    "load_tree",
+    "parse_value",
+    "parse_yaml",
+    "to_plain",
+]

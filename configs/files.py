@@ -14,6 +14,7 @@ import contextlib
 import errno
 import importlib.util
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -99,6 +100,14 @@ def filled(folder: Path) -> Iterator[None]:
         for path in (list(folder.iterdir()) if there else [folder]) if empty else ():
             _remove(path)
         raise
+
+
+def refuse_url(path: str | Path, what: str) -> None:
+    """Raise UserError for a URL where ``what`` must be a local path; a Path has made one slash of its two."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        raise UserError(
+            f"{what} '{path}': expected a local path, found a URL; object stores are not read or written yet"
+        )
 
 
 def remove_temporary(folder: Path) -> None:

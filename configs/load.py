@@ -98,6 +98,16 @@ def load(
 
     Raises UserError for a missing or unreadable file, bad YAML, an unknown, missing or wrong field.
     """
+    tree = load_tree(path)
+    if prepare:
+        tree = prepare(tree, f"config {path}")
+    for item in overrides:
+        tree = _override(tree, item)
+    return decode(tree, cls, f"config {path}")
+
+
+def load_tree(path: str | Path) -> dict[str, Any]:
+    """The fields of a YAML file as they stand in it. Raises UserError for one that cannot be read, or has none."""
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -108,11 +118,7 @@ def load(
         tree = {}
     if not isinstance(tree, dict):
         raise UserError(f"config {path}: expected fields at the top level, found {_show(tree)}")
-    if prepare:
-        tree = prepare(tree, f"config {path}")
-    for item in overrides:
-        tree = _override(tree, item)
-    return decode(tree, cls, f"config {path}")
+    return tree
 
 
 def decode(tree: Any, cls: type[T], where: str) -> T:

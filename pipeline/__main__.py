@@ -6,8 +6,20 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs import command
+
+if TYPE_CHECKING:
+    from pipeline.store.removed import By
+
+_LISTS: dict[By, str] = {
+    "ids": "ids of samples, one a line",
+    "uris": "where they came from, one a line",
+    "hosts": "hosts that they came from, or were redirected to; a domain stands for all below it",
+    "licenses": "licenses, also as a part of an expression",
+}
+"""By what ``remove`` names rows."""
 
 
 def main(argv: list[str]) -> int | None:
@@ -40,6 +52,26 @@ def _pack(arguments: argparse.Namespace) -> None:
     from pipeline.engine.redecide import pack_again
 
     pack_again(arguments.folder, arguments.set, arguments.wait)
+
+
+def _add(arguments: argparse.Namespace) -> None:
+    from pipeline.engine.add import add_sources
+
+    add_sources(arguments.folder, arguments.config, arguments.set, arguments.wait)
+
+
+def _remove(arguments: argparse.Namespace) -> None:
+    from pipeline.engine.remove import remove_rows
+
+    by: By
+    by, file = next((name, getattr(arguments, name)) for name in _LISTS if getattr(arguments, name))
+    remove_rows(arguments.folder, by, file, arguments.wait)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from pipeline.pack.export import export_webdataset
+
+    export_webdataset(arguments.dataset, arguments.out, arguments.where, arguments.megabytes)
 
 
 def _inspect(arguments: argparse.Namespace) -> None:
@@ -83,6 +115,25 @@ def _parser() -> argparse.ArgumentParser:
     _run_folder(pack)
     _set(pack)
     _wait(pack)
+
+    add = _command(commands, "add", _add, "new sources join a finished run; what it holds stays as it is")
+    _run_folder(add)
+    add.add_argument("config", type=Path, metavar="CONFIG")
+    _set(add)
+    _wait(add)
+
+    remove = _command(commands, "remove", _remove, "take down rows, and all that was made of them, for good")
+    _run_folder(remove)
+    lists = remove.add_mutually_exclusive_group(required=True)
+    for name, text in _LISTS.items():
+        lists.add_argument(f"--{name}", type=Path, metavar="FILE", help=text)
+    _wait(remove)
+
+    export = _command(commands, "export", _export, "a dataset as tars of WebDataset")
+    export.add_argument("dataset", type=Path, metavar="DATASET", help="a dataset, or a run that has one")
+    export.add_argument("out", type=Path, metavar="OUT", help="a folder that is not there yet")
+    export.add_argument("--where", metavar="EXPR", help="only samples for which this is true, e.g. 'stage_to >= 4'")
+    export.add_argument("--megabytes", type=int, default=1000, help="of a tar, at most about (%(default)s)")
 
     inspect = _command(commands, "inspect", _inspect, "what is in a dataset, and a gallery with the boxes drawn")
     inspect.add_argument("dataset", type=Path, metavar="DATASET", help="a dataset, or a run that has one")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from configs import load, to_plain
+from configs import load, load_tree, to_plain
 from configs.pictures import Limits
 from pipeline.annotators import DEFAULT, Annotator, AnyAnnotator, build, old_form
 from pipeline.cluster import ClusterConfig
@@ -68,6 +68,12 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> PipelineConfig:
     for item in overrides:
         old_form.refuse_setting(item)
     return load(path, PipelineConfig, overrides, prepare=_with_annotators)
+
+
+def fields_in(path: Path, overrides: Sequence[str]) -> list[str]:
+    """The fields of a config that a user gave, in its file or by ``--set``."""
+    named = dict(load_tree(path))
+    return list(dict.fromkeys([*named, *(item.split("=")[0].split(".")[0].strip() for item in overrides)]))
 
 
 def _with_annotators(tree: dict[str, Any], where: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.errors import RunFailed, UserError
+from configs.files import refuse_url
 from pipeline.parquet import opened, read_row_group, read_schema, read_table
 from pipeline.predicate import parse
 from pipeline.schema import COLUMNS, RENAMED, SPANS, TRAINABLE, check_version
@@ -70,6 +71,7 @@ class Dataset:
     @classmethod
     def read_index(cls, path: Path) -> Dataset:
         """As ``open``, but the files themselves may be gone or damaged."""
+        refuse_url(path, "dataset")
         try:
             about = json.loads((path / INDEX).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
@@ -301,6 +303,12 @@ def _listed_lengths(spans: pa.Array) -> np.ndarray:
     values = np.concatenate([[0], np.cumsum(spans.values.to_numpy()[1::2])])
     ends = spans.offsets.to_numpy() // 2
     return np.where(np.asarray(spans.is_valid()), values[ends[1:]] - values[ends[:-1]], 0)
+
+
+def find_dataset(path: Path) -> Dataset:
+    """The dataset at ``path``, or that of the run there. Raises UserError as ``Dataset.open``."""
+    inside = path / "dataset"
+    return Dataset.open(inside if not (path / INDEX).exists() and (inside / INDEX).exists() else path)
 
 
 def scan(path: str | Path) -> pl.LazyFrame:

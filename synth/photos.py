@@ -213,4 +213,13 @@ def _decode(photo: _Photo) -> Image.Image:
 def _fingerprint(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    return hashlib.sha256(head + str(path.stat().st_size).encode()).hexdigest()
+    return _digest(head, path.stat().st_size)
+
+
+def fingerprint_of(data: bytes) -> str:
+    """The hex digest that stands for a file of these bytes in the ``parents`` of what was made of it."""
+    return _digest(data[:_HEAD_BYTES], len(data))
+
+
+def _digest(head: bytes, length: int) -> str:
+    return hashlib.sha256(head + str(length).encode()).hexdigest()

@@ -27,9 +27,11 @@ RAY = str(Path(sys.executable).with_name("ray"))
 
 @dataclass(frozen=True)
 class Head:
-    """``address``: the job server's URL; ``environment``: what a client of this head needs."""
+    """``address``: the job server's URL; ``cluster``: host:port that nodes and drivers join; ``environment``: what a client
+    of this head needs."""
 
     address: str
+    cluster: str
     environment: dict[str, str]
 
     def ray(self, *arguments: str, cwd: Path | None = None, timeout: float = 240) -> subprocess.CompletedProcess[str]:
@@ -49,12 +51,12 @@ class Head:
 def ray_head(num_cpus: int = 2) -> Iterator[Head]:
     """Start a head on free ports, wait until its job server answers, and stop exactly it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="gm", dir="/tmp"))  # short: unix sockets allow 107 bytes
-    dashboard = _free_port()
+    dashboard, port = _free_port(), _free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     environment |= {"RAY_ADDRESS": f"http://127.0.0.1:{dashboard}", "RAY_AUTH_MODE": "disabled"}
     # the venv's python must be the one that jobs find
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
-    arguments = ["start", "--head", "--block", "--port", str(_free_port()), "--num-cpus", str(num_cpus)]
+    arguments = ["start", "--head", "--block", "--port", str(port), "--num-cpus", str(num_cpus)]
     arguments += ["--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard), "--temp-dir", str(folder)]
     arguments += ["--object-store-memory", str(300_000_000), "--disable-usage-stats"]
     arguments += ["--dashboard-agent-listen-port", str(_free_port()), "--metrics-export-port", str(_free_port())]
@@ -67,10 +69,28 @@ def ray_head(num_cpus: int = 2) -> Iterator[Head]:
         )
     try:
         _wait_for_jobs_server(dashboard, head, folder / "head.log")
-        yield Head(f"http://127.0.0.1:{dashboard}", environment)
+        yield Head(f"http://127.0.0.1:{dashboard}", f"127.0.0.1:{port}", environment)
     finally:
         _end(head)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def ray_node(head: Head, num_cpus: int = 1) -> Iterator[int]:
+    """A second node of ``head``'s cluster, with a raylet and an object store of its own; gives its process id."""
+    arguments = ["start", "--address", head.cluster, "--block", "--num-cpus", str(num_cpus), "--disable-usage-stats"]
+    arguments += ["--object-store-memory", str(300_000_000), "--dashboard-agent-listen-port", str(_free_port())]
+    environment = {k: v for k, v in head.environment.items() if k != "RAY_ADDRESS"}
+    node = subprocess.Popen([RAY, *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 180
+        while not any("raylet" in p.name() for p in psutil.Process(node.pid).children(recursive=True)):
+            if node.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the second Ray node did not come up")
+            time.sleep(0.5)
+        yield node.pid
+    finally:
+        _end(node)
 
 
 def _free_port() -> int:

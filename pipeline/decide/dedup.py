@@ -11,7 +11,7 @@ duplicate when shape and scores agree too, and it is compared with the kept pict
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,16 +46,17 @@ class DedupConfig:
                 raise ValueError(f"field '{name}': must be between 0 and 1, found {getattr(self, name)}")
 
 
-def find_duplicates(table: pl.DataFrame, config: DedupConfig) -> pl.DataFrame:
+def find_duplicates(table: pl.DataFrame, config: DedupConfig, first: Collection[str] = ()) -> pl.DataFrame:
     """(id, duplicate_of) of every row that has a kept copy. ``table``: as ``sample_table`` gives it.
 
-    Kept is the largest picture, then the longest file, then the smallest id. Rows without ``pixel_sha256`` are unique.
+    Kept is the largest picture, then the longest file, then the smallest id; ids in ``first``, none of which are copies of
+    each other, come before all others. Rows without ``pixel_sha256`` are unique.
     """
     import polars as pl
 
-    ranked = table.with_columns(area=pl.col("width") * pl.col("height")).sort(
-        ["area", "bytes_len", "id"], descending=[True, True, False]
-    )
+    ranked = table.with_columns(
+        area=pl.col("width") * pl.col("height"), first=pl.col("id").is_in(pl.Series(list(first), dtype=pl.String))
+    ).sort(["first", "area", "bytes_len", "id"], descending=[True, True, True, False])
     hashed = ranked.filter(pl.col("pixel_sha256").is_not_null())
     is_real = pl.col("recipe").is_null()
     real, synthetic = hashed.filter(is_real), hashed.filter(~is_real)

@@ -9,11 +9,12 @@ fails before its first stage is rejected, ``stage_to`` 0. The report prints no t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import RunFailed
+from pipeline.licenses import permits
 from pipeline.predicate import Predicate, parse
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _LAST_STAGE = 7
 _DUPLICATE = "S1.duplicate"
 """The operator of pipeline/decide/dedup.py."""
+_LICENSE = "S1.license"
+"""The operator of ``licenses``."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +57,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class DecideConfig:
-    """``rules`` are applied in order of stage, then as listed. ``synthetic_from``: first stage of synthetic pictures."""
+    """``rules`` are applied in order of stage, then as listed. ``synthetic_from``: first stage of synthetic pictures.
+    ``licenses``: those that may be trained on, by their SPDX names, ``unknown`` among them if it may; null: all. Of an
+    expression all that it demands must be there, of alternatives one."""
 
     rules: tuple[Rule, ...] = ()
     synthetic_from: int = 4
+    licenses: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         names = [rule.name for rule in self.rules]
         for index, name in enumerate(names):
-            if name in names[:index] or name == _DUPLICATE:
+            if name in names[:index] or name in (_DUPLICATE, _LICENSE):
                 raise ValueError(f"field 'rules.{index}.name': '{name}' is given twice; names are unique")
         if not 1 <= self.synthetic_from <= _LAST_STAGE:
             raise ValueError(
@@ -89,6 +95,8 @@ def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) 
     table = table.join(duplicates, on="id", how="left", maintain_order="left")
     rules = sorted(config.rules, key=lambda rule: rule.stage)  # stable: as listed within a stage
     fails = {_DUPLICATE: (1, pl.col("duplicate_of").is_not_null(), pl.lit(None, pl.Float32))}
+    if config.licenses is not None:
+        fails[_LICENSE] = (1, _forbidden(table, config.licenses), pl.lit(None, pl.Float32))
     fails |= {rule.name: (rule.stage, _fails(rule, table), _value(rule, table)) for rule in rules}
     names = list(fails)
     judged = table.select(
@@ -113,6 +121,13 @@ def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) 
         fails="fails",
         duplicate_of="duplicate_of",
     )
+
+
+def _forbidden(table: pl.DataFrame, licenses: Collection[str]) -> pl.Expr:
+    import polars as pl
+
+    allowed = frozenset(name.casefold() for name in licenses)
+    return ~pl.col("license").is_in([text for text in table["license"].unique() if permits(allowed, text)])
 
 
 def _fails(rule: Rule, table: pl.DataFrame) -> pl.Expr:

@@ -15,7 +15,9 @@ from pipeline.decide.captions import CaptionJudge, flat
 from pipeline.decide.dedup import find_duplicates
 from pipeline.decide.rules import decide
 from pipeline.parquet import read_metadata
+from pipeline.store.additions import generations
 from pipeline.store.commit import replace_table
+from pipeline.store.removed import read_removals, removed_rows
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_names, sample_table, scored_by
 
@@ -30,9 +32,11 @@ _DECISION_FIELDS = ("dedup", "captions", "decide", "balance", "pack")
 
 @dataclass(frozen=True)
 class Decisions:
-    """``table``: scalar columns, decided columns and the place in samples/ of every row that did not fail."""
+    """``table``: scalar columns, decided columns and the place in samples/ of every row that did not fail and was not
+    removed. ``gone``: the same of removed rows that were kept: what shards would hold, too."""
 
     table: pl.DataFrame
+    gone: pl.DataFrame
 
     @property
     def kept(self) -> pl.DataFrame:
@@ -46,11 +50,46 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
     import polars as pl
 
     table = _with_judged_captions(sample_table(run, extra=["captions"]), CaptionJudge(config.captions))
-    decided = decide(table, find_duplicates(table, config.dedup), config.decide)
+    removed = _removed(run)
+    decided = _decide_in_turn(table.with_columns(generation=generation_of(run)), removed, config)
     table = table.join(decided, on="id", how="left", maintain_order="left")
+    is_gone = pl.col("id").is_in(removed["id"].implode())
+    gone = table.filter(is_gone & (pl.col("stage_to") > 0))
+    table = table.filter(~is_gone)
     repeats = balance(table.filter(pl.col("stage_to") > 0), config.balance)
     table = table.join(repeats, on="id", how="left", maintain_order="left")
-    return Decisions(table.with_columns(leaf_rank=pl.lit(None, pl.Int32)))
+    return Decisions(table.with_columns(leaf_rank=pl.lit(None, pl.Int32)), gone)
+
+
+def generation_of(run: RunFolder) -> pl.Expr:
+    """Of a row the number of the addition that its source came with; 0 for those that the run began with."""
+    import polars as pl
+
+    return pl.col("source").replace_strict(generations(run), default=0, return_dtype=pl.Int32)
+
+
+def _removed(run: RunFolder) -> pl.DataFrame:
+    """id, stage_from, stage_to of what was taken down, as decided then; the stages are null for what had failed."""
+    import polars as pl
+
+    return pl.DataFrame(removed_rows(run).select(["id", "stage_from", "stage_to"])).unique("id", keep="first")
+
+
+def _decide_in_turn(table: pl.DataFrame, removed: pl.DataFrame, config: PipelineConfig) -> pl.DataFrame:
+    """What ``decide`` gives. Rows that came later (column ``generation``) are judged beside those before them, of which
+    the kept ones come first where pictures are the same: what was kept stays.
+
+    Removed rows are judged, too, though they end with the stages that they had: a copy of one stays a copy.
+    """
+    import polars as pl
+
+    kept: list[str] = []
+    for number in sorted(set(table["generation"])):
+        part = table.filter(pl.col("generation") <= number).drop("generation")
+        decided = decide(part, find_duplicates(part, config.dedup, kept), config.decide)
+        decided = decided.update(removed, on="id").with_columns(pl.col("stage_from", "stage_to").cast(pl.Int8))
+        kept = decided.filter(pl.col("stage_to") > 0)["id"].to_list()
+    return decided
 
 
 def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
@@ -66,6 +105,10 @@ def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     fragments = [(name, read_metadata(run.samples(name)).num_rows) for name in fragment_names(run)]
     facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
+    if later := generations(run):
+        facts["added"] = later
+    if removed := read_removals(run).ids:
+        facts["removed"] = sorted(removed)
     return digest(facts)
 
 

@@ -23,7 +23,9 @@ MAX_BYTES = 512_000
 _FRESH, _FRESH_FAULT = 86_400.0, 300.0
 """Seconds for which a robots.txt (RFC 9309), and a fault in getting it (chosen), are remembered."""
 _ORIGINS = 10_000
-"""That are remembered before the oldest are forgotten; chosen."""
+_ALL_BYTES = 100_000_000
+"""Origins, and bytes of their files, that are remembered before the oldest are forgotten; chosen. Parsed, a file takes
+several times its bytes."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class RobotsFile:
 class _Known:
     rules: asyncio.Future[Protego | None]
     until: float
+    bytes: int = 0
 
 
 class Robots:
@@ -46,6 +49,7 @@ class Robots:
     def __init__(self, robot: str, fetch: Callable[[URL], Awaitable[RobotsFile]], clock: Callable[[], float]) -> None:
         self._robot, self._fetch, self._clock = robot, fetch, clock
         self._origins: dict[URL, _Known] = {}
+        self._bytes = 0
 
     async def check(self, url: URL) -> float:
         """Seconds that the origin wants between two requests, 0 where it does not say. Raises Stopped: ``robots``, or
@@ -61,8 +65,9 @@ class Robots:
     async def _rules(self, origin: URL) -> Protego | None:
         known = self._origins.get(origin)
         if known is None or known.until <= self._clock():
-            while len(self._origins) >= _ORIGINS:
-                del self._origins[next(iter(self._origins))]
+            self._forget(origin)
+            while len(self._origins) >= _ORIGINS or self._bytes > _ALL_BYTES:
+                self._forget(next(iter(self._origins)))
             known = _Known(asyncio.ensure_future(self._read(origin)), self._clock() + _FRESH)
             self._origins[origin] = known
         try:
@@ -71,6 +76,16 @@ class Robots:
             known.until = min(known.until, self._clock() + _FRESH_FAULT)
             raise
 
+    def _forget(self, origin: URL) -> None:
+        if known := self._origins.pop(origin, None):
+            self._bytes -= known.bytes
+
+    def _count(self, origin: URL, size: int) -> None:
+        """``size`` bytes are remembered for ``origin``, unless it was forgotten meanwhile."""
+        if known := self._origins.get(origin):
+            known.bytes += size
+            self._bytes += size
+
     async def _read(self, origin: URL) -> Protego | None:
         """None: everything is allowed. Raises Stopped."""
         try:
@@ -78,6 +93,7 @@ class Robots:
         except Stopped as stopped:
             raise Stopped(stopped.reason, f"{origin}/robots.txt: {stopped}", again=False) from None
         if 200 <= file.status < 300:
+            self._count(origin, len(file.body[:MAX_BYTES]))
             return await asyncio.to_thread(Protego.parse, file.body[:MAX_BYTES].decode("utf-8", "replace"))
         if 400 <= file.status < 500 and file.status != 429:
             return None

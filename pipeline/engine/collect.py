@@ -5,7 +5,7 @@ ledger rows ──guarded child: source.read──> rows of schema.COLLECTED + f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ from pipeline import schema
 from pipeline.sandbox.guard import Failed, Guard, GuardConfig
 from pipeline.sources import Reader
 from pipeline.store.commit import to_table, write_table
+from pipeline.store.failures import REMOVED
 from pipeline.store.ledger import Fragment, read_fragment
+from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
 from pipeline.tokens import finish_captions
 
@@ -48,6 +50,7 @@ class Collector:
 
     def __init__(self, run: RunFolder, readers: dict[str, Reader], limits: Limits, guard: GuardConfig) -> None:
         self._run = run
+        self._removals = read_removals(run)
         self._guards = {name: Guard(_ReadJob(reader, limits), guard) for name, reader in readers.items()}
 
     def __call__(self, fragment: Fragment) -> Fragment:
@@ -73,10 +76,41 @@ class Collector:
         self, source: str, entries: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]
     ) -> tuple[list[Any], list[dict[str, str]]]:
         rows, failures = [], []
-        for entry, result in zip(entries, self._guards[source].map(items), strict=True):
+        for entry, result in zip(entries, self._results(source, entries, items), strict=True):
             if isinstance(result, Failed):
                 about = {"step": STEP, "error": result.error, "reason": result.reason}
                 failures.append({"id": entry["id"], "uri": entry["uri"], **about})
             else:
                 rows.append(result)
         return rows, failures
+
+    def _results(
+        self, source: str, entries: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]
+    ) -> Iterator[Any]:
+        """What the reader makes of each entry; what was taken down is not read, or let go once its license is known."""
+        refused = [self._removals.refuse(entry) for entry in entries]
+        allowed = [index for index, why in enumerate(refused) if not why]
+        read = iter(self._guards[source].map(_Chosen(items, allowed)))
+        for item, why in enumerate(refused):
+            result = Failed(why, REMOVED) if why else next(read)
+            if self._removals.asked and not isinstance(result, Failed):
+                led_to = [d["final_url"] for d in items[item].get("downloads", ()) if d["final_url"]]
+                late = self._removals.refuse(result, led_to)
+                result = Failed(late, REMOVED) if late else result
+            yield result
+
+
+@dataclass(frozen=True)
+class _Chosen(Sequence[Mapping[str, Any]]):
+    """Some of ``items``, each asked for when it is needed."""
+
+    items: Sequence[Mapping[str, Any]]
+    places: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: Any) -> Any:
+        return (
+            [self.items[i] for i in self.places[index]] if isinstance(index, slice) else self.items[self.places[index]]
+        )

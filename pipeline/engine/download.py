@@ -28,7 +28,9 @@ from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import Reader, Source
 from pipeline.store import downloads
 from pipeline.store.commit import replace_table
+from pipeline.store.failures import REMOVED
 from pipeline.store.ledger import Fragment, read_fragment
+from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
 from pipeline.watch import beat
 
@@ -69,6 +71,7 @@ class Downloader:
         config: DownloadsConfig,
     ) -> None:
         self._run, self._sources, self._config, self._limits = run, sources, config, limits
+        self._removals = read_removals(run)
         self._collector = Collector(run, readers, limits, guard)
         self._committer = ThreadPoolExecutor(1)  # one child at a time looks at pictures
         self._loop = asyncio.Runner()  # of all waves: connections, robots.txt and addresses are kept
@@ -107,13 +110,19 @@ class Downloader:
     async def _fragment(self, fragment: Fragment) -> None:
         if self._run.samples(fragment.name).exists():
             return
-        entries = read_fragment(self._run.ledger(fragment.source), fragment)
+        source = self._sources[fragment.source]
+        entries = [self._unless_removed(row, source) for row in read_fragment(self._run.ledger(source.name), fragment)]
         with _Spool() as spool:
-            urls = [self._sources[fragment.source].urls(entry) for entry in entries]
+            urls = [source.urls(entry) for entry in entries]
             await asyncio.gather(*(self._fetch(url, spool) for url in {u: None for group in urls for u in group}))
             items = _Items(entries, urls, spool)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._committer, self._commit, fragment, items)
+
+    def _unless_removed(self, entry: dict[str, Any], source: Source) -> dict[str, Any]:
+        """The ledger row, refused where it was taken down: then nothing of it is fetched."""
+        why = self._removals.refuse(entry, source.urls(entry)) if self._removals.asked else None
+        return entry | {"refused": why, "reason": REMOVED} if why else entry
 
     async def _fetch(self, url: str, spool: _Spool) -> None:
         spool.put(url, await (self._changed(url, self._earlier) if self._earlier else self._fetcher.fetch(url)))

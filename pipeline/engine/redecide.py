@@ -14,11 +14,13 @@ from pipeline.decide import accounting, changes
 from pipeline.decide.rules import check_rules
 from pipeline.decide.run import decide_run
 from pipeline.engine import run_config
+from pipeline.engine.erase import finish_removals
 from pipeline.pack import publish
 from pipeline.parquet import read_table
 from pipeline.report.changes import write_gallery
 from pipeline.store.ledger import is_listed
 from pipeline.store.lock import RunLock
+from pipeline.store.removed import without_receipt
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import fragment_names, planned_columns
 
@@ -28,11 +30,13 @@ def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wa
 
     ``dry_run``: only show what would change.
     """
-    run, config = _open(path, overrides)
+    run, config = open_finished(path, overrides)
     if dry_run:
         _preview(run, config)
         return
     with RunLock(run.lock, wait):
+        if without_receipt(run):
+            raise UserError(f"RUN '{path}': a removal is not finished; python -m pipeline pack {path} goes on with it")
         publish.redecide(run, config)
         run_config.save_run_config(run, config)
         print(*accounting.summary(accounting.account(run)), sep="\n")
@@ -40,8 +44,9 @@ def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wa
 
 def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None:
     """New decisions, and new shards where the present ones do not serve them."""
-    run, config = _open(path, overrides)
+    run, config = open_finished(path, overrides)
     with RunLock(run.lock, wait):
+        finish_removals(run, config)
         dataset = publish.publish(run, config)
         run_config.save_run_config(run, config)
         print(*accounting.summary(accounting.account(run)), sep="\n")
@@ -59,8 +64,8 @@ def _preview(run: RunFolder, config: PipelineConfig) -> None:
         print(f"pictures: {write_gallery(run, groups)}")
 
 
-def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:
-    """The run and its changed config. Raises UserError when there is no finished run, or frozen fields differ."""
+def open_finished(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:
+    """A run and its changed config. Raises UserError when there is no finished run, or frozen fields differ."""
     run = run_config.run_folder(path)
     if not run.config.exists():
         raise UserError(f"RUN '{path}': there is no run (no run.yaml); python -m pipeline run CONFIG {path} makes one")

@@ -15,6 +15,7 @@ from configs import UserError
 from pipeline.sources import Source
 from pipeline.store.failures import REASONS, current_failures
 from pipeline.store.ledger import FragmentsConfig, fragments, is_listed, read_fragment, write_retry
+from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
 
 _ALL = "all"
@@ -40,7 +41,9 @@ def write_retries(run: RunFolder, sources: Sequence[Source], reasons: frozenset[
     ):
         print("--retry: this run is not finished; it goes on, and what fails then can be tried again", flush=True)
         return
-    failed = {id_: f["reason"] for id_, f in current_failures(run).items() if f["reason"] in reasons}
+    removed = read_removals(run).ids
+    failures = {id_: f for id_, f in current_failures(run).items() if id_ not in removed}
+    failed = {id_: f["reason"] for id_, f in failures.items() if f["reason"] in reasons}
     for source in sources:
         if rows := _rows_of(run, source, failed):
             write_retry(ledgers[source.name], source.name, rows, config)

@@ -19,21 +19,26 @@ from pipeline.config import PipelineConfig
 from pipeline.decide import accounting
 from pipeline.decide.rules import check_rules
 from pipeline.engine import annotate, collect, download, list_sources, run_config
+from pipeline.engine.erase import finish_removals
 from pipeline.engine.retry import retry_reasons, write_retries
 from pipeline.pack.publish import publish
 from pipeline.progress import progress
+from pipeline.sources import Source
 from pipeline.store.failures import write_failures
-from pipeline.store.ledger import PART, Fragment
+from pipeline.store.ledger import PART, Fragment, read_fragment
 from pipeline.store.lock import RunLock
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import planned_columns
 from pipeline.store.timing import timed
 
 
-def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False, retry: str | None = None) -> None:
+def run_pipeline(
+    config: PipelineConfig, path: Path, wait: bool = False, retry: str | None = None, added: Sequence[str] = ()
+) -> None:
     """Bring the run at ``path`` to its end. Raises UserError before any work, RunFailed in the middle of it.
 
     ``retry``: reasons of failures separated by commas, or ``all``: what failed for them is tried again.
+    ``added``: names of sources that join a finished run.
     """
     reasons = retry_reasons(retry) if retry else frozenset()
     run = run_config.run_folder(path)
@@ -45,12 +50,13 @@ def run_pipeline(config: PipelineConfig, path: Path, wait: bool = False, retry: 
     if config.cluster.address != "local":
         cluster.connect(config.cluster)  # a wrong address is found before anything is written
     with RunLock(run.lock, wait):
-        run_config.save_run_config(run, config)
+        run_config.save_run_config(run, config, added)
         remove_temporary(run.path)
         if reasons:
             write_retries(run, config.sources, reasons, config.fragments)
         fragments = _list_and_collect(run, config)
         _annotate_fragments(run, config, annotators, fragments)
+        finish_removals(run, config)
         dataset = publish(run, config)
         print(*accounting.summary(accounting.account(run)), sep="\n")
         print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}", flush=True)
@@ -76,9 +82,17 @@ def _collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequen
         return
     with timed(run, "collect"):
         cluster.connect(config.cluster)
-        distant = {s.name for s in config.sources if s.downloads}
-        _read(run, config, [f for f in left if f.source not in distant])
-        _download(run, config, [f for f in left if f.source in distant])
+        sources = {source.name: source for source in config.sources}
+        distant = {f.name for f in left if _is_distant(run, sources[f.source], f)}
+        _read(run, config, [f for f in left if f.name not in distant])
+        _download(run, config, [f for f in left if f.name in distant])
+
+
+def _is_distant(run: RunFolder, source: Source, fragment: Fragment) -> bool:
+    """Whether something of the fragment must be downloaded."""
+    if source.downloads != "some":
+        return source.downloads
+    return any(source.urls(entry) for entry in read_fragment(run.ledger(source.name), fragment))
 
 
 def _read(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:

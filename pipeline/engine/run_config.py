@@ -16,11 +16,12 @@ import yaml
 
 import configs
 from configs import UserError
-from configs.files import replace_text
+from configs.files import refuse_url, replace_text
 from pipeline.annotators.base import Annotator
 from pipeline.cluster import in_job
 from pipeline.config import FROZEN_FIELDS, PipelineConfig, load_run_config
 from pipeline.sources import Source
+from pipeline.store.additions import write_addition
 from pipeline.store.commit import metadata
 from pipeline.store.run_folder import RunFolder
 
@@ -44,6 +45,7 @@ def resolve(config: PipelineConfig) -> PipelineConfig:
 
 def run_folder(path: Path) -> RunFolder:
     """The run at ``path``, absolute. Raises UserError for a relative path inside a Ray job, or a file."""
+    refuse_url(path, "RUN")
     check_absolute(str(path), "RUN")
     if path.exists() and not path.is_dir():
         raise UserError(f"RUN '{path}': expected a folder, found a file")
@@ -59,14 +61,19 @@ def check_absolute(path: str, what: str) -> None:
         )
 
 
-def save_run_config(run: RunFolder, config: PipelineConfig) -> None:
-    """Write run.yaml, or check that ``config`` agrees with it in all frozen fields. Raises UserError."""
+def save_run_config(run: RunFolder, config: PipelineConfig, added: Sequence[str] = ()) -> None:
+    """Write run.yaml, or check that ``config`` agrees with it in all frozen fields. Raises UserError.
+
+    ``added``: names of sources that join those of run.yaml, behind them.
+    """
     plain = configs.to_plain(config)
     if run.config.exists():
         before = configs.to_plain(load_run_config(run.config))
-        refuse_changes(run, before, plain)
+        refuse_changes(run, before, plain | {"sources": [s for s in plain["sources"] if s["name"] not in added]})
         if before == plain:
             return
+        if added:
+            write_addition(run, added, [source["name"] for source in before["sources"]])
     run.path.mkdir(parents=True, exist_ok=True)
     replace_text(run.config, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120))
 

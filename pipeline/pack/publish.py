@@ -13,22 +13,25 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import UserError, digest, to_plain
+from configs.files import replace_text
 from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
-from pipeline.decide.run import Decisions, decide_run, decisions_key, write_decisions
+from pipeline.decide.run import Decisions, decide_run, decisions_key, generation_of, places, write_decisions
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
 from pipeline.pack.shards import Shard, ShardWriter, plan_shards
 from pipeline.progress import progress
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import own_columns, scored_by
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_names, own_columns, scored_by
 from pipeline.store.timing import timed
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from pipeline.config import PipelineConfig
 
 
@@ -41,7 +44,7 @@ def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
     with timed(run, "decide and pack"):
         decisions = decide_run(run, config)
         write_decisions(run, decisions, key)
-        shards = plan_shards(decisions.kept, config.pack)
+        shards = plan(run, config, decisions)
         packing = _packing_key(shards, config)
         if not there or there.about.get("packing") != packing or there.damage("data/"):
             pack(run, config, shards, key)
@@ -62,10 +65,25 @@ def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
     there = _there(run.dataset)
     packing = there.about.get("packing") if there else None
     write_decisions(run, decisions, key)
-    if packing != _packing_key(plan_shards(decisions.kept, config.pack), config):
+    if packing != _packing_key(plan(run, config, decisions), config):
         key += " over other shards"  # another key than `run` and `pack` compute: they will pack anew
     index(run, config, decisions, key, packing)
     return decisions
+
+
+def plan(run: RunFolder, config: PipelineConfig, decisions: Decisions) -> list[Shard]:
+    """Shards for what is kept, those of each addition to the run by themselves. They are cut as if removed rows were
+    still there, and then lack them, so that an addition or a removal leaves the others as they are."""
+    import polars as pl
+
+    later = generation_of(run).alias("generation")
+    rows = pl.concat([decisions.kept, decisions.gone], how="diagonal").with_columns(later)
+    rows = rows.join(_ledger_order(run), on=FRAGMENT, how="left").sort("generation", "order", FRAGMENT_ROW)
+    gone = set(places(decisions.gone))
+    shards: list[Shard] = []
+    for part in rows.partition_by("generation", maintain_order=True) if len(rows) else ():
+        shards += plan_shards(part, config.pack, len(shards))
+    return [left for shard in shards if (left := shard.without(gone)).groups]
 
 
 def _packing_key(shards: Sequence[Shard], config: PipelineConfig) -> str:
@@ -79,13 +97,16 @@ def _packing_key(shards: Sequence[Shard], config: PipelineConfig) -> str:
 
 
 def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: str) -> None:
-    """Write new shards. Finished ones of a killed pack are kept if they hold the same rows."""
+    """Write the shards that are not there as they would be packed. Finished ones of a killed pack are kept if they hold
+    the same rows."""
     folder = run.path / f"packing-{key[:16]}"
     for other in run.path.glob("packing-*"):
         if other != folder:
             shutil.rmtree(other)
     rows = {shard.name: sum(len(group) for group in shard.groups) for shard in shards}
-    left = [shard for shard in shards if not (folder / shard.name).exists()]
+    keys = {shard.name: _packing_key([shard], config) for shard in shards}
+    stay = {name for name, about in _packed(run).items() if about["key"] == keys.get(name)}
+    left = [shard for shard in shards if shard.name not in stay and not (folder / shard.name).exists()]
     if left:
         cluster.connect(config.cluster)
         with progress("pack", sum(rows[shard.name] for shard in left)) as counter:
@@ -93,9 +114,36 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
             for shard in cluster.each(left, "pack", ShardWriter, worker, config.cluster, cpus=0.95):
                 counter.add(rows[shard.name])
     _unfinish(run.dataset)
-    shutil.rmtree(run.dataset / "data", ignore_errors=True)
-    folder.mkdir(exist_ok=True)  # where nothing was kept, the dataset is complete with no shards
-    folder.rename(run.dataset / "data")
+    _exchange(run, folder, stay, keys)
+
+
+def _exchange(run: RunFolder, folder: Path, stay: Collection[str], keys: Mapping[str, str]) -> None:
+    """The new shards in ``folder`` join those that ``stay``; all others go. What packed.json says is there at any time."""
+    data = run.dataset / "data"
+    data.mkdir(exist_ok=True)
+    _note_packed(run, {name: keys[name] for name in stay})
+    for path in data.iterdir():
+        if path.name not in stay:
+            path.unlink()
+    for path in sorted(folder.glob("[!.]*.parquet")):
+        path.rename(data / path.name)
+    _note_packed(run, keys)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _packed(run: RunFolder) -> dict[str, dict[str, Any]]:
+    """Shard -> the key it was packed for and its size; only those that are there in this size."""
+    if not run.packed.exists():
+        return {}
+    noted = json.loads(run.packed.read_text(encoding="utf-8"))
+    data = run.dataset / "data"
+    return {n: a for n, a in noted.items() if (data / n).exists() and (data / n).stat().st_size == a["bytes"]}
+
+
+def _note_packed(run: RunFolder, keys: Mapping[str, str]) -> None:
+    data = run.dataset / "data"
+    noted = {name: {"key": key, "bytes": (data / name).stat().st_size} for name, key in sorted(keys.items())}
+    replace_text(run.packed, json.dumps(noted, indent=1) + "\n")
 
 
 def index(
@@ -109,6 +157,13 @@ def index(
     write_manifests(run.dataset / "manifest", decisions.kept, places, scored_by(run), own_columns(run))
     about = {"key": key, "config_digest": digest(to_plain(config)), "packing": packing}
     return finish(run.dataset, about, decisions.kept)
+
+
+def _ledger_order(run: RunFolder) -> pl.DataFrame:
+    """Fragment -> its number in ledger order."""
+    import polars as pl
+
+    return pl.DataFrame({FRAGMENT: fragment_names(run)}, schema={FRAGMENT: pl.String}).with_row_index("order")
 
 
 def _there(dataset: Path) -> Dataset | None:

@@ -8,7 +8,7 @@ them reads few row groups.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,11 @@ class Shard:
     name: str
     groups: tuple[tuple[Place, ...], ...]
 
+    def without(self, gone: Collection[Place]) -> Shard:
+        """The shard that lacks these rows."""
+        groups = (tuple(place for place in group if place not in gone) for group in self.groups)
+        return Shard(self.name, tuple(group for group in groups if group))
+
 
 def _aspect_of(width: int, height: int) -> str:
     """The nearest of ASPECTS by the logarithm of width / height, as ``3:2``."""
@@ -72,8 +77,9 @@ def _aspect_of(width: int, height: int) -> str:
     return f"{nearest[0]}:{nearest[1]}"
 
 
-def plan_shards(kept: pl.DataFrame, config: PackConfig) -> list[Shard]:
-    """Shards for the rows of ``kept`` (scalars, decisions, fragment, fragment_row), strata in sorted order.
+def plan_shards(kept: pl.DataFrame, config: PackConfig, first: int = 0) -> list[Shard]:
+    """Shards for the rows of ``kept`` (scalars, decisions, fragment, fragment_row), strata in sorted order, names from
+    number ``first`` on.
 
     Within a stratum rows keep ledger order, so that a shard reads few fragments.
     """
@@ -94,7 +100,7 @@ def plan_shards(kept: pl.DataFrame, config: PackConfig) -> list[Shard]:
             filled = 0
         shards[-1].append(group)
         filled += size
-    return [Shard(f"{i:05d}.parquet", tuple(groups)) for i, groups in enumerate(shards) if groups]
+    return [Shard(f"{i:05d}.parquet", tuple(groups)) for i, groups in enumerate(shards, first) if groups]
 
 
 def _row_groups(strata: pl.DataFrame, config: PackConfig) -> Iterator[tuple[tuple[Place, ...], int]]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from configs import UserError
 from configs.numbers import number
-from pipeline.dataset import INDEX, Dataset
+from pipeline.dataset import Dataset, find_dataset
 from pipeline.predicate import parse
 from pipeline.report import summary
 from pipeline.report.page import write_page
@@ -31,12 +31,10 @@ def inspect_dataset(path: Path, where: str | None = None, limit: int = 60, out: 
     ``path``: a dataset, or a run that has one. ``where``: only samples for which this expression is true.
     ``out``: by default DATASET.html beside the dataset's folder. Raises UserError for a wrong argument.
     """
-    path = Path(path)
-    if not (path / INDEX).exists() and (path / "dataset" / INDEX).exists():
-        path = path / "dataset"
     if limit < 0:
         raise UserError(f"--limit: expected 0 or more, found {limit}")
-    dataset = Dataset.open(path)
+    dataset = find_dataset(path)
+    path = dataset.path
     out = Path(out) if out else path.resolve().with_name(f"{path.resolve().name}.html")
     if not out.parent.is_dir() or out.is_dir():
         raise UserError(f"--out '{out}': expected a file in an existing folder")

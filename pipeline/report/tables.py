@@ -18,6 +18,7 @@ from pipeline.parquet import read_table
 from pipeline.sources import AnySource, Source
 from pipeline.store.failures import current_failures
 from pipeline.store.ledger import listed_ids, listed_sources
+from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import fragment_names, own_columns, sample_table, scalar_schema, scored_by
 
@@ -71,8 +72,10 @@ def read_run(path: Path) -> RunTables:
     inputs = _inputs(run)
     columns = ("id", "uri", "step", "error", "reason")
     failed = [{name: failure[name] for name in columns} for failure in current_failures(run).values()]
-    failures = pl.DataFrame(failed, schema=dict.fromkeys(columns, pl.String)).join(inputs, on="id", how="left")
-    rows, decided = _decide(_rows(run), run.decisions)
+    removed = list(read_removals(run).ids)
+    inputs = inputs.filter(~pl.col("id").is_in(removed))
+    failures = pl.DataFrame(failed, schema=dict.fromkeys(columns, pl.String)).join(inputs, on="id", how="inner")
+    rows, decided = _decide(_rows(run).filter(~pl.col("id").is_in(removed)), run.decisions)
     synthetic_inputs = len(inputs.filter(synthetic))
     return RunTables(
         path,

@@ -15,7 +15,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from configs.pictures import probe
 from pipeline.store.ledger import Entry
@@ -67,8 +67,9 @@ class Source(ABC):
     """Fields that hold the path of a file or folder."""
     looks_again: ClassVar[bool] = False
     """Whether its reader finds out itself, when an input is tried again, what listing refused it for."""
-    downloads: ClassVar[bool] = False
-    """Whether its pictures lie on the web: its reader finds what came of ``urls(entry)`` in ``entry["downloads"]``."""
+    downloads: ClassVar[bool | Literal["some"]] = False
+    """Whether its pictures, or some of them, lie on the web: its reader finds what came of ``urls(entry)`` in
+    ``entry["downloads"]``."""
     synthetic: ClassVar[bool] = False
     """Whether its pictures are rendered; their rows then have a ``recipe``."""
 

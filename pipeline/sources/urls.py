@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import UserError
@@ -22,6 +22,7 @@ from pipeline.downloads.canonical import canonical
 from pipeline.downloads.reasons import Stopped
 from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_listed
 from pipeline.sources.columns import ListedSource, described, verify
+from pipeline.sources.fetched import body_of, name_of
 from pipeline.sources.repeats import Listed, merged
 from pipeline.sources.tables import TableRow, check_table, table_rows
 from pipeline.store.ledger import Entry
@@ -139,8 +140,8 @@ class _UrlsReader(Reader):
         refuse_listed(entry)
         place = json.loads(entry["place"])
         picture, *references = entry["downloads"]
-        row = picture_row(_body(picture), limits)
-        row["image"]["path"] = _name_of(entry["uri"])
+        row = picture_row(body_of(picture), limits)
+        row["image"]["path"] = name_of(entry["uri"])
         verify(self._source, place["values"], row["sha256"])
         row |= described(self._source, place["values"]) | {"origin": "urls"}
         row["captions"] += self._further_captions(row["captions"], place["joined"])
@@ -164,23 +165,13 @@ class _UrlsReader(Reader):
         return {"task": "i2i", "references": [row["image"] for row in rows], "ref_sizes": sizes}
 
 
-def _body(download: Mapping[str, Any]) -> bytes:
-    if not download["body"]:
-        raise Refused(download["error"] or download["reason"], download["reason"])
-    return download["body"]
-
-
 def _reference(download: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     try:
-        data = _body(download)
+        data = body_of(download)
         row = picture_row(data, limits)
         decode(data, limits)
     except (Refused, DecodeError) as error:
         reason = error.reason if isinstance(error, Refused) else "undecodable"
         raise Refused(f"its reference {download['url'][-200:]}: {error}", reason) from None
-    row["image"]["path"] = _name_of(download["url"])
+    row["image"]["path"] = name_of(download["url"])
     return row
-
-
-def _name_of(url: str) -> str:
-    return PurePosixPath(canonical(url).path).name[:200]

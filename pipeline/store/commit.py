@@ -7,7 +7,7 @@ most that can appear at once (``configs/files.py`` says how).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from configs.files import created_once, replaced
 from configs.portions import portions
-from pipeline.parquet import read_metadata, read_schema
+from pipeline.parquet import opened, read_metadata, read_schema
 
 _FAILURES_KEY = b"glyphmill.failures"
 
@@ -44,6 +44,15 @@ def replace_table(path: Path, table: pa.Table) -> None:
     """Write a small table in one step, replacing what was there."""
     with replaced(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+
+
+def rewrite_table(path: Path, to: Path, change: Callable[[pa.Table], pa.Table]) -> None:
+    """Write the table at ``path`` to ``to``, row group by row group as ``change`` gives it, with all its metadata."""
+    with opened(path) as file:
+        arrow = file.schema_arrow
+        with pq.ParquetWriter(to, arrow, compression=codecs(arrow)) as writer:
+            for group in range(file.num_row_groups):
+                writer.write_table(change(file.read_row_group(group)).cast(arrow))
 
 
 def codecs(schema: pa.Schema) -> dict[str, str]:

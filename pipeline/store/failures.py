@@ -21,6 +21,7 @@ from pipeline.store.run_folder import RunFolder
 Failure = dict[str, Any]
 """id, uri, step, error, reason; in a file also attempt."""
 
+REMOVED = "removed"
 REASONS = {
     **{
         name: meaning
@@ -38,6 +39,7 @@ REASONS = {
     "timeout": "fetching it took longer than downloads.timeout_s, or looking at it than guard.seconds",
     "memory": "looking at it took more memory than guard.memory_mb",
     "crash": "what looked at it crashed",
+    REMOVED: "it was taken down, by itself or by its uri, host or license (removed/)",
     "annotator": "an annotator could not judge it",
     "error": "anything else",
 }

@@ -34,6 +34,21 @@ class RunFolder:
     def dataset(self) -> Path:
         return self.path / "dataset"
 
+    @property
+    def packed(self) -> Path:
+        """What each shard of dataset/data was packed from."""
+        return self.path / "packed.json"
+
+    @property
+    def added(self) -> Path:
+        """Which sources came after the run was finished."""
+        return self.path / "added"
+
+    @property
+    def removed(self) -> Path:
+        """Tombstones of what was taken down, and receipts."""
+        return self.path / "removed"
+
     def ledger(self, source: str) -> Path:
         """Folder of every input of a source, written when it is listed (store/ledger.py)."""
         return self.ledgers / source

@@ -15,6 +15,7 @@ DEFAULTS: dict[str, Any] = {
     "bytes_len": 50_000,
     "orientation": 1,
     "task": "t2i",
+    "license": "unknown",
     "text": None,
     "text_language": "none",
     "text_level": 0,

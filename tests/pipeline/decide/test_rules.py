@@ -61,6 +61,19 @@ def test_null_may_be_an_error_that_names_the_sample() -> None:
         decided(table({"clarity": None}), Rule("S2.clarity", 2, "clarity > 1", if_null="error"))
 
 
+def test_only_allowed_licenses_pass_and_the_others_stop_at_s1() -> None:
+    licenses = ["MIT", "cc0-1.0", "unknown", "MIT AND GPL-2.0-only", "MIT OR GPL-2.0-only"]
+    frame = table(*({"license": text} for text in licenses), {"license": "MIT", "recipe": "r"})
+    config = decode({"licenses": ["mit", "CC0-1.0"]}, DecideConfig, "config x")
+    rows = decide(frame, NONE, config)
+    assert rows["stopped_by"].to_list() == [None, None, "S1.license", "S1.license", None, None]
+    assert rows["stage_to"].to_list() == [7, 7, 0, 0, 7, 7]
+    nothing = decide(frame, NONE, decode({"licenses": []}, DecideConfig, "config x"))
+    assert nothing["stage_to"].to_list() == [0] * 6
+    with pytest.raises(UserError, match=r"'S1\.license' is given twice"):
+        decode({"rules": [{"name": "S1.license", "stage": 1, "keep": "width > 0"}]}, DecideConfig, "config x")
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
+from pipeline.downloads import robots
 from pipeline.downloads.reasons import Stopped
 from pipeline.downloads.robots import Robots, RobotsFile
 
@@ -49,11 +50,11 @@ class Web:
 
 def check(web: Web, *urls: str, clock: Clock | None = None) -> list[str | float]:
     async def everything() -> list[str | float]:
-        robots = Robots("Glyphmill", web, clock or Clock())
+        asked = Robots("Glyphmill", web, clock or Clock())
         ends: list[str | float] = []
         for url in urls:
             try:
-                ends.append(await robots.check(URL(url)))
+                ends.append(await asked.check(URL(url)))
             except Stopped as stopped:
                 ends.append(stopped.reason)
         return ends
@@ -127,3 +128,11 @@ def test_a_fault_is_forgotten_sooner_than_a_file() -> None:
 def test_no_robots_file_is_too_strange(body: bytes) -> None:
     (end,) = check(Web(RobotsFile(200, body)), "http://h/x.png?y=%20")
     assert end == "robots" or (isinstance(end, float) and end >= 0)
+
+
+def test_files_of_many_hosts_are_forgotten_before_they_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(robots, "_ALL_BYTES", 2 * len(RULES))
+    web = Web(RobotsFile(200, RULES))
+    hosts = [f"http://{n}.example.com/x" for n in (0, 1, 2, 3, 3, 2, 0)]
+    check(web, *hosts)
+    assert [url.split(".")[0] for url in web.asked] == [f"http://{n}" for n in (0, 1, 2, 3, 0)]

@@ -76,6 +76,6 @@ def test_a_source_of_ones_own_stands_in_the_config() -> None:
     assert decode(tree, PipelineConfig, "config").sources == (Numbers(KIND, "numbers", 3),)
     with pytest.raises(
         UserError,
-        match=r"sources\.0: no kind 'numbers'; allowed: folder, webdataset, parquet, edits, synth, or package\.module:Class",
+        match=r"sources\.0: no kind 'numbers'; allowed: folder, urls, webdataset, parquet, edits, synth, or package\.module:Class",
     ):
         decode({"sources": [{"kind": "numbers", "name": "n"}]}, PipelineConfig, "config")

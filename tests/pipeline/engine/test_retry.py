@@ -35,7 +35,7 @@ def test_only_reasons_that_exist_are_taken() -> None:
     assert retry_reasons("all") == set(REASONS)
     assert retry_reasons("missing, timeout") == {"missing", "timeout"}
     for text in ("nonsense", "all,missing", ""):
-        with pytest.raises(UserError, match="--retry: expected all or some of missing, unreadable"):
+        with pytest.raises(UserError, match="--retry: expected all or some of repeated, bad_url"):
             retry_reasons(text)
 
 

@@ -165,3 +165,9 @@ def test_a_folder_that_cannot_be_made_is_named(config: PipelineConfig, tmp_path:
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="file/run: cannot be made: "):
         run_pipeline(config, tmp_path / "file" / "run")
+
+
+def test_a_url_is_no_folder_of_a_run() -> None:
+    for text in ("s3://bucket/run", "gs://bucket/run"):
+        with pytest.raises(UserError, match=r"RUN '\w\w:/bucket/run': expected a local path, found a URL"):
+            run_config.run_folder(Path(text))  # a command line's Path has one slash of the two

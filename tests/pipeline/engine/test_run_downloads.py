@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 
 from tests.pipeline import commands
 from tests.pipeline.downloads.server import Server
+from tests.pipeline.hostile import encode, picture
 
 CONFIG = """
 sources:
 - {kind: urls, name: web, list: PATH/list.csv, captions: [alt, {column: long, source: recaption}], license: license, keep: [score]}
 - {kind: urls, name: pairs, list: PATH/pairs.jsonl, url: after, references: [before]}
+- {kind: edits, name: edits, table: PATH/edits.jsonl, sources: [before], instructions: [ask], target: after}
 - {kind: urls, name: plain, list: PATH/plain.txt}
 downloads: {allow: ["127.0.0.1:PORT"], tries: 2, backoff_s: 0.01, timeout_s: 20, max_megabytes: 1, user_agent: Glyphmill/0.1}
 fragments: {inputs: 5}
@@ -62,6 +65,15 @@ def build(folder: Path, server: Server) -> Path:
         (before, server.url("/gzip.png")),
     ]
     (folder / "pairs.jsonl").write_text("".join(f'{{"before": "{b}", "after": "{a}"}}\n' for b, a in pairs))
+    (folder / "here.png").write_bytes(encode(picture(80, 60, seed=3), "PNG"))
+    edits = [
+        {"before": "here.png", "after": server.url("/x/../seed.png?30")},
+        {"before": ["here.png", server.url("/seed.png?31")], "after": "here.png"},
+        {"before": server.url("/status?404"), "after": "here.png"},
+        {"before": "here.png", "after": "ftp://example.org/a.png"},
+        {"before": "here.png", "after": server.url("/picture.png").replace("127.0.0.1", "127.0.0.2")},
+    ]
+    (folder / "edits.jsonl").write_text("".join(json.dumps({"ask": "Turn it"} | edit) + "\n" for edit in edits))
     (folder / "plain.txt").write_text("\n".join(server.url(f"/seed.png?{n % 3 + 20}") for n in range(30)))
     config = CONFIG.replace("PATH", str(folder)).replace("PORT", str(server.ports["plain"]))
     (folder / "config.yaml").write_text(config)
@@ -72,7 +84,7 @@ def build(folder: Path, server: Server) -> Path:
 def run(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("downloads")
     output = commands.run_to_end(build(folder, server), folder / "run")
-    assert "46 inputs" in output
+    assert "51 inputs" in output
     return folder
 
 
@@ -125,6 +137,20 @@ def test_references_are_fetched_with_their_picture(run: Path, server: Server) ->
     assert ends["reason"].to_list() == ["ok", "ok", "ok", "not_found", "ok", "ok"]
     failed = [f for f in commands.table(run / "run", "failures").to_dicts() if f["uri"] == server.url("/seed.png?12")]
     assert [(f["reason"], "its reference" in f["error"]) for f in failed] == [("not_found", True)]
+
+
+def test_an_edit_may_mix_paths_and_urls(run: Path, server: Server) -> None:
+    samples = {s["uri"]: s for s in commands.table(run / "run", "samples").to_dicts() if s["source"] == "edits"}
+    assert set(samples) == {server.url("/seed.png?30"), "here.png"}
+    here = (run / "here.png").read_bytes()
+    first, second = samples[server.url("/seed.png?30")], samples["here.png"]
+    assert [r["bytes"] for r in first["references"]] == [here]
+    assert (first["image"]["path"], second["image"]["path"]) == ("seed.png", "here.png")
+    assert second["image"]["bytes"] == second["references"][0]["bytes"] == here
+    assert second["references"][1]["bytes"] not in (b"", here)
+    assert second["task"] == "ti2i"
+    failures = commands.table(run / "run", "failures").filter(pl.col("uri").str.contains("here|example|127.0.0.2"))
+    assert sorted(failures["reason"]) == ["bad_url", "forbidden_address", "not_found"]
 
 
 def test_a_repeated_url_is_fetched_once(run: Path, server: Server) -> None:

@@ -99,7 +99,7 @@ def test_what_cannot_be_read_as_a_pair_is_one_row_with_its_reason(folder: Path) 
         {**good, "after": "../secret.png"},
         {**good, "after": str(folder.parent / "secret.png")},
         {**good, "after": "in/link.png"},
-        {**good, "after": "https://example.org/a.png"},
+        {**good, "after": "ftp://example.org/a.png"},
         {**good, "after": ["out/a.png", "out/b.png"]},
         {**good, "after": "out/none.png"},
         {**good, "after": "\ud83d.png"},
@@ -124,7 +124,7 @@ def test_what_cannot_be_read_as_a_pair_is_one_row_with_its_reason(folder: Path) 
         "outside",
         "outside",
         "outside",
-        "a URL",
+        "expected http or https",
         "several pictures",
     ]
     parts += ["there is nothing", "no path", "no path", "no path", "before the edit, 'in/cut.png'", "outside"]

@@ -1,0 +1,106 @@
+"""New sources join a finished run: what it holds stays, byte for byte, and comes first where pictures are the same."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+from PIL import Image
+
+from configs import UserError
+from pipeline.engine.add import add_sources
+from tests.pipeline import commands
+
+CONFIG = """
+sources: [{kind: folder, name: photos, path: HERE/photos}]
+fragments: {inputs: 3}
+annotate: [{kind: measure}]
+cluster: {cpus: 1}
+decide: {rules: []}
+"""
+MORE = "sources: [{kind: folder, name: NAME, path: HERE/NAME}]\n"
+
+
+def pipeline(*arguments: str | Path) -> str:
+    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def kept(run: Path) -> set[str]:
+    return set(pl.read_parquet(run / "dataset" / "manifest" / "*.parquet")["uri"])
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str], dict[str, str]]:
+    """A folder with a run that has grown, the digests of its files before that, and after."""
+    here = tmp_path_factory.mktemp("grown")
+    commands.write_pictures(here / "photos", 6)
+    commands.write_pictures(here / "more", 9)
+    for number in range(6):  # the same pixels in longer files, which would be kept were they of one run
+        picture = Image.open(here / "more" / f"{number:03d}.png")
+        picture.save(here / "more" / f"{number:03d}.png", compress_level=0)
+    (here / "config.yaml").write_text(CONFIG.replace("HERE", str(here)))
+    (here / "more.yaml").write_text(MORE.replace("HERE", str(here)).replace("NAME", "more"))
+    commands.run_to_end(here / "config.yaml", here / "run")
+    before = commands.digest(here / "run")
+    pipeline("add", here / "run", here / "more.yaml")
+    return here, before, commands.digest(here / "run")
+
+
+def test_what_was_kept_stays_and_outranks_its_copies(grown: tuple[Path, dict[str, str], dict[str, str]]) -> None:
+    here, before, after = grown
+    stays = ("samples", "scores", "ledger", "failures", "dataset/data")
+    old = {name: digest for name, digest in before.items() if name.startswith(stays)}
+    assert len(old) >= 8
+    assert {name: after[name] for name in old} == old
+    assert {name for name in after if name.startswith("dataset/data")} > {
+        n for n in old if n.startswith("dataset/data")
+    }
+    manifest = pl.read_parquet(here / "run" / "dataset" / "manifest" / "*.parquet")
+    sources = dict(manifest.group_by("source").len().iter_rows())
+    assert sources == {"photos": 6, "more": 3}
+    decisions = pl.read_parquet(here / "run" / "decisions" / "*.parquet")
+    assert decisions["stopped_by"].value_counts().sort("stopped_by").to_dicts()[-1] == {
+        "stopped_by": "S1.duplicate",
+        "count": 6,
+    }
+
+
+def test_the_same_command_again_and_the_whole_config_change_nothing(
+    grown: tuple[Path, dict[str, str], dict[str, str]],
+) -> None:
+    here, _, after = grown
+    assert "more: 9 inputs = 3 kept" in pipeline("add", here / "run", here / "more.yaml")
+    whole = CONFIG.replace("sources: [", "sources: [SECOND, ").replace("HERE", str(here))
+    first, second = whole.split("SECOND, ")
+    entry = "{kind: folder, name: more, path: " + str(here / "more") + "}]"
+    (here / "whole.yaml").write_text(first + second.replace("}]\nfragments", "}, " + entry + "\nfragments"))
+    commands.run_to_end(here / "whole.yaml", here / "run")
+    pipeline("pack", here / "run")
+    assert commands.digest(here / "run") == after
+
+
+def test_what_cannot_be_added_is_refused_in_one_line(grown: tuple[Path, dict[str, str], dict[str, str]]) -> None:
+    here, _, after = grown
+    changed = MORE.replace("HERE/NAME", str(here / "photos")).replace("NAME", "more")
+    for text, error in (
+        (changed, r"field 'sources\.1\.path': .* was started with '.*more', found '.*photos'"),
+        (MORE.replace("HERE", str(here)).replace("NAME", "gone"), r"field 'sources\.2\.path'.*gone"),
+        (
+            MORE.replace("HERE", str(here)).replace("NAME", "new") + "fragments: {inputs: 4}",
+            r"field 'fragments\.inputs': .* started with 3, found 4",
+        ),
+    ):
+        (here / "new").mkdir(exist_ok=True)
+        commands.write_pictures(here / "new", 1)
+        (here / "wrong.yaml").write_text(text)
+        with pytest.raises(UserError, match=error):
+            add_sources(here / "run", here / "wrong.yaml", ())
+    with pytest.raises(UserError, match=r"there is no run to add to"):
+        add_sources(here / "nowhere", here / "more.yaml", ())
+    assert commands.digest(here / "run") == after
