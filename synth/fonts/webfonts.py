@@ -57,7 +57,8 @@ def joined(slices: Sequence[Path], where: str, cache: Path | None = None) -> Pat
         font = Merger(Options(drop_tables=_DROPPED)).merge([str(path) for path in slices])
     except Exception as error:  # fontTools raises what its parsers trip over
         raise UserError(f"{where}.file: the slices of {slices[0].parent} cannot be joined: {error}") from None
-    font.recalcTimestamp = False  # the same slices give the same bytes
+    font.recalcTimestamp = False
+    font["head"].created = font["head"].modified = 0  # the same slices give the same bytes whenever they are joined
     with replaced(out, durable=False) as temporary:
         font.save(temporary)
     return out

@@ -21,7 +21,7 @@ from configs import UserError, load
 from trainer.config import FitConfig
 from trainer.fit import fit
 
-STEPS = 12
+STEPS = 20
 SHORT = f"phases.0.steps={STEPS}"
 FP64 = "precision=fp64"
 SAMPLES = "samples={prompts: [a cat], rows: 1, size: [32, 32], steps: 2, every: 10, reference_area: 1024}"
