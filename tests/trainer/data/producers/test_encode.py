@@ -115,13 +115,13 @@ def test_one_damaged_picture_costs_one_picture_and_what_is_known_is_not_encoded_
     encode(config, dataset, tmp_path / "out")
     told = capsys.readouterr().out
     assert f"sample {sample} is not encoded: " in told
-    bad = [row for path in (tmp_path / "out" / "shards").iterdir() for row in pq.read_table(path).to_pylist()]
+    bad = [row for path in (tmp_path / "out" / "shards").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     bad = [row for row in bad if row["error"]]
     assert {row["sample"] for row in bad} == {sample}
     assert all(row["data"] is None for row in bad)
-    before = len(list((tmp_path / "out" / "shards").iterdir()))
+    before = len(list((tmp_path / "out" / "shards").glob("*.parquet")))
     encode(config, all_tasks, tmp_path / "out")  # the whole dataset: only what was damaged is new
-    new = sorted((tmp_path / "out" / "shards").iterdir())
+    new = sorted((tmp_path / "out" / "shards").glob("*.parquet"))
     names = {Dataset.open(all_tasks).digest[:12]}
     added = [row for path in new if path.name[:12] in names for row in pq.read_table(path).to_pylist()]
     assert len(new) > before
@@ -155,7 +155,8 @@ def test_another_dataset_and_an_empty_folder_are_refused(encoded: Path, edits: P
 
 @pytest.mark.parametrize(("storage", "tolerance"), [("fp16", 1e-3), ("bf16", 1e-2)])
 def test_narrower_numbers_are_what_they_are_rounded_to(encoded: Path, storage: str, tolerance: float) -> None:
-    from trainer.data.producers.store import DTYPES, to_bytes
+    from trainer.data.producers.shard import DTYPES
+    from trainer.data.producers.store import to_bytes
 
     tensor = torch.randn(6, 5)
     name, data = to_bytes(tensor, storage)
