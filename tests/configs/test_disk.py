@@ -29,6 +29,12 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def fill(folder: Path, source: Path) -> None:
+    with filled(folder):
+        replace_text(folder / "first", "whole")
+        shutil.copytree(source, folder / "part")
+
+
 def fail(error: BaseException) -> None:
     raise error
 
@@ -52,9 +58,7 @@ def test_a_folder_is_filled_or_empty_also_where_a_disk_is_mounted(small: Path, t
     (tmp_path / "source" / "large").write_bytes(b"x" * 200_000)
     for folder in (small, small / "inner"):
         with pytest.raises(DiskFailed, match=f"^{folder}: cannot be written .no space left on device.: make room"):
-            with filled(folder):
-                replace_text(folder / "first", "whole")
-                shutil.copytree(tmp_path / "source", folder / "part")
+            fill(folder, tmp_path / "source")
         assert list(small.iterdir()) == []
 
 

@@ -38,6 +38,12 @@ def folder(tmp_path: Path) -> Path:
     return fill(tmp_path, "own", KEYS)
 
 
+def read_all(folder: Path) -> None:
+    store = Store(folder)
+    for key in KEYS:
+        assert store.read(key) is not None
+
+
 def shards(folder: Path) -> list[Path]:
     return sorted((folder / "shards").glob("own*.parquet"))
 
@@ -71,15 +77,12 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", list(DAMAGES))
 def test_no_damaged_number_is_read_and_what_is_damaged_is_taken_out(folder: Path, damage: str) -> None:
-    whole = Store(folder)
-    for key in KEYS:
-        assert whole.read(key) is not None
+    read_all(folder)
     DAMAGES[damage](folder)
     with pytest.raises(
         RunFailed, match=r"own-target-0000.\.parquet: is damaged .*trainer encode .* makes it again"
     ) as caught:
-        for key in KEYS:
-            Store(folder).read(key)
+        read_all(folder)
     assert "\n" not in str(caught.value)
     told = mend(folder, index_path(folder, "own"))
     assert any("own-target-00000.parquet" in line for line in told)
