@@ -84,6 +84,8 @@ def unchecked(folder: Path) -> int:
 def mend(folder: Path, own: Path) -> list[str]:
     """Read all that is encoded in ``folder``, remove what is damaged, and tell it. ``own``: the index that is about to be
     made or is there; it is removed where it can be complete no more."""
+    if not indices(folder):
+        return []
     with progress("check", len(list((folder / "shards").glob("*.parquet"))), "shards") as counter:
         found = {path: list(_damage(folder, path, counter)) for path in indices(folder)}
     bad = {path: damages for path, damages in found.items() if damages}
