@@ -22,7 +22,7 @@ from model.checkpoint import pipeline_of
 from model.export import export
 from trainer.config import FitConfig
 from trainer.data.folder import names_in
-from trainer.data.producers.open import check_encoding
+from trainer.data.producers.open import check_encoding, unchecked_remark
 from trainer.fingerprint import fingerprint
 from trainer.loop import Trainer
 from trainer.monitor.metrics import phase_losses, read_metrics
@@ -99,6 +99,9 @@ def _begin(config: FitConfig, out: Path, setup: Setup, given: Start) -> None:
     except DiskFailed as error:
         raise UserError(str(error)) from None  # nothing was begun
     check_encoding(config, setup.base.folder(out, config.seed), setup.datasets.digests(), ranks=1)
+    remark = unchecked_remark(config)
+    if remark:
+        print(remark, flush=True)
 
 
 def _is_finished(out: Path, order: Order) -> bool:

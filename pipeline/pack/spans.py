@@ -128,7 +128,7 @@ def _pages(data: mmap.mmap, start: int, end: int) -> Iterator[tuple[int, int]]:
     """(first, last + 1) byte of each page's content; ends early at a page of another kind, whose rows then lack."""
     while start < end:
         header, start = _thrift_struct(data, start)
-        if header[1] != _DATA_PAGE or header[5][2] != _PLAIN:
+        if header[1] != _DATA_PAGE or header[5][2] != _PLAIN or header[3] < 0:
             return
         yield start, start + header[3]
         start += header[3]

@@ -64,3 +64,17 @@ def test_a_holder_on_another_machine_counts_while_its_heart_beats(tmp_path: Path
     os.utime(path, (past, past))
     with RunLock(path):
         assert json.loads(path.read_text())["pid"] == os.getpid()
+
+
+def test_a_lock_on_a_full_disk_is_refused_in_one_line_and_free_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(UserError, match=r"lock: cannot be written: No space left on device; make room"):
+        RunLock(tmp_path / "lock").__enter__()
+    monkeypatch.undo()
+    with RunLock(tmp_path / "lock"):
+        pass

@@ -3,7 +3,8 @@
     config, dataset ──Order──plan.py──> units ──worker.py on Ray──> OUT/shards/*.parquet ──> OUT/datasets/NAME.parquet
 
 The first shard that is written is the truth: a killed encoding goes on with the units that have none. The index comes
-last. Encoding a dataset that has grown adds what is new.
+last. Encoding a dataset that has grown adds what is new. Before anything else all that is there is read: what is damaged
+is told and made again.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 import configs
-from configs.files import remove_temporary, replaced
+from configs.files import remove_temporary
 from pipeline import cluster
 from pipeline.progress import progress
 from pipeline.store.lock import RunLock
@@ -26,9 +26,9 @@ from trainer.base import Base
 from trainer.config import FitConfig
 from trainer.data.folder import Data, open_data
 from trainer.data.producers.digest import encoder_digests
+from trainer.data.producers.indices import index_path, mend, write_index
 from trainer.data.producers.plan import Unit, plan_units
-from trainer.data.producers.shard import INDEX
-from trainer.data.producers.store import claim, index_metadata, index_path
+from trainer.data.producers.store import claim
 from trainer.data.producers.worker import EncodedUnit, UnitEncoder
 from trainer.setup import open_order
 from trainer.start import Start
@@ -66,8 +66,10 @@ def encode(config: FitConfig, data: Path, out: Path, wait: bool = False, start: 
         digests = encoder_digests(folder, config.max_text_tokens)
         claim(out, digests)
         name = _name(config, dataset, order.steps)
+        for line in mend(out, index_path(out, name)):
+            print(f"{line}; what this training needs of it is made again", flush=True)
         if index_path(out, name).exists():
-            print(f"{out}: encoded already, of dataset {dataset.digest[:12]}")
+            print(f"{out}: encoded already and whole, of dataset {dataset.digest[:12]}")
             return
         units = plan_units([order, order.held_out] if order.held_out else [order], name, config.producers.shard_samples)
         _write_index(out, name, dataset, _encode(config, units, (config, dataset, folder, out, digests)))
@@ -89,15 +91,14 @@ def _encode(config: FitConfig, units: list[Unit], arguments: tuple[object, ...])
     with progress("encode", sum(len(unit.table) for unit in units), "pictures and texts") as counter:
         for done in cluster.each(units, "encode", UnitEncoder, arguments, producers.cluster, **resources):
             found.add(done)
+            if done.damage:
+                print(f"{done.damage}; it is made again", flush=True)
             counter.add(done.entries)
     return found
 
 
 def _write_index(out: Path, name: str, dataset: Data, found: _Sum) -> None:
-    index = pa.concat_tables([INDEX.empty_table(), *found.indices]).sort_by("key")
-    index = index.replace_schema_metadata(index_metadata(dataset.digest))
-    with replaced(index_path(out, name)) as temporary:
-        pq.write_table(index, temporary, compression="zstd", use_dictionary=["file", "dtype"])
+    index = write_index(index_path(out, name), found.indices, dataset.digest)
     shards = len(pc.unique(index["file"]))
     gigabytes = (pc.sum(index["length"]).as_py() or 0) / 1e9
     print(f"{out}: {len(index):,} latents and conditions new in {shards:,} shards, {gigabytes:.3f} GB")

@@ -13,6 +13,7 @@ from trainer.data.encoding import EncodingWork
 from trainer.data.frozen import Frozen
 from trainer.data.loader import InProcess, Producer
 from trainer.data.producers.digest import encoder_digests
+from trainer.data.producers.indices import unchecked
 from trainer.data.producers.live import LiveProducers, ProducerSetup
 from trainer.data.producers.store import check_store
 
@@ -43,6 +44,17 @@ def check_encoding(config: FitConfig, base: Path | None, datasets: set[str], ran
         )
     if config.encoded and base is not None:
         check_store(Path(config.encoded), datasets, encoder_digests(base, config.max_text_tokens))
+
+
+def unchecked_remark(config: FitConfig) -> str | None:
+    """What to tell of a folder of encodings from before there were checksums."""
+    count = unchecked(Path(config.encoded)) if config.encoded else 0
+    if not count:
+        return None
+    return (
+        f"{config.encoded}: {count:,} latents and conditions were encoded before checksums were kept, and damage in them "
+        "cannot be seen; python -m trainer encode into a new folder gives them some"
+    )
 
 
 def _check_room(field: str, count: int, each: float, there: int) -> None:

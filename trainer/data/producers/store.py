@@ -3,6 +3,7 @@
     encoders.json              what encoded it: digests of VAE and text encoder
     shards/*.parquet           latents and conditions, each file whole or absent
     datasets/*.parquet         the index of a dataset: key -> shard, offset; written last, so it says: complete
+    */*.parquet.crc32          of the file of that name (sums.py)
 
 Keys hold the content's sha256, so that the same picture in two datasets is encoded once.
 """
@@ -23,24 +24,13 @@ from torch import Tensor
 
 from configs import RunFailed, UserError
 from configs.files import replace_text
-from pipeline.parquet import read_schema, read_table
 from trainer.data.producers.digest import EncoderDigests
-from trainer.data.producers.shard import INDEX
+from trainer.data.producers.indices import indices, read_index
+from trainer.data.producers.shard import DTYPES, INDEX, checksum
+from trainer.data.producers.sums import damaged
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _OPEN = 64
 """Shards that are held open (chosen)."""
-_DIGEST = b"dataset"
-"""Metadata of an index: which dataset it is of."""
-
-
-def index_path(folder: Path, name: str) -> Path:
-    return folder / "datasets" / f"{name}.parquet"
-
-
-def index_metadata(digest: str) -> dict[bytes, bytes]:
-    """Of the index of the dataset with this digest."""
-    return {_DIGEST: digest.encode()}
 
 
 def claim(folder: Path, digests: EncoderDigests) -> None:
@@ -58,7 +48,10 @@ def check_store(folder: Path, datasets: set[str], digests: EncoderDigests) -> No
     if not (folder / "encoders.json").exists():
         raise UserError(f"{where} holds no encodings; python -m trainer encode CONFIG DATASET {folder} makes them")
     _check_encoders(folder, digests, where, "encode again into another folder, or leave the field out")
-    known = [_dataset_of(path) for path in _indices(folder)]
+    try:
+        known = [digest for digest in (read_index(path)[1] for path in indices(folder)) if digest]
+    except RunFailed as error:
+        raise UserError(str(error)) from None  # nothing was begun
     if not datasets & set(known):
         found = ", ".join(digest[:12] for digest in known) or "none that is finished"
         raise UserError(
@@ -81,23 +74,15 @@ def _check_encoders(folder: Path, digests: EncoderDigests, where: str, remedy: s
             )
 
 
-def _indices(folder: Path) -> list[Path]:
-    return sorted((folder / "datasets").glob("*.parquet"))
-
-
-def _dataset_of(index: Path) -> str:
-    return (read_schema(index).metadata or {}).get(_DIGEST, b"").decode()
-
-
 class Store:
     """Latents and conditions in the finished indices of a folder, by their keys: one read of the file each.
 
-    Memory: 41 bytes an entry.
+    Memory: 45 bytes an entry.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        parts = [read_table(path) for path in _indices(folder)]
+        parts = [read_index(path)[0] for path in indices(folder)]
         table = pa.concat_tables([INDEX.empty_table(), *parts]).combine_chunks()
         keys = np.frombuffer(b"".join(table["key"].to_pylist()), dtype=[("high", ">u8"), ("low", ">u8")])
         order = np.lexsort((keys["low"], keys["high"]))
@@ -109,6 +94,9 @@ class Store:
         self._file = names.indices.to_numpy()[order]
         self._dtype = np.array([list(DTYPES).index(d) for d in table["dtype"].to_pylist()], dtype=np.int8)[order]
         self._numbers = {n: table[n].to_numpy()[order] for n in ("offset", "length", "tokens", "channels")}
+        checksums = table["crc32"].combine_chunks()
+        self._checked = checksums.is_valid().to_numpy(zero_copy_only=False)[order]
+        self._checksums = checksums.fill_null(0).to_numpy()[order]
         self._files: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -126,8 +114,11 @@ class Store:
         offset, length, tokens, channels = (int(self._numbers[n][place]) for n in self._numbers)
         name = self._names[self._file[place]]
         data = self._bytes(name, offset, length)
-        dtype = list(DTYPES.values())[self._dtype[place]]
-        return torch.frombuffer(bytearray(data), dtype=dtype).reshape(tokens, channels)
+        about = list(DTYPES)[self._dtype[place]]
+        checked = bool(self._checked[place])
+        if checked and checksum(key, about, (tokens, channels), data) != self._checksums[place]:
+            raise damaged(self.folder / "shards" / name, f"another checksum at byte {offset:,} than was written")
+        return torch.frombuffer(bytearray(data), dtype=DTYPES[about]).reshape(tokens, channels)
 
     def _place(self, key: bytes) -> int | None:
         high, low = int.from_bytes(key[:8], "big"), int.from_bytes(key[8:], "big")
@@ -138,17 +129,17 @@ class Store:
             place += 1
         return None
 
-    def _bytes(self, name: str, offset: int, length: int) -> bytes:
+    def _bytes(self, name: str, offset: int, length: int) -> memoryview:
         """Each value stands behind its own length, which says that it is there."""
         path = self.folder / "shards" / name
         try:
             with self._lock:  # another thread may close the file otherwise
                 read = os.pread(self._descriptor(path), length + 4, offset - 4)
         except OSError as error:
-            raise RunFailed(f"{path}: {(error.strerror or str(error)).lower()}; {_AGAIN}") from None
+            raise damaged(path, (error.strerror or str(error)).lower()) from None
         if len(read) != length + 4 or int.from_bytes(read[:4], "little") != length:
-            raise RunFailed(f"{path}: no value of {length:,} bytes at byte {offset:,}; {_AGAIN}")
-        return read[4:]
+            raise damaged(path, f"no value of {length:,} bytes at byte {offset:,}")
+        return memoryview(read)[4:]
 
     def _descriptor(self, path: Path) -> int:
         if path.name not in self._files:
@@ -157,9 +148,6 @@ class Store:
                 os.close(self._files.popitem(last=False)[1])
         self._files.move_to_end(path.name)
         return self._files[path.name]
-
-
-_AGAIN = "checkpoints are safe: delete the folder of encodings, encode again, and repeat the command"
 
 
 def to_bytes(tensor: Tensor, storage: str) -> tuple[str, bytes]:

@@ -15,6 +15,7 @@ import torch
 from PIL.Image import fromarray
 from torch import Tensor
 
+from configs import RunFailed
 from configs.pictures import DecodeError
 from pipeline.watch import beat
 from trainer.config import FitConfig
@@ -22,9 +23,10 @@ from trainer.data.encoders import encode_pictures
 from trainer.data.folder import Data
 from trainer.data.frozen import Frozen
 from trainer.data.producers.digest import EncoderDigests
+from trainer.data.producers.indices import has_lost
 from trainer.data.producers.plan import Unit
 from trainer.data.producers.requests import Request, Requests
-from trainer.data.producers.shard import INDEX, Record, shard_index, write_shard
+from trainer.data.producers.shard import INDEX, Record, Shard, read_shard, write_shard
 from trainer.data.producers.store import Store, to_bytes
 
 _PROMPTS = 16
@@ -37,11 +39,13 @@ _Encode = Callable[[Sequence[_Decoded]], Sequence[Tensor]]
 
 @dataclass(frozen=True)
 class EncodedUnit:
-    """What came of a unit. ``index``: of what its shard holds; ``failures``: (sample, error)."""
+    """What came of a unit. ``index``: of what its shard holds; ``failures``: (sample, error); ``damage``: why a shard that
+    was there is made again."""
 
     entries: int
     index: pa.Table
     failures: list[tuple[str, str]]
+    damage: str | None = None
 
 
 class UnitEncoder:
@@ -54,20 +58,46 @@ class UnitEncoder:
         self.frozen = Frozen(base, device, config.max_text_tokens, tell=lambda line: None)
         self.requests = Requests(dataset, config.objective)
         self.known = Store(out)
+        self.lost = has_lost(out)
         self._ids = dataset.manifest(["id"])["id"].combine_chunks()
 
     def __call__(self, unit: Unit) -> EncodedUnit:
         path = self.out / "shards" / unit.name
-        if not path.exists():
+        shard, damage = self._found(path, unit)
+        if shard is None:
             records = list(self._records(unit))
             if not records:  # all of it was encoded for another dataset
-                return EncodedUnit(len(unit.table), INDEX.empty_table(), [])
+                return EncodedUnit(len(unit.table), INDEX.empty_table(), [], damage)
             write_shard(path, records)
-        return EncodedUnit(len(unit.table), *shard_index(path))
+            shard = read_shard(path)
+        return EncodedUnit(len(unit.table), shard.index, shard.failures, damage)
+
+    def _found(self, path: Path, unit: Unit) -> tuple[Shard | None, str | None]:
+        """The shard if it is there and whole; what is neither is removed, and why it is told."""
+        if not path.exists():
+            return None, None
+        try:
+            shard = read_shard(path)
+            if not self.lost or self._missing(unit) <= set(shard.keys):
+                return shard, None
+            why = f"{path}: leans on shards that were damaged"
+        except RunFailed as error:
+            why = str(error).partition("; ")[0]
+        path.unlink()
+        return None, why
+
+    def _missing(self, unit: Unit) -> set[bytes]:
+        """Keys that nothing but the unit's own shard holds."""
+        encoder = self._encoder(unit)
+        return {request.source.key(encoder) for request in self._new(unit, encoder)}
+
+    def _encoder(self, unit: Unit) -> str:
+        """Digest of the one that encodes it."""
+        return self.digests.vae if unit.kind in ("target", "reference") else self.digests.text
 
     def _records(self, unit: Unit) -> Iterator[Record]:
         latents = unit.kind in ("target", "reference")
-        encoder, encode = (self.digests.vae, self._latents) if latents else (self.digests.text, self._conditions)
+        encoder, encode = self._encoder(unit), self._latents if latents else self._conditions
         wanted = list(self._new(unit, encoder))
         size = unit.table[0, :2].tolist()
         together = max(1, self.config.batch_pixels // (size[0] * size[1])) if latents else _PROMPTS

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from configs import UserError
+from configs import RunFailed, UserError
 from pipeline import cluster
 from pipeline.dataset import Dataset
 from tests.tolerance import rounding
@@ -20,6 +20,8 @@ from tests.trainer.edits import damaged
 from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
 from trainer.data.producers.encode import encode
+from trainer.data.producers.shard import DTYPES, read_shard
+from trainer.data.producers.store import to_bytes
 from trainer.fit import fit
 
 _SAME_LOSS = 1e-5
@@ -108,6 +110,38 @@ def test_an_encoding_that_was_killed_ends_in_the_same_bytes(
     assert "encoded already" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("encode_live", [False, True])
+def test_damaged_shards_end_the_training_in_one_line_and_are_made_again(
+    encoded: Path,
+    all_tasks: Path,
+    config: FitConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    encode_live: bool,
+) -> None:
+    before = digests(encoded)
+    flipped, cut, gone = sorted(encoded.glob("shards/*.parquet"))[:3]
+    data = bytearray(flipped.read_bytes())
+    for row in read_shard(flipped).index.to_pylist():
+        data[row["offset"] + row["length"] // 2] ^= 0x10
+    flipped.write_bytes(data)
+    cut.write_bytes(cut.read_bytes()[:100])
+    gone.unlink()
+    live = ("encode=live", "producers.cpus=0.5") if encode_live else ()
+    with pytest.raises(
+        RunFailed, match=rf"is damaged .*trainer encode CONFIG DATASET {encoded} makes it again"
+    ) as caught:
+        losses_of(from_shards(tmp_path, encoded, *live), tmp_path / "out", all_tasks)
+    assert "\n" not in str(caught.value)
+    encode(config, all_tasks, encoded)
+    told = capsys.readouterr().out
+    for path in (flipped, cut, gone):
+        assert f"{path}: is damaged (" in told or f"{path} is missing" in told
+    assert digests(encoded) == before
+    encode(config, all_tasks, encoded)
+    assert "encoded already and whole" in capsys.readouterr().out
+
+
 def test_one_damaged_picture_costs_one_picture_and_what_is_known_is_not_encoded_again(
     all_tasks: Path, encoded: Path, config: FitConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,13 +149,13 @@ def test_one_damaged_picture_costs_one_picture_and_what_is_known_is_not_encoded_
     encode(config, dataset, tmp_path / "out")
     told = capsys.readouterr().out
     assert f"sample {sample} is not encoded: " in told
-    bad = [row for path in (tmp_path / "out" / "shards").iterdir() for row in pq.read_table(path).to_pylist()]
+    bad = [row for path in (tmp_path / "out" / "shards").glob("*.parquet") for row in pq.read_table(path).to_pylist()]
     bad = [row for row in bad if row["error"]]
     assert {row["sample"] for row in bad} == {sample}
     assert all(row["data"] is None for row in bad)
-    before = len(list((tmp_path / "out" / "shards").iterdir()))
+    before = len(list((tmp_path / "out" / "shards").glob("*.parquet")))
     encode(config, all_tasks, tmp_path / "out")  # the whole dataset: only what was damaged is new
-    new = sorted((tmp_path / "out" / "shards").iterdir())
+    new = sorted((tmp_path / "out" / "shards").glob("*.parquet"))
     names = {Dataset.open(all_tasks).digest[:12]}
     added = [row for path in new if path.name[:12] in names for row in pq.read_table(path).to_pylist()]
     assert len(new) > before
@@ -155,8 +189,6 @@ def test_another_dataset_and_an_empty_folder_are_refused(encoded: Path, edits: P
 
 @pytest.mark.parametrize(("storage", "tolerance"), [("fp16", 1e-3), ("bf16", 1e-2)])
 def test_narrower_numbers_are_what_they_are_rounded_to(encoded: Path, storage: str, tolerance: float) -> None:
-    from trainer.data.producers.store import DTYPES, to_bytes
-
     tensor = torch.randn(6, 5)
     name, data = to_bytes(tensor, storage)
     assert name == storage
