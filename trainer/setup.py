@@ -21,13 +21,14 @@ from trainer.config import FitConfig
 from trainer.data.folder import Data, open_data
 from trainer.data.growth import PhaseDatasets
 from trainer.monitor.examples import examples
+from trainer.monitor.metrics import read_metrics
 from trainer.order.curriculum import Phase
 from trainer.order.held_out import held_out_rows, hold_out, marked, trained_phases
 from trainer.order.index import read_index
 from trainer.order.order import Order
 from trainer.parallel.world import World
 from trainer.start import Start
-from trainer.state.folders import checkpoints
+from trainer.state.folders import checkpoints, read_best
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def sampled_rows(config: FitConfig) -> str:
 def _check(config: FitConfig, out: Path, start: Start, base: Base, order: Order, data: Data) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"OUT '{out}': a folder is expected, found a file")
+    read_best(out), read_metrics(out)  # damaged ones are told before there is anything to lose
     pick_device(config.device)
     if config.samples:
         examples(config.samples, data, sampled_rows(config))

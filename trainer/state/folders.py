@@ -8,6 +8,7 @@ OUT/checkpoints/best.json    JSON {"step", "metric", "value"}
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,21 @@ def keep(out: Path, count: int) -> None:
 
 
 def read_best(out: Path) -> dict[str, Any]:
-    """{"step", "metric", "value"} of the best checkpoint so far; empty where there is none."""
+    """{"step", "metric", "value"} of the best checkpoint so far; empty where there is none. Raises RunFailed."""
     path = out / "checkpoints" / "best.json"
     try:
-        return json.loads(path.read_text("utf-8")) if path.exists() else {}
-    except ValueError:
+        return _best(json.loads(path.read_text("utf-8"))) if path.exists() else {}
+    except (OSError, ValueError, RecursionError):
         raise RunFailed(f"{path}: is damaged; delete it and repeat the command: the next best one is kept") from None
+
+
+def _best(found: Any) -> dict[str, Any]:
+    kinds = {"step": int, "metric": str, "value": (int, float)}
+    if not isinstance(found, dict) or not all(isinstance(found.get(name), kind) for name, kind in kinds.items()):
+        raise ValueError("not a best checkpoint")
+    if not math.isfinite(found["value"]):
+        raise ValueError("nothing is better than NaN, or worse")
+    return found
 
 
 def write_best(out: Path, step: int, metric: str, value: float) -> None:
