@@ -44,7 +44,8 @@ class Setup:
 def prepare(config: FitConfig, out: Path, data: Path, given: Start) -> Setup:
     """Open and check everything; nothing is written. ``given``: the start that the command line names.
 
-    Raises UserError for a dataset, a model, a device, a task or an OUT with which training cannot begin, or cannot end.
+    Raises UserError for a dataset, a model, a device, a task or an OUT with which training cannot begin, or cannot end;
+    RunFailed for damaged files of a training that is to go on.
     """
     own = checkpoints(out)
     # What OUT began from may be gone by now: its own newest checkpoint names the base.
