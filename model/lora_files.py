@@ -12,6 +12,7 @@ and ``lora_base.py``, ComfyUI's ``comfy/lora.py`` (``model_lora_keys_unet``).
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,10 +84,12 @@ def read_lora(path: str | Path, modules: Mapping[str, tuple[int, int]]) -> dict[
     parts: dict[str, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         name, role = _split(path, key, names)
-        parts.setdefault(name, {})[role] = tensor
+        if role in parts.setdefault(name, {}):
+            raise UserError(f"{path}: '{key}' is there twice, under another prefix or ending too; remove one of them")
+        parts[name][role] = tensor
     if not parts:
         raise UserError(f"{path}: holds no LoRA weights")
-    alphas = _Alphas(metadata)
+    alphas = _Alphas(path, metadata)
     return {name: _pair(path, name, parts[name], alphas, modules[name]) for name in sorted(parts)}
 
 
@@ -166,26 +169,41 @@ def _pair(path: Path, name: str, part: Mapping[str, Tensor], alphas: _Alphas, sh
     if down.ndim != 2 or up.ndim != 2 or (len(up), down.shape[1]) != shape or up.shape[1] != len(down):
         found = f"up {list(up.shape)} x down {list(down.shape)}"
         raise UserError(f"{path}: '{name}' is {found}; this model's weight there is {list(shape)}")
-    stored = part.get(_ALPHA)
-    alpha = float(stored) if stored is not None and stored.numel() == 1 else alphas.of(name, len(down))
+    if not len(down):
+        raise UserError(f"{path}: '{name}' has rank 0; at least 1 is needed: remove the layer from the file")
+    alpha = alphas.of(name, len(down)) if _ALPHA not in part else _alpha(path, name, part[_ALPHA])
+    if not (math.isfinite(alpha) and down.isfinite().all() and up.isfinite().all()):
+        raise UserError(f"{path}: '{name}' is not finite; the file is damaged or its training failed: take another one")
     return LoraPair(down, up, alpha)
+
+
+def _alpha(path: Path, name: str, stored: Tensor) -> float:
+    if stored.numel() != 1 or stored.is_complex():
+        raise UserError(
+            f"{path}: '{name}': alpha is {stored.dtype} of shape {list(stored.shape)}; one number is needed"
+        )
+    return float(stored)
 
 
 class _Alphas:
     """Alpha of each module by diffusers' metadata; without it alpha is the rank, as in diffusers and ComfyUI."""
 
-    def __init__(self, metadata: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, metadata: Mapping[str, str]) -> None:
+        """Raises UserError for metadata that cannot be read: a guess would scale the update wrongly."""
         try:
             tree: Any = json.loads(metadata.get(_METADATA, "{}"))
-        except ValueError:
-            tree = {}
-        tree = tree if isinstance(tree, dict) else {}
-        mine = {key.removeprefix(_PREFIX): value for key, value in tree.items()}
-        self._alpha, self._pattern = mine.get("lora_alpha"), mine.get("alpha_pattern") or {}
+            mine = {key.removeprefix(_PREFIX): value for key, value in tree.items()}
+            alpha, pattern = mine.get("lora_alpha"), mine.get("alpha_pattern") or {}
+            self._alpha = None if alpha is None else float(alpha)
+            self._pattern = {key: float(value) for key, value in pattern.items()}
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            raise UserError(
+                f"{path}: its metadata '{_METADATA}' cannot be read; a JSON object with lora_alpha as a number is needed"
+            ) from None
         self._rank_stable = bool(mine.get("use_rslora"))
 
     def of(self, name: str, rank: int) -> float:
         alpha = self._pattern.get(name, self._alpha)
         if alpha is None:
             return float(rank)
-        return float(alpha) * (rank**0.5 if self._rank_stable else 1.0)  # rsLoRA divides by the root of the rank
+        return alpha * (rank**0.5 if self._rank_stable else 1.0)  # rsLoRA divides by the root of the rank

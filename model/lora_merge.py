@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,14 +22,17 @@ LoraFile = tuple[Path, float]
 
 
 def lora_file(text: str) -> LoraFile:
-    """``style.safetensors`` or ``style.safetensors:0.8``. Raises UserError for a weight that is no number."""
+    """``style.safetensors`` or ``style.safetensors:0.8``. Raises UserError for a weight that is no finite number."""
     name, colon, weight = text.rpartition(":")
     if not colon or Path(text).is_file():
         return Path(text), 1.0
     try:
-        return Path(name), float(weight)
+        strength = float(weight)
     except ValueError:
-        raise UserError(f"--lora: '{text}': what follows the colon must be a number, for example {name}:0.8") from None
+        strength = math.nan
+    if not math.isfinite(strength):
+        raise UserError(f"--lora: '{text}': what follows the colon must be a number, for example {name}:0.8")
+    return Path(name), strength
 
 
 def merge_files(model: MMDiT, files: Sequence[LoraFile]) -> None:
@@ -42,7 +46,7 @@ def merge_files(model: MMDiT, files: Sequence[LoraFile]) -> None:
 def merge_lora(model: MMDiT, lora: Lora, weight: float = 1.0) -> None:
     """W + weight * alpha / rank * up @ down for every linear of ``lora``, in place; summed in fp32, rounded once.
 
-    Raises UserError for a model in eight bits, whose weights are not to be had back.
+    Raises UserError for a model in eight bits, whose weights are not to be had back, and for a sum that is not finite.
     """
     for name, pair in lora.items():
         linear = model.get_submodule(name)
@@ -50,6 +54,11 @@ def merge_lora(model: MMDiT, lora: Lora, weight: float = 1.0) -> None:
             raise UserError(f"'{name}' is in eight bits: merge into the folder's own weights, without base_dtype")
         stored = linear.get_parameter("weight")
         stored.copy_(stored.float() + weight * pair.delta().to(stored.device))
+        if not stored.isfinite().all():
+            raise UserError(
+                f"'{name}' is not finite with the LoRA merged into it in {stored.dtype}; take a smaller weight for the "
+                "LoRA, a wider dtype, or another file"
+            )
 
 
 def export_lora(base: str | Path, out: str | Path, lora: Lora, merge: bool = False) -> None:

@@ -17,10 +17,17 @@ _NAMED = 8
 
 
 class FiniteGuard:
-    """Counts steps in a row that were not finite. ``names``: ids of manifest rows. All ranks decide alike."""
+    """Counts steps in a row that were not finite. ``names``: ids of manifest rows; ``saved``: whether there is a
+    checkpoint. All ranks decide alike."""
 
-    def __init__(self, config: NonFiniteConfig, names: Callable[[Sequence[int]], list[str]], world: World) -> None:
-        self.config, self.names, self.world, self.in_a_row = config, names, world, 0
+    def __init__(
+        self,
+        config: NonFiniteConfig,
+        names: Callable[[Sequence[int]], list[str]],
+        world: World,
+        saved: Callable[[], bool],
+    ) -> None:
+        self.config, self.names, self.world, self.saved, self.in_a_row = config, names, world, saved, 0
         self._told_zero = False
 
     def passes(
@@ -41,9 +48,10 @@ class FiniteGuard:
         what = "the loss" if bad else "the gradient's norm"
         told = f"step {step}: {what} is not finite; {self._samples(bad or range(len(rows)), rows, sigmas)}"
         if self.config.policy == "stop" or self.in_a_row > self.config.limit:
+            kept = "the last checkpoint is good" if self.saved() else "there is no checkpoint yet"
             self.world.stop(
-                f"{told}; no weight was changed by it and the last checkpoint is good: look at these samples, lower "
-                "optimizer.lr, or skip such steps with on_nonfinite.policy=skip"
+                f"{told}; no weight was changed by it and {kept}: look at these samples, lower optimizer.lr, or skip such "
+                "steps with on_nonfinite.policy=skip"
             )
         self.world.tell(f"{told}; the step is skipped, {self.in_a_row} in a row of at most {self.config.limit}")
         return False
@@ -72,7 +80,7 @@ class FiniteGuard:
             self.world.stop(
                 f"step {step}: {error}; {self._samples(bad or range(len(rows)), rows, sigmas)}; blocks behind it may have "
                 "moved already (optimizer.in_backward), so nothing is saved: look at these samples, lower optimizer.lr, "
-                "and go on from the last checkpoint"
+                f"and {'go on from the last checkpoint' if self.saved() else 'begin again: there is no checkpoint yet'}"
             )
 
     def _samples(self, places: Sequence[int], rows: Sequence[int], sigmas: Sequence[float]) -> str:

@@ -107,7 +107,15 @@ def _begin(config: FitConfig, out: Path, setup: Setup, given: Start) -> None:
 def _is_finished(out: Path, order: Order) -> bool:
     found = checkpoints(out)
     exported = any((out / "export" / name).exists() for name in ("model_index.json", "lora.safetensors"))
-    return exported and (out / "phases.json").exists() and bool(found) and step_of(found[-1]) >= order.steps
+    return exported and _told_phases(out / "phases.json") and bool(found) and step_of(found[-1]) >= order.steps
+
+
+def _told_phases(path: Path) -> bool:
+    """Whether a finished training left its losses; a damaged file is written again."""
+    try:
+        return isinstance(json.loads(path.read_text("utf-8")), list)
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def _finish(trainer: Trainer) -> None:

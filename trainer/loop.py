@@ -82,7 +82,7 @@ class Trainer:
         self.loader = self._loader(config, order)
         self.shown = examples(config.samples, self.dataset, sampled_rows(config)) if config.samples else []
         self.validation = self._validation()
-        self.guard = FiniteGuard(config.on_nonfinite, self._ids, world)
+        self.guard = FiniteGuard(config.on_nonfinite, self._ids, world, self._is_saved)
         self.checkpoints = Checkpoints(
             out,
             base,
@@ -103,6 +103,10 @@ class Trainer:
         """Of samples of the phase that is trained."""
         return [sample["id"] for sample in self.dataset.read(rows, ["id"])]
 
+    def _is_saved(self) -> bool:
+        """Whether there is a checkpoint, or will be once what is being written is."""
+        return self.checkpoints.newest is not None
+
     def _loader(self, config: FitConfig, order: Batches) -> Loader:
         """Of this rank's samples."""
         ranks = (self.world.data.get_local_rank(), self.world.data.size())
@@ -122,7 +126,13 @@ class Trainer:
         if config is None or self.validation is None or not (last or self.done % config.every == 0):
             return {}
         with self._judged():
-            return self.validation.measure(self.network.call, self.world, self.dummy, self.product, self.autocast)
+            line = self.validation.measure(self.network.call, self.world, self.dummy, self.product, self.autocast)
+        if line["validation_loss"] is None:
+            tasks = ", ".join(task for task, loss in line["validation_loss_by_task"].items() if loss is None)
+            self.world.tell(
+                f"step {self.done - 1}: the validation loss is not finite ({tasks}); metrics.jsonl has null"
+            )
+        return line
 
     def _cost(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
         return np.array([forward_flops(self.model.config, int(i), int(t)) for i, t in zip(image, text, strict=True)])

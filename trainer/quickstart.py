@@ -188,7 +188,10 @@ def _print_end(out: Path, summary: dict[str, Any]) -> None:
 def _earlier(out: Path, field: str) -> dict[str, float]:
     """Seconds of steps that an earlier call finished, so that going on does not forget them."""
     path = out / "summary.json"
-    earlier: dict[str, float] = json.loads(path.read_text(encoding="utf-8")).get(field, {}) if path.exists() else {}
+    try:
+        earlier: dict[str, float] = json.loads(path.read_text(encoding="utf-8")).get(field, {}) if path.exists() else {}
+    except (OSError, ValueError, AttributeError):
+        raise UserError(f"{path}: is damaged; delete it and repeat the command: it is written again") from None
     return earlier
 
 

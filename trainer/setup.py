@@ -22,6 +22,7 @@ from trainer.config import FitConfig
 from trainer.data.folder import Data, open_data
 from trainer.data.growth import PhaseDatasets
 from trainer.monitor.examples import examples
+from trainer.monitor.metrics import read_metrics
 from trainer.order.curriculum import Phase
 from trainer.order.held_out import held_out_rows, hold_out, marked, trained_phases
 from trainer.order.index import read_index
@@ -29,7 +30,7 @@ from trainer.order.order import Order
 from trainer.parallel.world import World
 from trainer.start import Start
 from trainer.state.fitting import check_from
-from trainer.state.folders import checkpoints
+from trainer.state.folders import checkpoints, read_best
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Setup:
 def prepare(config: FitConfig, out: Path, data: Path, given: Start) -> Setup:
     """Open and check everything; nothing is written. ``given``: the start that the command line names.
 
-    Raises UserError for a dataset, a model, a device, a task or an OUT with which training cannot begin, or cannot end.
+    Raises UserError for a dataset, a model, a device, a task or an OUT with which training cannot begin, or cannot end;
+    RunFailed for damaged files of a training that is to go on.
     """
     own = checkpoints(out)
     start = _own_start(own) if own else given
@@ -77,6 +79,7 @@ def sampled_rows(config: FitConfig) -> str:
 def _check(config: FitConfig, out: Path, start: Start, base: Base, order: Order, data: Data) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"OUT '{out}': a folder is expected, found a file")
+    read_best(out), read_metrics(out)  # damaged ones are told before there is anything to lose
     pick_device(config.device)
     if config.samples:
         examples(config.samples, data, sampled_rows(config))

@@ -109,7 +109,7 @@ class RunLock:
 def _read(descriptor: int) -> _Holder | None:
     try:
         return _Holder(**json.loads(os.pread(descriptor, 4096, 0)))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 

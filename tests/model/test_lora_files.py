@@ -93,6 +93,7 @@ def test_alpha_of_diffusers_metadata(tmp_path: Path, more: dict[str, object], al
 
 
 DOWN = f"diffusion_model.{Q}.lora_down.weight"
+UP_OF_Q, ALPHA_OF_Q = f"diffusion_model.{Q}.lora_up.weight", f"diffusion_model.{Q}.alpha"
 WRONG: list[tuple[Callable[[dict[str, Tensor]], object], str]] = [
     (lambda t: t.pop(DOWN), "has half a LoRA: down"),
     (lambda t: t.update({DOWN: t[DOWN][:, :-1].clone()}), "this model's weight there is"),
@@ -101,6 +102,13 @@ WRONG: list[tuple[Callable[[dict[str, Tensor]], object], str]] = [
     (lambda t: t.update({f"diffusion_model.{Q}.dora_scale": torch.ones(1)}), "other adapters"),
     (lambda t: t.update({"diffusion_model.double_blocks.0.lora_up.weight": torch.ones(1)}), "LoRA of another model"),
     (lambda t: t.clear() or t, "holds no LoRA weights"),
+    (lambda t: t[DOWN][0].fill_(float("nan")), f"'{Q}' is not finite"),
+    (lambda t: t[UP_OF_Q][0].fill_(float("inf")), f"'{Q}' is not finite"),
+    (lambda t: t.update({ALPHA_OF_Q: torch.tensor(float("nan"))}), f"'{Q}' is not finite"),
+    (lambda t: t.update({ALPHA_OF_Q: torch.ones(2)}), "alpha is torch.float32 of shape .2.; one number"),
+    (lambda t: t.update({DOWN: t[DOWN][:0], UP_OF_Q: t[UP_OF_Q][:, :0].clone()}), f"'{Q}' has rank 0"),
+    (lambda t: t.update({f"transformer.{Q}.lora_A.weight": t[DOWN].clone()}), "is there twice"),
+    (lambda t: t.update({f"lora_unet_{flat(Q)}.alpha": torch.ones(1)}), "is there twice"),
 ]
 
 
@@ -116,6 +124,24 @@ def test_what_is_no_lora_of_this_model_is_one_line(
     with pytest.raises(UserError, match=message) as caught:
         read_lora(path, SHAPES)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ("{", "its metadata 'lora_adapter_metadata' cannot be read"),
+        ("[]", "cannot be read"),
+        ('{"lora_alpha": "x"}', "cannot be read"),
+        ('{"alpha_pattern": [1]}', "cannot be read"),
+        ('{"transformer.lora_alpha": NaN}', f"'{Q}' is not finite"),
+    ],
+)
+def test_an_alpha_of_the_metadata_that_is_none_is_one_line(tmp_path: Path, metadata: str, message: str) -> None:
+    pair = some_lora()[Q]
+    tensors = {f"transformer.{Q}.lora_A.weight": pair.down, f"transformer.{Q}.lora_B.weight": pair.up}
+    save_file(tensors, tmp_path / "x.safetensors", {"lora_adapter_metadata": metadata})
+    with pytest.raises(UserError, match=message):
+        read_lora(tmp_path / "x.safetensors", SHAPES)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -92,10 +92,14 @@ def test_a_folder_is_merged_and_sampled_on_the_command_line(tmp_path: Path, file
 
 
 def test_bad_arguments_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    huge = tmp_path / "huge.safetensors"
+    write_lora(huge, strong_lora(), "comfyui")
     for arguments, message in (
         (["merge", random_folder(), tmp_path / "out"], "nothing to merge"),
         (["merge", random_folder(), tmp_path / "out", "--lora", "x.safetensors"], "x.safetensors: does not exist"),
         (["merge", random_folder(), tmp_path / "out", "--lora", "x.safetensors:y"], "must be a number"),
+        (["merge", random_folder(), tmp_path / "out", "--lora", "x.safetensors:nan"], "must be a number"),
+        (["merge", random_folder(), tmp_path / "out", "--lora", f"{huge}:1e40"], "is not finite with the LoRA merged"),
         (["merge", random_folder(), tmp_path, "--lora", "x.safetensors"], "not empty"),
     ):
         (tmp_path / "something").touch()

@@ -57,7 +57,7 @@ class PhaseDatasets:
         try:
             found = json.loads(path.read_text("utf-8")) if path.exists() else []
             return [Begun(**entry) for entry in found]
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise UserError(f"{path}: cannot be read ({error}); put it back, or take a new OUT folder") from None
 
     def digests(self) -> set[str]:

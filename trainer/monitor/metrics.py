@@ -6,6 +6,7 @@ Fields: docs/design.md, "Files of a run".
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,6 +39,7 @@ class Metrics:
             self._writers.append(_Wandb(out, config.wandb))
 
     def write(self, line: Line) -> None:
+        line = strict(line)
         for writer in self._writers:
             writer.write(line)
 
@@ -108,18 +110,35 @@ def numbers(line: Line) -> Iterator[tuple[str, float]]:
                 yield (f"{name}/{key}" if key else name), float(number)
 
 
+def strict(line: Line) -> Line:
+    """The same with null for every number that is not finite, which JSON has no word for."""
+    return {name: strict(value) if isinstance(value, dict) else _finite(value) for name, value in line.items()}
+
+
 def value_of(line: Line, name: str) -> float | None:
-    """The number called ``name`` (``loss``, ``loss_by_task.t2i``), None where the line has none."""
+    """The finite number called ``name`` (``loss``, ``loss_by_task.t2i``), None where the line has none."""
     value: Any = line
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None
-    return float(value) if isinstance(value, int | float) else None
+    return _finite(float(value)) if isinstance(value, int | float) else None
+
+
+def has(line: Line, name: str) -> bool:
+    """Whether the line says something of ``name``, and be it null."""
+    first, _, rest = name.partition(".")
+    return first in line and (not rest or (isinstance(line[first], dict) and has(line[first], rest)))
 
 
 def read_metrics(out: Path) -> list[Line]:
-    """The lines of metrics.jsonl. A last line that a kill cut short is not one; RunFailed for one in the middle."""
+    """The lines of metrics.jsonl. A last line that a kill cut short is not one; RunFailed for one in the middle that is
+    no step's, or a file that cannot be read."""
     path = out / "metrics.jsonl"
-    return list(_lines(path)) if path.exists() else []
+    try:
+        return list(_lines(path)) if path.exists() else []
+    except OSError as error:
+        raise RunFailed(
+            f"{path}: cannot be read ({error.strerror}); mend or remove it and repeat the command"
+        ) from None
 
 
 def _text(line: Line) -> str:
@@ -131,14 +150,23 @@ def _lines(path: Path) -> Iterator[Line]:
         for number, line in enumerate(file, 1):
             if line.endswith("\n"):
                 try:
-                    found = json.loads(line)
-                    if not isinstance(found, dict):
-                        raise ValueError("no object")
-                    yield found
-                except ValueError:
+                    yield _step_of(json.loads(line))
+                except (ValueError, RecursionError):
                     raise RunFailed(
                         f"{path}: line {number} is damaged; remove this line and repeat the command"
                     ) from None
+
+
+def _step_of(found: Any) -> Line:
+    """The line of a step; ValueError for one without the fields that are read again."""
+    good = isinstance(found, dict) and isinstance(found.get("phase"), str) and "loss" in found
+    if not good or type(found.get("step")) is not int or not isinstance(found["loss"], int | float | None):
+        raise ValueError("not the line of a step")
+    return strict(found)  # older versions wrote NaN
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def phase_losses(metrics: list[Line], names: list[str], over: int = 20) -> list[Line]:

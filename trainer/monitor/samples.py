@@ -9,7 +9,7 @@ from PIL import Image
 
 from configs.contact_sheet import Cell, contact_sheet
 from configs.files import replace_picture
-from configs.pictures import Limits, decode
+from configs.pictures import DecodeError, Limits, decode
 from model.qwen_image import QwenImage
 from trainer.monitor.config import SamplesConfig
 from trainer.monitor.examples import Example
@@ -53,8 +53,17 @@ def _parts(example: Example, picture: Image.Image) -> list[Image.Image]:
 
 
 def sheet(folder: Path) -> Image.Image:
-    """All rows of ``folder`` under each other, earliest first, each with its step."""
-    steps = {int(path.stem.removeprefix(_PREFIX)): path for path in folder.glob(f"{_PREFIX}*.png")}
-    rows = [Image.fromarray(decode(steps[step].read_bytes(), Limits())) for step in sorted(steps)]
-    titles = [str(step) for step in sorted(steps)]
-    return contact_sheet([[Cell(row)] for row in rows], GAP, WHITE, titles=titles, title_width=LABEL)
+    """All rows of ``folder`` under each other, earliest first, each with its step. A damaged one is told and left out."""
+    named = {path.stem.removeprefix(_PREFIX): path for path in folder.glob(f"{_PREFIX}*.png")}
+    found = [(int(step), _row(path)) for step, path in named.items() if step.isdecimal()]
+    rows = [(step, row) for step, row in sorted(found, key=lambda each: each[0]) if row is not None]
+    titles = [str(step) for step, _ in rows]
+    return contact_sheet([[Cell(row)] for _, row in rows], GAP, WHITE, titles=titles, title_width=LABEL)
+
+
+def _row(path: Path) -> Image.Image | None:
+    try:
+        return Image.fromarray(decode(path.read_bytes(), Limits()))
+    except (OSError, DecodeError) as error:
+        print(f"{path}: cannot be read ({error}); samples.png goes without it: delete it", flush=True)
+        return None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
-from trainer.monitor.metrics import Line
+from trainer.monitor.metrics import Line, strict
 from trainer.order.order import Batch
 
 
@@ -23,21 +22,17 @@ def step_line(batch: Batch, phase: str, losses: Sequence[float], lr: float, norm
     line: Line = {
         "step": batch.step,
         "phase": phase,
-        "loss": _finite(values.mean()),
+        "loss": float(values.mean()),
         "loss_by_task": _by(batch.tasks.astype(str), values),
         "loss_by_level": _by(levels, values),
         "samples_by_task": dict(zip(tasks.tolist(), counts.tolist(), strict=True)),
         "lr": lr,
-        "grad_norm": _finite(norm),
+        "grad_norm": norm,
         "samples": len(values),
         "image_tokens": int(batch.tokens.sum()),
     }
-    return line if updated else {**line, "skipped": True}
+    return strict(line if updated else {**line, "skipped": True})
 
 
-def _by(keys: np.ndarray, values: np.ndarray) -> dict[str, float | None]:
-    return {str(key): _finite(values[keys == key].mean()) for key in np.unique(keys)}
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _by(keys: np.ndarray, values: np.ndarray) -> dict[str, float]:
+    return {str(key): float(values[keys == key].mean()) for key in np.unique(keys)}

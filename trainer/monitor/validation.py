@@ -17,7 +17,7 @@ from model.schedule import ScheduleConfig, mu, shift
 from trainer.config import FitConfig
 from trainer.data.loader import Loader, Prepared
 from trainer.loss import MicroBatch, Precision, micro_batch, sample_losses
-from trainer.monitor.metrics import Line
+from trainer.monitor.metrics import Line, strict
 from trainer.order.held_out import HeldOut
 from trainer.parallel.world import World
 from trainer.rng import KeyedRandom
@@ -41,7 +41,8 @@ class Validation:
     def measure(
         self, call: nn.Module, world: World, dummy: Callable[[], MicroBatch], product: Precision, autocast: Precision
     ) -> Line:
-        """``validation_loss`` and ``validation_loss_by_task`` of ``call``; ``dummy``: what a rank without samples runs."""
+        """``validation_loss`` and ``validation_loss_by_task`` of ``call``, null where they are not finite; ``dummy``: what
+        a rank without samples runs."""
         losses: list[float] = []
         for prepared, sigma in zip(self.loader.batches(0), self.sigmas, strict=True):
             mine = torch.zeros(len(sigma), dtype=torch.float64, device=world.device)
@@ -53,7 +54,7 @@ class Validation:
         values = np.array(losses)
         tasks = np.concatenate([batch.tasks for batch in self.held_out.batches])
         by_task = {str(task): float(values[tasks == task].mean()) for task in np.unique(tasks)}
-        return {"validation_loss": float(values.mean()), "validation_loss_by_task": by_task}
+        return strict({"validation_loss": float(values.mean()), "validation_loss_by_task": by_task})
 
     def _micro_batches(
         self, prepared: Prepared, sigma: Tensor, world: World, dummy: Callable[[], MicroBatch], dtype: Precision

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from configs import RunFailed
-from trainer.monitor.metrics import Line, read_metrics, value_of
+from trainer.monitor.metrics import Line, has, read_metrics, value_of
 from trainer.state.config import BestConfig
 from trainer.state.folders import read_best
 
@@ -18,7 +18,10 @@ class BestMetric:
         self.config = config
         since = done - done % config.every
         lines = [line for line in read_metrics(out) if since <= line["step"] < done]
-        self._values = [v for line in lines if (v := value_of(line, config.metric)) is not None]
+        self._values: list[float] = []
+        self._known = False
+        for line in lines:
+            self._take(line)
         best = read_best(out)
         same = best.get("metric") == config.metric and best.get("step", 0) <= done
         self._best = float(best["value"]) if same else float("inf")
@@ -26,22 +29,28 @@ class BestMetric:
     def look(self, line: Line, done: int) -> tuple[str, float] | None:
         """Take in the line of the step that makes it ``done`` steps; name and mean where it is the best so far, else None.
 
-        Raises RunFailed where no line of a whole stretch has the metric.
+        Numbers that are not finite are passed over. Raises RunFailed where no line of a whole stretch has the metric.
         """
-        value = value_of(line, self.config.metric)
-        if value is not None:
-            self._values.append(value)
+        self._take(line)
         if done % self.config.every:
             return None
-        if not self._values:
+        known, self._known = self._known, False
+        if not known:
             raise RunFailed(
                 f"field 'checkpoint.best.metric': no step of the last {self.config.every} had a number "
                 f"'{self.config.metric}'; the lines of metrics.jsonl say what there is; change it and give the command "
                 "again"
             )
+        if not self._values:
+            return None
         mean = sum(self._values) / len(self._values)
         self._values = []
         if mean >= self._best:
             return None
         self._best = mean
         return self.config.metric, mean
+
+    def _take(self, line: Line) -> None:
+        value = value_of(line, self.config.metric)
+        self._values += [] if value is None else [value]
+        self._known = self._known or has(line, self.config.metric)

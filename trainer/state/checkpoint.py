@@ -109,6 +109,12 @@ class Checkpoints:
             )
         return 0
 
+    @property
+    def newest(self) -> int | None:
+        """Steps of the newest checkpoint, also of one that is being written; None before there is any."""
+        found = checkpoints(self.out)
+        return self._saved if self._saved is not None else step_of(found[-1]) if found else None
+
     def load(self, folder: Path) -> None:
         """Fill everything from ``folder``, of another training. Raises RunFailed where it cannot be read."""
         why = self._load(folder)

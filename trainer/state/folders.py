@@ -8,6 +8,7 @@ OUT/checkpoints/best.json    JSON {"step", "metric", "value"}
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -80,12 +81,22 @@ def keep(out: Path, count: int) -> None:
 
 
 def read_best(out: Path) -> dict[str, Any]:
-    """{"step", "metric", "value"} of the best checkpoint so far; empty where there is none."""
+    """{"step", "metric", "value"} of the best checkpoint so far; empty where there is none. Raises RunFailed."""
     path = out / "checkpoints" / "best.json"
     try:
-        return json.loads(path.read_text("utf-8")) if path.exists() else {}
-    except ValueError:
+        return _best(json.loads(path.read_text("utf-8"))) if path.exists() else {}
+    except (OSError, ValueError, RecursionError):
         raise RunFailed(f"{path}: is damaged; delete it and repeat the command: the next best one is kept") from None
+
+
+def _best(found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict) or not isinstance(found.get("step"), int):
+        raise ValueError("no step")
+    if not isinstance(found.get("metric"), str) or not isinstance(found.get("value"), int | float):
+        raise ValueError("no metric and its value")
+    if not math.isfinite(found["value"]):
+        raise ValueError("nothing is better than NaN, or worse")
+    return found
 
 
 def write_best(out: Path, step: int, metric: str, value: float) -> None:

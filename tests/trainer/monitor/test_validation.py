@@ -79,6 +79,19 @@ def test_the_same_weights_have_the_same_loss_however_it_is_cut(all_tasks: Path, 
     assert measured(whole)["all"] != first["all"]
 
 
+def test_one_that_is_not_finite_is_null_and_told(
+    all_tasks: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer = open_trainer(config(), tmp_path, all_tasks)
+    assert trainer.validation is not None
+    trainer.validation.sigmas[0][:] = float("nan")
+    trainer.done = 2
+    line = trainer._validated()
+    assert line["validation_loss"] is None
+    assert None in line["validation_loss_by_task"].values()
+    assert "step 1: the validation loss is not finite (" in capsys.readouterr().out
+
+
 def test_it_is_in_the_lines_where_it_is_measured_and_changes_no_training(all_tasks: Path, tmp_path: Path) -> None:
     lines = []
     for name, every in (("often", 2), ("seldom", 3)):

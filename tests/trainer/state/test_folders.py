@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
+from configs import RunFailed
 from model.complete import damage, mark_complete, note_checksum
 from model.export import step_folder
 from trainer.monitor.samples import sheet
-from trainer.state.folders import checkpoints, keep, remove_unfinished, step_of, write_best
+from trainer.state.folders import checkpoints, keep, read_best, remove_unfinished, step_of, write_best
 
 
 def checkpoint(out: Path, name: str, complete: bool = True) -> Path:
@@ -80,3 +82,12 @@ def test_sample_sheets_are_in_order_of_steps(tmp_path: Path) -> None:
     shown = sheet(tmp_path)
     middle = [shown.getpixel((shown.width - 8, shown.height * part // 6)) for part in (1, 3, 5)]
     assert middle == [(255, 255, 255), (255, 0, 0), (0, 0, 255)]
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"step": 5', '"best"', '{"step": "5", "metric": "loss", "value": 1}',
+                                  '{"step": 5, "metric": "loss", "value": NaN}', "[" * 9999])  # fmt: skip
+def test_a_damaged_note_of_the_best_one_is_one_line(tmp_path: Path, text: str) -> None:
+    checkpoint(tmp_path, "step-5")
+    (tmp_path / "checkpoints" / "best.json").write_text(text)
+    with pytest.raises(RunFailed, match=r"best\.json: is damaged; delete it and repeat the command"):
+        read_best(tmp_path)
