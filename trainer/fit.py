@@ -75,6 +75,7 @@ def _train(config: FitConfig, out: Path, setup: Setup, given: Start, world: Worl
     trainer = Trainer(config, out, setup.datasets, setup.order, world, base, setup.start)
     with StopRequest(notes) as stop:
         trainer.run(stop)
+        stop.release()
     if world.first:
         _finish(trainer)
     world.barrier()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
 
 from configs import RunFailed, UserError, command
@@ -29,3 +33,22 @@ def test_a_defect_of_ours_keeps_its_traceback() -> None:
 
     with pytest.raises(ZeroDivisionError):
         command(main, [])
+
+
+@pytest.mark.parametrize(("number", "status", "told"), [(signal.SIGTERM, 1, "SIGTERM"), (signal.SIGINT, 130, "interr")])
+def test_a_signal_ends_a_command_in_one_line_and_lets_it_clean_up(number, status, told, capsys) -> None:
+    before, cleaned = signal.getsignal(signal.SIGTERM), []
+
+    def main(argv: list[str]) -> None:
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(10)
+        finally:
+            cleaned.append(True)
+
+    assert command(main, []) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("stopped: ")
+    assert told in line
+    assert cleaned
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -50,13 +50,15 @@ class StopRequest:
     def __enter__(self) -> StopRequest:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Raises RunFailed where the signal came too late for another step."""
+    def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
         if self._notes and self._holds:
             self._notes.release()
-        if kind is None and self.received:
+
+    def release(self) -> None:
+        """All is saved. Raises RunFailed where the signal came too late for the loop to end by it."""
+        if self.received:
             raise RunFailed(
                 f"asked to end ({self.name}) after the last step; all of it is saved: the same command makes the export"
             )
