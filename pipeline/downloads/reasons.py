@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-OK, NOT_MODIFIED = "ok", "not_modified"
+OK, NOT_MODIFIED, NO_ROOM = "ok", "not_modified", "no_room"
 
 REASONS = {
     OK: "the bytes are there",
@@ -27,6 +27,7 @@ REASONS = {
     "truncated": "fewer bytes than the server announced, or a compressed body that does not end",
     "empty": "a response without bytes",
     "encoding": "compressed in a way that was not asked for and is not read",
+    NO_ROOM: "the pictures of its fragment took too much memory together; a retry gives it another fragment",
     "error": "anything else",
     "not_picture": "the bytes are those of no picture format that is read: HTML, an error page, a video ...",
 }

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipeline.downloads.config import DownloadsConfig
-from pipeline.downloads.reasons import NOT_MODIFIED
+from pipeline.downloads.reasons import NO_ROOM, NOT_MODIFIED
 from pipeline.engine.collect import Collector
 from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import Reader, Source
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _WAVE, _WINDOW = 64, 16
 """Fragments that a worker is given together, and that it works on at the same time; chosen."""
+_MOST_BYTES = 2 * 10**9
+"""Of the pictures of a fragment together; chosen: what collects, judges and packs a fragment holds all of them."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,10 @@ class _Spool:
         self._file.close()
 
     def put(self, url: str, download: Download) -> None:
+        """Take in how ``url`` ended; its body is let go where there is no room for it."""
+        if self._file.seek(0, 2) + len(download.body) > _MOST_BYTES:
+            full = f"the pictures of its fragment have more than {_MOST_BYTES / 10**9:g} GB; run --retry {NO_ROOM}"
+            download = dataclasses.replace(download, reason=NO_ROOM, error=full, body=b"")
         end = {k: v for k, v in vars(download).items() if k != "body"}
         size = len(download.body)
         sha256 = hashlib.sha256(download.body).hexdigest() if size else None

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.parquet import read_table
 from pipeline.store.ledger import fragments, listed_sources, read_fragment
@@ -26,43 +30,46 @@ _DIGITS = 12
 
 
 def find(run: RunFolder, asked: Asked) -> list[dict[str, Any]]:
-    """The tombstones to write, in ledger order; rows that have one already are not among them."""
+    """The tombstones to write; rows that have one already are not among them. In memory are these rows and what was
+    made of others, never all inputs."""
     done = read_removals(run).ids
-    inputs = [row for row in _inputs(run, asked) if row["id"] not in done]
-    found = {row["id"]: (row, row["why"], False) for row in inputs if row["why"]}
-    by_id = {row["id"]: row for row in inputs}
-    children, contents = _made_of(run)
-    new = list(found)
+    found: dict[str, dict[str, Any]] = {}
+    for row in _named(run, asked):
+        if row["id"] not in done and (row["fragment"] or row["id"] not in found):  # a retry may have brought it
+            found[row["id"]] = row
+    children = _made_of(run)
+    new = list(found.values())
     while new:
-        made = {child: id_ for id_ in new for key in (id_, *contents.get(id_, ())) for child in children.get(key, ())}
-        new = [child for child in made if child not in found and child in by_id]
-        found |= {child: (by_id[child], f"made of {made[child]}", True) for child in new}
-    decided = _decided(run)
-    return [_tombstone(row, why, followed, decided) for row, why, followed in found.values()]
+        made = {
+            child["id"]: (child, row["id"]) for row in new for k in _content(run, row) for child in children.get(k, ())
+        }
+        new = [_row(child, f"made of {origin}", True) for child, origin in made.values()]
+        new = [row for row in new if row["id"] not in done and row["id"] not in found]
+        found |= {row["id"]: row for row in new}
+    return _with_stages(run, found)
 
 
-def _tombstone(
-    row: Mapping[str, Any], why: str, followed: bool, decided: Mapping[str, Mapping[str, Any]]
-) -> dict[str, Any]:
-    stages = decided.get(row["id"], {})
-    about = {name: row.get(name) for name in ("id", "uri", "source", "fragment")} | {"bytes": row.get("bytes") or 0}
-    return about | {"why": why, "followed": followed} | {n: stages.get(n) for n in ("shard", "stage_from", "stage_to")}
+def _row(row: Mapping[str, Any], why: str, followed: bool) -> dict[str, Any]:
+    """A tombstone, but for what was decided."""
+    about = {name: row.get(name) for name in ("id", "uri", "source", "fragment")}
+    return about | {"bytes": row.get("bytes_len") or 0, "why": why, "followed": followed}
 
 
-def _inputs(run: RunFolder, asked: Asked) -> Iterator[dict[str, Any]]:
-    """Every input with its fragment in samples/ and its bytes, where it has come so far, and ``why`` the list names it."""
-    samples = {row["id"]: row | {"fragment": name} for name in fragment_names(run) for row in _samples(run, name)}
+def _named(run: RunFolder, asked: Asked) -> Iterator[dict[str, Any]]:
+    """The inputs that the list names, once for each fragment that they are in."""
     for source in listed_sources(run.ledgers):
         for fragment in fragments(run.ledger(source), source):
-            urls = _urls(run, fragment.name)
+            urls, samples = _urls(run, fragment.name), _samples(run, fragment.name)
             for listed in read_fragment(run.ledger(source), fragment):
                 row = {"id": listed["id"], "uri": listed["uri"], "source": source} | samples.get(listed["id"], {})
-                yield row | {"why": asked.names(row, urls.get(row["id"], ()))}
+                if why := asked.names(row, urls.get(row["id"], ())):
+                    yield _row(row, why, False)
 
 
-def _samples(run: RunFolder, fragment: str) -> list[dict[str, Any]]:
+def _samples(run: RunFolder, fragment: str) -> dict[str, dict[str, Any]]:
+    """id -> license, length and fragment of the samples of a fragment."""
     rows = read_table(run.samples(fragment), ["id", "license", "bytes_len"]).to_pylist()
-    return [{"id": row["id"], "license": row["license"], "bytes": row["bytes_len"]} for row in rows]
+    return {row["id"]: row | {"fragment": fragment} for row in rows}
 
 
 def _urls(run: RunFolder, fragment: str) -> dict[str, list[str]]:
@@ -74,36 +81,54 @@ def _urls(run: RunFolder, fragment: str) -> dict[str, list[str]]:
     return found
 
 
-def _made_of(run: RunFolder) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """(content -> ids that were made of it, id -> names of its content): digests and what ``parents`` call photographs."""
-    children: dict[str, list[str]] = defaultdict(list)
-    contents: dict[str, list[str]] = {}
+def _made_of(run: RunFolder) -> dict[str, list[dict[str, Any]]]:
+    """Name of a content -> the samples that were made of it: ids, digests, what ``parents`` call photographs."""
+    children: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for name in fragment_names(run):
-        for row in read_table(run.samples(name), ["id", "sha256", "parents", "image", "references"]).to_pylist():
-            data = row["image"]["bytes"] or b""
-            contents[row["id"]] = [row["sha256"], row["sha256"][:_DIGITS], fingerprint_of(data)[:_DIGITS]]
-            for parent in _parents(row):
-                children[parent].append(row["id"])
-    return children, contents
+        columns = ["id", "uri", "source", "bytes_len", "parents", "references"]
+        for row in read_table(run.samples(name), columns).to_pylist():
+            child = {k: row[k] for k in columns[:4]} | {"fragment": name}
+            for parent in set(_parents(row)):
+                children[parent].append(child)
+    return children
 
 
 def _parents(row: Mapping[str, Any]) -> Iterator[str]:
-    """What the row is made of: ids, digests of photographs, sha256 of references."""
+    """What the row is made of: ids, digests of photographs, sha256 of references. Fonts and corpora are no pictures."""
     for parent in row["parents"] or ():
-        yield parent
         if parent.startswith(_PHOTO):
             named, _, digest = parent.removeprefix(_PHOTO).rpartition("@")
             yield from (named, digest)
+        elif ":" not in parent:
+            yield parent
     for reference in row["references"] or ():
         yield hashlib.sha256(reference["bytes"] or b"").hexdigest()
 
 
-def _decided(run: RunFolder) -> dict[str, dict[str, Any]]:
-    """id -> its stages, and the shard that holds it."""
-    rows: Sequence[dict[str, Any]] = read_table(
-        run.decisions / "decisions.parquet", ["id", "stage_from", "stage_to"]
-    ).to_pylist()
-    shards: dict[str, str] = {}
+def _content(run: RunFolder, row: Mapping[str, Any]) -> tuple[str, ...]:
+    """All names by which others may say that they were made of this row."""
+    return (row["id"], *(_contents(run, row["fragment"])[row["id"]] if row["fragment"] else ()))
+
+
+@lru_cache(maxsize=4)  # rows come fragment by fragment
+def _contents(run: RunFolder, fragment: str) -> dict[str, tuple[str, ...]]:
+    """id -> digests of the picture's bytes, of each sample of a fragment."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in read_table(run.samples(fragment), ["id", "sha256", "image"]).to_pylist():
+        fingerprint = fingerprint_of(row["image"]["bytes"] or b"")
+        found[row["id"]] = (row["sha256"], row["sha256"][:_DIGITS], fingerprint[:_DIGITS])
+    return found
+
+
+def _with_stages(run: RunFolder, found: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with what was decided of them and the shard that holds them; null where nothing was, or none does."""
+    rows = {id_: row | {"shard": None, "stage_from": None, "stage_to": None} for id_, row in found.items()}
+    wanted = pa.array(list(rows), pa.string())
+    decided = read_table(run.decisions / "decisions.parquet", ["id", "stage_from", "stage_to"])
+    for row in decided.filter(pc.is_in(decided["id"], wanted)).to_pylist():
+        rows[row["id"]] |= row
     for path in sorted((run.dataset / "data").glob("*.parquet")):
-        shards |= dict.fromkeys(read_table(path, ["id"])["id"].to_pylist(), path.name)
-    return {row["id"]: row | {"shard": shards.get(row["id"])} for row in rows}
+        ids = read_table(path, ["id"])["id"]
+        for id_ in ids.filter(pc.is_in(ids, wanted)).to_pylist():
+            rows[id_]["shard"] = path.name
+    return list(rows.values())

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.licenses import names_in, permits
 
@@ -38,3 +40,10 @@ def test_every_license_in_an_expression_has_a_name() -> None:
     assert names_in("MIT AND (CC-BY-4.0 OR OFL-1.1)")[1:] == ["MIT", "CC-BY-4.0", "OFL-1.1"]
     assert names_in("CC BY 4.0") == ["CC BY 4.0"]
     assert names_in(None) == [""]
+
+
+@given(st.lists(st.sampled_from(["MIT", "AND", "or", "WITH", "(", ")", "x", "", "("]), max_size=30).map(" ".join))
+def test_whatever_stands_there_ends_and_its_name_alone_permits_it(text: str) -> None:
+    assert not permits(frozenset(), text)
+    assert permits(frozenset({text.strip().casefold()}), text)
+    assert names_in(text)[0] == text.strip()

@@ -136,3 +136,9 @@ def test_files_of_many_hosts_are_forgotten_before_they_fill_the_memory(monkeypat
     hosts = [f"http://{n}.example.com/x" for n in (0, 1, 2, 3, 3, 2, 0)]
     check(web, *hosts)
     assert [url.split(".")[0] for url in web.asked] == [f"http://{n}" for n in (0, 1, 2, 3, 0)]
+
+
+def test_wildcards_of_a_hostile_file_are_matched_in_linear_time() -> None:
+    """By backtracking, this one alone would hold up all downloads for longer than the universe is old."""
+    web = Web(RobotsFile(200, b"User-agent: *\nDisallow: /" + b"*a" * 40 + b"*b$\n"))
+    assert check(web, "http://example.com/" + "a" * 2000) == [0.0]

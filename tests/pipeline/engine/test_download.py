@@ -145,3 +145,22 @@ def test_what_failed_for_a_reason_is_tried_again(server: Server, tmp_path: Path)
         (server.url("/status?404"), "not_found"),
     ]
     assert server.requests["plain/seed.png?200"] == 1
+
+
+def test_a_fragment_holds_no_more_than_there_is_room_for(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = [server.url(f"/seed.png?{n}") for n in range(6)]
+    run, source, found = listed(tmp_path / "run", urls, inputs=6)
+    fetched(server, *listed(tmp_path / "measure", urls[:1]))
+    (size,) = ends(RunFolder(tmp_path / "measure"), fragments(tmp_path / "measure" / "ledger" / "web", "web"), "bytes")
+    monkeypatch.setattr(download, "_MOST_BYTES", 3 * size[0] + size[0] // 2)
+    fetched(server, run, source, found)
+    reasons = [reason for (reason,) in ends(run, found, "reason")]
+    assert (reasons.count("ok"), reasons.count("no_room")) == (3, 3)
+    assert {failure["reason"] for failure in read_failures(run.samples(found[0].name))} == {"no_room"}
+    write_failures(run, found[0].name, [])
+    write_retries(run, [source], frozenset({"no_room"}), FragmentsConfig())
+    again = fragments(run.ledger("web"), "web")[1:]
+    fetched(server, run, source, again)
+    assert [reason for (reason,) in ends(run, again, "reason")] == ["ok"] * 3
