@@ -120,3 +120,27 @@ def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_one_process(
     assert losses(out) == pytest.approx(losses(alone), rel=1e-5)
     assert (out / "export" / "model_index.json").exists()
     assert not (out / "ray").exists()
+
+
+@pytest.mark.long
+def test_a_second_command_is_refused_and_sigterm_saves(tasks_config: Path, tasks_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    more = [word for change in ("launch=ray", "phases.0.steps=3000") for word in ("--set", change)]
+    command = [sys.executable, "-m", "trainer", "fit", str(tasks_config), str(out), "--data", str(tasks_data), *more]
+    first = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 240
+    while len(losses(out)) < 3:
+        assert first.poll() is None, first.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    second = subprocess.run(command, text=True, capture_output=True, timeout=240)
+    assert second.returncode == 2, second.stdout + second.stderr
+    assert f"is in use by process {first.pid}" in second.stderr
+    first.terminate()
+    told, stopped = first.communicate(timeout=240)
+    done = len(losses(out))
+    assert first.returncode == 1, told + stopped
+    (line,) = stopped.splitlines()
+    assert line.startswith(f"stopped: asked to end (SIGTERM) after {done:,} of 3,000 steps; all of it is saved")
+    assert (out / "checkpoints" / f"step-{done}" / "complete").exists()
+    assert not (out / "ray").exists()
