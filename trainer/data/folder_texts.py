@@ -17,7 +17,7 @@ _MOST_BYTES = 1_000_000  # of a text file; chosen
 _JUDGE = CaptionJudge(CaptionConfig())
 _WHY = {
     "S3.empty": "blank, only characters that nobody sees",
-    "S3.invalid": "a captioner's apology, which describes nothing",
+    "S3.invalid": "a captioner's apology or control token, which describes nothing",
 }
 
 

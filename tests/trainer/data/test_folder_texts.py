@@ -42,7 +42,7 @@ def test_a_text_of_which_nobody_sees_anything_is_none(text: str) -> None:
 
 @pytest.mark.parametrize("text", APOLOGIES)
 def test_an_apology_is_none(text: str) -> None:
-    assert judged([text]) == ((), ("a captioner's apology, which describes nothing",))
+    assert judged([text]) == ((), ("a captioner's apology or control token, which describes nothing",))
 
 
 @pytest.mark.parametrize("text", ["😀", "猫", ".", "a\u200b", "é", "word " * 3000])
@@ -64,7 +64,7 @@ def test_pictures_without_a_valid_text_are_left_out_and_counted_by_reason(tmp_pa
         line.startswith("3 left out: sorry0.png, sorry1.png, sorry2.png: has no caption: its text is a")
         for line in lines
     )
-    assert "1 texts left out, of both.png: a captioner's apology, which describes nothing" in lines
+    assert "1 texts left out, of both.png: a captioner's apology or control token, which describes nothing" in lines
 
 
 def test_instructions_and_the_folder_s_own_caption_are_judged_too(tmp_path: Path) -> None:
