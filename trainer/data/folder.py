@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from configs.errors import UserError
+from configs.prompts import CLOSING_TOKENS
 from pipeline import schema
 from pipeline.dataset import INDEX, Dataset, Pictures, Texts
 from pipeline.predicate import parse
@@ -29,7 +30,6 @@ from trainer.data.folder_files import Picture, read_pictures, stored_image
 from trainer.data.folder_remarks import remarks_on
 from trainer.data.folder_scan import scan
 
-_CLOSING_TOKENS = 5  # of the template after a prompt (FACTS 2: its fixed tail)
 _NO_PLACE = ("shard", "row_group", "row", "image_offset", "ref_spans")  # columns about files of a packed dataset
 
 _OWN = {
@@ -203,7 +203,7 @@ def _row(picture: Picture) -> dict[str, Any]:
         **(none if edit else texts),
         "instructions": texts["captions"] if edit else [],
         "n_instructions": len(item.texts) if edit else 0,
-        "text_tokens": max(caption["tokens"] for caption in texts["captions"]) + _CLOSING_TOKENS,
+        "text_tokens": max(caption["tokens"] for caption in texts["captions"]) + CLOSING_TOKENS,
         "ref_sizes": [side for size in picture.reference_sizes for side in size],
         "stage_from": 1,
         "stage_to": 7,  # somebody chose these pictures: every stage's predicate takes them
