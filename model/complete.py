@@ -20,14 +20,14 @@ _PIECE = 1 << 24
 
 def note_checksum(path: Path) -> None:
     """Beside ``path``, by whoever wrote it, while its bytes are still in memory."""
-    path.with_name(path.name + _NOTE).write_text(str(_checksum(path)), "ascii")
+    path.with_name(path.name + _NOTE).write_text(str(checksum(path)), "ascii")
 
 
 def mark_complete(folder: Path, step: int) -> None:
     """From here on ``folder`` is a checkpoint; checksums that nobody has noted are taken now."""
     notes = {p.name.removesuffix(_NOTE): p for p in folder.glob(f"*{_NOTE}")}
     files = [p for p in sorted(folder.iterdir()) if p.is_file() and p not in notes.values()]
-    sums = {p.name: int(notes[p.name].read_text("ascii")) if p.name in notes else _checksum(p) for p in files}
+    sums = {p.name: int(notes[p.name].read_text("ascii")) if p.name in notes else checksum(p) for p in files}
     about = {"step": step, "files": {p.name: p.stat().st_size for p in files}, "crc32": sums}
     replace_text(folder / MARKER, json.dumps(about, indent=2) + "\n")
     for note in notes.values():
@@ -58,7 +58,7 @@ def _other_size(folder: Path, sizes: Iterable[tuple[str, int]]) -> str | None:
 def _other_bytes(folder: Path, sums: Iterable[tuple[str, int]]) -> str | None:
     for name, written in sums:
         try:
-            found = _checksum(folder / name)
+            found = checksum(folder / name)
         except OSError as error:
             return f"{name} cannot be read ({error.strerror})"
         if found != written:
@@ -66,9 +66,10 @@ def _other_bytes(folder: Path, sums: Iterable[tuple[str, int]]) -> str | None:
     return None
 
 
-def _checksum(path: Path) -> int:
-    """CRC-32, which finds what a disk or a copy does to a file; nobody is assumed to forge one."""
-    total = 0
+def checksum(path: Path, start: int = 0) -> int:
+    """CRC-32, which finds what a disk or a copy does to a file; nobody is assumed to forge one. ``start``: of what is
+    thought to stand before its bytes."""
+    total = start
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
             total = zlib.crc32(piece, total)

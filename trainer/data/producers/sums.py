@@ -10,9 +10,9 @@ from pathlib import Path
 
 from configs import RunFailed
 from configs.files import replace_text
+from model.complete import checksum
 
 _END = ".crc32"
-_PIECE = 1 << 24
 
 
 def note(path: Path, temporary: Path) -> None:
@@ -45,11 +45,7 @@ def damaged(path: Path, why: str) -> RunFailed:
 
 
 def _checksum(path: Path, name: str) -> str:
-    total = zlib.crc32(name.encode())
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            total = zlib.crc32(piece, total)
-    return f"{total:08x}"
+    return f"{checksum(path, zlib.crc32(name.encode())):08x}"
 
 
 def _beside(path: Path) -> Path:
