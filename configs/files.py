@@ -143,13 +143,21 @@ def _temporary(path: Path, durable: bool) -> Iterator[Path]:
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:12]}{_TEMPORARY}"
     try:
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_parent(path)
             yield temporary
             if durable:
                 _flush(path.parent)
     finally:
         with contextlib.suppress(OSError):  # on a disk that takes nothing any more, not even that
             _remove(temporary)
+
+
+def _make_parent(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        file = next(above for above in path.parents if above.exists())
+        raise DiskFailed(path, f"{file} is no folder", "remove or rename it") from None
 
 
 def _link(temporary: Path, path: Path) -> None:

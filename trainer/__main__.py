@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 from configs import command, load
+from trainer.parallel.torchrun import refuse_torchrun, told_once
 
 
 def main(argv: list[str]) -> int | None:
     """Parse the command line and run the command it names; its status is the exit status."""
     arguments = _parser().parse_args(argv)
+    if arguments.run is not _fit or arguments.dry_run:
+        refuse_torchrun("fit --dry-run" if arguments.run is _fit else argv[0])
     return arguments.run(arguments)
 
 
@@ -19,7 +22,8 @@ def _fit(arguments: argparse.Namespace) -> None:
     from trainer.config import FitConfig
     from trainer.start import Start
 
-    config = load(arguments.config, FitConfig, arguments.set)
+    with told_once():
+        config = load(arguments.config, FitConfig, arguments.set)
     start = Start(arguments.init, getattr(arguments, "from"), arguments.lora)
     if arguments.dry_run:
         from trainer.dry_run import dry_run

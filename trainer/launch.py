@@ -14,16 +14,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-import torch.distributed as dist
-
 from configs import RunFailed, UserError
 from pipeline.cluster import connect, disconnect
 from trainer.config import FitConfig
 from trainer.data.producers.open import check_encoding
 from trainer.fit import fit
-from trainer.parallel.lost import RankLost, SilentlyLost, naming_the_lost
-from trainer.parallel.world import StoppedTogether, join, mode_of
+from trainer.parallel.lost import RankLost, SilentlyLost
+from trainer.parallel.torchrun import started_by_torchrun, told_once
+from trainer.parallel.world import StoppedTogether, mode_of
 from trainer.setup import Setup, prepare
 from trainer.start import Start
 from trainer.state.held import held
@@ -41,9 +39,8 @@ def launch(config: FitConfig, out: Path, data: Path, wait: bool, start: Start) -
     if config.launch == "torchrun":
         fit(config, out, data, wait, start)
         return
-    if dist.is_torchelastic_launched():
-        join(torch.device("cpu"))  # so that one of torchrun's processes says it
-        with naming_the_lost():
+    if started_by_torchrun():
+        with told_once():
             raise UserError(
                 "field 'launch': ray starts its own processes, and torchrun has started this one: give the command "
                 "without torchrun, or launch=torchrun"

@@ -53,6 +53,16 @@ def test_a_full_disk_is_named_with_its_remedy_and_nothing_half_stays(small: Path
     assert path.read_text() == "there is room"
 
 
+@pytest.mark.parametrize("write", [created_once, replaced])
+@pytest.mark.parametrize("where", ["F", "inner/F"])
+def test_a_file_in_a_folders_place_is_named(write, where: str, tmp_path: Path) -> None:
+    (tmp_path / "samples").write_text("a file")
+    why = f"{where}: cannot be written .{tmp_path}/samples is no folder.: remove or"
+    with pytest.raises(DiskFailed, match=why), write(tmp_path / "samples" / where):
+        pass
+    assert (tmp_path / "samples").read_text() == "a file"
+
+
 def test_a_folder_is_filled_or_empty_also_where_a_disk_is_mounted(small: Path, tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "large").write_bytes(b"x" * 200_000)
