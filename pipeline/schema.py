@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
 
 RENAMED = {"lacked": "missing_glyphs"}
@@ -155,7 +155,13 @@ MEASURES = _columns(
     Column("entropy", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("texture", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("blockiness", pa.float32(), "see pipeline/annotators/measure.py"),
+    Column(
+        "thumbnail", pa.binary(), "the whole picture in 1,152 bytes, see pipeline/annotators/measure.py; for duplicates"
+    ),
 )
+
+_IN_SCORES_ONLY = ("thumbnail",)
+"""Columns that neither shards nor manifests hold: decisions look at them for a few rows."""
 
 _MODEL_SCORES = _columns(
     Column("nsfw", pa.float32(), "probability of not-safe-for-work content, 0..1"),
@@ -211,14 +217,14 @@ COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
 
 NESTED = (
     *("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions"),
-    *("fonts", "colors", "effects", "quoted_box", "extra"),
+    *("fonts", "colors", "effects", "quoted_box", "extra", "thumbnail"),
 )
 """Columns that no predicate can compare."""
 
 _TRAINED_ON = ("ref_sizes", "quoted_box")
 """Those of them that the manifest has all the same: the order of training is made from it alone."""
 
-_SCORED = tuple(CAPTION_FLAT) + tuple(TRAINABLE) + tuple(TEXT) + tuple(MEASURES) + tuple(_MODEL_SCORES)
+_SCORED = tuple(n for n in (*CAPTION_FLAT, *TRAINABLE, *TEXT, *MEASURES, *_MODEL_SCORES) if n not in _IN_SCORES_ONLY)
 
 STORED = tuple(IDENTITY) + _SCORED
 """Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""

@@ -1,6 +1,6 @@
 """Numbers that a picture's pixels give by themselves: the measures of S2 and S5, and the hashes for dedup.
 
-    pixels ──shrink to the reference size──> clarity, luma, saturation, entropy, texture
+    pixels ──shrink to the reference size──> clarity, luma, saturation, entropy, texture, thumbnail
            ──as they are──────────────────> blockiness, pixel_sha256, phash
 
 The report names the operators of S2 and prints no formula; these were chosen. Those of the
@@ -34,6 +34,10 @@ _TILES = 8
 
 _SHARPEST = 0.9
 """The quantile of the tiles that counts: a portrait before a blurred background is sharp; chosen."""
+
+THUMBNAIL, THUMBNAIL_CHROMA = 32, 8
+"""px of each side of ``thumbnail``, and of its colors."""
+THUMBNAIL_BYTES = THUMBNAIL**2 + 2 * THUMBNAIL_CHROMA**2
 
 LEVELS = 16
 """Levels per channel of the histogram behind ``entropy``."""
@@ -86,6 +90,7 @@ class MeasureAnnotator(Annotator):
             "entropy": entropy(reference),
             "texture": texture(gray),
             "blockiness": blockiness(pixels),
+            "thumbnail": thumbnail(reference),
         }
 
 
@@ -180,6 +185,17 @@ def _grid(gray: np.ndarray) -> float:
     excess = step[1:-1] - (step[:-2] + step[2:]) / 2
     places = sorted(float(np.median(excess[place::_GRID])) for place in range(_GRID))
     return max(0.0, places[-1] - places[-2])
+
+
+def thumbnail(pixels: np.ndarray) -> bytes:
+    """The whole picture, whatever its shape, as 32 x 32 means of Y, then 8 x 8 of Cb and of Cr (JFIF), row by row.
+
+    ``pixels``: uint8 (H, W, 3).
+    """
+    planes = Image.fromarray(pixels).convert("YCbCr").split()
+    sides = (THUMBNAIL, THUMBNAIL_CHROMA, THUMBNAIL_CHROMA)
+    small = (p.resize((side, side), Image.Resampling.BOX) for p, side in zip(planes, sides, strict=True))
+    return b"".join(part.tobytes() for part in small)
 
 
 def pixel_sha256(pixels: np.ndarray) -> str:

@@ -12,7 +12,7 @@ from configs import digest, to_plain
 from pipeline import schema
 from pipeline.decide.balance import balance
 from pipeline.decide.captions import CaptionJudge, flat
-from pipeline.decide.dedup import find_duplicates
+from pipeline.decide.dedup import ThumbnailReader, find_duplicates
 from pipeline.decide.rules import decide
 from pipeline.parquet import read_metadata
 from pipeline.store.additions import generations
@@ -20,6 +20,7 @@ from pipeline.store.commit import replace_table
 from pipeline.store.removed import read_removals, removed_rows
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_names, sample_table, scored_by
+from pipeline.store.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,7 +52,8 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
 
     table = _with_judged_captions(sample_table(run, extra=["captions"]), CaptionJudge(config.captions))
     removed = _removed(run)
-    decided = _decide_in_turn(table.with_columns(generation=generation_of(run)), removed, config)
+    thumbnails = Thumbnails(run).read
+    decided = _decide_in_turn(table.with_columns(generation=generation_of(run)), removed, config, thumbnails)
     table = table.join(decided, on="id", how="left", maintain_order="left")
     is_gone = pl.col("id").is_in(removed["id"].implode())
     gone = table.filter(is_gone & (pl.col("stage_to") > 0))
@@ -75,7 +77,9 @@ def _removed(run: RunFolder) -> pl.DataFrame:
     return pl.DataFrame(removed_rows(run).select(["id", "stage_from", "stage_to"])).unique("id", keep="first")
 
 
-def _decide_in_turn(table: pl.DataFrame, removed: pl.DataFrame, config: PipelineConfig) -> pl.DataFrame:
+def _decide_in_turn(
+    table: pl.DataFrame, removed: pl.DataFrame, config: PipelineConfig, thumbnails: ThumbnailReader
+) -> pl.DataFrame:
     """What ``decide`` gives. Rows that came later (column ``generation``) are judged beside those before them, of which
     the kept ones come first where pictures are the same: what was kept stays.
 
@@ -86,7 +90,7 @@ def _decide_in_turn(table: pl.DataFrame, removed: pl.DataFrame, config: Pipeline
     kept: list[str] = []
     for number in sorted(set(table["generation"])):
         part = table.filter(pl.col("generation") <= number).drop("generation")
-        decided = decide(part, find_duplicates(part, config.dedup, kept), config.decide)
+        decided = decide(part, find_duplicates(part, config.dedup, kept, thumbnails), config.decide)
         decided = decided.update(removed, on="id").with_columns(pl.col("stage_from", "stage_to").cast(pl.Int8))
         kept = decided.filter(pl.col("stage_to") > 0)["id"].to_list()
     return decided

@@ -50,6 +50,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("pipeline/decide/changes.py", "polars"): HEAVY,
     ("pipeline/decide/dedup.py", "polars"): HEAVY,
     ("pipeline/decide/rules.py", "polars"): HEAVY,
+    ("pipeline/decide/same_text.py", "polars"): HEAVY,
     ("pipeline/decide/run.py", "polars"): HEAVY,
     ("pipeline/engine/download.py", "pipeline.downloads.fetch"): HEAVY,
     ("pipeline/engine/redecide.py", "polars"): HEAVY,

@@ -16,6 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "orientation": 1,
     "task": "t2i",
     "license": "unknown",
+    "n_captions": 1,
     "text": None,
     "text_language": "none",
     "text_level": 0,

@@ -198,6 +198,6 @@ def test_the_annotator_fills_its_columns_with_what_the_schema_takes() -> None:
 def test_every_size_gives_finite_numbers(height: int, width: int, seed: int, top: int) -> None:
     pixels = np.random.default_rng(seed).integers(0, top, (height, width, 3)).astype(np.uint8)
     (row,) = MeasureAnnotator().annotate([Picture({}, pixels=pixels)])
-    assert all(math.isfinite(v) and v >= 0 for v in row.values() if not isinstance(v, str))
+    assert all(math.isfinite(v) and v >= 0 for v in row.values() if not isinstance(v, str | bytes))
     if top == 1:
         assert [row[k] for k in ("clarity", "luma", "saturation", "entropy", "texture", "blockiness")] == [0.0] * 6
