@@ -124,4 +124,5 @@ def squared_norm(parameters: Iterable[Tensor]) -> float:
 
 
 def _squares(parts: list[Tensor]) -> Tensor:
-    return torch.stack([torch.linalg.vector_norm(part, dtype=torch.float32) for part in parts]).square().sum()
+    wide = torch.promote_types(parts[0].dtype, torch.float32)
+    return torch.stack([torch.linalg.vector_norm(part, dtype=wide) for part in parts]).square().sum()

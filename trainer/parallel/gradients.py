@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from trainer.optim.local import local
+from trainer.optim.local import local, sharded_dims
 from trainer.parallel.world import World
 
 
@@ -50,8 +50,8 @@ def _copies(parameter: Tensor, world: World) -> int:
     """How many ranks hold the same part of the parameter."""
     if not isinstance(parameter, DTensor):
         return world.size
-    placements = zip(parameter.device_mesh.mesh_dim_names or (), parameter.placements, strict=True)
-    divided = {name for name, placement in placements if placement.is_shard()}
+    names = parameter.device_mesh.mesh_dim_names or ()
+    divided = {names[dim] for dim in sharded_dims(parameter)}
     sizes = {"data": world.data.size(), "tensor": world.tensor.size()}
     copies = 1
     for name, size in sizes.items():

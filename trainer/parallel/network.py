@@ -91,7 +91,7 @@ def _divided(config: FitConfig, base: Path, world: World, product: torch.dtype |
         divide_heads(model, world.tensor)
     _prepare(model, config.parallel)
     # With one data group, too: an optimizer wants parameters of one kind.
-    _divide(model, world, None if narrow else product)
+    divide(model, world, None if narrow else product)
     model.to_empty(device=world.device)
     _load_slices(model, base, config.weights, torch.bfloat16 if narrow else wide_dtype(config))
     return Network(model.train(), model, 1.0, shared_by_heads(model))
@@ -104,7 +104,7 @@ def _prepare(model: MMDiT, config: ParallelConfig) -> None:
     checkpoint_blocks(model, config.checkpointing)
 
 
-def _divide(model: MMDiT, world: World, product: torch.dtype | None) -> None:
+def divide(model: MMDiT, world: World, product: torch.dtype | None) -> None:
     """FSDP2 by block. Gradients are reduced in fp32 (fp64 where weights are) and added up, not averaged."""
     # Inputs stay as they are: cast to half precision, the rotations and times would lose what they are about.
     policy = MixedPrecisionPolicy(

@@ -23,6 +23,7 @@ from trainer.fit import fit
 
 STEPS = 20
 SHORT = f"phases.0.steps={STEPS}"
+"""Gradients are clipped in every step: their norms are above ``optimizer.clip``."""
 FP64 = "precision=fp64"
 SAMPLES = "samples={prompts: [a cat], rows: 1, size: [32, 32], steps: 2, every: 10, reference_area: 1024}"
 HELD_OUT = ("phases.0.steps=4", "validation={where: id < '4', samples: 6, every: 2}", SAMPLES)
@@ -84,8 +85,9 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
 
 
 def difference(one: Path, other: Path) -> tuple[float, float]:
-    """Largest differences of losses and of weights."""
-    losses = [abs(a["loss"] - b["loss"]) for a, b in zip(lines(one), lines(other), strict=True)]  # type: ignore[operator]
+    """Largest differences of losses, norms of gradients among them, and of weights."""
+    pairs = list(zip(lines(one), lines(other), strict=True))
+    losses = [abs(a[key] - b[key]) for a, b in pairs for key in ("loss", "grad_norm")]  # type: ignore[operator]
     ours, theirs = weights(one), weights(other)
     assert ours.keys() == theirs.keys()
     return max(losses), max(float((ours[key] - theirs[key]).abs().max()) for key in ours)
