@@ -3,7 +3,8 @@
 What a training checkpoint holds for this (the trainer writes it):
 
     step-123/
-        base.json                       {"base": PATH}: the pipeline folder that training started from; of a LoRA
+        base.json                       {"base": PATH, "base_absolute": PATH}: the pipeline folder that training
+                                        started from, as it lies to the checkpoint and as it lay then; of a LoRA
                                         "lora_alpha", too
         complete                        the checkpoint is whole
         .metadata, *.distcp             torch's distributed checkpoint: "model.NAME" for every weight that was
@@ -87,14 +88,20 @@ def step_folder(folder: Path) -> Path:
 
 def base_of(checkpoint: Path) -> Path:
     """The pipeline folder that a checkpoint's training started from. Raises UserError where it is gone."""
-    named = read_json(checkpoint / "base.json").get("base")
+    about = read_json(checkpoint / "base.json")
+    named = about.get("base")
     if not isinstance(named, str):
         raise UserError(f"{checkpoint / 'base.json'}: base is {named!r}; the path of a pipeline folder is needed")
     # By names, as the path was made: the way through the checkpoint's folder ends when that is renamed or removed.
-    base = Path(os.path.normpath(checkpoint.absolute() / named))  # an absolute path stays as it is
-    if not base.is_dir():
-        raise UserError(f"{checkpoint / 'base.json'}: base is {named}, which does not exist")
-    return base
+    beside = Path(os.path.normpath(checkpoint.absolute() / named))  # an absolute path stays as it is
+    places = [beside, Path(str(about.get("base_absolute", beside)))]
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None:
+        raise UserError(
+            f"{checkpoint / 'base.json'}: base is {named}, which does not exist; put it back, or, for a training that goes "
+            "on, name it where it lies now: --init FOLDER"
+        )
+    return found
 
 
 def _is_complete(folder: Path) -> bool:

@@ -14,7 +14,7 @@ plain cast (ComfyUI's ``qwen_image_fp8_e4m3fn.safetensors``).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,9 @@ _SECOND_SCALE = ".scale_weight_tensor"
 _UNUSED = (".scale_input", ".input_scale")
 _FORMAT = ".comfy_quant"
 _SCALED, _ZERO_COND_T = "scaled_fp8", "__index_timestep_zero__"
-_FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 _FP8_NAMES = ("float8_e4m3fn", "float8_e5m2")
-_FP8_HEADER = ("F8_E4M3", "F8_E5M2")  # safetensors' names
+# As safetensors' headers call them.
+_FP8, _FLOATS = ("F8_E4M3", "F8_E5M2"), ("F64", "F32", "BF16", "F16")
 
 
 class SingleFile:
@@ -52,7 +52,10 @@ class SingleFile:
             self.zero_cond_t = self._keys.pop(_ZERO_COND_T, None) is not None
             self._scaled = self._keys.pop(_SCALED, None) is not None
             self._scales = self._split_scales(file)
-            self.fp8 = any(file.get_slice(key).get_dtype() in _FP8_HEADER for key in self._keys.values())
+            self._dtypes = {name: file.get_slice(key).get_dtype() for name, key in self._keys.items()}
+            self.fp8 = any(dtype in _FP8 for dtype in self._dtypes.values())
+            for name in self._keys:
+                self._check_weight(name, file)
 
     def shapes(self) -> dict[str, list[int]]:
         """Of every weight, from the header alone."""
@@ -66,32 +69,37 @@ class SingleFile:
             for name, key in self._keys.items():
                 tensor = file.get_tensor(key)
                 scales = self._scales.get(name, [])
-                if tensor.dtype in _FP8 and not scales and self._scaled and name.endswith(".weight"):
-                    raise UserError(
-                        f"{self.path}: weight '{name}' is {tensor.dtype} without its scale "
-                        f"('{name.removesuffix('.weight')}{_SCALES[0]}'), which the file's other weights have"
-                    )
-                if tensor.dtype in _FP8 or scales:
-                    tensor = self._scaled_up(name, tensor, [file.get_tensor(scale) for scale in scales])
+                if self._dtypes[name] in _FP8 or scales:
+                    tensor = _scaled_up(tensor, [file.get_tensor(scale) for scale in scales])
                 yield name, tensor if dtype is None else tensor.to(dtype)
 
-    def _scaled_up(self, name: str, tensor: Tensor, scales: list[Tensor]) -> Tensor:
-        """fp32 of a tensor that is stored divided by ``scales``: of all of it, by row, or (out, blocks, 1) by columns."""
-        tensor = tensor.float()
-        for scale in scales:
-            scale = scale.float()
-            if scale.numel() == 1:
-                tensor = tensor * scale.reshape(())
-            elif tensor.ndim == 2 and scale.shape in ((len(tensor),), (len(tensor), 1)):
-                tensor = tensor * scale.reshape(-1, 1)
-            elif tensor.ndim == 2 and scale.ndim == 3 and not tensor.shape[1] % scale.shape[1]:
-                tensor = (tensor.unflatten(1, (scale.shape[1], -1)) * scale).flatten(1)
-            else:
-                shapes = f"{list(scale.shape)} for a weight of {list(tensor.shape)}"
+    def _check_weight(self, name: str, file: Any) -> None:
+        """Its dtype and its scales, which are small and read for it."""
+        dtype, shape = self._dtypes[name], file.get_slice(self._keys[name]).get_shape()
+        if dtype not in (*_FLOATS, *_FP8):
+            raise UserError(
+                f"{self.path}: weight '{name}' is {dtype}; {', '.join(_FLOATS)} are read, and {' and '.join(_FP8)} with "
+                "scales, not numbers of other quantizations"
+            )
+        scales = self._scales.get(name, [])
+        if dtype in _FP8 and not scales and self._scaled and name.endswith(".weight"):
+            raise UserError(
+                f"{self.path}: weight '{name}' is {dtype} without its scale "
+                f"('{name.removesuffix('.weight')}{_SCALES[0]}'), which the file's other weights have"
+            )
+        if sum(key.endswith(_SCALES) for key in scales) > 1:
+            raise UserError(f"{self.path}: weight '{name}' has a scale under two names, {' and '.join(sorted(scales))}")
+        for key in scales:
+            scale = file.get_tensor(key)
+            if _form(scale, shape) is None:
                 raise UserError(
-                    f"{self.path}: the scale of '{name}' has shape {shapes}; one number, or one a row is read"
+                    f"{self.path}: the scale of '{name}' has shape {list(scale.shape)} for a weight of {shape}; one "
+                    "number, one a row, or (rows, blocks, 1) is read"
                 )
-        return tensor
+            if not (scale.is_floating_point() and scale.float().isfinite().all() and scale.all()):
+                raise UserError(
+                    f"{self.path}: the scale of '{name}' holds numbers that are no scales (0, inf, nan or ints)"
+                )
 
     def _split_scales(self, file: Any) -> dict[str, list[str]]:
         """Take what is no weight out of the names; returns the keys of the scales by name of the weight."""
@@ -140,6 +148,31 @@ class SingleFile:
                 yield file
         except (SafetensorError, OSError) as error:
             raise UserError(f"{self.path}: not a whole safetensors file: {error}") from None
+
+
+def _form(scale: Tensor, shape: Sequence[int]) -> tuple[int, int] | None:
+    """(rows, blocks of columns) that a weight of ``shape`` has scales for, or None where they do not belong to it."""
+    if scale.numel() == 1:
+        return 1, 1
+    if len(shape) != 2 or scale.ndim not in (1, 2, 3) or len(scale) != shape[0]:
+        return None
+    blocks = scale.shape[1] if scale.ndim == 3 else 1
+    fits = scale.numel() == shape[0] * blocks and blocks > 0 and shape[1] % blocks == 0
+    return (shape[0], blocks) if fits else None
+
+
+def _scaled_up(tensor: Tensor, scales: Sequence[Tensor]) -> Tensor:
+    """fp32 of a tensor that is stored divided by ``scales``."""
+    tensor = tensor.float()
+    for scale in scales:
+        form = _form(scale, tensor.shape)
+        assert form is not None  # looked at when the file was opened
+        rows, blocks = form
+        if (rows, blocks) == (1, 1):
+            tensor = tensor * scale.float().reshape(())
+        else:
+            tensor = (tensor.unflatten(1, (blocks, -1)) * scale.float().reshape(rows, blocks, 1)).flatten(1)
+    return tensor
 
 
 def _json(text: str) -> dict[str, Any] | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
+from configs import RunFailed
 from trainer.config import NonFiniteConfig
 from trainer.optim.backward import BlockNotFinite
+from trainer.optim.local import local
 from trainer.parallel.world import World
 
 _NAMED = 8
@@ -89,6 +92,17 @@ class FiniteGuard:
         listed = ", ".join(f"{name} (sigma {sigmas[i]:.4f})" for i, name in zip(chosen, ids, strict=True))
         more = f" and {len(places) - len(chosen)} more" if len(places) > len(chosen) else ""
         return f"samples {listed}{more}"
+
+
+def check_finite(model: nn.Module, base: Path, weights: str | None) -> None:
+    """Raise RunFailed naming a weight, or a scale of one in eight bits, that is not finite as it came from ``base`` (or the
+    file ``weights``): every sample's loss would be called so, and no sample is to blame."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        part = local(tensor.detach())
+        if part.dtype.is_floating_point and part.element_size() > 1 and not part.isfinite().all():
+            raise RunFailed(
+                f"{weights or base}: weight '{name}' is not finite; nothing was trained: take a file that is whole"
+            )
 
 
 def _not_finite(losses: Sequence[float]) -> list[int]:

@@ -92,11 +92,17 @@ def _begin(config: FitConfig, out: Path, setup: Setup, given: Start) -> None:
     if order.held_out and config.validation:
         print(order.held_out.remark(config.validation), flush=True)
     found = checkpoints(out)
+    done = step_of(found[-1]) if found else 0
+    kept = (
+        setup.datasets.kept_against(order.phases[order.phase_of(done)].phase.name) if 0 < done < order.steps else None
+    )
+    if kept:
+        print(kept, flush=True)
     there = setup.base.existing(out)
     base = fingerprint(there, config.weights) if there else ""
     identity = {"dataset": data.digest, "base": base, **given.identity()}
     try:
-        save_config(given.named(config), identity, out, step_of(found[-1]) if found else 0)
+        save_config(given.named(config), identity, out, done)
     except DiskFailed as error:
         raise UserError(str(error)) from None  # nothing was begun
     check_encoding(config, setup.base.folder(out, config.seed), setup.datasets.digests(), ranks=1)

@@ -22,7 +22,7 @@ from trainer.data.frozen import Frozen
 from trainer.data.growth import PhaseDatasets
 from trainer.data.loader import Batches, Loader, Prepared
 from trainer.data.producers.open import open_producer
-from trainer.finite import FiniteGuard
+from trainer.finite import FiniteGuard, check_finite
 from trainer.lora.dropout import dropout_keys
 from trainer.loss import MicroBatch, draw_sigma, dummy, micro_batch, sample_losses
 from trainer.monitor.examples import examples
@@ -71,6 +71,7 @@ class Trainer:
         self.schedule = load_schedule(base)
         self.network = open_network(config, base, world, self.product, start)
         self.model = self.network.model
+        check_finite(self.model, base, config.weights)
         self.dropout = dropout_keys(self.model)
         self.average = make_average(self.model, config.optimizer.ema, config.optimizer.ema_device)
         self.optimizer = make_optimizer(self.model, config.optimizer, config.seed)
@@ -80,7 +81,8 @@ class Trainer:
         self.datasets, self.dataset = datasets, datasets.first()
         self.producer = open_producer(config, self.frozen, self.wide)
         self.loader = self._loader(config, order)
-        self.shown = examples(config.samples, self.dataset, sampled_rows(config)) if config.samples else []
+        most = order.conditioning.most_references
+        self.shown = examples(config.samples, self.dataset, sampled_rows(config), most) if config.samples else []
         self.validation = self._validation()
         self.guard = FiniteGuard(config.on_nonfinite, self._ids, world, self._is_saved)
         self.checkpoints = Checkpoints(

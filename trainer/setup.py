@@ -50,7 +50,7 @@ def prepare(config: FitConfig, out: Path, data: Path, given: Start) -> Setup:
     RunFailed for damaged files of a training that is to go on.
     """
     own = checkpoints(out)
-    start = _own_start(own) if own else given
+    start = _own_start(own, config, given) if own else given
     datasets = PhaseDatasets(out, open_data(data), config.grow)
     base = Base.find(config, start)
     order = open_phases(config, datasets, base)
@@ -58,8 +58,9 @@ def prepare(config: FitConfig, out: Path, data: Path, given: Start) -> Setup:
     return Setup(start, base, datasets, order)
 
 
-def _own_start(own: list[Path]) -> Start:
-    """What OUT began from may be gone by now: the newest of its ``own`` checkpoints that names a base does so."""
+def _own_start(own: list[Path], config: FitConfig, given: Start) -> Start:
+    """What OUT began from may have been moved by now: the newest of its ``own`` checkpoints that finds its base names it,
+    else the command does, and that it is the same base is seen by its fingerprint."""
     problems = []
     for folder in reversed(own):
         try:
@@ -68,6 +69,8 @@ def _own_start(own: list[Path]) -> Start:
             problems.append(error)
         else:
             return Start(checkpoint=folder)
+    if given.init is not None or (config.model is not None and Path(config.model).is_dir()):
+        return given
     raise problems[0]
 
 
@@ -82,7 +85,7 @@ def _check(config: FitConfig, out: Path, start: Start, base: Base, order: Order,
     read_best(out), read_metrics(out)  # damaged ones are told before there is anything to lose
     pick_device(config.device)
     if config.samples:
-        examples(config.samples, data, sampled_rows(config))
+        examples(config.samples, data, sampled_rows(config), order.conditioning.most_references)
     _check_tasks(order, base.pipeline)
     if start.lora is not None and config.lora is None:
         raise UserError("--lora: the config trains all weights; give lora: {rank: ...} in it, or merge the LoRA first")

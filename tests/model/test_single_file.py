@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from configs import UserError
 from model import QwenImage
-from model.checkpoint import load_transformer, save_like
+from model.checkpoint import check_transformer, load_transformer, save_like, transformer_config
 from model.single_file import SingleFile
 from tests.model.folders import random_folder
 from tests.model.test_checkpoint import edit_json
@@ -142,9 +143,21 @@ def quant(form: object) -> Tensor:
 
 
 WRONG: list[tuple[Callable[[Tensors], object], str]] = [
-    (lambda t: t.pop(f"{Q}.scale_weight"), f"weight '{Q}.weight' is torch.float8_e4m3fn without its scale"),
+    (lambda t: t.pop(f"{Q}.scale_weight"), f"weight '{Q}.weight' is F8_E4M3 without its scale"),
     (lambda t: t.pop(f"{Q}.weight"), f"holds a scale of '{Q}.weight' but not that weight"),
     (lambda t: t.update({f"{Q}.scale_weight": torch.ones(7)}), r"has shape \[7\] for a weight"),
+    (lambda t: t.update({f"{Q}.scale_weight": torch.ones(64, 2, 5)}), r"has shape \[64, 2, 5\] for a weight"),
+    (lambda t: t.update({f"{Q}.scale_weight": torch.ones(64, 0, 1)}), r"has shape \[64, 0, 1\] for a weight"),
+    (lambda t: t.update({f"{Q}.scale_weight": torch.ones(7, 2, 1)}), r"has shape \[7, 2, 1\] for a weight"),
+    (lambda t: t.update({f"{Q}.scale_weight": torch.tensor(0.0)}), f"the scale of '{Q}.weight' holds numbers that"),
+    (lambda t: t.update({f"{Q}.scale_weight": torch.tensor(math.nan)}), f"the scale of '{Q}.weight' holds numbers"),
+    (
+        lambda t: t.update({f"{Q}.scale_weight": torch.tensor(3)}),
+        f"the scale of '{Q}.weight' holds numbers that are no",
+    ),
+    (lambda t: t.update({f"{Q}.weight_scale": torch.tensor(2.0)}), f"weight '{Q}.weight' has a scale under two names"),
+    (lambda t: t.update({"proj_out.weight": t["proj_out.weight"].int()}), "weight 'proj_out.weight' is I32"),
+    (lambda t: t.update({f"{Q}.weight": t[f"{Q}.weight"].view(torch.uint8)}), f"weight '{Q}.weight' is U8"),
     (lambda t: t.update({f"{Q}.comfy_quant": quant({"format": "nvfp4"})}), f"layer '{Q}' is stored as 'nvfp4'"),
     (lambda t: t.update({f"{Q}.comfy_quant": quant([1])}), f"layer '{Q}' is stored as None"),
     (lambda t: t.update({"double_blocks.0.bias": torch.ones(1)}), "unexpected weight 'double_blocks.0.bias'"),
@@ -155,11 +168,15 @@ WRONG: list[tuple[Callable[[Tensors], object], str]] = [
 
 @pytest.mark.parametrize(("damage", "message"), WRONG, ids=[m for _, m in WRONG])
 def test_what_does_not_fit_is_one_line(tmp_path: Path, damage: Callable[[Tensors], object], message: str) -> None:
+    """And is told by the headers and scales alone, before anything is loaded."""
     tensors = scaled("row", "scale_weight")
     damage(tensors)
+    path = written(tmp_path / "x.safetensors", tensors)
     with pytest.raises(UserError, match=message) as caught:
-        load_transformer(random_folder(), torch.float32, weights=written(tmp_path / "x.safetensors", tensors))
+        check_transformer(transformer_config(random_folder()), random_folder(), path)
     assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match=message):
+        load_transformer(random_folder(), torch.float32, weights=path)
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

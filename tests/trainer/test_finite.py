@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from configs import RunFailed, load
 from model import QwenImage
@@ -16,6 +19,7 @@ from tests.model.folders import TINY
 from tests.trainer.conftest import SMALL
 from trainer.config import FitConfig
 from trainer.fit import fit
+from trainer.start import Start
 
 # Far too high a rate: after a step or two the losses overflow.
 EXPLODES = ["optimizer.lr=1e30", "optimizer.warmup=0", "checkpoint.every=1", "phases.0.steps=12"]
@@ -112,3 +116,15 @@ def test_a_base_with_a_weight_that_is_not_a_number_never_gets_to_a_checkpoint(
         fit(load(tasks_config, FitConfig, [f"model={base}"]), tmp_path / "out", tasks_data)
     assert not list((tmp_path / "out").glob("checkpoints/step-*"))
     assert QwenImage.load(edit_base)  # the one it was copied from is whole
+
+
+def test_a_base_that_is_not_finite_is_told_before_a_sample_is_blamed(
+    edit_base: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(edit_base, tmp_path / "base"))
+    file = base / "transformer" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    tensors["proj_out.weight"][3, 5] = math.inf
+    save_file(tensors, file)
+    with pytest.raises(RunFailed, match=f"{base}: weight 'proj_out.weight' is not finite; nothing was trained"):
+        fit(load(tasks_config, FitConfig), tmp_path / "out", tasks_data, start=Start(init=base))

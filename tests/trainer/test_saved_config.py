@@ -249,6 +249,33 @@ def test_the_same_base_by_another_path_is_the_same_and_other_files_in_its_place_
         train(5, base)
 
 
+@pytest.mark.parametrize("moved", ["out", "base", "both"])
+def test_a_training_goes_on_wherever_it_and_its_base_lie_now(
+    half: Path, edit_base: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path, moved: str
+) -> None:
+    """``model`` in the config is what the user would change; another model there is told by its fingerprint."""
+    out = Path(shutil.copytree(half, tmp_path / "deep" / "er" / "out"))
+    base = edit_base
+    if moved != "out":
+        base = Path(shutil.copytree(edit_base, tmp_path / "base"))
+        for about in out.glob("checkpoints/*/base.json"):
+            gone = json.loads(about.read_text()) | {"base": "../../../gone", "base_absolute": "/gone"}
+            if moved == "both":
+                del gone["base_absolute"]
+            about.write_text(json.dumps(gone))
+            (about.parent / "complete").unlink()
+            mark_complete(about.parent, int(about.parent.name.removeprefix("step-")))
+        with pytest.raises(
+            UserError, match="which does not exist; put it back, or, for a training that goes on, name it"
+        ):
+            export(out, tmp_path / "export")
+    config = load(tasks_config, FitConfig, ["phases.0.steps=11", "optimizer.schedule=constant"])
+    fit(config, out, tasks_data, start=Start(init=None if moved == "out" else base))
+    assert losses(out)[:10] == losses(half)
+    assert len(losses(out)) == 11
+    export(out, tmp_path / "export")
+
+
 def test_init_stands_in_for_the_model(edit_base: Path, tasks_config: Path, tasks_data: Path, tmp_path: Path) -> None:
     text = tasks_config.read_text().replace(f"model: {edit_base}\n", "")
     (tmp_path / "fit.yaml").write_text(text)

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from configs import UserError
 from configs.files import created_once, replace_text
 from pipeline.dataset import INDEX, Dataset
@@ -26,6 +28,8 @@ from trainer.state.folders import checkpoints
 
 _RECORD = "datasets.json"
 _LINKS = "datasets"
+_COUNTED = 20_000_000
+"""Samples whose ids are compared at most (chosen: 2 GB)."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,21 @@ class PhaseDatasets:
         entries = [*begun, Begun(phase, dataset.digest, dataset.rows)]
         replace_text(self.out / _RECORD, json.dumps([asdict(e) for e in entries], indent=2) + "\n")
         return told
+
+    def kept_against(self, phase: str) -> str | None:
+        """What to tell when a training goes on in the middle of ``phase`` and ``--data`` has lost samples of it."""
+        entry = next((entry for entry in self.begun if entry.phase == phase), None)
+        if entry is None or entry.digest == self.live.digest or entry.rows > _COUNTED:
+            return None
+        now = self.live.manifest(["id"])["id"].combine_chunks()
+        there = pc.is_in(self._open(entry).manifest(["id"])["id"], value_set=now)
+        lost = entry.rows - pc.sum(there).as_py()
+        if not lost:
+            return None
+        return (
+            f"phase {phase}: goes on with the dataset that it began with, {lost:,} of whose {entry.rows:,} samples are not in "
+            "--data any more; where they must not be trained on (a takedown), take a new OUT with --from CHECKPOINT"
+        )
 
     def remove_links(self) -> None:
         """When all is trained."""

@@ -172,7 +172,8 @@ class Checkpoints:
         with telling(folder):
             if self.world.first:
                 folder.mkdir(parents=True)
-                about = {"base": os.path.relpath(self.base.absolute(), folder.absolute()), **self.about}
+                base = self.base.absolute()
+                about = {"base": os.path.relpath(base, folder.absolute()), "base_absolute": str(base), **self.about}
                 about["averaged_before"] = self.average.before
                 write_json(folder / "base.json", about)
             self.world.barrier()

@@ -197,3 +197,20 @@ def test_before_a_checkpoint_the_links_of_an_earlier_try_are_not_read(
     after.begin("first", lambda _: None)
     assert [entry.rows for entry in (after.enter("first")[0], *after.begun)] == [35, 35]
     assert [folder.name for folder in (out / "datasets").iterdir()] == [dataset.digest[:16]]
+
+
+def test_samples_that_a_phase_keeps_though_they_were_taken_down_are_told(
+    growing: Path, all_tasks: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (out / "checkpoints" / "step-1").mkdir(parents=True)
+    (out / "checkpoints" / "step-1" / "complete").touch()
+    PhaseDatasets(out, open_data(growing), grow=True).begin("first", lambda _: None)
+    assert PhaseDatasets(out, open_data(growing), grow=True).kept_against("first") is None
+    publish(all_tasks, growing, "index >= 10")
+    assert PhaseDatasets(out, open_data(growing), grow=True).kept_against("first") is None  # it has only grown
+    publish(all_tasks, growing, "index >= 23")
+    told = PhaseDatasets(out, open_data(growing), grow=True).kept_against("first")
+    assert told is not None
+    assert told.startswith("phase first: goes on with the dataset that it began with, 3 of whose 20 samples are not in")
+    assert "a new OUT with --from" in told
