@@ -9,6 +9,7 @@ import json
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from configs.files import replace_text
 
@@ -39,10 +40,16 @@ def damage(folder: Path, rank: int = 0, ranks: int = 1) -> str | None:
     markers of earlier versions note no checksums."""
     try:
         about = json.loads((folder / MARKER).read_text("utf-8"))
-        sizes, sums = about["files"], about.get("crc32", {})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        sizes, sums = _numbers(about["files"]), _numbers(about.get("crc32", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return f"{MARKER} cannot be read"
     return _other_size(folder, sizes.items()) or _other_bytes(folder, list(sums.items())[rank::ranks])
+
+
+def _numbers(found: Any) -> dict[str, int]:
+    if not isinstance(found, dict) or not all(isinstance(number, int) for number in found.values()):
+        raise ValueError("no numbers by name")
+    return found
 
 
 def _other_size(folder: Path, sizes: Iterable[tuple[str, int]]) -> str | None:

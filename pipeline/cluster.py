@@ -166,6 +166,17 @@ def disconnect() -> None:
     ray.shutdown()
 
 
+def is_up() -> bool:
+    """Whether the head of the cluster answers; what signals a whole process group ends a local one, too."""
+    import ray
+
+    try:
+        _check_reachable(ray.get_runtime_context().gcs_address)
+    except UserError:
+        return False
+    return True
+
+
 def each(
     items: Sequence[Item],
     name: str,

@@ -13,6 +13,7 @@ from configs import RunFailed
 from trainer.config import NonFiniteConfig
 from trainer.optim.backward import BlockNotFinite
 from trainer.optim.local import local
+from trainer.optim.offload import stored
 from trainer.parallel.world import World
 
 _NAMED = 8
@@ -98,7 +99,7 @@ def check_finite(model: nn.Module, base: Path, weights: str | None) -> None:
     """Raise RunFailed naming a weight, or a scale of one in eight bits, that is not finite as it came from ``base`` (or the
     file ``weights``): every sample's loss would be called so, and no sample is to blame."""
     for name, tensor in (*model.named_parameters(), *model.named_buffers()):
-        part = local(tensor.detach())
+        part = local(stored(tensor).detach())
         if part.dtype.is_floating_point and part.element_size() > 1 and not part.isfinite().all():
             raise RunFailed(
                 f"{weights or base}: weight '{name}' is not finite; nothing was trained: take a file that is whole"

@@ -73,6 +73,8 @@ def _train(config: FitConfig, out: Path, setup: Setup, given: Start, world: Worl
         (out / "phases.json").unlink(missing_ok=True)
     base = setup.base.folder(out, config.seed)
     trainer = Trainer(config, out, setup.datasets, setup.order, world, base, setup.start)
+    if notes and world.first:
+        notes.begin(world.size, trainer.done)
     with StopRequest(notes) as stop:
         trainer.run(stop)
         stop.release()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from configs import RunFailed, UserError
-from pipeline.cluster import connect, disconnect
+from pipeline.cluster import connect, disconnect, is_up
 from trainer.config import FitConfig
 from trainer.data.producers.open import check_encoding
 from trainer.fit import fit
@@ -30,6 +30,7 @@ from trainer.state.signals import StopRequest
 
 _MAX_FAILURES = 16
 """How often lost workers are replaced during one command (chosen)."""
+_SAFE = "checkpoints are safe: the same command goes on from the last one"
 _POLL = 0.1
 """Seconds between two looks whether a signal came (chosen)."""
 
@@ -117,16 +118,29 @@ def _run(trainer: Any, notes: Notes) -> None:
     with StopRequest() as stop:
         stop.hold()
         thread.start()
+        begun = None
         while thread.is_alive():
             thread.join(_POLL)
+            begun = _tell_begun(notes, begun)
             if stop.received and notes.asked() is None:
                 _ask(notes, stop.name)
+            if stop.received and not is_up():
+                raise RunFailed(f"asked to end ({stop.name}), and so were Ray's own processes; {_SAFE}")
     if failed:
         lines = [line for line in str(failed[0]).splitlines() if line.strip()]
         raise RunFailed(
-            f"Ray Train gave up ({lines[-1].strip() if lines else type(failed[0]).__name__}); checkpoints are safe: the "
-            "same command goes on from the last one"
+            f"Ray Train gave up ({lines[-1].strip() if lines else type(failed[0]).__name__}); {_SAFE}"
         ) from failed[0]
+
+
+def _tell_begun(notes: Notes, before: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Say who trains since the workers that ``before`` tells of; gives who trains now."""
+    begun = notes.begun()
+    if begun is None or begun == before:
+        return before
+    lost = "workers were lost: " if before else ""
+    print(f"{lost}{begun['workers']} of Ray's workers train from step {begun['step']:,} on", flush=True)
+    return begun
 
 
 def _ask(notes: Notes, signal: str) -> None:

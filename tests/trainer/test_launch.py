@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -117,6 +120,7 @@ def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_one_process(
     workers[-1].kill()
     told, _ = process.communicate(timeout=240)
     assert process.returncode == 0, told
+    assert re.search(r"workers were lost: [12] of Ray's workers train from step \d+ on", told), told
     assert losses(out) == pytest.approx(losses(alone), rel=1e-5)
     assert (out / "export" / "model_index.json").exists()
     assert not (out / "ray").exists()
@@ -144,3 +148,29 @@ def test_a_second_command_is_refused_and_sigterm_saves(tasks_config: Path, tasks
     assert line.startswith(f"stopped: asked to end (SIGTERM) after {done:,} of 3,000 steps; all of it is saved")
     assert (out / "checkpoints" / f"step-{done}" / "complete").exists()
     assert not (out / "ray").exists()
+
+
+@pytest.mark.long
+def test_a_signal_to_the_whole_process_group_ends_in_a_line(
+    tasks_config: Path, tasks_data: Path, tmp_path: Path
+) -> None:
+    """As schedulers and ``timeout`` send it: Ray's own processes get it, too."""
+    out = tmp_path / "out"
+    more = [word for change in (*RAY, "phases.0.steps=3000") for word in ("--set", change)]
+    command = [sys.executable, "-m", "trainer", "fit", str(tasks_config), str(out), "--data", str(tasks_data), *more]
+    process = subprocess.Popen(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    deadline = time.monotonic() + 240
+    while len(losses(out)) < 5:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGTERM)
+    asked = time.monotonic()
+    _, told = process.communicate(timeout=240)
+    assert process.returncode == 1
+    assert told.splitlines()[-1].startswith("stopped: asked to end (SIGTERM)"), told
+    assert time.monotonic() - asked < 45  # Ray itself gives up after 60
+    assert not (out / "ray").exists()
+    assert any((out / "checkpoints").glob("step-*/complete"))

@@ -60,7 +60,10 @@ class PhaseDatasets:
         path = self.out / _RECORD
         try:
             found = json.loads(path.read_text("utf-8")) if path.exists() else []
-            return [Begun(**entry) for entry in found]
+            entries = [Begun(**entry) for entry in found]
+            if any((type(e.phase), type(e.digest), type(e.rows)) != (str, str, int) for e in entries):
+                raise TypeError("a phase and a digest are texts, rows a number")
+            return entries
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise UserError(f"{path}: cannot be read ({error}); put it back, or take a new OUT folder") from None
 

@@ -26,6 +26,7 @@ from model.lora_files import Lora, LoraPair, linear_shapes, lora_of
 from model.mmdit import MMDiT
 from trainer.lora.config import LoraConfig
 from trainer.lora.dropout import DropoutKeys, KeyedDropout
+from trainer.optim.offload import stored
 
 _ADAPTER = "default"
 _DEAD = ("attn.add_q_proj", "attn.to_add_out", "txt_mlp.net.0.proj", "txt_mlp.net.2")
@@ -131,7 +132,8 @@ def fill_lora(model: nn.Module, lora: Lora) -> None:
 def lora_state(model: nn.Module, averaged: Mapping[str, Tensor] | None = None) -> dict[str, LoraPair]:
     """The adapters by name of their linear, on the CPU. ``averaged``: by parameter names, in place of the model's."""
     alpha = next(float(layer.lora_alpha[_ADAPTER]) for _, layer in _layers(model))
-    return lora_of({**dict(model.named_parameters()), **(averaged or {})}, alpha)
+    state = {name: stored(parameter) for name, parameter in model.named_parameters()}
+    return lora_of({**state, **(averaged or {})}, alpha)
 
 
 class _AdapterLinear(nn.Linear):

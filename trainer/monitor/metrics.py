@@ -52,6 +52,12 @@ class _Jsonl:
     def __init__(self, out: Path, start: int) -> None:
         self.path = out / "metrics.jsonl"
         kept = [line for line in read_metrics(out) if line["step"] < start]
+        lacking = start - len({line["step"] for line in kept})
+        if lacking:
+            print(
+                f"{self.path}: lacks {lacking:,} of the {start:,} steps before, whose losses are not told again",
+                flush=True,
+            )
         replace_text(self.path, "".join(map(_text, kept)), durable=False)
         with writing(self.path):
             self._file = self.path.open("a", encoding="utf-8")

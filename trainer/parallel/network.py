@@ -53,6 +53,11 @@ class Network:
 
 def open_network(config: FitConfig, base: Path, world: World, product: torch.dtype | None, start: Start) -> Network:
     """The transformer of the pipeline folder ``base``, ready to train. ``product``: dtype of autocast, None for none."""
+    if config.parallel.compile and world.device.type == "cpu":
+        world.tell(
+            "parallel.compile: on a CPU attention depends on each sample's length, so that blocks are compiled for the first "
+            "few batches only; it is meant for GPUs"
+        )
     if world.mode == "fsdp":
         return _divided(config, base, world, product)
     model = _whole(config, base, world, product, start)

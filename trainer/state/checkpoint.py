@@ -203,5 +203,5 @@ class Checkpoints:
 
 def _all_finite(model: MMDiT) -> bool:
     """Of what this rank holds of the weights that train."""
-    found = [torch.isfinite(local(p)).all() for p in model.parameters() if p.requires_grad]
+    found = [torch.isfinite(local(stored(p))).all() for p in model.parameters() if p.requires_grad]
     return bool(torch.stack([finite.to(found[0].device) for finite in found]).all())  # one wait for the device

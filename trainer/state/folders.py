@@ -57,6 +57,7 @@ def remove_unfinished(out: Path) -> None:
     folder = out / "checkpoints"
     for path in folder.glob(f"{_PREFIX}*"):
         if path.is_dir() and not _is_complete(path):
+            print(f"{path}: was not finished ('{MARKER}' is not there) and is removed", flush=True)
             shutil.rmtree(path)
     remove_temporary(out)
 

@@ -2,6 +2,7 @@
 
 OUT/ray/told.json  a worker: what the user is to be told
         holding    a worker: there are steps that are not saved
+        begun.json a worker: how many there are, and from which step they go on
         asked      the command: end, by this signal
         lock       held by the workers' rank 0
 """
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 from pathlib import Path
+from typing import Any
 
 from configs import RunFailed, UserError
 from configs.files import replace_text
@@ -36,6 +39,19 @@ class Notes:
         except FileNotFoundError:
             return None
         return UserError(found["text"]) if found["user"] else RunFailed(found["text"])
+
+    def begin(self, workers: int, step: int) -> None:
+        """Leave that ``workers`` train, from ``step`` on."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        about = {"workers": workers, "step": step, "start": uuid.uuid4().hex}  # another one by a start
+        replace_text(self.folder / "begun.json", json.dumps(about), durable=False)
+
+    def begun(self) -> dict[str, Any] | None:
+        """{"workers", "step", "start"} of those that began last."""
+        try:
+            return dict(json.loads((self.folder / "begun.json").read_text("utf-8")))
+        except FileNotFoundError:
+            return None
 
     def ask(self, signal: str) -> None:
         """Ask the workers to save and end. ``signal``: its name."""

@@ -214,3 +214,12 @@ def test_samples_that_a_phase_keeps_though_they_were_taken_down_are_told(
     assert told is not None
     assert told.startswith("phase first: goes on with the dataset that it began with, 3 of whose 20 samples are not in")
     assert "a new OUT with --from" in told
+
+
+@pytest.mark.parametrize("entry", [{"phase": "first", "digest": 3, "rows": "x"}, {"phase": "first"}, 7])
+def test_a_record_that_is_none_is_one_line(growing: Path, tmp_path: Path, entry: object) -> None:
+    (tmp_path / "out" / "checkpoints" / "step-1").mkdir(parents=True)
+    (tmp_path / "out" / "checkpoints" / "step-1" / "complete").touch()
+    (tmp_path / "out" / "datasets.json").write_text(json.dumps([entry]))
+    with pytest.raises(UserError, match=r"datasets.json: cannot be read .*; put it back"):
+        PhaseDatasets(tmp_path / "out", open_data(growing), grow=True)

@@ -55,6 +55,12 @@ def test_a_line_that_a_kill_cut_short_is_none_and_a_folder_is_one_line(tmp_path:
         read_metrics(tmp_path)
 
 
+def test_steps_that_are_lacking_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line(step)) + "\n" for step in (0, 1, 4, 7)))
+    Metrics(tmp_path, 6, MonitorConfig()).close()
+    assert "metrics.jsonl: lacks 3 of the 6 steps before" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("bad", [NAN, INF, None])
 def test_the_best_is_never_one_that_is_not_finite(tmp_path: Path, bad: float | None) -> None:
     best = BestMetric(BestConfig("validation_loss", every=2), tmp_path, 0)

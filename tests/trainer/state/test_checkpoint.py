@@ -127,7 +127,8 @@ def test_a_metric_that_there_is_not_is_one_line(tasks_config: Path, tasks_data: 
     [
         "{in_backward: true, plan: adafactor, weights: bf16, ema: 0.9}",
         "{in_backward: true, plan: adamw8bit}",
-        "{plan: adamw8bit, weights: bf16, ema: null, offload_blocks: 1}",
+        "{plan: adamw8bit, weights: bf16, ema: null, offload_blocks: 2}",
+        "{in_backward: true, ema_device: host, offload_blocks: 2}",
         "{plan: adafactor, ema_device: host}",
         "{kind: muon}",
     ],

@@ -40,13 +40,16 @@ def test_the_best_one_stays(tmp_path: Path) -> None:
     assert [p.name for p in checkpoints(tmp_path)] == ["step-5", "step-20"]
 
 
-def test_without_its_marker_there_is_no_checkpoint_and_it_goes(tmp_path: Path) -> None:
+def test_without_its_marker_there_is_no_checkpoint_and_it_goes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     checkpoint(tmp_path, "step-5")
     half = checkpoint(tmp_path, "step-10", complete=False)
     (tmp_path / "checkpoints" / ".step-15.abc.tmp").mkdir()
     assert [p.name for p in checkpoints(tmp_path)] == ["step-5"]
     assert step_folder(tmp_path).name == "step-5"
     remove_unfinished(tmp_path)
+    assert capsys.readouterr().out == f"{half}: was not finished ('complete' is not there) and is removed\n"
     assert not half.exists()
     assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["step-5"]
 
@@ -63,6 +66,13 @@ def test_damage_that_keeps_the_size_is_found_by_whoever_reads_that_part(tmp_path
     assert told.count(None) == 1
     assert [why for why in told if why] == [damage(folder)]
     assert str(damage(folder)).startswith("__1_0.distcp is damaged (checksum")
+
+
+@pytest.mark.parametrize("files", ["[1, 2]", '{"base.json": "x"}', '{"base.json": null}', "7"])
+def test_a_marker_that_says_something_else_is_damage(tmp_path: Path, files: str) -> None:
+    folder = checkpoint(tmp_path, "step-5")
+    (folder / "complete").write_text(f'{{"step": 5, "files": {files}}}')
+    assert damage(folder) == "complete cannot be read"
 
 
 def test_damage_is_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -49,15 +50,29 @@ def check_store(folder: Path, datasets: set[str], digests: EncoderDigests) -> No
         raise UserError(f"{where} holds no encodings; python -m trainer encode CONFIG DATASET {folder} makes them")
     _check_encoders(folder, digests, where, "encode again into another folder, or leave the field out")
     try:
-        known = [digest for digest in (read_index(path)[1] for path in indices(folder)) if digest]
+        found = [read_index(path) for path in indices(folder)]
+        for index, _ in found:
+            _check_shards(folder, index)
     except RunFailed as error:
         raise UserError(str(error)) from None  # nothing was begun
+    known = [digest for _, digest in found if digest]
     if not datasets & set(known):
-        found = ", ".join(digest[:12] for digest in known) or "none that is finished"
+        there = ", ".join(digest[:12] for digest in known) or "none that is finished"
         raise UserError(
-            f"{where} is of another dataset: this one's digest is {' or '.join(sorted(d[:12] for d in datasets))}, it has {found}; python -m trainer encode "
+            f"{where} is of another dataset: this one's digest is {' or '.join(sorted(d[:12] for d in datasets))}, it has {there}; python -m trainer encode "
             f"CONFIG DATASET {folder} adds what is missing"
         )
+
+
+def _check_shards(folder: Path, index: pa.Table) -> None:
+    """Raise RunFailed for a shard that is gone or shorter than its index says."""
+    ends = pa.table({"file": index["file"], "end": pc.add(index["offset"], index["length"])})
+    longest = ends.group_by("file").aggregate([("end", "max")])
+    for name, end in zip(longest["file"].to_pylist(), longest["end_max"].to_pylist(), strict=True):
+        path = folder / "shards" / name
+        size = path.stat().st_size if path.is_file() else None
+        if size is None or size < end:
+            raise damaged(path, "it is gone" if size is None else f"it has {size:,} bytes, its index says {end:,}")
 
 
 def _check_encoders(folder: Path, digests: EncoderDigests, where: str, remedy: str) -> None:

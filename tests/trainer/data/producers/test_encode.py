@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +20,10 @@ from tests.trainer.data.producers.common import losses, losses_of, training
 from tests.trainer.edits import damaged
 from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
+from trainer.data.producers.digest import encoder_digests
 from trainer.data.producers.encode import encode
 from trainer.data.producers.shard import DTYPES, read_shard
-from trainer.data.producers.store import to_bytes
+from trainer.data.producers.store import check_store, to_bytes
 from trainer.fit import fit
 
 _SAME_LOSS = 1e-5
@@ -185,6 +187,23 @@ def test_another_dataset_and_an_empty_folder_are_refused(encoded: Path, edits: P
     with pytest.raises(UserError, match="holds no encodings; python -m trainer encode"):
         fit(from_shards(tmp_path, tmp_path), tmp_path / "out", edits)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("left", [None, 0, 100])
+def test_a_shard_that_is_gone_or_cut_is_told_before_the_first_step(
+    encoded: Path, all_tasks: Path, config: FitConfig, tmp_path: Path, left: int | None
+) -> None:
+    folder = Path(shutil.copytree(encoded, tmp_path / "encoded"))
+    shard = max(folder.glob("shards/*.parquet"))
+    data = shard.read_bytes()
+    shard.unlink()
+    if left is not None:
+        shard.write_bytes(data[:left])
+    base = Path(str(config.model))
+    with pytest.raises(
+        UserError, match=f"{shard}: is damaged .it {'is gone' if left is None else f'has {left} bytes'}"
+    ):
+        check_store(folder, {Dataset.open(all_tasks).digest}, encoder_digests(base, config.max_text_tokens))
 
 
 @pytest.mark.parametrize(("storage", "tolerance"), [("fp16", 1e-3), ("bf16", 1e-2)])
