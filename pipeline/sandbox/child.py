@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import pickle
+import re
 import signal
 from typing import Any, BinaryIO
 
@@ -35,8 +36,9 @@ def main(down: int, up: int) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """One line for failures/: the message of what we raise ourselves, with its type for everything else."""
-    text = " ".join(str(error).split())
+    """One line for failures/: the message of what we raise ourselves, with its type for everything else. Without
+    addresses in memory: committed files are the same in every run."""
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(str(error).split()))
     expected = type(error).__name__ in ("Refused", "DecodeError")
     if isinstance(error, MemoryError):
         text, expected = "not enough memory", True
