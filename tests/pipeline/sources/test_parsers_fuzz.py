@@ -21,16 +21,20 @@ from configs import UserError, load
 from configs.decoding.exif import orientation_of
 from configs.load import parse_value, parse_yaml
 from configs.pictures import DecodeError, Limits
+from pipeline import schema
 from pipeline.config import PipelineConfig
 from pipeline.downloads.canonical import canonical, join
 from pipeline.downloads.headers import opted_out, retry_after
 from pipeline.downloads.reasons import Stopped
 from pipeline.predicate import parse
+from pipeline.sandbox.child import failed
 from pipeline.sources import FolderSource, ParquetSource, Refused, Source, UrlsSource, WebDatasetSource
 from pipeline.sources.columns import CaptionColumn, ListedSource, described
 from pipeline.sources.edits import EditsSource
 from pipeline.sources.tables import check_table, table_rows
+from pipeline.store.commit import to_table
 from pipeline.store.failures import REASONS
+from pipeline.tokens import finish_captions
 from tests.fuzz import CHANGES, damaged, fuzzed
 from tests.pipeline.hostile import encode, picture
 
@@ -97,13 +101,14 @@ def read_all(source: Source) -> None:
         (entry.refused or "").encode()
         try:
             found = reader.read(row, LIMITS)
-        except (Refused, DecodeError) as refused:
-            assert getattr(refused, "reason", "undecodable") in REASONS  # noqa: PT017 - others end well
-            str(refused).encode()
+        except (Refused, DecodeError) as error:
+            told = failed(error)
+            assert told.reason in REASONS
+            told.error.encode()
         else:
             assert found["width"] > 0
-            json.dumps(found["captions"]).encode()
-            [(c["text"] or "").encode() for c in found["captions"]]
+            rows = [found | {"id": "0", "source": "s", "uri": entry.uri} | finish_captions(found.get("captions") or ())]
+            to_table(rows, schema.arrow(schema.COLLECTED))
 
 
 @fuzzed(150)
@@ -125,7 +130,11 @@ def test_lists(folder: Path, file: tuple[str, bytes]) -> None:
 def test_lists_of_urls(folder: Path, file: tuple[str, bytes]) -> None:
     path = folder / f"urls{file[0]}"
     path.write_bytes(file[1])
-    more = {} if file[0] == ".txt" else {"captions": ("alt", CaptionColumn("l", "fused")), "keep": ("n", "l")}
+    more = (
+        {}
+        if file[0] == ".txt"
+        else {"captions": ("alt", CaptionColumn("l", "fused")), "keep": ("n", "l"), "license": "alt", "sha256": "sha"}
+    )
     one_line(lambda: read_all(UrlsSource(kind="urls", name="u", list=str(path), **more)))
 
 
