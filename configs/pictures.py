@@ -153,5 +153,7 @@ def _reason(error: BaseException) -> str:
     """One short line; the type stands in front where the message alone says nothing."""
     if isinstance(error, MemoryError):
         return "not enough memory to decode it"
+    if isinstance(error, Image.UnidentifiedImageError):  # Pillow's message names an address in memory
+        return "broken: its header cannot be read"
     text = " ".join(str(error).split())[:200]
     return text if isinstance(error, OSError) and text else f"{type(error).__name__}: {text}"

@@ -2,87 +2,75 @@
 
     CC-BY-4.0 AND (OFL-1.1 OR Apache-2.0 WITH LLVM-exception)
 
-AND binds tighter than OR, names have no case (SPDX 3.0, annex B). What is no expression, such as ``CC BY 4.0``, is one name.
+Parsed by license-expression, with the names of the SPDX license list: a deprecated name (``GPL-3.0``) is the one that
+took its place. What is no expression, such as ``MIT/X11``, is one name.
 """
 
 from __future__ import annotations
 
-import re
+import functools
 from collections.abc import Collection
 
-_TOKEN = re.compile(r"\(|\)|[^\s()]+")
-_WORDS = ("AND", "OR")
+from license_expression import (
+    AND,
+    OR,
+    ExpressionError,
+    LicenseExpression,
+    LicenseWithExceptionSymbol,
+    Licensing,
+    build_spdx_licensing,
+    get_license_index,
+)
+
 _LONGEST = 500
 """Characters of an expression; chosen: what is longer is no license, and would nest too deep."""
 
 
-class _NoExpression(Exception):
-    """The text is no license expression."""
+def license_name(text: str) -> str:
+    """One license as lists compare it: its name on the SPDX list if it has one, in lower case."""
+    parsed = _parsed(text)
+    return str(parsed if parsed is not None else text.strip()).casefold()
 
 
 def names_in(expression: str | None) -> list[str]:
-    """Every license that the expression names, and the expression itself."""
+    """Every license and exception that the expression names, and the expression itself."""
     text = (expression or "").strip()
-    try:
-        _permitted(text, ())
-    except _NoExpression:
-        return [text]
-    names = [token for token in _TOKEN.findall(text) if token not in "()" and token.upper() not in (*_WORDS, "WITH")]
+    parsed = _parsed(text)
+    names = _licensing().license_keys(parsed) if parsed is not None else []
     return list(dict.fromkeys([text, *names]))
 
 
 def permits(allowed: Collection[str], expression: str | None) -> bool:
-    """Whether all that the expression demands is among ``allowed`` (names in lower case), of alternatives one."""
+    """Whether all that the expression demands is among ``allowed`` (by ``license_name``), of alternatives one."""
     text = (expression or "").strip()
-    if text.casefold() in allowed:
-        return True
+    parsed = _parsed(text)
+    return license_name(text) in allowed or (parsed is not None and _permitted(parsed, allowed))
+
+
+def _permitted(parsed: LicenseExpression, allowed: Collection[str]) -> bool:
+    if isinstance(parsed, AND):
+        return all(_permitted(part, allowed) for part in parsed.args)
+    if isinstance(parsed, OR):
+        return any(_permitted(part, allowed) for part in parsed.args)
+    if isinstance(parsed, LicenseWithExceptionSymbol):  # an exception only adds permissions
+        return str(parsed).casefold() in allowed or parsed.license_symbol.key.casefold() in allowed
+    return str(parsed).casefold() in allowed
+
+
+@functools.lru_cache(maxsize=4096)  # chosen: a run has few licenses and many rows
+def _parsed(text: str) -> LicenseExpression | None:
+    """None for what is no expression."""
     try:
-        return _permitted(text, allowed)
-    except _NoExpression:
-        return False
+        return _licensing().parse(text) if len(text) <= _LONGEST else None
+    except ExpressionError:
+        return None
 
 
-def _permitted(text: str, allowed: Collection[str]) -> bool:
-    if len(text) > _LONGEST:
-        raise _NoExpression
-    tokens = _TOKEN.findall(text)
-    found = _alternatives(tokens, allowed)
-    if tokens:
-        raise _NoExpression
-    return found
+@functools.cache
+def _licensing() -> Licensing:
+    """The SPDX list without the aliases of ScanCode's: a LicenseRef means what its own document says."""
+    return build_spdx_licensing([entry | {"other_spdx_license_keys": _spdx(entry)} for entry in get_license_index()])
 
 
-def _alternatives(tokens: list[str], allowed: Collection[str]) -> bool:
-    """Takes ``a AND b OR c`` from the front of ``tokens``."""
-    found = _together(tokens, allowed)
-    while tokens and tokens[0].upper() == "OR":
-        tokens.pop(0)
-        found = _together(tokens, allowed) or found
-    return found
-
-
-def _together(tokens: list[str], allowed: Collection[str]) -> bool:
-    found = _one(tokens, allowed)
-    while tokens and tokens[0].upper() == "AND":
-        tokens.pop(0)
-        found = _one(tokens, allowed) and found
-    return found
-
-
-def _one(tokens: list[str], allowed: Collection[str]) -> bool:
-    """A name, with its exception, or what stands in parentheses."""
-    if not tokens or tokens[0] == ")" or tokens[0].upper() in (*_WORDS, "WITH"):
-        raise _NoExpression
-    token = tokens.pop(0)
-    if token == "(":
-        found = _alternatives(tokens, allowed)
-        if not tokens or tokens.pop(0) != ")":
-            raise _NoExpression
-        return found
-    if tokens and tokens[0].upper() == "WITH":
-        tokens.pop(0)
-        if not tokens or tokens[0] in "()":
-            raise _NoExpression
-        both = f"{token} WITH {tokens.pop(0)}"
-        return both.casefold() in allowed or token.casefold() in allowed  # an exception only adds permissions
-    return token.casefold() in allowed
+def _spdx(entry: dict[str, list[str]]) -> list[str]:
+    return [name for name in entry["other_spdx_license_keys"] if not name.startswith("LicenseRef-")]

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import fuzz
 from tests.pipeline import commands
 from tests.shared import Shared, shared_by_workers
+
+fuzz.register()
 
 RUN = """
 sources:

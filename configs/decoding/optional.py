@@ -43,7 +43,14 @@ def _jpeg_xl(data: bytes) -> Opened:
     import pillow_jxl  # noqa: F401 - it registers itself
 
     width, height = _size(_bits(data))
-    return Opened("JXL", width, height, 1, lambda: _loaded(Image.open(io.BytesIO(data), formats=("JXL",))))
+    return Opened("JXL", width, height, 1, lambda: _loaded_jpeg_xl(data))
+
+
+def _loaded_jpeg_xl(data: bytes) -> Image.Image:
+    try:
+        return _loaded(Image.open(io.BytesIO(data), formats=("JXL",)))
+    except RuntimeError:  # its message asks to build another libjxl
+        raise DecodeError("a broken JPEG XL") from None
 
 
 def _require(module: str, name: str, wheel: str) -> None:

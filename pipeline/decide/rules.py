@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import RunFailed
-from pipeline.licenses import permits
+from pipeline.licenses import license_name, permits
 from pipeline.predicate import Predicate, parse
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) 
 def _forbidden(table: pl.DataFrame, licenses: Collection[str]) -> pl.Expr:
     import polars as pl
 
-    allowed = frozenset(name.casefold() for name in licenses)
+    allowed = frozenset(map(license_name, licenses))
     return ~pl.col("license").is_in([text for text in table["license"].unique() if permits(allowed, text)])
 
 

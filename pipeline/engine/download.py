@@ -117,7 +117,8 @@ class Downloader:
         with _Spool() as spool:
             urls = [source.urls(entry) for entry in entries]
             await asyncio.gather(*(self._fetch(url, spool) for url in {u: None for group in urls for u in group}))
-            items = _Items(entries, urls, spool)
+            sizes = ((entry["bytes"] or 0) + spool.size(group) for entry, group in zip(entries, urls, strict=True))
+            items = _Items([e | {"bytes": size} for e, size in zip(entries, sizes, strict=True)], urls, spool)
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(self._committer, self._commit, fragment, items)
 
@@ -181,6 +182,10 @@ class _Spool:
     def end(self, url: str) -> dict[str, Any]:
         """All but the body."""
         return self._ends[url][0]
+
+    def size(self, urls: Sequence[str]) -> int:
+        """Bytes of the bodies."""
+        return sum(self._ends[url][0]["bytes"] or 0 for url in urls)
 
     def whole(self, url: str) -> dict[str, Any]:
         """With the body."""

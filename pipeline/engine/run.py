@@ -8,6 +8,7 @@ Each step does only what no committed file holds yet: the same command again goe
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pipeline.config import PipelineConfig
 from pipeline.decide import accounting
 from pipeline.decide.rules import check_rules
 from pipeline.engine import annotate, collect, download, list_sources, run_config
+from pipeline.engine.ahead import batches
 from pipeline.engine.erase import finish_removals
 from pipeline.engine.retry import retry_reasons, write_retries
 from pipeline.pack.publish import publish
@@ -63,29 +65,21 @@ def run_pipeline(
 
 
 def _list_and_collect(run: RunFolder, config: PipelineConfig) -> list[Fragment]:
-    """All fragments; those that are enough for all workers are collected before the next ones are listed."""
+    """All fragments. Those that are enough for all workers are collected while the next ones are listed; what must be
+    downloaded waits for the end of the listing, so that one process does it."""
+    sources = {source.name: source for source in config.sources}
     fragments: list[Fragment] = []
-    begun = 0
-    for part in list_sources.list_parts(run, config.sources, config.fragments):
-        fragments += part
-        if len(fragments) - begun >= PART:
-            _collect_fragments(run, config, fragments[begun:])
-            begun = len(fragments)
-    _collect_fragments(run, config, fragments[begun:])
+    distant: list[Fragment] = []
+    parts = list_sources.list_parts(run, config.sources, config.fragments)
+    with contextlib.closing(batches(parts, PART)) as listed:
+        for batch in listed:
+            fragments += batch
+            near: list[Fragment] = []
+            for fragment in (f for f in batch if not run.samples(f.name).exists()):
+                (distant if _is_distant(run, sources[fragment.source], fragment) else near).append(fragment)
+            _read(run, config, near)
+    _download(run, config, distant)
     return fragments
-
-
-def _collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
-    """samples/F.parquet for every fragment that has none."""
-    left = [f for f in fragments if not run.samples(f.name).exists()]
-    if not left:
-        return
-    with timed(run, "collect"):
-        cluster.connect(config.cluster)
-        sources = {source.name: source for source in config.sources}
-        distant = {f.name for f in left if _is_distant(run, sources[f.source], f)}
-        _read(run, config, [f for f in left if f.name not in distant])
-        _download(run, config, [f for f in left if f.name in distant])
 
 
 def _is_distant(run: RunFolder, source: Source, fragment: Fragment) -> bool:
@@ -96,7 +90,11 @@ def _is_distant(run: RunFolder, source: Source, fragment: Fragment) -> bool:
 
 
 def _read(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
-    if fragments:
+    """samples/F.parquet of fragments that lie where workers can read them."""
+    if not fragments:
+        return
+    with timed(run, "collect"):
+        cluster.connect(config.cluster)
         worker = _collecting(run, config, fragments)
         results = cluster.each(fragments, collect.STEP, collect.Collector, worker, config.cluster, cpus=0.95)
         _follow("collect", fragments, results)
@@ -104,9 +102,12 @@ def _read(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment])
 
 def _download(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
     """By one process for the whole run: there it is counted what a host is asked."""
-    if fragments:
-        if not config.downloads.contact:
-            print("downloads.contact is not set: whoever runs a site cannot reach you", flush=True)
+    if not fragments:
+        return
+    if not config.downloads.contact:
+        print("downloads.contact is not set: whoever runs a site cannot reach you", flush=True)
+    with timed(run, "collect"):
+        cluster.connect(config.cluster)
         worker = (*_collecting(run, config, fragments), {s.name: s for s in config.sources}, config.downloads)
         waves = download.waves(fragments)
         done = cluster.each(waves, "download", download.Downloader, worker, config.cluster, cpus=0.95, workers=1)

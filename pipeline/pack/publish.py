@@ -23,7 +23,8 @@ from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.run import Decisions, decide_run, decisions_key, generation_of, places, write_decisions
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
-from pipeline.pack.shards import Shard, ShardWriter, plan_shards
+from pipeline.pack.shards import Shard, ShardWriter, plan_shards, shard_schema
+from pipeline.parquet import read_schema
 from pipeline.progress import progress
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_names, own_columns, scored_by
@@ -110,11 +111,27 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
     if left:
         cluster.connect(config.cluster)
         with progress("pack", sum(rows[shard.name] for shard in left)) as counter:
-            worker = (run, folder, config.captions)
+            worker = (run, folder, config.captions, _columns(run, stay))
             for shard in cluster.each(left, "pack", ShardWriter, worker, config.cluster, cpus=0.95):
                 counter.add(rows[shard.name])
     _unfinish(run.dataset)
     _exchange(run, folder, stay, keys)
+
+
+def _columns(run: RunFolder, stay: Collection[str]) -> list[str]:
+    """Of all shards: those that the ones that ``stay`` have, for readers want the same in every file; says what an
+    annotator that came later would add."""
+    columns = shard_schema(run).names
+    if stay:
+        there = read_schema(run.dataset / "data" / min(stay)).names
+        if lacking := [name for name in columns if name not in there]:
+            print(
+                f"the shards keep the columns that they were begun with; in the manifest alone, as far as it takes them: "
+                f"{', '.join(lacking)}; where {run.dataset} is removed, pack writes all of them",
+                flush=True,
+            )
+        columns = [name for name in columns if name in there]
+    return columns
 
 
 def _exchange(run: RunFolder, folder: Path, stay: Collection[str], keys: Mapping[str, str]) -> None:

@@ -117,7 +117,7 @@ def _row_groups(strata: pl.DataFrame, config: PackConfig) -> Iterator[tuple[tupl
             yield tuple(rows), size
 
 
-def _shard_schema(run: RunFolder) -> pa.Schema:
+def shard_schema(run: RunFolder) -> pa.Schema:
     """Arrow schema of data/*.parquet of this run; its metadata say to ``datasets`` which columns hold pictures."""
     arrow = schema.arrow([*schema.STORED, *own_columns(run)], scored_by(run))
     index = arrow.get_field_index("image")
@@ -127,16 +127,18 @@ def _shard_schema(run: RunFolder) -> pa.Schema:
 
 
 class ShardWriter:
-    """A worker: writes a shard from the samples and scores it is made of."""
+    """A worker: writes a shard of ``columns`` from the samples and scores it is made of."""
 
-    def __init__(self, run: RunFolder, folder: Path, captions: CaptionConfig) -> None:
-        self._run, self._folder = run, folder
+    def __init__(self, run: RunFolder, folder: Path, captions: CaptionConfig, columns: Sequence[str]) -> None:
+        self._run, self._folder, self._columns = run, folder, columns
         self._judge = CaptionJudge(captions)
 
     def __call__(self, shard: Shard) -> Shard:
         path = self._folder / shard.name
         if not path.exists():
-            _write_shard(path, _read_groups(self._run, shard, _shard_schema(self._run), self._judge))
+            whole = shard_schema(self._run)
+            arrow = pa.schema([whole.field(name) for name in self._columns], whole.metadata)
+            _write_shard(path, _read_groups(self._run, shard, arrow, self._judge))
         return shard
 
 

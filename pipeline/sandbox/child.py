@@ -10,11 +10,12 @@ import contextlib
 import ctypes
 import os
 import pickle
+import re
 import signal
 from typing import Any, BinaryIO
 
 from configs import RunFailed, UserError
-from pipeline.sandbox.guard import HEADER
+from pipeline.sandbox.guard import HEADER, Failed
 
 _PR_SET_PDEATHSIG = 1
 
@@ -35,12 +36,19 @@ def main(down: int, up: int) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """One line for failures/: the message of what we raise ourselves, with its type for everything else."""
-    text = " ".join(str(error).split())
+    """One line for failures/: the message of what we raise ourselves, with its type for everything else. Without
+    addresses in memory, for committed files are the same in every run; as UTF-8 can hold it, whatever it quotes."""
+    text = " ".join(str(error).encode("utf-8", "backslashreplace").decode().split())
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)
     expected = type(error).__name__ in ("Refused", "DecodeError")
     if isinstance(error, MemoryError):
         text, expected = "not enough memory", True
     return (text if expected and text else f"{type(error).__name__}: {text}")[:500]
+
+
+def failed(error: Exception) -> Failed:
+    """What an error means for its item."""
+    return Failed(describe(error), _reason(error))
 
 
 def _reason(error: BaseException) -> str:
@@ -69,9 +77,9 @@ def _answer(job: Any, items: list[Any]) -> tuple[str, Any]:
     except RunFailed as error:  # not this picture's fault: nothing can be read like this
         return "stop", str(error)
     except Exception as error:  # whatever a picture provokes becomes its row in failures/
-        return "error", (describe(error), _reason(error))
+        return "error", failed(error)
     if len(results) != len(items):
-        return "error", (f"{type(job).__name__} gave {len(results)} results for {len(items)} items", "error")
+        return "error", Failed(f"{type(job).__name__} gave {len(results)} results for {len(items)} items")
     return "done", results
 
 

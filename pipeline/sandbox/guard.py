@@ -12,6 +12,7 @@ the child does.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pickle
 import select
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +34,9 @@ HEADER = struct.Struct("<Q")
 
 _TICK = 0.05
 """Seconds between two looks at the child's memory: it can grow by some 100 MB in this time."""
+
+_PIPE_BYTES = 1 << 20
+"""Of a pipe, so that a picture goes through it without a change of process for every 64 KB; chosen."""
 
 _SETUP_SECONDS = 900.0
 """Loading models may take this long on a busy machine. Chosen."""
@@ -98,10 +102,11 @@ class Guard:
             self._child.kill()
             self._child = None
 
-    def map(self, items: Sequence[Any], widths: Sequence[int] = (1,)) -> Iterator[Any]:
-        """A result or ``Failed`` per item, in order; groups have the sizes of the ladder ``widths``."""
+    def map(self, items: Sequence[Any], widths: Sequence[int] = (1,), alone: Collection[int] = ()) -> Iterator[Any]:
+        """A result or ``Failed`` per item, in order; groups have the sizes of the ladder ``widths``, but for the items at
+        the places ``alone``."""
         self._progress = (0, len(items))
-        for group in cut(items, widths):
+        for group in cut(items, widths, alone):
             results = self._attempt(group, widths)
             self._progress = (self._progress[0] + len(group), len(items))
             yield from results
@@ -132,17 +137,19 @@ class Guard:
             beat(*self._progress)  # also a picture that crashed its child is progress
         if kind == "stop":
             raise RunFailed(value)
-        return value if kind == "done" else Failed(*value)
+        return value  # of "done" a result each, of "error" one Failed
 
 
-def cut(items: Sequence[Any], widths: Sequence[int]) -> list[Sequence[Any]]:
-    """Cut a sequence into groups whose sizes come from ``widths``, widest first; what is left goes one by one."""
+def cut(items: Sequence[Any], widths: Sequence[int], alone: Collection[int] = ()) -> list[Sequence[Any]]:
+    """Cut a sequence into groups whose sizes come from ``widths``, widest first; what is left goes one by one, and so do
+    the items at the places ``alone``."""
     groups: list[Sequence[Any]] = []
     start = 0
-    for width in sorted({*widths, 1}, reverse=True):
-        while len(items) - start >= width:
-            groups.append(items[start : start + width])
-            start += width
+    for end in sorted({place + step for place in alone for step in (0, 1)} | {len(items)}):
+        for width in sorted({*widths, 1}, reverse=True):
+            while end - start >= width:
+                groups.append(items[start : start + width])
+                start += width
     return groups
 
 
@@ -153,6 +160,9 @@ class _Child:
         self._ceiling: float = float("inf")
         down, self._to = os.pipe()
         self._from, up = os.pipe()
+        for pipe in (down, up):
+            with contextlib.suppress(OSError):  # above what the system grants
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(self._to, False)
         os.set_blocking(self._from, False)
         started = threading.Event()
@@ -203,11 +213,10 @@ class _Child:
         data = pickle.dumps(message, protocol=5)
         view = memoryview(HEADER.pack(len(data)) + data)
         while view:
-            self._wait(self._to, select.POLLOUT, deadline, seconds)
             try:
                 view = view[os.write(self._to, view) :]
             except BlockingIOError:
-                continue
+                self._wait(self._to, select.POLLOUT, deadline, seconds)
             except BrokenPipeError:
                 raise self._lost() from None
 
@@ -216,16 +225,17 @@ class _Child:
         return pickle.loads(self._read(length, deadline, seconds))
 
     def _read(self, length: int, deadline: float, seconds: float) -> bytearray:
-        data = bytearray()
-        while len(data) < length:
-            self._wait(self._from, select.POLLIN, deadline, seconds)
+        data = bytearray(length)
+        left = memoryview(data)
+        while left:
             try:
-                part = os.read(self._from, min(length - len(data), 1 << 20))
+                found = os.readv(self._from, [left])
             except BlockingIOError:
+                self._wait(self._from, select.POLLIN, deadline, seconds)
                 continue
-            if not part:
+            if not found:
                 raise self._lost()
-            data += part
+            left = left[found:]
         return data
 
     def _wait(self, descriptor: int, event: int, deadline: float, seconds: float) -> None:

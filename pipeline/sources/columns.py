@@ -77,7 +77,7 @@ def described(source: ListedSource, values: Mapping[str, Any]) -> dict[str, Any]
     license_ = values.get(source.license) if source.license else None
     return {
         "captions": texts_in(source.caption_columns(), values),
-        "license": license_ if isinstance(license_, str) and license_.strip() else "unknown",
+        "license": _printable(license_) if isinstance(license_, str) and license_.strip() else "unknown",
         "extra": _extra({name: values.get(name) for name in source.keep}),
     }
 
@@ -132,12 +132,17 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+def _printable(text: str) -> str:
+    """As UTF-8 can hold it: halves of surrogate pairs are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _extra(values: Mapping[str, Any]) -> str | None:
     """A JSON object; null where no column is kept."""
     if not values:
         return None
     text = json.dumps(_plain(dict(values)), ensure_ascii=False, default=str)
-    text = text.encode("utf-8", "backslashreplace").decode()
+    text = _printable(text)
     if len(text) > TEXT_LIMIT:
         raise Refused(f"the columns to keep are longer than {TEXT_LIMIT:,} characters")
     return text

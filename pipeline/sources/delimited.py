@@ -31,7 +31,7 @@ def delimited_rows(path: Path, where: str, encoding: str = "utf-8") -> Iterator[
             lines = _lines(file, where, encoding)
             rows = _csv_rows(lines, where) if path.suffix.lower() == ".csv" else _tsv_rows(lines)
             yield from ((number, row) for number, row in rows if any(row))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeError) as error:
         raise UserError(f"{where} cannot be read: {error}") from None
 
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.files import created_once, replace_text
-from pipeline.licenses import names_in
+from pipeline.licenses import license_name, names_in
 from pipeline.parquet import read_metadata, read_table
 from pipeline.store.run_folder import RunFolder
 
@@ -56,7 +56,7 @@ class Asked:
         if self.by == "hosts":
             found = next((host for url in (row["uri"], *urls) if (host := self._host(url))), None)
         elif self.by == "licenses":
-            found = next((name for name in names_in(row.get("license")) if name.casefold() in self.values), None)
+            found = next((name for name in names_in(row.get("license")) if license_name(name) in self.values), None)
         else:
             found = row[self.by.removesuffix("s")]
             found = found if found in self.values else None
@@ -84,10 +84,10 @@ class Removals:
 
 
 def normal(by: By, value: str) -> str:
-    """A line of a list as it is compared: hosts without case and final dot, licenses without case."""
+    """A line of a list as it is compared: hosts without case and final dot, licenses by the names of SPDX."""
     if by == "hosts":
         return (_host_of(value) or value).casefold().rstrip(".")
-    return value.casefold() if by == "licenses" else value
+    return license_name(value) if by == "licenses" else value
 
 
 def read_removals(run: RunFolder) -> Removals:
@@ -95,7 +95,7 @@ def read_removals(run: RunFolder) -> Removals:
     asked, ids = [], set()
     for path in _tombstones(run):
         about = json.loads((read_metadata(path).metadata or {})[_ASKED])
-        asked.append(Asked(about["by"], frozenset(about["values"])))
+        asked.append(Asked(about["by"], frozenset(normal(about["by"], value) for value in about["values"])))
         ids |= set(read_table(path, ["id"])["id"].to_pylist())
     return Removals(tuple(asked), frozenset(ids))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +13,12 @@ import pytest
 from PIL import Image
 
 from configs import UserError
+from pipeline.config import load_config
 from pipeline.engine.add import add_sources
+from pipeline.engine.redecide import pack_again
+from pipeline.engine.run import run_pipeline
 from tests.pipeline import commands
+from tests.pipeline.inline import work_inline
 
 CONFIG = """
 sources: [{kind: folder, name: photos, path: HERE/photos}]
@@ -104,3 +110,59 @@ def test_what_cannot_be_added_is_refused_in_one_line(grown: tuple[Path, dict[str
     with pytest.raises(UserError, match=r"there is no run to add to"):
         add_sources(here / "nowhere", here / "more.yaml", ())
     assert commands.digest(here / "run") == after
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run, and with what is added to it: a source and an annotator."""
+    here = tmp_path_factory.mktemp("begun")
+    commands.write_pictures(here / "photos", 2)
+    commands.write_pictures(here / "more", 4)
+    (here / "config.yaml").write_text(CONFIG.replace("HERE", str(here)))
+    annotators = 'annotate: [{kind: measure}, {kind: "tests.pipeline.hooks:EyesConfig"}]\n'
+    (here / "more.yaml").write_text(MORE.replace("HERE", str(here)).replace("NAME", "more") + annotators)
+    with pytest.MonkeyPatch.context() as patch:
+        work_inline(patch)
+        run_pipeline(load_config(here / "config.yaml"), here / "run")
+    return here
+
+
+def killed(begun: Path, scratch: Path, *more: str) -> dict[str, object]:
+    arguments = [str(begun / "run"), str(begun / "more.yaml"), str(scratch), *more]
+    command = [sys.executable, "-m", "tests.pipeline.engine.kills", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_killed_again_and_again_an_addition_ends_in_the_same_bytes(begun: Path, tmp_path: Path) -> None:
+    told = killed(begun, tmp_path)
+    assert told["wrong"] == []
+    assert told["kills"] >= 10
+
+
+@pytest.mark.long
+def test_killed_before_each_of_its_changes_an_addition_ends_in_the_same_bytes(begun: Path, tmp_path: Path) -> None:
+    told = killed(begun, tmp_path, "every")
+    assert told["wrong"] == []
+    assert told["kills"] >= 40
+
+
+def test_shards_of_one_dataset_have_the_same_columns(
+    begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that are there stay, so what an annotator adds later is in the manifest alone until all are packed anew."""
+    work_inline(monkeypatch)
+    run = tmp_path / "run"
+    shutil.copytree(begun / "run", run)
+    before = commands.digest(run)["dataset/data/00000.parquet"]
+    add_sources(run, begun / "more.yaml", ())
+    assert "eyes_state" in capsys.readouterr().out
+    assert commands.digest(run)["dataset/data/00000.parquet"] == before
+    shards = pl.read_parquet(sorted((run / "dataset/data").glob("*.parquet")))
+    assert (len(shards), "eyes_state" in shards.columns) == (4, False)
+    manifest = pl.read_parquet(run / "dataset/manifest/*.parquet")
+    assert manifest["eyes_state"].to_list() == ["ok"] * 4
+    shutil.rmtree(run / "dataset")
+    pack_again(run, ())
+    assert set(pl.read_parquet(run / "dataset/data/*.parquet")["eyes_state"]) == {"ok"}

@@ -10,9 +10,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline.config import load_config
+from pipeline.engine import run as run_module
+from pipeline.engine.run import run_pipeline
 from tests.pipeline import commands
 from tests.pipeline.downloads.server import Server
 from tests.pipeline.hostile import encode, picture
+from tests.pipeline.inline import work_inline
 
 CONFIG = """
 sources:
@@ -162,3 +166,25 @@ def test_the_same_command_again_asks_nobody(run: Path, server: Server) -> None:
     before = dict(server.requests)
     commands.run_to_end(run / "config.yaml", run / "run")
     assert dict(server.requests) == before
+
+
+def test_what_is_known_of_a_host_holds_over_the_whole_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often collecting begins while a run is listed, one process asks its hosts."""
+    work_inline(monkeypatch)
+    monkeypatch.setattr(run_module, "PART", 1)
+    monkeypatch.setattr("pipeline.store.ledger.PART", 1)
+    commands.write_pictures(tmp_path / "photos", 4)
+    sources = [{"kind": "folder", "name": "photos", "path": str(tmp_path / "photos")}]
+    for name in ("first", "second"):
+        urls = [server.url(f"/seed.png?{n}", "robots_404_html") for n in range(4)]
+        (tmp_path / f"{name}.txt").write_text("\n".join(urls))
+        sources.append({"kind": "urls", "name": name, "list": str(tmp_path / f"{name}.txt")})
+    allow = [f"127.0.0.1:{server.ports['robots_404_html']}"]
+    config = {"sources": sources, "downloads": {"allow": allow}, "fragments": {"inputs": 2}, "annotate": []}
+    (tmp_path / "config.yaml").write_text(json.dumps(config))
+    before = server.requests["robots_404_html/robots.txt"]
+    run_pipeline(load_config(tmp_path / "config.yaml"), tmp_path / "run")
+    assert server.requests["robots_404_html/robots.txt"] == before + 1
+    assert len(commands.committed(tmp_path / "run", "downloads")) == 4

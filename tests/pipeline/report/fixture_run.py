@@ -22,7 +22,7 @@ from pipeline.config import PipelineConfig
 from pipeline.decide.rules import DecideConfig, Rule
 from pipeline.decide.run import decide_run, write_decisions
 from pipeline.pack.publish import index
-from pipeline.pack.shards import ShardWriter, plan_shards
+from pipeline.pack.shards import ShardWriter, plan_shards, shard_schema
 from pipeline.sources import FolderSource, SynthSource
 from pipeline.sources.synth import sample_row
 from pipeline.store.commit import to_table, write_table
@@ -80,7 +80,7 @@ def publish_without_ray(run: RunFolder, config: PipelineConfig) -> None:
     write_decisions(run, decisions, "key")
     shards = run.dataset / "data"
     shards.mkdir(parents=True)
-    writer = ShardWriter(run, shards, config.captions)
+    writer = ShardWriter(run, shards, config.captions, shard_schema(run).names)
     for shard in plan_shards(decisions.kept, config.pack):
         writer(shard)
     index(run, config, decisions, "key")

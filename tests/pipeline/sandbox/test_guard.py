@@ -21,6 +21,7 @@ def test_groups_have_the_sizes_of_the_ladder() -> None:
     assert [len(g) for g in cut(range(23), (16, 4))] == [16, 4, 1, 1, 1]
     assert [x for g in cut(range(23), (16, 4)) for x in g] == list(range(23))
     assert cut([], (4,)) == []
+    assert [list(g) for g in cut(range(10), (4,), (4, 5, 9))] == [[0, 1, 2, 3], [4], [5], [6], [7], [8], [9]]
 
 
 def test_each_misdeed_costs_exactly_its_item(tmp_path: Path) -> None:
