@@ -21,7 +21,8 @@ import numpy as np
 import pyarrow as pa
 
 from configs.errors import RunFailed, UserError
-from configs.files import refuse_url
+from configs.storage import location
+from configs.storage.client import before_work
 from pipeline.parquet import opened, read_row_group, read_schema, read_table
 from pipeline.predicate import parse
 from pipeline.schema import COLUMNS, RENAMED, SPANS, TRAINABLE, check_version
@@ -62,7 +63,7 @@ class Dataset:
     @classmethod
     def open(cls, path: str | Path) -> Dataset:
         """Raises UserError where there is no complete dataset, or one of a newer major schema version."""
-        dataset = cls.read_index(Path(path))
+        dataset = cls.read_index(location(path))
         damage = dataset.damage()
         if damage:
             raise UserError(f"dataset {path}: {damage}; run the command that made it again")
@@ -71,9 +72,9 @@ class Dataset:
     @classmethod
     def read_index(cls, path: Path) -> Dataset:
         """As ``open``, but the files themselves may be gone or damaged."""
-        refuse_url(path, "dataset")
         try:
-            about = json.loads((path / INDEX).read_text(encoding="utf-8"))
+            with before_work("dataset"):
+                about = json.loads((path / INDEX).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             found = "an unfinished one: run the command that makes it again" if path.is_dir() else "nothing there"
             raise UserError(f"dataset {path}: expected a folder with {INDEX}, found {found}") from None

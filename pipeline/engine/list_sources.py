@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from configs import UserError
+from configs.storage import ObjectPath
 from pipeline.progress import EVERY
 from pipeline.sources import Entry, Source
 from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, is_listed, read_fragment, write_parts
@@ -41,7 +42,7 @@ def check_sources(run: RunFolder, sources: Sequence[Source], again: bool = False
     """
     for index, source in enumerate(sources):
         where = f"sources.{index}"
-        if source.holds(run.path):
+        if not isinstance(run.path, ObjectPath) and source.holds(run.path):
             raise UserError(
                 f"RUN {run.path}: lies inside the pictures of '{where}.path', where its own files would be inputs; "
                 "name a folder outside"

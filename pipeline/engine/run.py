@@ -26,7 +26,7 @@ from pipeline.progress import progress
 from pipeline.sources import Source
 from pipeline.store.failures import write_failures
 from pipeline.store.ledger import PART, Fragment, read_fragment
-from pipeline.store.lock import RunLock
+from pipeline.store.lock import run_lock
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import planned_columns
 from pipeline.store.timing import timed
@@ -49,7 +49,7 @@ def run_pipeline(
     check_rules(config.decide, planned_columns({a.name: a.columns for a in annotators}))
     if config.cluster.address != "local":
         cluster.connect(config.cluster)  # a wrong address is found before anything is written
-    with RunLock(run.lock, wait):
+    with run_lock(run.lock, wait):
         run_config.save_run_config(run, config, added)
         remove_temporary(run.path)
         if reasons:

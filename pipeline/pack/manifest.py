@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.files import created_once, replace_text
+from configs.files import created_once, local_copy, replace_text
 from pipeline import schema
 from pipeline.dataset import INDEX
 from pipeline.pack.card import card, counts
@@ -39,14 +39,14 @@ def packed_rows(data: Path) -> pa.Table:
     pictures lie."""
     parts = []
     for path in sorted(data.glob("*.parquet")):
-        with opened(path) as file:
-            lengths = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-        table = shard_columns(path, _FROM_SHARDS)
+        with local_copy(path) as copy:
+            with opened(copy) as file:
+                lengths = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+            table, spans = shard_columns(copy, _FROM_SHARDS), file_spans(copy)
         columns = {name: table[name] for name in _FROM_SHARDS}
         columns["shard"] = pa.array([path.name] * len(table), pa.string())
         columns["row_group"] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
         columns["row"] = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])
-        spans = file_spans(path)
         parts.append(pa.table(columns | {name: spans[name] for name in spans.column_names}))
     names = [*_FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS]
     empty = pa.schema([pa.field(name, schema.COLUMNS[name].type) for name in names]).empty_table()
@@ -100,5 +100,5 @@ def _dataset_files(dataset: Path) -> list[Path]:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with local_copy(path) as copy, copy.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
