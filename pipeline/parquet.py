@@ -53,16 +53,16 @@ def read_metadata(path: Path) -> pq.FileMetaData:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """An open file, for reading row groups."""
+def opened(path: Path, version: str | None = None) -> Iterator[pq.ParquetFile]:
+    """An open file, for reading row groups. ``version``: of an object, the one that is meant."""
     distant = isinstance(path, ObjectPath)  # there ranges that lie close together are read by one request
-    with _readable(path), pq.ParquetFile(_source(path), pre_buffer=distant) as file:
+    with _readable(path), pq.ParquetFile(_source(path, version), pre_buffer=distant) as file:
         yield file
 
 
-def _source(path: Path) -> Any:
+def _source(path: Path, version: str | None = None) -> Any:
     """What pyarrow reads. Opening an object asks its store once, for the end with the footer."""
-    return path.open("rb") if isinstance(path, ObjectPath) else path
+    return path.ranges(version) if isinstance(path, ObjectPath) else path
 
 
 def _stored_names(schema: pa.Schema) -> dict[str, str]:

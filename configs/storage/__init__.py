@@ -4,7 +4,8 @@
     location("runs/r")   ──> Path
 
 This is the one place that knows what a URL is. ``paths``: the path; ``client``: the connection and what its errors
-mean; ``ranges``: reading parts of an object; ``writing``: objects that appear whole; ``fence``: who may replace what.
+mean; ``ranges``, ``spans``, ``cache``: reading parts of objects; ``writing``: objects that appear whole; ``fence``: who may
+replace what; ``arguments``: of command lines.
 """
 
 from configs.storage.client import StorageFailed

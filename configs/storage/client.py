@@ -115,6 +115,17 @@ def _open(scheme: str, bucket: str, config: StorageConfig) -> Any:
     return {"s3": _s3, "gs": _gs, "az": _az}[scheme](library, bucket, config, options)
 
 
+def polars_options() -> dict[str, str]:
+    """What Polars is told of the store, which it asks by itself: its own names for the fields of ``storage``."""
+    config = storage_in_use()
+    keys = keys_in(config.credentials, config.profile) if config.credentials else {}
+    told = {"region": config.region, "endpoint_url": config.endpoint, **keys}
+    found = {f"aws_{name.replace('token', 'session_token')}": value for name, value in told.items() if value}
+    if config.anonymous:
+        found["aws_skip_signature"] = "true"
+    return found | ({"aws_allow_http": "true"} if (config.endpoint or "").startswith("http://") else {})
+
+
 def _s3(library: Any, bucket: str, config: StorageConfig, options: dict[str, Any]) -> Any:
     given = {"endpoint": config.endpoint, "region": config.region, "skip_signature": config.anonymous or None}
     if config.credentials:

@@ -16,7 +16,9 @@ class StorageConfig:
     ``gs://`` the JSON of a service account. Without one, the standard chain of the object-store library decides: the
     vendor's own variables, then the identity of the machine or pod. ``anonymous``: ask without signing. ``retry_s``:
     seconds for which a request that may yet go well is tried again. ``timeout_s``: without a byte after which a request
-    counts as failed. ``requests``: at the same time, of one process.
+    counts as failed. ``requests``: at the same time, of one process. ``cache``, ``cache_gigabytes`` (10^9): where a
+    training keeps pictures and texts that it read, and how many at most, all processes of a machine together; null is
+    ``~/.cache/glyphmill/objects``, 0 keeps none.
     """
 
     endpoint: str | None = None
@@ -27,6 +29,8 @@ class StorageConfig:
     retry_s: float = 120.0  # chosen: longer than a store's usual throttling
     timeout_s: float = 60.0  # chosen
     requests: int = 16  # chosen
+    cache: str | None = None
+    cache_gigabytes: float = 20.0  # chosen
 
     def __post_init__(self) -> None:
         if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
@@ -36,6 +40,8 @@ class StorageConfig:
         for name in ("retry_s", "timeout_s", "requests"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"field '{name}': must be above 0, found {getattr(self, name)}")
+        if self.cache_gigabytes < 0:
+            raise ValueError(f"field 'cache_gigabytes': must be at least 0, found {self.cache_gigabytes}")
 
 
 _used = StorageConfig()

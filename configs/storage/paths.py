@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path, PosixPath
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from configs.errors import UserError
+from configs.errors import RunFailed, UserError
 from configs.storage.client import asking, bucket_of
 from configs.storage.config import StorageConfig, storage_in_use, use_storage
 from configs.storage.fence import check_fence
@@ -66,6 +66,8 @@ class ObjectPath(PosixPath):
     """``s3://bucket/key``. There are no folders in a store: one is there while something lies in it."""
 
     def __str__(self) -> str:
+        if not self.parts or not self.parts[0].endswith(":"):  # relative to another one: a name within it
+            return "/".join(self.parts)
         return f"{self.parts[0]}//{'/'.join(self.parts[1:])}"
 
     def __repr__(self) -> str:
@@ -142,11 +144,18 @@ class ObjectPath(PosixPath):
             for chunk in self.store.get(self.key).stream():
                 file.write(chunk)
 
+    def ranges(self, e_tag: str | None = None) -> RangeFile:
+        """For reading parts. ``e_tag``: the version that is meant. Raises FileNotFoundError, RunFailed for another one."""
+        file = RangeFile(self.store, self.key, str(self))
+        if e_tag is not None and file.e_tag != e_tag:
+            raise RunFailed(f"{self}: was replaced by another one; put it back, or begin anew with what is there now")
+        return file
+
     def open(self, mode: str = "r", *args: Any, **kwargs: Any) -> IO[Any]:  # type: ignore[override]
         """For reading bytes; objects are written by ``configs.files``."""
         if mode != "rb":
             self.__fspath__()
-        return RangeFile(self.store, self.key, str(self))  # type: ignore[return-value]  # as io.open's raw files
+        return self.ranges()  # type: ignore[return-value]  # as io.open's raw files
 
     def iterdir(self) -> Iterator[ObjectPath]:  # type: ignore[override]
         """What lies here, by one listing; sizes come with it."""

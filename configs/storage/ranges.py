@@ -1,4 +1,4 @@
-"""Reading parts of an object: a file that asks for what is read of it, and byte ranges of many at once."""
+"""Reading parts of an object: a file that asks for what is read of it."""
 
 from __future__ import annotations
 
