@@ -112,7 +112,8 @@ def _open(scheme: str, bucket: str, config: StorageConfig) -> Any:
             "backoff": {"init_backoff": 0.1 * seconds, "max_backoff": 10 * seconds, "base": 2},
         },
     }
-    return {"s3": _s3, "gs": _gs, "az": _az}[scheme](library, bucket, config, options)
+    with asking(f"{scheme}://{bucket}"):
+        return {"s3": _s3, "gs": _gs, "az": _az}[scheme](library, bucket, config, options)
 
 
 def polars_options() -> dict[str, str]:

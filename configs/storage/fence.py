@@ -17,11 +17,14 @@ _fences: dict[Path, Callable[[], None]] = {}
 @contextlib.contextmanager
 def fenced(root: Path, check: Callable[[], None]) -> Iterator[None]:
     """Within the block ``check`` is asked before anything below ``root`` changes; it raises where that must not be."""
+    before = _fences.get(root)
     _fences[root] = check
     try:
         yield
     finally:
-        del _fences[root]
+        _fences.pop(root, None)
+        if before:
+            _fences[root] = before
 
 
 def check_fence(path: Path) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
-SCHEMES = ("s3", "gs", "az")
+_SCHEMES = ("s3", "gs", "az")
 
 
 class ObjectStat(NamedTuple):
@@ -49,8 +49,8 @@ def location(path: str | Path) -> Path:
     if not found:
         return Path(path)
     scheme, rest = found[1].lower(), found[2].strip("/")
-    if scheme not in SCHEMES:
-        kinds = ", ".join(f"{known}://" for known in SCHEMES)
+    if scheme not in _SCHEMES:
+        kinds = ", ".join(f"{known}://" for known in _SCHEMES)
         raise UserError(f"'{scheme}://{rest}': expected a local path, or a URL that begins with {kinds}")
     if not rest or {"", ".", ".."} & set(rest.split("/")):
         raise UserError(f"'{scheme}://{rest}': expected {scheme}://BUCKET/NAME, without empty parts, '.' and '..'")

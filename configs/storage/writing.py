@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _TRIES = 5
 """How often a replacement begins anew where somebody else replaced the object meanwhile; chosen."""
+_PAUSE = 0.1
+"""Seconds before the second try; chosen."""
 
 
 @contextlib.contextmanager
@@ -42,14 +45,19 @@ def create(path: ObjectPath, data: Any) -> bool:
 
 def replace(path: ObjectPath, data: Any) -> None:
     """Put an object in place of the version that is there now. Raises what the fence around it raises."""
-    for _ in range(_TRIES):
+    for number in range(_TRIES):
         mode: PutMode = "create"
         with contextlib.suppress(FileNotFoundError):
             there = path.stat_now()
             mode = there.update
         check_fence(path)
-        if put_if(path, data, mode) is not None:
-            return
+        try:
+            if put_if(path, data, mode) is not None:
+                return
+        except StorageFailed:  # the library does not repeat these: it cannot tell whether they went well
+            if number == _TRIES - 1:
+                raise
+            time.sleep(_PAUSE * 2**number)
         # Refused: somebody else was faster, or our own put whose answer was lost. Inside a fence only the latter can
         # be, or the fence says that we have lost it.
         check_fence(path)
