@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path, PosixPath
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+_BUFFER = 1 << 20
+"""Bytes that a file which is read from its beginning asks for at once; chosen."""
 _SCHEMES = ("s3", "gs", "az")
 
 
@@ -107,6 +110,11 @@ class ObjectPath(PosixPath):
         with asking(str(self)):
             return _stat(self.store.head(self.key))
 
+    @property
+    def is_listed_file(self) -> bool:
+        """Of a path from a listing, whether it is an object and not the beginning of others' names."""
+        return "_listed" in self.__dict__
+
     def is_file(self) -> bool:
         try:
             self.stat()
@@ -152,10 +160,11 @@ class ObjectPath(PosixPath):
         return file
 
     def open(self, mode: str = "r", *args: Any, **kwargs: Any) -> IO[Any]:  # type: ignore[override]
-        """For reading bytes; objects are written by ``configs.files``."""
-        if mode != "rb":
+        """For reading, by requests of ``_BUFFER`` bytes; objects are written by ``configs.files``."""
+        if mode not in ("r", "rb"):
             self.__fspath__()
-        return self.ranges()  # type: ignore[return-value]  # as io.open's raw files
+        buffered = io.BufferedReader(self.ranges(), _BUFFER)
+        return buffered if mode == "rb" else io.TextIOWrapper(buffered, **{"encoding": "utf-8"} | kwargs)
 
     def iterdir(self) -> Iterator[ObjectPath]:  # type: ignore[override]
         """What lies here, by one listing; sizes come with it."""

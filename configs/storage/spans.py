@@ -25,7 +25,7 @@ Span = tuple[int, int]
 """Offset and length in bytes."""
 
 
-def read_spans(path: ObjectPath, spans: Sequence[Span], e_tag: str | None = None) -> list[bytes]:
+def read_spans(path: ObjectPath, spans: Sequence[Span], e_tag: str | None) -> list[bytes]:
     """The bytes of each span: from the cache (``storage.cache``), else from the store, by one request for spans that lie
     close together. ``e_tag``: the version that is meant. Raises RunFailed where there is another one, or none.
     """

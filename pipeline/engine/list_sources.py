@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from configs import UserError
-from configs.storage import ObjectPath
+from configs.storage.client import before_work
 from pipeline.progress import EVERY
 from pipeline.sources import Entry, Source
 from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, is_listed, read_fragment, write_parts
@@ -42,7 +42,7 @@ def check_sources(run: RunFolder, sources: Sequence[Source], again: bool = False
     """
     for index, source in enumerate(sources):
         where = f"sources.{index}"
-        if not isinstance(run.path, ObjectPath) and source.holds(run.path):
+        if source.holds(run.path):
             raise UserError(
                 f"RUN {run.path}: lies inside the pictures of '{where}.path', where its own files would be inputs; "
                 "name a folder outside"
@@ -51,9 +51,10 @@ def check_sources(run: RunFolder, sources: Sequence[Source], again: bool = False
         there = fragments(folder, source.name)
         if is_listed(folder) and not again and all(run.samples(f.name).exists() for f in there):
             continue
-        source.check(where)
-        if there:
-            source.check_listed(where, read_fragment(folder, there[0])[0])
+        with before_work(f"field '{where}':"):
+            source.check(where)
+            if there:
+                source.check_listed(where, read_fragment(folder, there[0])[0])
 
 
 def _entries(source: Source, where: str, remarks: list[str]) -> Iterator[Entry]:

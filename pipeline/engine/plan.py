@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from configs.storage.client import before_work
 from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.dataset import INDEX
@@ -29,7 +30,8 @@ def plan(config: PipelineConfig, path: Path | None) -> str:
         list_sources.check_sources(run, config.sources)
     else:
         for index, source in enumerate(config.sources):
-            source.check(f"sources.{index}")
+            with before_work(f"field 'sources.{index}':"):
+                source.check(f"sources.{index}")
     listed = [_listed(config, i, run) for i in range(len(config.sources))]
     lines = ["sources", *(_source(s, f) for s, f in zip(config.sources, listed, strict=True))]
     lines += ["annotators", *(_annotator(a) for a in annotators)] if annotators else ["annotators: none"]
