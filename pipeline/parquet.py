@@ -32,6 +32,20 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         return table.select(list(columns)) if later else table
 
 
+def read_present(path: Path, columns: Sequence[str]) -> pa.Table | None:
+    """Those of ``columns`` that the file has, in its order; None where there is no file. Opens it once."""
+    if not isinstance(path, ObjectPath) and not path.exists():
+        return None
+    with _readable(path):
+        try:
+            source = _source(path)
+        except FileNotFoundError:
+            return None
+        there = pq.read_schema(source)
+        wanted = [name for name in there.names if RENAMED.get(name, name) in columns]
+        return _renamed(pq.read_table(source, columns=wanted))
+
+
 def read_row_group(file: pq.ParquetFile, group: int, columns: Sequence[str] | None = None) -> pa.Table:
     """All columns of a row group of an ``opened`` file, or those of ``columns`` that it has."""
     if columns is not None:

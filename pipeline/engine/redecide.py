@@ -18,6 +18,7 @@ from pipeline.engine.erase import finish_removals
 from pipeline.pack import publish
 from pipeline.parquet import read_table
 from pipeline.report.changes import write_gallery
+from pipeline.store.commit import committed
 from pipeline.store.ledger import is_listed
 from pipeline.store.lock import run_lock
 from pipeline.store.removed import without_receipt
@@ -75,7 +76,8 @@ def open_finished(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, Pipe
     check_rules(config.decide, planned_columns({a.name: a.columns for a in config.annotators()}))
     if not (run.decisions / "decisions.parquet").exists():
         raise UserError(f"RUN '{path}': nothing is decided yet; the command that began it goes on")
-    left = [name for name in _fragments(run, config) if not run.failures(name).exists()]
+    done = committed(run.failures("x").parent)
+    left = [name for name in _fragments(run, config) if name not in done]
     if left:
         raise UserError(
             f"RUN '{path}': {len(left):,} fragments are not collected and scored yet; the command that began it "

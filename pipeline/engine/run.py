@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.files import remove_temporary
+from configs.storage.spans import each
 from pipeline import cluster
 from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
@@ -24,6 +25,7 @@ from pipeline.engine.retry import retry_reasons, write_retries
 from pipeline.pack.publish import publish
 from pipeline.progress import progress
 from pipeline.sources import Source
+from pipeline.store.commit import committed
 from pipeline.store.failures import write_failures
 from pipeline.store.ledger import PART, Fragment, read_fragment
 from pipeline.store.lock import run_lock
@@ -77,7 +79,8 @@ def _list_and_collect(run: RunFolder, config: PipelineConfig) -> list[Fragment]:
 
 def _collect_fragments(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment]) -> None:
     """samples/F.parquet for every fragment that has none."""
-    left = [f for f in fragments if not run.samples(f.name).exists()]
+    done = committed(run.samples("x").parent)
+    left = [f for f in fragments if f.name not in done]
     if not left:
         return
     with timed(run, "collect"):
@@ -125,7 +128,8 @@ def _annotate_fragments(
 ) -> None:
     """scores/<annotator>/F.parquet for every annotator that can run and fragment that has none; then failures/F."""
     able = _able_annotators(annotators)
-    left = [f for f in fragments if any(not run.scores(a.name, f.name).exists() for a in able)]
+    done = [committed(run.scores(annotator.name, "x").parent) for annotator in able]
+    left = [f for f in fragments if any(f.name not in names for names in done)]
     if left:
         with timed(run, "annotate"):
             cluster.connect(config.cluster)
@@ -133,8 +137,8 @@ def _annotate_fragments(
             work = [annotate.FragmentWork(fragment) for fragment in left]
             _follow("annotate", left, (done.fragment for done in cluster.flow(work, steps, config.cluster)))
     order = list(annotate.names(able))
-    for fragment in fragments:
-        write_failures(run, fragment.name, order, fragment.attempt)
+    for _ in each(lambda f: write_failures(run, f.name, order, f.attempt), fragments, run.path):
+        pass
 
 
 def _able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:
