@@ -22,6 +22,7 @@ from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.run import Decisions, decide_run, decisions_key, generation_of, places, write_decisions
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
+from pipeline.pack.notes import remove_notes
 from pipeline.pack.shards import Shard, ShardWriter, plan_shards
 from pipeline.progress import progress
 from pipeline.store.run_folder import RunFolder
@@ -127,6 +128,7 @@ def _exchange(run: RunFolder, folder: Path, stay: Collection[str], keys: Mapping
     for path in sorted(folder.glob("[!.]*.parquet")):
         path.rename(data / path.name)
     _note_packed(run, keys)
+    remove_notes(run.dataset, keys)
     remove_tree(folder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,11 @@ def run(given: Path, path: Path) -> None:
 
 
 def broken_off(given: Path, path: Path, proxy: Proxy, fault: Any, after: int) -> str:
-    """How a run ends of which the store fails every request from the one number ``after`` on that writes."""
+    """How a run ends of which the store fails every request that writes from the one number ``after`` on."""
     writes = iter(range(10**6))
-    proxy.fault = lambda method, _: fault if method == "PUT" and next(writes) >= after else None
+    proxy.fault = lambda method, where: (
+        fault if method == "PUT" and "/lock" not in where and next(writes) >= after else None
+    )
     with pytest.raises(RunFailed) as told:
         run(given, path)
     proxy.fault = lambda method, path: None
@@ -62,18 +65,45 @@ def broken_off(given: Path, path: Path, proxy: Proxy, fault: Any, after: int) ->
 def test_it_ends_in_the_files_of_a_run_on_a_disk_whatever_breaks_it_off(
     given: Path, bucket: Path, proxy: Proxy, object_store: Server
 ) -> None:
-    use_storage(object_store.config(proxy.endpoint, retry_s=0.5))
+    use_storage(object_store.config(proxy.endpoint, retry_s=0.3))
     path = bucket / "runs" / "a"
-    line = broken_off(given, path, proxy, (403, "ExpiredToken"), 6)
+    line = broken_off(given, path, proxy, (403, "ExpiredToken"), 4)  # in a worker
     assert "the store refuses (ExpiredToken); renew the credentials, and give the same command again" in line
-    assert "the store refuses (SlowDown)" in broken_off(given, path, proxy, (503, "SlowDown"), 5)
-    assert "the store cannot be reached" in broken_off(given, path, proxy, "reset", 12)
+    use_storage(object_store.config(proxy.endpoint))
     run(given, path)
     assert commands.digest(path) == commands.digest(given / "disk")
     proxy.asked.clear()
     run(given, path)
     assert not [asked for asked in proxy.asked if asked[0] == "PUT" and not asked[1].endswith("/lock")], "up to date"
-    assert len(proxy.asked) < 150
+    assert len(proxy.asked) < 100
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", [(503, "SlowDown"), "reset"])
+def test_it_goes_on_at_every_place_where_the_store_fails(
+    given: Path, bucket: Path, proxy: Proxy, object_store: Server, fault: Any
+) -> None:
+    for after in (0, 3, 6, 9, 11, 13, 15):
+        use_storage(object_store.config(proxy.endpoint, retry_s=0.3))
+        assert "the store " in broken_off(given, bucket / "run", proxy, fault, after if after < 3 else 2)
+    run(given, bucket / "run")
+    assert commands.digest(bucket / "run") == commands.digest(given / "disk")
+
+
+@pytest.mark.long
+def test_a_killed_driver_is_gone_on_from(given: Path, bucket: Path, object_store: Server, tmp_path: Path) -> None:
+    from configs import to_plain
+
+    config = tmp_path / "config.yaml"
+    text = (given / "config.yaml").read_text()
+    config.write_text(text + f"storage: {json.dumps(to_plain(object_store.config()))}\n")
+    for step in ("samples", "scores/measure", "failures"):
+        process = commands.start(config, bucket / "run")
+        commands.wait_for(lambda step=step: len(commands.committed(bucket / "run", step)) >= 1, process)
+        process.kill()
+        process.wait()
+    commands.run_to_end(config, bucket / "run")
+    assert commands.digest(bucket / "run") == commands.digest(given / "disk")
 
 
 @pytest.fixture
@@ -95,7 +125,7 @@ def test_a_finished_run_is_decided_and_looked_at_there(given: Path, there: Path,
     assert b"<html" in (there / "changes.html").read_bytes()
     decide_again(there, other)
     here = tmp_path / "disk"
-    __import__("shutil").copytree(given / "disk", here)
+    shutil.copytree(given / "disk", here)
     decide_again(here, other)
     assert Dataset.open(there / "dataset").digest == Dataset.open(here / "dataset").digest != before
     pack_again(there, ["decide.rules=[]"])
