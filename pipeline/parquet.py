@@ -33,7 +33,7 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def read_present(path: Path, columns: Sequence[str]) -> pa.Table | None:
-    """Those of ``columns`` that the file has, in its order; None where there is no file. Opens it once."""
+    """Those of ``columns`` that the file has, in its order, with its metadata; None where there is no file."""
     if not isinstance(path, ObjectPath) and not path.exists():
         return None
     with _readable(path):
@@ -43,7 +43,7 @@ def read_present(path: Path, columns: Sequence[str]) -> pa.Table | None:
             return None
         there = pq.read_schema(source)
         wanted = [name for name in there.names if RENAMED.get(name, name) in columns]
-        return _renamed(pq.read_table(source, columns=wanted))
+        return _renamed(pq.read_table(source, columns=wanted)).replace_schema_metadata(there.metadata)
 
 
 def read_row_group(file: pq.ParquetFile, group: int, columns: Sequence[str] | None = None) -> pa.Table:
