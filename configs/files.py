@@ -6,6 +6,9 @@
 process leaves nothing but temporary names, which ``remove_temporary`` sweeps. With ``durable``, the default, what
 was written survives a power cut; caches and exports that can be made again do without the wait for the disk. What the
 disk refuses is a DiskFailed that names F (``writing``).
+
+In an object store (configs/storage) files appear by one conditional request from a local temporary file; there are no
+temporary names there, and folders appear file by file.
 """
 
 from __future__ import annotations
@@ -14,8 +17,8 @@ import contextlib
 import errno
 import importlib.util
 import os
-import re
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +26,8 @@ from typing import TYPE_CHECKING
 
 from configs.disk import disk_failure
 from configs.errors import DiskFailed, RunFailed, UserError
+from configs.storage.paths import ObjectPath, is_url
+from configs.storage.writing import uploaded
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,6 +41,10 @@ _DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn"}  # where
 @contextlib.contextmanager
 def created_once(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path to write a file or folder to; when the block ends well, ``path`` appears unless it exists."""
+    if isinstance(path, ObjectPath):
+        with _writing_object(path, once=True) as file:
+            yield file
+        return
     with _temporary(path, durable) as temporary:
         yield temporary
         if durable:
@@ -46,6 +55,10 @@ def created_once(path: Path, durable: bool = True) -> Iterator[Path]:
 @contextlib.contextmanager
 def replaced(path: Path, durable: bool = True) -> Iterator[Path]:
     """Yield a temporary path to write a file or folder to; when the block ends well, it takes the place of ``path``."""
+    if isinstance(path, ObjectPath):
+        with _writing_object(path, once=False) as file:
+            yield file
+        return
     with _temporary(path, durable) as temporary:
         yield temporary
         if durable:
@@ -64,6 +77,17 @@ def replace_text(path: Path, text: str, durable: bool = True) -> None:
     """Write a small UTF-8 file in one step, replacing what was there."""
     with replaced(path, durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a small text file. In an object store the file is written anew."""
+    if isinstance(path, ObjectPath):
+        with contextlib.suppress(FileNotFoundError):
+            line = path.read_text(encoding="utf-8") + line
+        replace_text(path, line + "\n")
+        return
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
 
 
 def replace_picture(path: Path, picture: Image) -> None:
@@ -103,15 +127,36 @@ def filled(folder: Path) -> Iterator[None]:
 
 
 def refuse_url(path: str | Path, what: str) -> None:
-    """Raise UserError for a URL where ``what`` must be a local path; a Path has made one slash of its two."""
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
-        raise UserError(
-            f"{what} '{path}': expected a local path, found a URL; object stores are not read or written yet"
-        )
+    """Raise UserError for a URL where ``what`` must be a local path."""
+    if is_url(path):
+        raise UserError(f"{what} '{path}': expected a local path, found a URL")
+
+
+@contextlib.contextmanager
+def local_copy(path: Path) -> Iterator[Path]:
+    """``path`` itself, or of an object a copy on this disk that is gone after the block: for what reads all of a file."""
+    if not isinstance(path, ObjectPath):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="glyphmill-") as folder:
+        copy = Path(folder) / path.name
+        with writing(copy.parent):
+            path.download(copy)
+        yield copy
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it; does nothing where there is none."""
+    if isinstance(folder, ObjectPath):
+        folder.remove_below()
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_temporary(folder: Path) -> None:
     """Remove what killed processes left under ``folder``; only its one writer may do this."""
+    if isinstance(folder, ObjectPath):
+        return
     for path in list(folder.rglob(f".*{_TEMPORARY}")):
         _remove(path)
 
@@ -158,6 +203,16 @@ def _make_parent(path: Path) -> None:
     except (FileExistsError, NotADirectoryError):
         file = next(above for above in path.parents if above.exists())
         raise DiskFailed(path, f"{file} is no folder", "remove or rename it") from None
+
+
+@contextlib.contextmanager
+def _writing_object(path: ObjectPath, once: bool) -> Iterator[Path]:
+    """As ``_temporary``; a disk that fails is the one with the temporary file, and is named."""
+    try:
+        with writing(Path(tempfile.gettempdir())), uploaded(path, once) as file:
+            yield file
+    except DiskFailed as error:
+        raise DiskFailed(error.args[0], error.why, f"{error.helps}, or set TMPDIR: '{path}' is made there") from None
 
 
 def _link(temporary: Path, path: Path) -> None:

@@ -26,6 +26,7 @@ import yaml
 
 from configs.errors import UserError
 from configs.renamed import renamed_fields
+from configs.storage.paths import location
 
 T = TypeVar("T")
 
@@ -108,7 +109,7 @@ def load(
 
 def load_tree(path: str | Path) -> dict[str, Any]:
     """The fields of a YAML file as they stand in it. Raises UserError for one that cannot be read, or has none."""
-    path = Path(path)
+    path = location(path)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

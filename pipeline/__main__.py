@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs import command
+from configs.storage import use_storage
+from configs.storage.arguments import add_storage, place, use_given_storage
 
 if TYPE_CHECKING:
     from pipeline.store.removed import By
@@ -25,6 +27,7 @@ _LISTS: dict[By, str] = {
 def main(argv: list[str]) -> int | None:
     """Parse the command line and run the command it names."""
     arguments = _parser().parse_args(argv)
+    use_given_storage(getattr(arguments, "storage", None))
     return arguments.function(arguments)
 
 
@@ -32,14 +35,18 @@ def _run(arguments: argparse.Namespace) -> None:
     from pipeline.config import load_config
     from pipeline.engine.run import run_pipeline
 
-    run_pipeline(load_config(arguments.config, arguments.set), arguments.folder, arguments.wait, arguments.retry)
+    config = load_config(arguments.config, arguments.set)
+    use_storage(config.storage)
+    run_pipeline(config, arguments.folder, arguments.wait, arguments.retry)
 
 
 def _plan(arguments: argparse.Namespace) -> None:
     from pipeline.config import load_config
     from pipeline.engine.plan import plan
 
-    print(plan(load_config(arguments.config, arguments.set), arguments.folder))
+    config = load_config(arguments.config, arguments.set)
+    use_storage(config.storage)
+    print(plan(config, arguments.folder))
 
 
 def _decide(arguments: argparse.Namespace) -> None:
@@ -110,11 +117,13 @@ def _parser() -> argparse.ArgumentParser:
     _set(decide)
     decide.add_argument("--dry-run", action="store_true", help="show what would change; write nothing")
     _wait(decide)
+    add_storage(decide)
 
     pack = _command(commands, "pack", _pack, "decide and repack where shards lack kept rows")
     _run_folder(pack)
     _set(pack)
     _wait(pack)
+    add_storage(pack)
 
     add = _command(commands, "add", _add, "new sources join a finished run; what it holds stays as it is")
     _run_folder(add)
@@ -128,24 +137,28 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in _LISTS.items():
         lists.add_argument(f"--{name}", type=Path, metavar="FILE", help=text)
     _wait(remove)
+    add_storage(remove)
 
     export = _command(commands, "export", _export, "a dataset as tars of WebDataset")
-    export.add_argument("dataset", type=Path, metavar="DATASET", help="a dataset, or a run that has one")
+    export.add_argument("dataset", type=place, metavar="DATASET", help="a dataset, or a run that has one")
     export.add_argument("out", type=Path, metavar="OUT", help="a folder that is not there yet")
     export.add_argument("--where", metavar="EXPR", help="only samples for which this is true, e.g. 'stage_to >= 4'")
     export.add_argument("--megabytes", type=int, default=1000, help="of a tar, at most about (%(default)s)")
+    add_storage(export)
 
     inspect = _command(commands, "inspect", _inspect, "what is in a dataset, and a gallery with the boxes drawn")
-    inspect.add_argument("dataset", type=Path, metavar="DATASET", help="a dataset, or a run that has one")
+    inspect.add_argument("dataset", type=place, metavar="DATASET", help="a dataset, or a run that has one")
     inspect.add_argument("--where", metavar="EXPR", help="only samples for which this is true, e.g. 'text_level >= 2'")
     inspect.add_argument("--limit", type=int, default=60, help="samples in the gallery (%(default)s)")
-    inspect.add_argument("--out", type=Path, metavar="FILE", help="the gallery; by default DATASET.html")
+    inspect.add_argument("--out", type=place, metavar="FILE", help="the gallery; by default DATASET.html")
+    add_storage(inspect)
 
     report = _command(commands, "report", _report, "RUN/report.html: funnel, reasons, coverage, balance, training")
     _run_folder(report)
     report.add_argument(
-        "--train", type=Path, metavar="OUT", help="a training on the run's dataset; by default RUN/train"
+        "--train", type=place, metavar="OUT", help="a training on the run's dataset; by default RUN/train"
     )
+    add_storage(report)
     return parser
 
 
@@ -161,7 +174,7 @@ def _command(
 
 
 def _run_folder(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
-    parser.add_argument("folder", type=Path, metavar="RUN", nargs=nargs, help="folder of the run")
+    parser.add_argument("folder", type=place, metavar="RUN", nargs=nargs, help="folder of the run")
 
 
 def _set(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from configs import load, load_tree, to_plain
 from configs.pictures import Limits
+from configs.storage import StorageConfig
 from pipeline.annotators import DEFAULT, Annotator, AnyAnnotator, build, old_form
 from pipeline.cluster import ClusterConfig
 from pipeline.decide.balance import BalanceConfig
@@ -43,6 +44,7 @@ class PipelineConfig:
     decide: DecideConfig = field(default_factory=DecideConfig)
     balance: BalanceConfig = field(default_factory=BalanceConfig)
     pack: PackConfig = field(default_factory=PackConfig)
+    storage: StorageConfig = field(default_factory=StorageConfig)
 
     def __post_init__(self) -> None:
         if not self.sources:

@@ -15,13 +15,15 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from configs.errors import RunFailed, UserError
-from configs.files import refuse_url
+from configs.storage import ObjectPath, location
+from configs.storage.client import before_work, polars_options
+from configs.storage.spans import read_spans
 from pipeline.parquet import opened, read_row_group, read_schema, read_table
 from pipeline.predicate import parse
 from pipeline.schema import COLUMNS, RENAMED, SPANS, TRAINABLE, check_version
@@ -62,7 +64,7 @@ class Dataset:
     @classmethod
     def open(cls, path: str | Path) -> Dataset:
         """Raises UserError where there is no complete dataset, or one of a newer major schema version."""
-        dataset = cls.read_index(Path(path))
+        dataset = cls.read_index(location(path))._pinned()
         damage = dataset.damage()
         if damage:
             raise UserError(f"dataset {path}: {damage}; run the command that made it again")
@@ -71,9 +73,9 @@ class Dataset:
     @classmethod
     def read_index(cls, path: Path) -> Dataset:
         """As ``open``, but the files themselves may be gone or damaged."""
-        refuse_url(path, "dataset")
         try:
-            about = json.loads((path / INDEX).read_text(encoding="utf-8"))
+            with before_work("dataset"):
+                about = json.loads((path / INDEX).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             found = "an unfinished one: run the command that makes it again" if path.is_dir() else "nothing there"
             raise UserError(f"dataset {path}: expected a folder with {INDEX}, found {found}") from None
@@ -84,13 +86,42 @@ class Dataset:
 
     def damage(self, part: str = "") -> str | None:
         """What is wrong with the files (those of ``part``/): one that is missing or has another size, or None."""
+        there = self._files() if self.about.get("files") else {}
+        versions = self.about.get("versions_in_store", {})
         for name, size in self.about.get("files", {}).items():
-            path = self.path / name
-            if name.startswith(part) and not path.exists():
+            if not name.startswith(part):
+                continue
+            if name not in there:
                 return f"{name} is missing"
-            if name.startswith(part) and path.stat().st_size != size:
-                return f"{name} has {path.stat().st_size:,} bytes, {size:,} were written"
+            found = there[name].stat()
+            if found.st_size != size:
+                return f"{name} has {found.st_size:,} bytes, {size:,} were written"
+            if name in versions and versions[name] != getattr(found, "e_tag", None):
+                return f"{name} was replaced by another one"
         return None
+
+    def _files(self) -> dict[str, Path]:
+        """The files that are there, by their names in dataset.json."""
+        folders = {"data": self.data, "manifest": self.path / "manifest"}
+        return {f"{name}/{path.name}": path for name, folder in folders.items() for path in folder.glob("*.parquet")}
+
+    def _pinned(self) -> Dataset:
+        """With the versions that the shards have now in an object store, so that no others are ever read for them."""
+        if not isinstance(self.data, ObjectPath) or "versions_in_store" in self.about:
+            return self
+        with before_work("dataset"):
+            files = {name: path.stat() for name, path in self._files().items() if name.startswith("data/")}
+        versions = {name: getattr(stat, "e_tag", None) for name, stat in files.items()}
+        return Dataset(self.path, self.about | {"versions_in_store": versions})
+
+    def _version(self, shard: str) -> str | None:
+        """Of a shard in an object store, the one that belongs to this dataset."""
+        return self.about.get("versions_in_store", {}).get(f"data/{shard}")
+
+    @property
+    def data(self) -> Path:
+        """The folder of the shards; elsewhere for what a training keeps of a dataset in an object store."""
+        return location(self.about["data_in_store"]) if "data_in_store" in self.about else self.path / "data"
 
     @property
     def digest(self) -> str:
@@ -145,7 +176,7 @@ class Dataset:
         lacking = [n for n in _COMPUTED if n in columns and n not in read_schema(path).names]
         if not lacking:
             return read_table(path, columns=columns)
-        shard = self.path / "data" / path.name
+        shard = self.data / path.name
         place = ["row_group", "row"]
         table = read_table(path, columns=list(dict.fromkeys([*(c for c in columns if c not in lacking), *place])))
         with opened(shard) as file:
@@ -164,7 +195,7 @@ class Dataset:
         numbers = self._checked(rows)
         result: list[dict[str, Any] | None] = [None] * len(numbers)
         for shard, group, slots, inside in self._by_row_group(numbers):
-            with opened(self.path / "data" / shard) as file:
+            with opened(self.data / shard, self._version(shard)) as file:
                 samples = read_row_group(file, group, columns).take(pa.array(inside)).to_pylist()
             for slot, sample in zip(slots, samples, strict=True):
                 result[slot] = sample
@@ -234,9 +265,10 @@ class Dataset:
             if spans[slot]:
                 by_shard.setdefault(code, []).append(slot)
         for code, slots in by_shard.items():
-            with (self.path / "data" / self._shard(code)).open("rb") as file:
-                for slot in slots:
-                    result[slot] = _bytes_at(file, spans[slot] or ())
+            name = self._shard(code)
+            found = _values_at(self.data / name, [spans[slot] or () for slot in slots], self._version(name))
+            for slot, values in zip(slots, found, strict=True):
+                result[slot] = values
         return result
 
     def _spans(self, *columns: str) -> pa.Table:
@@ -286,15 +318,24 @@ class Dataset:
             yield shards.dictionary[int(codes[part[0]])].as_py(), int(groups[part[0]]), part, inside[part]
 
 
-def _bytes_at(file: BinaryIO, spans: Sequence[int]) -> list[bytes]:
-    """The bytes at offset, length in turn; each stands behind its own length, which says that it is there."""
-    found = []
-    for offset, length in zip(spans[0::2], spans[1::2], strict=True):
-        read = os.pread(file.fileno(), length + 4, offset - 4)
-        if len(read) != length + 4 or int.from_bytes(read[:4], "little") != length:
-            raise RunFailed(f"{file.name}: no value of {length:,} bytes at byte {offset:,}; pack the dataset again")
-        found.append(read[4:])
-    return found
+def _values_at(path: Path, spans: Sequence[Sequence[int]], version: str | None) -> list[list[bytes]]:
+    """Of each list of offset, length in turn the values there. Each stands behind its own length, which says that it is
+    there."""
+    pairs = [(offset - 4, length + 4) for s in spans for offset, length in zip(s[0::2], s[1::2], strict=True)]
+    if isinstance(path, ObjectPath):
+        read = iter(read_spans(path, pairs, version))
+    else:
+        with path.open("rb") as file:
+            read = iter([os.pread(file.fileno(), length, offset) for offset, length in pairs])
+    return [[_value(next(read), path, offset) for offset in s[0::2]] for s in spans]
+
+
+def _value(read: bytes, path: Path, offset: int) -> bytes:
+    if len(read) < 4 or int.from_bytes(read[:4], "little") != len(read) - 4:
+        raise RunFailed(
+            f"{path}: no value of {max(len(read) - 4, 0):,} bytes at byte {offset:,}; pack the dataset again"
+        )
+    return read[4:]
 
 
 def _listed_lengths(spans: pa.Array) -> np.ndarray:
@@ -318,4 +359,7 @@ def scan(path: str | Path) -> pl.LazyFrame:
     dataset = Dataset.open(path)
     if not dataset.manifest_files:
         raise UserError(f"dataset {dataset.path}: it holds no samples")
-    return pl.scan_parquet(dataset.manifest_files).rename(RENAMED, strict=False)
+    if not isinstance(dataset.path, ObjectPath):
+        return pl.scan_parquet(dataset.manifest_files).rename(RENAMED, strict=False)
+    files = [str(file) for file in dataset.manifest_files]
+    return pl.scan_parquet(files, storage_options=polars_options()).rename(RENAMED, strict=False)

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import RunFailed
+from configs.storage.paths import ObjectPath
 from pipeline.schema import COLUMNS, RENAMED
 
 
@@ -20,13 +22,28 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """All columns, or these. One that the schema got after the file was written is null."""
     with _readable(path):
         if columns is None:
-            return _renamed(pq.read_table(path))
-        stored = _stored_names(pq.read_schema(path))
+            return _renamed(pq.read_table(_source(path)))
+        source = _source(path)
+        stored = _stored_names(pq.read_schema(source))
         later = [c for c in columns if c not in stored and c in COLUMNS and not COLUMNS[c].required]
-        table = _renamed(pq.read_table(path, columns=[stored.get(c, c) for c in columns if c not in later]))
+        table = _renamed(pq.read_table(source, columns=[stored.get(c, c) for c in columns if c not in later]))
         for name in later:
             table = table.append_column(name, pa.nulls(len(table), COLUMNS[name].type))
         return table.select(list(columns)) if later else table
+
+
+def read_present(path: Path, columns: Sequence[str]) -> pa.Table | None:
+    """Those of ``columns`` that the file has, in its order, with its metadata; None where there is no file."""
+    if not isinstance(path, ObjectPath) and not path.exists():
+        return None
+    with _readable(path):
+        try:
+            source = _source(path)
+        except FileNotFoundError:
+            return None
+        there = pq.read_schema(source)
+        wanted = [name for name in there.names if RENAMED.get(name, name) in columns]
+        return _renamed(pq.read_table(source, columns=wanted)).replace_schema_metadata(there.metadata)
 
 
 def read_row_group(file: pq.ParquetFile, group: int, columns: Sequence[str] | None = None) -> pa.Table:
@@ -39,21 +56,27 @@ def read_row_group(file: pq.ParquetFile, group: int, columns: Sequence[str] | No
 
 def read_schema(path: Path) -> pa.Schema:
     with _readable(path):
-        schema = pq.read_schema(path)
+        schema = pq.read_schema(_source(path))
     return pa.schema([f.with_name(RENAMED.get(f.name, f.name)) for f in schema], metadata=schema.metadata)
 
 
 def read_metadata(path: Path) -> pq.FileMetaData:
     """The footer."""
     with _readable(path):
-        return pq.read_metadata(path)
+        return pq.read_metadata(_source(path))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[pq.ParquetFile]:
-    """An open file, for reading row groups."""
-    with _readable(path), pq.ParquetFile(path) as file:
+def opened(path: Path, version: str | None = None) -> Iterator[pq.ParquetFile]:
+    """An open file, for reading row groups. ``version``: of an object, the one that is meant."""
+    distant = isinstance(path, ObjectPath)  # there ranges that lie close together are read by one request
+    with _readable(path), pq.ParquetFile(_source(path, version), pre_buffer=distant) as file:
         yield file
+
+
+def _source(path: Path, version: str | None = None) -> Any:
+    """What pyarrow reads. Opening an object asks its store once, for the end with the footer."""
+    return path.ranges(version) if isinstance(path, ObjectPath) else path
 
 
 def _stored_names(schema: pa.Schema) -> dict[str, str]:

@@ -6,6 +6,7 @@ import gc
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,8 @@ from tests import fuzz
 from tests.pipeline import commands
 from tests.shared import Shared, shared_by_workers
 
+if TYPE_CHECKING:
+    from tests.object_store import Proxy, Server
 fuzz.register()
 
 RUN = """
@@ -95,6 +98,36 @@ def mixed_run(shared: Shared) -> Path:
     Read only."""
     counts = {"pure": 24, "scene": 8, "edit": 16}
     return shared("mixed", lambda folder: run_with_photos(folder, 320, counts)) / "run"
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An S3 server on this machine."""
+    from tests.object_store import serving
+
+    with serving(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(object_store: Server) -> Iterator[Path]:
+    """An empty bucket, which this process reaches."""
+    from configs.storage import StorageConfig, use_storage
+
+    use_storage(object_store.config())
+    yield object_store.bucket()
+    use_storage(StorageConfig())
+
+
+@pytest.fixture
+def proxy(object_store: Server, bucket: Path) -> Iterator[Proxy]:
+    """What stands between this process and ``bucket``."""
+    from configs.storage import use_storage
+    from tests.object_store import proxied
+
+    with proxied(object_store) as between:
+        use_storage(object_store.config(between.endpoint))
+        yield between
 
 
 @pytest.fixture

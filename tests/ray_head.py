@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,11 +28,12 @@ RAY = str(Path(sys.executable).with_name("ray"))
 @dataclass(frozen=True)
 class Head:
     """``address``: the job server's URL; ``cluster``: host:port that nodes and drivers join; ``environment``: what a client
-    of this head needs."""
+    of this head needs; ``folder``: its temporary files."""
 
     address: str
     cluster: str
     environment: dict[str, str]
+    folder: Path
 
     def ray(self, *arguments: str, cwd: Path | None = None, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         """Run ``ray ARGUMENTS`` against this head and return what it printed."""
@@ -69,19 +70,26 @@ def ray_head(num_cpus: int = 2) -> Iterator[Head]:
         )
     try:
         _wait_for_jobs_server(dashboard, head, folder / "head.log")
-        yield Head(f"http://127.0.0.1:{dashboard}", f"127.0.0.1:{port}", environment)
+        yield Head(f"http://127.0.0.1:{dashboard}", f"127.0.0.1:{port}", environment, folder)
     finally:
         _end(head)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def ray_node(head: Head, num_cpus: int = 1) -> Iterator[int]:
-    """A second node of ``head``'s cluster, with a raylet and an object store of its own; gives its process id."""
+def ray_node(head: Head, num_cpus: int = 1, without: Sequence[Path] = (), **variables: str) -> Iterator[int]:
+    """A second node of ``head``'s cluster, with a raylet and an object store of its own; gives its process id.
+
+    ``without``: folders that are empty there, in a mount namespace of its own. ``variables``: of its environment.
+    """
     arguments = ["start", "--address", head.cluster, "--block", "--num-cpus", str(num_cpus), "--disable-usage-stats"]
     arguments += ["--object-store-memory", str(300_000_000), "--dashboard-agent-listen-port", str(_free_port())]
-    environment = {k: v for k, v in head.environment.items() if k != "RAY_ADDRESS"}
-    node = subprocess.Popen([RAY, *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+    arguments += ["--resources", '{"second": 1}']
+    environment = {k: v for k, v in head.environment.items() if k != "RAY_ADDRESS"} | variables
+    hiding = "; ".join(["set -e", *(f"mount -t tmpfs none {folder}" for folder in without), 'exec "$@"'])
+    apart = ["unshare", "-m", "--propagation", "private", "sh", "-c", hiding, "sh"] if without else []
+    command = [*apart, RAY, *arguments]
+    node = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
         deadline = time.monotonic() + 180
         while not any("raylet" in p.name() for p in psutil.Process(node.pid).children(recursive=True)):

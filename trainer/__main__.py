@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 from configs import command, load
+from configs.storage import use_storage
+from configs.storage.arguments import place
 from trainer.parallel.torchrun import refuse_torchrun, told_once
 
 
@@ -24,6 +26,7 @@ def _fit(arguments: argparse.Namespace) -> None:
 
     with told_once():
         config = load(arguments.config, FitConfig, arguments.set)
+        use_storage(config.storage)
     start = Start(arguments.init, getattr(arguments, "from"), arguments.lora)
     if arguments.dry_run:
         from trainer.dry_run import dry_run
@@ -39,6 +42,7 @@ def _encode(arguments: argparse.Namespace) -> None:
     from trainer.config import FitConfig
 
     config = load(arguments.config, FitConfig, arguments.set)
+    use_storage(config.storage)
     from trainer.data.producers.encode import encode  # imports torch: a wrong config is reported before
     from trainer.start import Start
 
@@ -76,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("out", type=Path, metavar="OUT")
     fit.add_argument(
         "--data",
-        type=Path,
+        type=place,
         required=True,
         metavar="DATASET",
         help="a packed dataset, or pictures: a folder, or a YAML of folders",
@@ -93,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
     encode = _command(commands, "encode", _encode, "encode beforehand what a training will read; run again, it goes on")
     encode.add_argument("config", type=Path, metavar="CONFIG", help="of the training")
-    encode.add_argument("dataset", type=Path, metavar="DATASET", help="a packed dataset")
+    encode.add_argument("dataset", type=place, metavar="DATASET", help="a packed dataset")
     encode.add_argument("out", type=Path, metavar="OUT", help="name it as 'encoded' in the training's config")
     encode.add_argument("--init", type=Path, metavar="FOLDER", help="a diffusers folder with the encoders")
     encode.add_argument("--wait", action="store_true", help="wait while another process encodes into OUT")

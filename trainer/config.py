@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from configs.storage import StorageConfig
 from trainer.data.config import LoadingConfig
 from trainer.data.producers.config import ProducersConfig
 from trainer.lora.config import LoraConfig
@@ -78,6 +79,7 @@ class FitConfig:
     precision: Literal["fp32", "bf16", "fp64"] = "fp32"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: int | None = None
+    storage: StorageConfig = field(default_factory=StorageConfig)
 
     def __post_init__(self) -> None:
         check_phases(self.phases)

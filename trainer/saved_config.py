@@ -23,7 +23,7 @@ from trainer.data.producers.config import ProducersConfig
 _FREE = frozenset(
     {
         *("loading", "checkpoint", "samples", "monitor", "parallel", "launch", "num_workers", "on_nonfinite"),
-        *("max_micro_batch_tokens", "device", "threads", "encode", "encoded", "encoders", "grow"),
+        *("max_micro_batch_tokens", "device", "threads", "encode", "encoded", "encoders", "grow", "storage"),
     }
 )
 """Fields that a resumed training may change."""

@@ -16,11 +16,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from configs.storage import location
 from pipeline.downloads.config import DownloadsConfig
 from pipeline.downloads.reasons import NO_ROOM, NOT_MODIFIED
 from pipeline.engine.collect import Collector
@@ -78,7 +78,7 @@ class Downloader:
         self._committer = ThreadPoolExecutor(1)  # one child at a time looks at pictures
         self._loop = asyncio.Runner()  # of all waves: connections, robots.txt and addresses are kept
         self._fetcher = self._loop.run(self._open())
-        self._earlier = downloads.Earlier(RunFolder(Path(config.previous))) if config.previous else None
+        self._earlier = downloads.Earlier(RunFolder(location(config.previous))) if config.previous else None
         self._ended = self._total = 0
 
     def __call__(self, wave: Wave) -> Wave:

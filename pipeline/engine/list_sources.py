@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 
 from configs import UserError
+from configs.storage.client import before_work
 from pipeline.progress import EVERY
 from pipeline.sources import Entry, Source
+from pipeline.store.commit import committed
 from pipeline.store.ledger import Fragment, FragmentsConfig, fragments, is_listed, read_fragment, write_parts
 from pipeline.store.run_folder import RunFolder
 
@@ -48,11 +50,12 @@ def check_sources(run: RunFolder, sources: Sequence[Source], again: bool = False
             )
         folder = run.ledger(source.name)
         there = fragments(folder, source.name)
-        if is_listed(folder) and not again and all(run.samples(f.name).exists() for f in there):
+        if is_listed(folder) and not again and {f.name for f in there} <= committed(run.samples("x").parent):
             continue
-        source.check(where)
-        if there:
-            source.check_listed(where, read_fragment(folder, there[0])[0])
+        with before_work(f"field '{where}':"):
+            source.check(where)
+            if there:
+                source.check_listed(where, read_fragment(folder, there[0])[0])
 
 
 def _entries(source: Source, where: str, remarks: list[str]) -> Iterator[Entry]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from configs.storage.client import before_work
 from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
 from pipeline.dataset import INDEX
@@ -13,6 +14,7 @@ from pipeline.decide.rules import check_rules
 from pipeline.engine import list_sources, run_config
 from pipeline.engine.annotate import steps
 from pipeline.sources import Source
+from pipeline.store.commit import committed
 from pipeline.store.ledger import Fragment, fragment_name, fragments, is_listed, slices
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import planned_columns
@@ -29,7 +31,8 @@ def plan(config: PipelineConfig, path: Path | None) -> str:
         list_sources.check_sources(run, config.sources)
     else:
         for index, source in enumerate(config.sources):
-            source.check(f"sources.{index}")
+            with before_work(f"field 'sources.{index}':"):
+                source.check(f"sources.{index}")
     listed = [_listed(config, i, run) for i in range(len(config.sources))]
     lines = ["sources", *(_source(s, f) for s, f in zip(config.sources, listed, strict=True))]
     lines += ["annotators", *(_annotator(a) for a in annotators)] if annotators else ["annotators: none"]
@@ -71,9 +74,12 @@ def _resources(config: PipelineConfig, annotators: Sequence[Annotator]) -> list[
 
 def _left(run: RunFolder | None, annotators: Sequence[Annotator], listed: Sequence[Fragment]) -> list[str]:
     able = [a for a in annotators if a.missing() is None]
-    done = {"collect": [f for f in listed if run and run.samples(f.name).exists()]}
-    for annotator in able:
-        done[annotator.name] = [f for f in listed if run and run.scores(annotator.name, f.name).exists()]
+    folders = {"collect": run.samples("x").parent} if run else {}
+    folders |= {annotator.name: run.scores(annotator.name, "x").parent for annotator in able} if run else {}
+    done: dict[str, list[Fragment]] = {name: [] for name in ("collect", *(annotator.name for annotator in able))}
+    for name, folder in folders.items():
+        names = committed(folder)
+        done[name] = [f for f in listed if f.name in names]
     total = sum(f.inputs for f in listed)
     lines = ["done and left"]
     for step, there in done.items():

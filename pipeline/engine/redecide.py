@@ -18,8 +18,9 @@ from pipeline.engine.erase import finish_removals
 from pipeline.pack import publish
 from pipeline.parquet import read_table
 from pipeline.report.changes import write_gallery
+from pipeline.store.commit import committed
 from pipeline.store.ledger import is_listed
-from pipeline.store.lock import RunLock
+from pipeline.store.lock import run_lock
 from pipeline.store.removed import without_receipt
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import fragment_names, planned_columns
@@ -34,7 +35,7 @@ def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wa
     if dry_run:
         _preview(run, config)
         return
-    with RunLock(run.lock, wait):
+    with run_lock(run.lock, wait):
         if without_receipt(run):
             raise UserError(f"RUN '{path}': a removal is not finished; python -m pipeline pack {path} goes on with it")
         publish.redecide(run, config)
@@ -45,7 +46,7 @@ def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wa
 def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None:
     """New decisions, and new shards where the present ones do not serve them."""
     run, config = open_finished(path, overrides)
-    with RunLock(run.lock, wait):
+    with run_lock(run.lock, wait):
         finish_removals(run, config)
         dataset = publish.publish(run, config)
         run_config.save_run_config(run, config)
@@ -75,7 +76,8 @@ def open_finished(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, Pipe
     check_rules(config.decide, planned_columns({a.name: a.columns for a in config.annotators()}))
     if not (run.decisions / "decisions.parquet").exists():
         raise UserError(f"RUN '{path}': nothing is decided yet; the command that began it goes on")
-    left = [name for name in _fragments(run, config) if not run.failures(name).exists()]
+    done = committed(run.failures("x").parent)
+    left = [name for name in _fragments(run, config) if name not in done]
     if left:
         raise UserError(
             f"RUN '{path}': {len(left):,} fragments are not collected and scored yet; the command that began it "

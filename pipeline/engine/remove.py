@@ -16,7 +16,7 @@ from pipeline.decide import accounting
 from pipeline.engine import takedown
 from pipeline.engine.erase import finish_removals
 from pipeline.engine.redecide import open_finished
-from pipeline.store.lock import RunLock
+from pipeline.store.lock import run_lock
 from pipeline.store.removed import Asked, By, normal, write_tombstones
 
 
@@ -24,7 +24,7 @@ def remove_rows(path: Path, by: By, file: Path, wait: bool = False) -> None:
     """Take down what the list in ``file``, one a line, names in the run at ``path``. Raises UserError."""
     asked = Asked(by, _read_list(by, file))
     run, config = open_finished(path, ())
-    with RunLock(run.lock, wait):
+    with run_lock(run.lock, wait):
         finish_removals(run, config)  # one that was ended
         rows = takedown.find(run, asked)
         if not rows:

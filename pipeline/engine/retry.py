@@ -13,6 +13,7 @@ from typing import Any
 
 from configs import UserError
 from pipeline.sources import Source
+from pipeline.store.commit import committed
 from pipeline.store.failures import REASONS, current_failures
 from pipeline.store.ledger import FragmentsConfig, fragments, is_listed, read_fragment, write_retry
 from pipeline.store.removed import read_removals
@@ -36,8 +37,9 @@ def write_retries(run: RunFolder, sources: Sequence[Source], reasons: frozenset[
     """Add fragments of what failed with one of ``reasons``; says how many. Does nothing while a fragment, such as one
     of a retry before, is not finished: the command goes on with that."""
     ledgers = {source.name: run.ledger(source.name) for source in sources}
+    done = committed(run.failures("x").parent)
     if not all(is_listed(folder) for folder in ledgers.values()) or any(
-        not run.failures(f.name).exists() for name, folder in ledgers.items() for f in fragments(folder, name)
+        f.name not in done for name, folder in ledgers.items() for f in fragments(folder, name)
     ):
         print("--retry: this run is not finished; it goes on, and what fails then can be tried again", flush=True)
         return
@@ -54,9 +56,9 @@ def write_retries(run: RunFolder, sources: Sequence[Source], reasons: frozenset[
 
 def _rows_of(run: RunFolder, source: Source, failed: Mapping[str, str]) -> list[dict[str, Any]]:
     """The ledger rows of the inputs that failed, in ledger order."""
-    folder, found = run.ledger(source.name), []
+    folder, done, found = run.ledger(source.name), committed(run.failures("x").parent), []
     for fragment in fragments(folder, source.name):
-        if fragment.attempt == 1 and run.failures(fragment.name).exists():
+        if fragment.attempt == 1 and fragment.name in done:
             rows = [row for row in read_fragment(folder, fragment) if row["id"] in failed]
             found += [row | {"refused": None, "reason": None} if source.looks_again else row for row in rows]
     return found

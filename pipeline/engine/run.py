@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from configs.files import remove_temporary
+from configs.storage.spans import each
 from pipeline import cluster
 from pipeline.annotators.base import Annotator
 from pipeline.config import PipelineConfig
@@ -26,9 +27,10 @@ from pipeline.engine.retry import retry_reasons, write_retries
 from pipeline.pack.publish import publish
 from pipeline.progress import progress
 from pipeline.sources import Source
+from pipeline.store.commit import committed
 from pipeline.store.failures import write_failures
 from pipeline.store.ledger import PART, Fragment, read_fragment
-from pipeline.store.lock import RunLock
+from pipeline.store.lock import run_lock
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import planned_columns
 from pipeline.store.timing import timed
@@ -51,7 +53,7 @@ def run_pipeline(
     check_rules(config.decide, planned_columns({a.name: a.columns for a in annotators}))
     if config.cluster.address != "local":
         cluster.connect(config.cluster)  # a wrong address is found before anything is written
-    with RunLock(run.lock, wait):
+    with run_lock(run.lock, wait):
         run_config.save_run_config(run, config, added)
         remove_temporary(run.path)
         if reasons:
@@ -70,12 +72,13 @@ def _list_and_collect(run: RunFolder, config: PipelineConfig) -> list[Fragment]:
     sources = {source.name: source for source in config.sources}
     fragments: list[Fragment] = []
     distant: list[Fragment] = []
+    done = committed(run.samples("x").parent)
     parts = list_sources.list_parts(run, config.sources, config.fragments)
     with contextlib.closing(batches(parts, PART)) as listed:
         for batch in listed:
             fragments += batch
             near: list[Fragment] = []
-            for fragment in (f for f in batch if not run.samples(f.name).exists()):
+            for fragment in (f for f in batch if f.name not in done):
                 (distant if _is_distant(run, sources[fragment.source], fragment) else near).append(fragment)
             _read(run, config, near)
     _download(run, config, distant)
@@ -126,7 +129,8 @@ def _annotate_fragments(
 ) -> None:
     """scores/<annotator>/F.parquet for every annotator that can run and fragment that has none; then failures/F."""
     able = _able_annotators(annotators)
-    left = [f for f in fragments if any(not run.scores(a.name, f.name).exists() for a in able)]
+    done = [committed(run.scores(annotator.name, "x").parent) for annotator in able]
+    left = [f for f in fragments if any(f.name not in names for names in done)]
     if left:
         with timed(run, "annotate"):
             cluster.connect(config.cluster)
@@ -134,8 +138,8 @@ def _annotate_fragments(
             work = [annotate.FragmentWork(fragment) for fragment in left]
             _follow("annotate", left, (done.fragment for done in cluster.flow(work, steps, config.cluster)))
     order = list(annotate.names(able))
-    for fragment in fragments:
-        write_failures(run, fragment.name, order, fragment.attempt)
+    for _ in each(lambda f: write_failures(run, f.name, order, f.attempt), fragments, run.path):
+        pass
 
 
 def _able_annotators(annotators: Sequence[Annotator]) -> list[Annotator]:

@@ -16,7 +16,9 @@ import yaml
 
 import configs
 from configs import UserError
-from configs.files import refuse_url, replace_text
+from configs.files import replace_text
+from configs.storage import ObjectPath, location
+from configs.storage.client import before_work
 from pipeline.annotators.base import Annotator
 from pipeline.cluster import in_job
 from pipeline.config import FROZEN_FIELDS, PipelineConfig, load_run_config
@@ -37,16 +39,23 @@ def resolve(config: PipelineConfig) -> PipelineConfig:
     downloads = config.downloads
     if downloads.previous:
         check_absolute(downloads.previous, "field 'downloads.previous'")
-        if not os.path.isdir(downloads.previous):
+        previous = location(downloads.previous)
+        if not previous.is_dir():
             raise UserError(f"field 'downloads.previous': expected the folder of a run, found '{downloads.previous}'")
-        downloads = dataclasses.replace(downloads, previous=os.path.abspath(downloads.previous))
+        downloads = dataclasses.replace(
+            downloads, previous=str(previous) if isinstance(previous, ObjectPath) else os.path.abspath(previous)
+        )
     return dataclasses.replace(config, sources=sources, downloads=downloads)
 
 
 def run_folder(path: Path) -> RunFolder:
     """The run at ``path``, absolute. Raises UserError for a relative path inside a Ray job, or a file."""
-    refuse_url(path, "RUN")
+    path = location(path)
     check_absolute(str(path), "RUN")
+    if isinstance(path, ObjectPath):
+        with before_work("RUN"):
+            path.is_dir()  # whether the bucket is there and lets us in
+        return RunFolder(path)
     if path.exists() and not path.is_dir():
         raise UserError(f"RUN '{path}': expected a folder, found a file")
     return RunFolder(path.absolute())

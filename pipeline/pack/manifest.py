@@ -14,41 +14,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.files import created_once, replace_text
+from configs.storage.spans import each
 from pipeline import schema
 from pipeline.dataset import INDEX
 from pipeline.pack.card import card, counts
-from pipeline.pack.spans import file_spans
-from pipeline.parquet import opened
-from pipeline.trainable import shard_columns
+from pipeline.pack.notes import FROM_SHARDS, describe, sha256_of
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-_FROM_SHARDS = ("id", *schema.CAPTION_FLAT, *schema.TRAINABLE, "ref_sizes")
-"""What the manifest repeats of the shards. Captions count as they are judged there: that is what will be trained on."""
-
-
 def packed_rows(data: Path) -> pa.Table:
-    """What the manifest takes from the shards under ``data``, in canonical order: _FROM_SHARDS, and where a row and its
+    """What the manifest takes from the shards under ``data``, in canonical order: FROM_SHARDS, and where a row and its
     pictures lie."""
-    parts = []
-    for path in sorted(data.glob("*.parquet")):
-        with opened(path) as file:
-            lengths = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-        table = shard_columns(path, _FROM_SHARDS)
-        columns = {name: table[name] for name in _FROM_SHARDS}
-        columns["shard"] = pa.array([path.name] * len(table), pa.string())
-        columns["row_group"] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-        columns["row"] = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])
-        spans = file_spans(path)
-        parts.append(pa.table(columns | {name: spans[name] for name in spans.column_names}))
-    names = [*_FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS]
+    parts = list(each(describe, sorted(data.glob("*.parquet")), data))
+    names = [*FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS]
     empty = pa.schema([pa.field(name, schema.COLUMNS[name].type) for name in names]).empty_table()
     return pa.concat_tables(parts).select(names) if parts else empty
 
@@ -91,14 +75,9 @@ def finish(dataset: Path, about: dict[str, Any], kept: pl.DataFrame) -> dict[str
 
 def _dataset_digest(dataset: Path) -> str:
     """sha256 over the sorted sha256 of the shard and manifest files."""
-    return hashlib.sha256("\n".join(sorted(map(_sha256, _dataset_files(dataset)))).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(each(sha256_of, _dataset_files(dataset), dataset))).encode()).hexdigest()
 
 
 def _dataset_files(dataset: Path) -> list[Path]:
     """Shards and manifest files, sorted."""
     return [p for part in ("data", "manifest") for p in sorted((dataset / part).glob("*.parquet"))]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

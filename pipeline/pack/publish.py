@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import UserError, digest, to_plain
-from configs.files import replace_text
+from configs.files import remove_tree, replace_text
 from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.run import Decisions, decide_run, decisions_key, generation_of, places, write_decisions
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
+from pipeline.pack.notes import remove_notes
 from pipeline.pack.shards import Shard, ShardWriter, plan_shards, shard_schema
 from pipeline.parquet import read_schema
 from pipeline.progress import progress
@@ -103,7 +103,7 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
     folder = run.path / f"packing-{key[:16]}"
     for other in run.path.glob("packing-*"):
         if other != folder:
-            shutil.rmtree(other)
+            remove_tree(other)
     rows = {shard.name: sum(len(group) for group in shard.groups) for shard in shards}
     keys = {shard.name: _packing_key([shard], config) for shard in shards}
     stay = {name for name, about in _packed(run).items() if about["key"] == keys.get(name)}
@@ -145,7 +145,8 @@ def _exchange(run: RunFolder, folder: Path, stay: Collection[str], keys: Mapping
     for path in sorted(folder.glob("[!.]*.parquet")):
         path.rename(data / path.name)
     _note_packed(run, keys)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_notes(run.dataset, keys)
+    remove_tree(folder)
 
 
 def _packed(run: RunFolder) -> dict[str, dict[str, Any]]:
@@ -168,7 +169,7 @@ def index(
 ) -> dict[str, Any]:
     """Write manifest/, the card and dataset.json over the shards that are there; ``packing``: the key they were packed for."""
     _unfinish(run.dataset)
-    shutil.rmtree(run.dataset / "manifest", ignore_errors=True)
+    remove_tree(run.dataset / "manifest")
     (run.dataset / "manifest").mkdir()
     places = packed_rows(run.dataset / "data")
     write_manifests(run.dataset / "manifest", decisions.kept, places, scored_by(run), own_columns(run))

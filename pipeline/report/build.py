@@ -19,6 +19,7 @@ import yaml
 
 from configs import UserError
 from configs.numbers import number, percent
+from configs.storage import location
 from pipeline.report import balance, coverage, fetch, funnel, reasons, scores, select, training
 from pipeline.report.files import list_files, next_commands
 from pipeline.report.page import write_page
@@ -61,15 +62,15 @@ def write_report(run: Path, train: Path | None = None, extra: Mapping[str, Any] 
     ``extra``: overrides fields of ``run/summary.json`` (``seconds``: step -> seconds, ``title``).
     Raises UserError when ``run`` or ``train`` holds no such thing.
     """
-    run = Path(run)
+    run = location(run)
     tables = read_run(run)
-    if train is not None and not Path(train).is_dir():
+    if train is not None and not location(train).is_dir():
         raise UserError(f"--train '{train}': no folder is there; `python -m trainer fit` makes one")
     summary = _summary(run) | dict(extra or {})
     context = {
         **_numbers(tables, summary),
         **_pictures(tables),
-        "training": training.read(Path(train) if train else run / "train", run / "dataset"),
+        "training": training.read(location(train) if train else run / "train", run / "dataset"),
         "files": list_files(run),
         "commands": next_commands(run),
         "config_text": yaml.safe_dump(tables.config, sort_keys=False, allow_unicode=True) if tables.config else "",

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from configs import UserError
 from configs.numbers import number
+from configs.storage import ObjectPath, location
 from pipeline.dataset import Dataset, find_dataset
 from pipeline.predicate import parse
 from pipeline.report import summary
@@ -35,8 +36,8 @@ def inspect_dataset(path: Path, where: str | None = None, limit: int = 60, out: 
         raise UserError(f"--limit: expected 0 or more, found {limit}")
     dataset = find_dataset(path)
     path = dataset.path
-    out = Path(out) if out else path.resolve().with_name(f"{path.resolve().name}.html")
-    if not out.parent.is_dir() or out.is_dir():
+    out = location(out) if out else path.resolve().with_name(f"{path.resolve().name}.html")
+    if not isinstance(out, ObjectPath) and (not out.parent.is_dir() or out.is_dir()):
         raise UserError(f"--out '{out}': expected a file in an existing folder")
     rows, unknown = _matching(dataset, where)
     manifest = _frame(dataset, rows)

@@ -16,6 +16,7 @@ from configs import UserError, decode
 from pipeline import schema
 from pipeline.parquet import read_table
 from pipeline.sources import AnySource, Source
+from pipeline.store.commit import committed
 from pipeline.store.failures import current_failures
 from pipeline.store.ledger import listed_ids, listed_sources
 from pipeline.store.removed import read_removals
@@ -60,7 +61,8 @@ def read_run(path: Path) -> RunTables:
     run = RunFolder(path)
     if not (path / "ledger").is_dir():
         raise UserError(f"RUN '{path}': no run is there (no ledger/); `python -m pipeline run CONFIG {path}` makes one")
-    unsettled = [name for name in fragment_names(run) if not run.failures(name).exists()]
+    settled = committed(run.failures("x").parent)
+    unsettled = [name for name in fragment_names(run) if name not in settled]
     if unsettled:
         raise UserError(
             f"RUN '{path}': {len(unsettled)} of its fragments are not finished, the first is {unsettled[0]}; "

@@ -7,7 +7,9 @@ import os
 import re
 import stat
 import urllib.parse
+from typing import BinaryIO, cast
 
+from configs.storage import ObjectPath
 from pipeline.sources.base import Refused
 
 _NO_CHARACTERS = "".join(chr(plane << 16 | low) for plane in range(15) for low in (0xFFFE, 0xFFFF))
@@ -21,6 +23,10 @@ _ENCODED = re.compile(
 
 Written out, because ids depend on it: ``str.isprintable`` knows other characters in every version of Python.
 """
+
+Root = bytes | ObjectPath
+"""A path as the bytes that the system has, or a URL."""
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 EMPTY = "the file is empty"
 """Why a file without bytes is refused."""
@@ -40,7 +46,7 @@ def path_of(uri: str) -> bytes:
 def read_file(path: bytes, max_bytes: int) -> bytes:
     """The content of a regular file of at most ``max_bytes``; never waits for a pipe. Raises Refused."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _READ)
     except OSError as error:
         raise refused_by(error) from None
     with os.fdopen(descriptor, "rb") as file:
@@ -56,6 +62,56 @@ def read_file(path: bytes, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise Refused(f"larger than limits.max_bytes = {max_bytes}", "too_large")
     return data
+
+
+def within(root: Root, name: bytes) -> Root:
+    """The file ``name`` in a folder."""
+    return root / os.fsdecode(name) if isinstance(root, ObjectPath) else os.path.join(root, name)
+
+
+def opened(path: Root) -> BinaryIO:
+    """A file for reading from its beginning. Raises OSError."""
+    return cast(BinaryIO, path.open("rb")) if isinstance(path, ObjectPath) else open(path, "rb")
+
+
+def size_of(path: Root) -> int:
+    """Bytes of a file; 0 where there is none."""
+    try:
+        return path.stat().st_size if isinstance(path, ObjectPath) else os.stat(path).st_size
+    except (OSError, ValueError):
+        return 0
+
+
+class SpanFile:
+    """A file of which parts are read; never waits for a pipe. Raises OSError where it cannot be opened."""
+
+    def __init__(self, path: Root) -> None:
+        self._object = path.open("rb") if isinstance(path, ObjectPath) else None
+        self._descriptor = -1 if isinstance(path, ObjectPath) else os.open(path, _READ)
+
+    def size(self) -> int:
+        """Bytes that it has now; of an object, that it had when it was opened."""
+        return self._object.seek(0, os.SEEK_END) if self._object else os.fstat(self._descriptor).st_size
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Raises Refused."""
+        try:
+            if self._object:
+                self._object.seek(offset)
+                data = self._object.read(size)
+            else:
+                data = os.pread(self._descriptor, size, offset)
+        except OSError as error:
+            raise refused_by(error) from None
+        if len(data) < size:
+            raise Refused("the archive ends before this member does")
+        return data
+
+    def close(self) -> None:
+        if self._object:
+            self._object.close()
+        else:
+            os.close(self._descriptor)
 
 
 def is_folder(entry: os.DirEntry[bytes]) -> bool:

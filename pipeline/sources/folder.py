@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from configs.errors import UserError
+from configs.files import refuse_url
+from configs.storage.paths import is_url
 from pipeline.sources.base import Reader, Refused, Remark, Source, picture_row, refuse_listed
 from pipeline.sources.caption_files import CaptionReader, texts_beside
 from pipeline.sources.caption_table import CaptionTable
@@ -55,6 +57,7 @@ class FolderSource(Source):
 
     def check(self, where: str) -> None:
         """Raise UserError naming the field when the folder or the captions are not there."""
+        refuse_url(self.path, f"field '{where}.path':")
         if not os.path.isdir(self.path):
             found = "is a file" if os.path.exists(self.path) else "does not exist"
             raise UserError(f"field '{where}.path': expected a folder of pictures; '{self.path}' {found}")
@@ -63,6 +66,8 @@ class FolderSource(Source):
 
     def holds(self, path: Path) -> bool:
         """Whether ``path`` lies inside the folder, under no ignored name."""
+        if is_url(path):
+            return False
         root, inside = os.path.realpath(self.path), os.path.realpath(path)
         if not is_inside(os.fsencode(inside), os.fsencode(root)):
             return False

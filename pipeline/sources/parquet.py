@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import UserError
+from configs.storage import ObjectPath
 from pipeline.sources import globs
 from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_listed
 from pipeline.sources.columns import ListedSource, described, verify
-from pipeline.sources.files import path_of, uri_of
+from pipeline.sources.files import Root, path_of, size_of, uri_of, within
 from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _BATCH = 16
 
 @dataclass(frozen=True, kw_only=True)
 class ParquetSource(ListedSource):
-    """``files``: a glob of local Parquet files. ``image``: a column of bytes, or of Hugging Face's images, whose
+    """``files``: a glob of Parquet files, local or in an object store. ``image``: a column of bytes, or of Hugging Face's images, whose
     pictures are embedded. ``captions``, ``license``, ``keep``, ``sha256``: further columns."""
 
     kind: Literal["parquet"]
@@ -77,7 +78,7 @@ class _Listing:
     def file(self, name: bytes) -> Iterator[Entry]:
         uri = uri_of(name)
         try:
-            footer, arrow = _footer(os.path.join(self._root, name))
+            footer, arrow = _footer(within(self._root, name))
         except (pa.ArrowException, OSError, ValueError) as error:
             yield Entry(uri, refused=f"no Parquet file, or a damaged one: {_line(error)}", reason="unreadable")
             return
@@ -103,10 +104,15 @@ class _Listing:
             yield f"the column '{column}' is missing in {next(globs.show(names))}"
 
 
-def _footer(path: bytes) -> tuple[pq.FileMetaData, pa.Schema]:
+def _source(path: Root) -> Any:
+    """What pyarrow reads."""
+    return path.ranges() if isinstance(path, ObjectPath) else os.fsdecode(path)
+
+
+def _footer(path: Root) -> tuple[pq.FileMetaData, pa.Schema]:
     """Raises ValueError for a footer that claims more rows than the file has bytes: no picture takes less."""
-    footer = pq.read_metadata(os.fsdecode(path))
-    size = os.stat(path).st_size
+    footer = pq.read_metadata(_source(path))
+    size = size_of(path)
     if not 0 <= footer.num_rows <= size:
         raise ValueError(f"its footer claims {footer.num_rows:,} rows in {size:,} bytes")
     return footer, footer.schema.to_arrow_schema()
@@ -140,7 +146,7 @@ class _ParquetReader(Reader):
     """Reads rows of a file one after the other; going back, or to another file, begins anew."""
 
     def __init__(self, source: ParquetSource) -> None:
-        self._source = source
+        self._source, self._root = source, globs.root_of(source.files)
         self._name = ""
         self._rows: _Rows | None = None
 
@@ -159,7 +165,7 @@ class _ParquetReader(Reader):
 
     def _rows_of(self, name: str) -> _Rows:
         if self._rows is None or self._name != name:
-            path = os.path.join(globs.root_of(self._source.files), path_of(name))
+            path = within(self._root, path_of(name))
             try:
                 self._rows = _Rows(path, self._source.image, self._source.columns())
             except (pa.ArrowException, OSError) as error:
@@ -171,9 +177,9 @@ class _ParquetReader(Reader):
 class _Rows:
     """Rows of one file by number. Raises Arrow's errors where it cannot be opened."""
 
-    def __init__(self, path: bytes, image: str, columns: Sequence[str]) -> None:
+    def __init__(self, path: Root, image: str, columns: Sequence[str]) -> None:
         # With a buffer, pages are read as they are needed; without, a column of a row group is read whole.
-        self._file = pq.ParquetFile(os.fsdecode(path), buffer_size=1 << 20)
+        self._file = pq.ParquetFile(_source(path), buffer_size=1 << 20)
         footer, arrow = self._file.metadata, self._file.schema_arrow
         self._starts = [0]
         for group in range(footer.num_row_groups):

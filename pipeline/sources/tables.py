@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import UserError
+from configs.storage import ObjectPath, location
 from pipeline.sources.caption_text import CaptionFault, decode_text
 from pipeline.sources.delimited import delimited_rows
 
@@ -40,7 +41,7 @@ class TableRow:
 
 def check_table(path: str, columns: Sequence[str], where: str) -> None:
     """Raise UserError naming ``where`` when the file or one of its columns is not there."""
-    file = Path(path)
+    file = location_of(path, where)
     if file.suffix.lower() not in _ENDINGS:
         raise UserError(f"field '{where}': expected a file that ends with {', '.join(_ENDINGS)}, found '{path}'")
     if not file.is_file():
@@ -54,7 +55,7 @@ def check_table(path: str, columns: Sequence[str], where: str) -> None:
 
 def table_rows(path: str, columns: Sequence[str], where: str) -> Iterator[TableRow]:
     """Every row in its order. Raises UserError where the file as a whole cannot be read."""
-    file, name = Path(path), f"field '{where}': '{path}'"
+    file, name = location_of(path, where), f"field '{where}': '{path}'"
     if file.suffix.lower() == ".jsonl":
         return _json_rows(file, columns, name)
     if file.suffix.lower() == ".parquet":
@@ -62,11 +63,24 @@ def table_rows(path: str, columns: Sequence[str], where: str) -> Iterator[TableR
     return _text_rows(file, columns, name)
 
 
+def location_of(path: str, where: str) -> Path:
+    """The file of a list, local or in an object store. Raises UserError naming the field for another URL."""
+    try:
+        return location(path)
+    except UserError as error:
+        raise UserError(f"field '{where}': {error}") from None
+
+
+def _source(file: Path) -> Any:
+    """What pyarrow reads."""
+    return file.ranges() if isinstance(file, ObjectPath) else file
+
+
 def _columns_of(file: Path, where: str) -> list[str]:
     name = f"field '{where}': '{file}'"
     if file.suffix.lower() == ".parquet":
         try:
-            return pq.read_schema(file).names
+            return pq.read_schema(_source(file)).names
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{name} cannot be read: {' '.join(str(error).split())[:200]}") from None
     header = next(delimited_rows(file, name), (0, []))[1]
@@ -114,7 +128,7 @@ def _json_row(number: int, line: bytes, columns: Sequence[str]) -> TableRow:
 def _parquet_rows(file: Path, columns: Sequence[str], name: str) -> Iterator[TableRow]:
     number = 0
     try:
-        with pq.ParquetFile(file, buffer_size=1 << 20) as opened:
+        with pq.ParquetFile(_source(file), buffer_size=1 << 20) as opened:
             for batch in opened.iter_batches(_BATCH, columns=list(columns)):
                 for values in batch.to_pylist():
                     yield TableRow(number, values)

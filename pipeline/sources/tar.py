@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from pipeline.sources.files import Root, opened
+
 _BLOCK = tarfile.BLOCKSIZE
 _HEADER_LIMIT = 1 << 20
 """Bytes of an extended header, which holds names and numbers; chosen."""
@@ -48,9 +50,9 @@ class Member:
         return "unreadable" if self.refused == _CUT else "forbidden"
 
 
-def members(path: bytes) -> Iterator[Member]:
+def members(path: Root) -> Iterator[Member]:
     """Every file in the archive at ``path``, in its order; folders are left out. Raises DamagedTar, OSError."""
-    with open(path, "rb") as file:
+    with opened(path) as file:
         walk = _Walk(file)
         while walk.at < walk.end or not walk.at:
             block = walk.block()
@@ -77,7 +79,7 @@ class _Walk:
         self._file = file
         self._next = _Names()
         self.at = 0
-        self.end = os.fstat(file.fileno()).st_size
+        self.end = file.seek(0, os.SEEK_END)
 
     def block(self) -> bytes:
         """The next block of a header."""

@@ -10,7 +10,6 @@ How politely and carefully is the field ``downloads`` of the config (pipeline/do
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_l
 from pipeline.sources.columns import ListedSource, described, verify
 from pipeline.sources.fetched import body_of, name_of
 from pipeline.sources.repeats import Listed, merged
-from pipeline.sources.tables import TableRow, check_table, table_rows
+from pipeline.sources.tables import TableRow, check_table, location_of, table_rows
 from pipeline.store.ledger import Entry
 
 if TYPE_CHECKING:
@@ -51,11 +50,9 @@ class UrlsSource(ListedSource):
 
     def check(self, where: str) -> None:
         """Raise UserError naming the field when the list or a column is not there."""
-        if "://" in self.list:
-            raise UserError(f"field '{where}.list': expected a local file, found '{self.list}'")
         if not self._is_text():
             check_table(self.list, self.all_columns(), f"{where}.list")
-        elif not os.path.isfile(self.list):
+        elif not location_of(self.list, f"{where}.list").is_file():
             raise UserError(f"field '{where}.list': '{self.list}' is no file")
         elif named := [*self.references, *self.columns()]:
             raise UserError(f"field '{where}.list': a .txt has no columns, '{named[0]}' neither; expected a table")
@@ -88,7 +85,7 @@ class UrlsSource(ListedSource):
     def _rows(self, where: str) -> Iterator[TableRow]:
         if not self._is_text():
             return table_rows(self.list, self.all_columns(), f"{where}.list")
-        return _lines(Path(self.list), self.url, f"field '{where}.list': '{self.list}'")
+        return _lines(location_of(self.list, f"{where}.list"), self.url, f"field '{where}.list': '{self.list}'")
 
     def _listed(self, row: TableRow) -> Listed:
         if row.refused:

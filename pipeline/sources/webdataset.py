@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ from pipeline.sources import globs
 from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_listed
 from pipeline.sources.caption_text import LENGTH, TEXT_LIMIT, UNREADABLE, CaptionFault, decode_text
 from pipeline.sources.columns import CaptionColumn, ListedSource, described, verify
-from pipeline.sources.files import EMPTY, path_of, reason_of, refused_by, uri_of
+from pipeline.sources.files import EMPTY, Root, SpanFile, path_of, reason_of, refused_by, size_of, uri_of, within
 from pipeline.sources.tar import DamagedTar, Member, members
 from pipeline.store.ledger import Entry
 
@@ -42,7 +41,7 @@ _NAME = re.compile(rb"((?:.*/)?[^./][^./]*)\.([^/]*)", re.DOTALL)
 
 @dataclass(frozen=True, kw_only=True)
 class WebDatasetSource(ListedSource):
-    """``tars``: a glob of local, uncompressed tars. ``captions``, ``license``, ``keep``, ``sha256``: members of a
+    """``tars``: a glob of uncompressed tars, local or in an object store. ``captions``, ``license``, ``keep``, ``sha256``: members of a
     sample by their ending (``txt``), or a field of a JSON member (``json.caption``)."""
 
     kind: Literal["webdataset"]
@@ -81,9 +80,9 @@ class _Listing:
         self.count = self.alone = 0
 
     def tar(self, name: bytes) -> Iterator[Entry]:
-        path, uri = os.path.join(self._root, name), uri_of(name)
+        path, uri = within(self._root, name), uri_of(name)
         damage: list[str] = []
-        size = os.stat(path).st_size if os.path.exists(path) else 0
+        size = size_of(path)
         for _, group in itertools.groupby(_keyed(path, damage), key=lambda found: found[0]):
             entries = list(self._sample(uri, size, [(ending, member) for _, ending, member in group]))
             self.count += len(entries)
@@ -113,7 +112,7 @@ class _Listing:
                 )
 
 
-def _keyed(path: bytes, damage: list[str]) -> Iterator[tuple[bytes, str, Member]]:
+def _keyed(path: Root, damage: list[str]) -> Iterator[tuple[bytes, str, Member]]:
     """(key, ending in lower case, member) of every member whose name has both; why it ends too early goes to
     ``damage``."""
     try:
@@ -145,7 +144,8 @@ class _TarReader(Reader):
 
     def __init__(self, source: WebDatasetSource) -> None:
         self._source = source
-        self._open: tuple[str, int] = ("", -1)
+        self._root = globs.root_of(source.tars)
+        self._open: tuple[str, SpanFile | None] = ("", None)
 
     def read(self, entry: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
         refuse_listed(entry)
@@ -157,25 +157,24 @@ class _TarReader(Reader):
         values = _Values(file, place["texts"]).of(self._source.columns())
         if not size:
             raise Refused(EMPTY, "undecodable")
-        row = picture_row(_span(file, offset, size), limits)
+        row = picture_row(file.read_at(offset, size), limits)
         verify(self._source, values, row["sha256"])
         row["image"]["path"] = entry["uri"].rsplit("/", 1)[-1]
         return row | described(self._source, values) | {"origin": "webdataset"}
 
-    def _file(self, tar: str, size: int) -> int:
-        """Descriptor of a tar; one is open at a time."""
+    def _file(self, tar: str, size: int) -> SpanFile:
+        """A tar; one is open at a time."""
         name, file = self._open
-        if name != tar:
-            if file >= 0:
-                os.close(file)
-            self._open = ("", -1)
-            path = os.path.join(globs.root_of(self._source.tars), path_of(tar))
+        if name != tar or file is None:
+            if file is not None:
+                file.close()
+            self._open = ("", None)
             try:
-                file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                file = SpanFile(within(self._root, path_of(tar)))
             except OSError as error:
                 raise refused_by(error) from None
             self._open = (tar, file)
-        if os.fstat(file).st_size != size:
+        if file.size() != size:
             raise Refused("its tar has changed since it was listed", "mismatch")
         return file
 
@@ -183,7 +182,7 @@ class _TarReader(Reader):
 class _Values:
     """The texts of a sample, each read once."""
 
-    def __init__(self, file: int, spans: Mapping[str, Any]) -> None:
+    def __init__(self, file: SpanFile, spans: Mapping[str, Any]) -> None:
         self._file, self._spans = file, spans
         self._texts: dict[str, Any] = {}
 
@@ -208,19 +207,9 @@ class _Values:
                 raise CaptionFault(UNREADABLE, span)
             if span[1] > TEXT_LIMIT:
                 raise CaptionFault(LENGTH, f"is larger than {TEXT_LIMIT:,} bytes")
-            text = decode_text(_span(self._file, *span))
+            text = decode_text(self._file.read_at(*span))
             return json.loads(text) if text and ending.endswith("json") else text
         except CaptionFault as fault:
             return fault
         except (ValueError, RecursionError):
             return CaptionFault(UNREADABLE, "is no JSON")
-
-
-def _span(file: int, offset: int, size: int) -> bytes:
-    try:
-        data = os.pread(file, size, offset)
-    except OSError as error:
-        raise refused_by(error) from None
-    if len(data) < size:
-        raise Refused("the archive ends before this member does")
-    return data

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from configs.files import created_once, replaced
 from configs.portions import portions
-from pipeline.parquet import opened, read_metadata, read_schema
+from pipeline.parquet import opened, read_schema
 
 _FAILURES_KEY = b"glyphmill.failures"
 
@@ -55,6 +55,11 @@ def rewrite_table(path: Path, to: Path, change: Callable[[pa.Table], pa.Table]) 
                 writer.write_table(change(file.read_row_group(group)).cast(arrow))
 
 
+def committed(folder: Path) -> frozenset[str]:
+    """The fragments that have a file in ``folder``, by one listing of it."""
+    return frozenset(path.stem for path in folder.glob("[!.]*.parquet"))
+
+
 def codecs(schema: pa.Schema) -> dict[str, str]:
     """Parquet codec per leaf column: none for image bytes, which are compressed already."""
     return {c: "none" if c.startswith(("image.", "references.")) else "zstd" for c in _leaves(schema)}
@@ -68,11 +73,6 @@ def read_failures(path: Path) -> list[dict[str, str]]:
 def metadata(path: Path) -> Mapping[bytes, bytes]:
     """The key-value metadata of a Parquet file."""
     return read_schema(path).metadata or {}
-
-
-def rows(path: Path) -> int:
-    """Number of rows, from the footer alone."""
-    return read_metadata(path).num_rows
 
 
 def _leaves(schema: pa.Schema) -> list[str]:

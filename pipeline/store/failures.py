@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.downloads import reasons as downloads
-from pipeline.parquet import read_table
-from pipeline.store.commit import metadata, read_failures, replace_table, rows
+from pipeline.parquet import read_present, read_table
+from pipeline.store.commit import read_failures, replace_table
 from pipeline.store.ledger import fragments, listed_sources, read_fragment
 from pipeline.store.run_folder import RunFolder
 
@@ -57,8 +57,9 @@ def write_failures(run: RunFolder, fragment: str, annotators: Sequence[str], att
     """
     path = run.failures(fragment)
     steps = ",".join(annotators).encode()
-    if path.exists() and metadata(path).get(_STEPS_KEY) == steps:
-        return rows(path)
+    there = read_present(path, ["id"])
+    if there is not None and (there.schema.metadata or {}).get(_STEPS_KEY) == steps:
+        return len(there)
     files = [run.samples(fragment), *(run.scores(name, fragment) for name in annotators)]
     failures = [_complete(f, attempt) for f in _first_failures([read_failures(file) for file in files])]
     table = pa.Table.from_pylist(failures, schema=SCHEMA)

@@ -8,35 +8,27 @@ RUN/lock   held by flock: the kernel releases it when the process ends, however 
 from __future__ import annotations
 
 import contextlib
-import datetime
 import fcntl
 import json
 import os
 import socket
 import threading
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 
 from configs import UserError
+from configs.storage import ObjectPath
+from pipeline.store.holder import STALE, Holder, this_process
+from pipeline.store.object_lock import ObjectLock
 
 _HEARTBEAT = 5.0
 """Seconds between two touches."""
-STALE = 60.0
-"""Seconds without a touch after which a holder on another machine counts as gone; chosen."""
 
 
-@dataclass(frozen=True)
-class _Holder:
-    """Who holds the run."""
-
-    pid: int
-    host: str
-    since: str
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host} since {self.since}"
+def run_lock(path: Path, wait: bool = False) -> RunLock | ObjectLock:
+    """A context manager that holds ``path``, wherever it lies. Raises UserError saying who else does, or waits."""
+    return ObjectLock(path, wait) if isinstance(path, ObjectPath) else RunLock(path, wait)
 
 
 class RunLock:
@@ -71,7 +63,7 @@ class RunLock:
             os.ftruncate(self._descriptor, 0)
         os.close(self._descriptor)
 
-    def _try(self) -> _Holder | str | None:
+    def _try(self) -> Holder | str | None:
         """Take the lock and return None, or return who has it."""
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -106,16 +98,12 @@ class RunLock:
                 os.utime(self._descriptor)
 
 
-def _read(descriptor: int) -> _Holder | None:
-    try:
-        return _Holder(**json.loads(os.pread(descriptor, 4096, 0)))
-    except (ValueError, TypeError, RecursionError):
-        return None
+def _read(descriptor: int) -> Holder | None:
+    return Holder.parse(os.pread(descriptor, 4096, 0))
 
 
 def _write(descriptor: int) -> None:
-    since = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    text = json.dumps(asdict(_Holder(os.getpid(), socket.gethostname(), since)))
+    text = json.dumps(this_process().about())
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, text.encode(), 0)
     os.fsync(descriptor)

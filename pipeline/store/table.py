@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 
 from configs.errors import RunFailed
+from configs.storage.spans import each
 from pipeline import schema
-from pipeline.parquet import read_schema, read_table
+from pipeline.parquet import read_present, read_schema, read_table
 from pipeline.schema import Column
 from pipeline.store.ledger import fragments, listed_sources
 from pipeline.store.run_folder import RunFolder
@@ -58,21 +59,27 @@ def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.
 
     Columns that nobody filled are null. Raises RunFailed when a score file does not belong to its samples.
     """
+    return _fragment_table(run, fragment, columns, scored_by(run), own_columns(run))
+
+
+def _fragment_table(
+    run: RunFolder, fragment: str, columns: Sequence[str], annotators: Sequence[str], own: Sequence[Column]
+) -> pa.Table:
     stored = [n for n in columns if n in schema.COLLECTED and n != "id"]
     samples = read_table(run.samples(fragment), columns=["id", *stored])
     filled: dict[str, pa.ChunkedArray] = {n: samples[n] for n in stored}
-    for annotator in scored_by(run):
+    for annotator in annotators:
         path = run.scores(annotator, fragment)
-        names = [n for n in read_schema(path).names if n in columns and n != "id"] if path.exists() else []
-        if not names:
+        scores = read_present(path, ["id", *columns])
+        names = [n for n in scores.column_names if n != "id"] if scores is not None else []
+        if scores is None or not names:
             continue
-        scores = read_table(path, columns=["id", *names])
         _check_rows(samples, scores, path)
         for name in names:
             filled[name] = _first_of(filled[name], scores[name]) if name in filled else scores[name]
     unfilled = [n for n in columns if n not in filled and n != "id"]
-    own = {c.name: c for c in own_columns(run)} if any(n not in schema.COLUMNS for n in unfilled) else {}
-    empty = {n: pa.nulls(len(samples), _type(n, own)) for n in unfilled}
+    types = {c.name: c for c in own}
+    empty = {n: pa.nulls(len(samples), _type(n, types)) for n in unfilled}
     return pa.table({"id": samples["id"], **{n: filled.get(n, empty.get(n)) for n in columns if n != "id"}})
 
 
@@ -101,14 +108,16 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
     import polars as pl
 
     columns = [*scalar_schema(scored_by(run), own_columns(run)).names, *extra]
-    parts = []
-    for name in fragment_names(run):
-        table = fragment_table(run, name, columns)
+    scored, own = scored_by(run), own_columns(run)
+
+    def part(name: str) -> pa.Table:
+        table = _fragment_table(run, name, columns, scored, own)
         keep = ~np.isin(np.asarray(table["id"].to_pylist(), dtype=str), _failed_ids(run, name))
         table = table.append_column(FRAGMENT, pa.repeat(pa.scalar(name), len(table)))
         table = table.append_column(FRAGMENT_ROW, pa.array(np.arange(len(table)), pa.int32()))
-        parts.append(table.filter(pa.array(keep, pa.bool_())))
-    frame = pl.from_arrow(pa.concat_tables(parts))
+        return table.filter(pa.array(keep, pa.bool_()))
+
+    frame = pl.from_arrow(pa.concat_tables(each(part, fragment_names(run), run.path)))
     assert isinstance(frame, pl.DataFrame)
     return frame
 

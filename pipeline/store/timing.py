@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from configs.files import append_line
 from pipeline.store.run_folder import RunFolder
 
 
@@ -16,8 +17,7 @@ def timed(run: RunFolder, step: str) -> Iterator[None]:
     start = time.monotonic()
     yield
     line = {"step": step, "seconds": round(time.monotonic() - start, 2)}
-    with run.timing.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+    append_line(run.timing, json.dumps(line))
 
 
 def seconds_of(run: RunFolder) -> dict[str, float]:

@@ -10,6 +10,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("configs/decoding/optional.py", "pillow_heif"): OPTIONAL,
     ("configs/decoding/optional.py", "pillow_jxl"): OPTIONAL,
     ("configs/kinds.py", "pydantic_core"): HEAVY,
+    ("configs/storage/client.py", "obstore.store"): READING,
     ("configs/load.py", "pydantic"): HEAVY,
     ("model/__init__.py", "model.qwen_image"): ROOT,
     ("model/__main__.py", "model.describe"): COMMAND,

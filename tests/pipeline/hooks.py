@@ -17,7 +17,9 @@ from typing import Any
 
 import psutil
 
+from configs.files import append_line, replace_text
 from configs.pictures import Limits
+from configs.storage import ObjectPath, location
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 
@@ -178,12 +180,14 @@ class Where(Annotator):
     input = "bytes"
 
     def __init__(self, log: str) -> None:
-        self.log = log
+        self.log = location(log)
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         (raylet,) = [p.pid for p in psutil.Process().parents() if p.name() == "raylet"]
-        with open(self.log, "a") as file:
-            file.write(f"{raylet}\n")
+        if isinstance(self.log, ObjectPath):
+            replace_text(self.log / uuid.uuid4().hex, f"{raylet}\n")
+        else:
+            append_line(self.log, str(raylet))
         time.sleep(0.05)  # so that one node cannot do it all before the other begins
         return [{} for _ in pictures]
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 from configs.prompts import CLOSING_TOKENS
+from configs.storage import ObjectPath, location
 from pipeline import schema
 from pipeline.dataset import INDEX, Dataset, Pictures, Texts
 from pipeline.predicate import parse
@@ -165,8 +166,13 @@ Data = Dataset | PictureFolder
 
 def open_data(path: str | Path) -> Data:
     """What ``--data`` names: a packed dataset, or else a folder of pictures or a YAML of folders. Raises UserError."""
-    path = Path(path)
-    packed = (path / INDEX).exists() or (path / "manifest").is_dir() or (path / "data").is_dir()
+    path = location(path)
+    packed = (
+        isinstance(path, ObjectPath)
+        or (path / INDEX).exists()
+        or (path / "manifest").is_dir()
+        or (path / "data").is_dir()
+    )
     return Dataset.open(path) if packed else PictureFolder.open(path)
 
 

@@ -1,11 +1,13 @@
 """Which dataset each phase is trained on: what there is when the phase begins, and that to the end of the phase.
 
     dataset ──the phase begins──> OUT/datasets/DIGEST/   hard links of its shards and manifest, a copy of dataset.json
+                                                         (of one in an object store copies, and which versions of shards)
                                   OUT/datasets.json      [{phase, digest, rows}]
 
 The pipeline replaces whole files and never writes into one, so links keep what a phase began with, whatever becomes of
 the dataset: a training that goes on in the middle of a phase has the same rows under the same numbers. Links cost no
-space until the dataset has other files. Where there can be none, the dataset itself has to stay.
+space until the dataset has other files. Where there can be none, the dataset itself has to stay; so do the shards in an
+object store: other decisions over them disturb nothing, one that was replaced is noticed and not read.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import pyarrow.compute as pc
 
 from configs import UserError
 from configs.files import created_once, replace_text
+from configs.storage import ObjectPath
 from pipeline.dataset import INDEX, Dataset
 from trainer.data.folder import Data
 from trainer.order.order import Order
@@ -175,6 +178,9 @@ class PhaseDatasets:
         meanwhile."""
         if self._links(dataset.digest).exists() or not isinstance(dataset, Dataset):
             return None
+        if isinstance(dataset.path, ObjectPath):
+            self._copy_manifest(dataset)
+            return None
         try:
             with created_once(self._links(dataset.digest), durable=False) as folder:
                 for name in dataset.about["files"]:
@@ -191,3 +197,18 @@ class PhaseDatasets:
                 "are until the training ends"
             )
         return None
+
+    def _copy_manifest(self, dataset: Dataset) -> None:
+        """What is kept of a dataset in an object store: its manifest, and which versions of which shards belong to it."""
+        about = dataset.about | {"data_in_store": str(dataset.data)}
+        with created_once(self._links(dataset.digest), durable=False) as folder:
+            (folder / "manifest").mkdir(parents=True)
+            try:
+                for path in dataset.manifest_files:
+                    (folder / "manifest" / path.name).write_bytes(path.read_bytes())
+            except FileNotFoundError:
+                raise UserError(f"dataset {dataset.path}: is being written") from None
+            (folder / INDEX).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            Dataset.open(folder)
+            if Dataset.read_index(dataset.path).digest != dataset.digest:
+                raise UserError(f"dataset {dataset.path}: was replaced while it was opened")

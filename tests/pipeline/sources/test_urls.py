@@ -98,8 +98,8 @@ def test_what_is_not_there_is_told_before_anything_runs(name: str, fields: dict,
     with pytest.raises(UserError, match=r"sources\.0") as error:
         source(tmp_path / name, **fields).check("sources.0")
     assert message in str(error.value)
-    with pytest.raises(UserError, match="local file"):
-        source(Path("x")).__class__(kind="urls", name="web", list="s3://b/list.csv").check("sources.0")
+    with pytest.raises(UserError, match=r"sources\.0\.list': 'hf://b/list\.csv': expected a local path, or a URL"):
+        source(Path("x")).__class__(kind="urls", name="web", list="hf://b/list.csv").check("sources.0")
 
 
 def downloaded(body: bytes = b"", reason: str = "ok", url: str = "http://h/1.png") -> dict[str, Any]:
