@@ -60,11 +60,11 @@ browser:
 quickstart: setup
 	@$(PY) -m trainer quickstart "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)")
 
-# Two at a time: half of a test's seconds are processes that start. A file's tests share what they made; files come in
-# the order of tests/conftest.py, the long ones first. One OpenMP
-# thread each: two teams of as many threads as there are cores spend their time waiting for each other.
+# Three at a time on two cores: half of a test's seconds are processes that start. A file's tests share what they made;
+# files come in the order of tests/conftest.py, the long ones first. One OpenMP thread each: teams of as many threads as
+# there are cores spend their time waiting for each other.
 test: setup browser
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Those that start many processes, a minute or more each.
 test-long: setup

@@ -33,8 +33,9 @@ class Thumbnails:
         return pictures, there
 
     def _read(self, fragment: str) -> tuple[np.ndarray, np.ndarray]:
+        """Of rows without scores nothing is asked: they have no hash."""
         path = self._run.scores("measure", fragment)
-        stored = read_table(path, ["thumbnail"])["thumbnail"].to_pylist() if path.exists() else []
+        stored = read_table(path, ["thumbnail"])["thumbnail"].to_pylist()
         known = np.array([picture is not None for picture in stored], bool)
         empty = bytes(THUMBNAIL_BYTES)
         joined = b"".join(picture or empty for picture in stored)
