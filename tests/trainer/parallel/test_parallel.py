@@ -22,8 +22,8 @@ from trainer.config import FitConfig
 from trainer.fit import fit
 
 STEPS = 20
-SHORT = f"phases.0.steps={STEPS}"
-"""Gradients are clipped in every step: their norms are above ``optimizer.clip``."""
+SHORT = (f"phases.0.steps={STEPS}", "optimizer.clip=0.3")
+"""Norms are from 0.5 on, so that every gradient is clipped."""
 FP64 = "precision=fp64"
 SAMPLES = "samples={prompts: [a cat], rows: 1, size: [32, 32], steps: 2, every: 10, reference_area: 1024}"
 HELD_OUT = ("phases.0.steps=4", "validation={where: id < '4', samples: 6, every: 2}", SAMPLES)
@@ -46,7 +46,7 @@ def outs(tasks_config: Path, tasks_data: Path, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("parallel")
 
     def job(name: str, *sets: str) -> dict[str, object]:
-        return {"config": str(tasks_config), "set": (SHORT, *sets), "out": str(folder / name), "data": str(tasks_data)}
+        return {"config": str(tasks_config), "set": (*SHORT, *sets), "out": str(folder / name), "data": str(tasks_data)}
 
     tp = "parallel.tp=2"
     launches = {
@@ -99,6 +99,7 @@ def test_the_training_is_what_it_is_meant_to_be(outs: Path, tasks_config: Path) 
     assert all({"t2i", "ti2i"} <= set(line["samples_by_task"]) for line in told)  # type: ignore[arg-type]
     assert any("i2i" in line["samples_by_task"] for line in told)  # type: ignore[operator]
     assert {line["samples"] for line in told} >= {7}
+    assert min(line["grad_norm"] for line in told) > 0.3  # type: ignore[type-var]
     assert load(tasks_config, FitConfig).max_micro_batch_tokens == 700
 
 
@@ -141,7 +142,7 @@ def test_a_rank_that_is_killed_is_named_and_another_number_of_ranks_goes_on(
 ) -> None:
     out = tmp_path / "out"
     command = [*torchrun(2), "-m", "trainer", "fit", str(tasks_config), str(out), "--data", str(tasks_data)]
-    command += ["--set", SHORT, "--set", "checkpoint.every=4"]
+    command += [word for change in (*SHORT, "checkpoint.every=4") for word in ("--set", change)]
     process = subprocess.Popen(command, text=True, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     metrics = out / "metrics.jsonl"
     deadline = time.monotonic() + 200
@@ -158,7 +159,7 @@ def test_a_rank_that_is_killed_is_named_and_another_number_of_ranks_goes_on(
     (line,) = [line for line in told.splitlines() if line.startswith("stopped: ")]
     assert line.startswith("stopped: rank 1 of 2 is gone")
     assert "the same command goes on from the last one" in line
-    fit(load(tasks_config, FitConfig, [SHORT]), out, tasks_data)
+    fit(load(tasks_config, FitConfig, SHORT), out, tasks_data)
     assert max(abs(a["loss"] - b["loss"]) for a, b in zip(lines(out), lines(outs / "one-32"), strict=True)) < 1e-6  # type: ignore[operator]
 
 
@@ -196,7 +197,7 @@ def test_what_cannot_be_together_is_refused_before_anything_is_written(
 @pytest.mark.parametrize("tp", [2, 4])
 def test_four_processes_agree_too(outs: Path, tasks_config: Path, tasks_data: Path, tp: int) -> None:
     out = outs / f"tp{tp}-of-4"
-    sets = [SHORT, FP64, f"parallel.tp={tp}"]
+    sets = [*SHORT, FP64, f"parallel.tp={tp}"]
     job = {"config": str(tasks_config), "set": sets, "out": str(out), "data": str(tasks_data)}
     ended = launch(4, [job], outs)
     assert ended.returncode == 0, ended.stderr[-4000:]
