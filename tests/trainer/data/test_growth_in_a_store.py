@@ -16,6 +16,7 @@ from tests.trainer.data.producers.common import losses_of, training
 from tests.trainer.data.test_growth import publish
 from tests.trainer.trainers import open_trainer
 from trainer.data.growth import PhaseDatasets
+from trainer.data.producers.encode import encode
 
 if TYPE_CHECKING:
     from tests.object_store import Proxy, Server
@@ -85,3 +86,16 @@ def test_a_dataset_that_is_not_there_is_one_line(bucket: Path, tmp_path: Path) -
         UserError, match=r"dataset s3://.*/none: expected a folder with dataset.json, found nothing there"
     ):
         open_trainer(training(tmp_path), tmp_path / "out", bucket / "none")
+
+
+@pytest.mark.long
+def test_encodings_of_a_dataset_in_a_store_are_those_of_the_disk(all_tasks: Path, bucket: Path, tmp_path: Path) -> None:
+    put(all_tasks, bucket / "dataset")
+    config = training(tmp_path)
+    encode(config, all_tasks, tmp_path / "here")
+    encode(config, bucket / "dataset", tmp_path / "there")
+    found = [
+        {str(p.relative_to(out)): p.read_bytes() for p in (out / "shards").rglob("*.parquet")}
+        for out in (tmp_path / "here", tmp_path / "there")
+    ]
+    assert found[0] == found[1] != {}
