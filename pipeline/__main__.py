@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from configs import command
 from configs.storage import use_storage
-from configs.storage.arguments import add_storage, place, use_given_storage
+from configs.storage.arguments import add_storage, local, place, use_given_storage
 
 if TYPE_CHECKING:
     from pipeline.store.removed import By
@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = _command(commands, "export", _export, "a dataset as tars of WebDataset")
     export.add_argument("dataset", type=place, metavar="DATASET", help="a dataset, or a run that has one")
-    export.add_argument("out", type=Path, metavar="OUT", help="a folder that is not there yet")
+    export.add_argument("out", type=local, metavar="OUT", help="a folder that is not there yet")
     export.add_argument("--where", metavar="EXPR", help="only samples for which this is true, e.g. 'stage_to >= 4'")
     export.add_argument("--megabytes", type=int, default=1000, help="of a tar, at most about (%(default)s)")
     add_storage(export)

@@ -8,7 +8,7 @@ from pathlib import Path
 from configs.errors import UserError
 from configs.load import decode, load_tree
 from configs.storage.config import StorageConfig, use_storage
-from configs.storage.paths import location
+from configs.storage.paths import is_url, location
 
 
 def place(text: str) -> Path:
@@ -17,6 +17,13 @@ def place(text: str) -> Path:
         return location(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def local(text: str) -> Path:
+    """An argument that is a path on a disk, for ``type=``: a URL is refused and makes no folder of its name."""
+    if is_url(text):
+        raise argparse.ArgumentTypeError(f"'{text}': expected a local path, found a URL")
+    return Path(text)
 
 
 def add_storage(parser: argparse.ArgumentParser) -> None:

@@ -39,6 +39,13 @@ def test_the_trainer_takes_them() -> None:
     assert str(fit.data) == str(encode.dataset) == URL
 
 
+@pytest.mark.parametrize("line", ["fit c.yaml URL --data d", "encode c.yaml d URL", "vae c.yaml URL", "evaluate c URL"])
+def test_where_only_a_disk_will_do_they_are_refused(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        trainer._parser().parse_args(line.replace("URL", URL).split())
+    assert "argument OUT: 's3://bucket/run': expected a local path, found a URL" in capsys.readouterr().err
+
+
 def test_a_job_of_ray_takes_urls_and_no_relative_paths(bucket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
     assert run_config.run_folder(bucket / "run").path == bucket / "run"
