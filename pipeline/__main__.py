@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from configs import command
 from configs.storage import use_storage
-from configs.storage.arguments import add_storage, local, place, use_given_storage
+from configs.storage.arguments import add_storage, local, place, refuse_storage, use_given_storage
 
 if TYPE_CHECKING:
     from pipeline.store.removed import By
@@ -52,18 +52,22 @@ def _plan(arguments: argparse.Namespace) -> None:
 def _decide(arguments: argparse.Namespace) -> None:
     from pipeline.engine.redecide import decide_again
 
+    refuse_storage(arguments.set)
     decide_again(arguments.folder, arguments.set, arguments.dry_run, arguments.wait)
 
 
 def _pack(arguments: argparse.Namespace) -> None:
     from pipeline.engine.redecide import pack_again
 
+    refuse_storage(arguments.set)
     pack_again(arguments.folder, arguments.set, arguments.wait)
 
 
 def _add(arguments: argparse.Namespace) -> None:
+    from pipeline.config import load_config
     from pipeline.engine.add import add_sources
 
+    use_storage(load_config(arguments.config, arguments.set).storage)
     add_sources(arguments.folder, arguments.config, arguments.set, arguments.wait)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from configs.errors import UserError
@@ -30,6 +32,13 @@ def add_storage(parser: argparse.ArgumentParser) -> None:
     """The option ``--storage`` of a command that takes URLs and no config."""
     text = "for URLs: a YAML with the fields of 'storage', or a config that has it"
     parser.add_argument("--storage", type=Path, metavar="FILE", help=text)
+
+
+def refuse_storage(overrides: Sequence[str]) -> None:
+    """Raise UserError for ``--set storage...`` where the config is read from the store that it would tell how to reach."""
+    for item in overrides:
+        if re.match(r"\s*storage\b", item):
+            raise UserError(f"--set '{item}': how this command reaches the store stands in a file: --storage FILE")
 
 
 def use_given_storage(file: Path | None) -> None:

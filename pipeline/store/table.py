@@ -32,8 +32,7 @@ FRAGMENT, FRAGMENT_ROW = "fragment", "fragment_row"
 
 def scored_by(run: RunFolder) -> list[str]:
     """Names of the annotators that have scored something in this run."""
-    folder = run.path / "scores"
-    return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    return sorted(path.name for path in (run.path / "scores").glob("*") if path.is_dir())
 
 
 def own_columns(run: RunFolder) -> list[Column]:

@@ -64,6 +64,14 @@ def test_settings_come_from_a_file_of_their_own_or_a_config(bucket: Path, object
         use_given_storage(tmp_path / "wrong")
 
 
+@pytest.mark.parametrize("command", ["decide", "pack"])
+def test_settings_that_would_come_too_late_are_refused(command: str) -> None:
+    with pytest.raises(
+        UserError, match=r"--set 'storage\.region=x': how this command reaches the store stands in a file"
+    ):
+        pipeline.main([command, URL, "--set", "storage.region=x"])
+
+
 def test_what_is_not_there_is_one_line(object_store: Server, tmp_path: Path) -> None:
     (tmp_path / "storage.yaml").write_text(json.dumps(to_plain(object_store.config())))
     for command, lines in (
