@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from configs import command
 from configs.storage import use_storage
-from configs.storage.arguments import add_storage, place, use_given_storage
+from configs.storage.arguments import add_storage, local, place, refuse_storage, use_given_storage
 
 if TYPE_CHECKING:
     from pipeline.store.removed import By
@@ -52,18 +52,22 @@ def _plan(arguments: argparse.Namespace) -> None:
 def _decide(arguments: argparse.Namespace) -> None:
     from pipeline.engine.redecide import decide_again
 
+    refuse_storage(arguments.set)
     decide_again(arguments.folder, arguments.set, arguments.dry_run, arguments.wait)
 
 
 def _pack(arguments: argparse.Namespace) -> None:
     from pipeline.engine.redecide import pack_again
 
+    refuse_storage(arguments.set)
     pack_again(arguments.folder, arguments.set, arguments.wait)
 
 
 def _add(arguments: argparse.Namespace) -> None:
+    from pipeline.config import load_config
     from pipeline.engine.add import add_sources
 
+    use_storage(load_config(arguments.config, arguments.set).storage)
     add_sources(arguments.folder, arguments.config, arguments.set, arguments.wait)
 
 
@@ -141,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
 
     export = _command(commands, "export", _export, "a dataset as tars of WebDataset")
     export.add_argument("dataset", type=place, metavar="DATASET", help="a dataset, or a run that has one")
-    export.add_argument("out", type=Path, metavar="OUT", help="a folder that is not there yet")
+    export.add_argument("out", type=local, metavar="OUT", help="a folder that is not there yet")
     export.add_argument("--where", metavar="EXPR", help="only samples for which this is true, e.g. 'stage_to >= 4'")
     export.add_argument("--megabytes", type=int, default=1000, help="of a tar, at most about (%(default)s)")
     add_storage(export)

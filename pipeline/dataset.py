@@ -74,8 +74,7 @@ class Dataset:
     def read_index(cls, path: Path) -> Dataset:
         """As ``open``, but the files themselves may be gone or damaged."""
         try:
-            with before_work("dataset"):
-                about = json.loads((path / INDEX).read_text(encoding="utf-8"))
+            about = json.loads((path / INDEX).read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             found = "an unfinished one: run the command that makes it again" if path.is_dir() else "nothing there"
             raise UserError(f"dataset {path}: expected a folder with {INDEX}, found {found}") from None
@@ -109,8 +108,7 @@ class Dataset:
         """With the versions that the shards have now in an object store, so that no others are ever read for them."""
         if not isinstance(self.data, ObjectPath) or "versions_in_store" in self.about:
             return self
-        with before_work("dataset"):
-            files = {name: path.stat() for name, path in self._files().items() if name.startswith("data/")}
+        files = {name: path.stat() for name, path in self._files().items() if name.startswith("data/")}
         versions = {name: getattr(stat, "e_tag", None) for name, stat in files.items()}
         return Dataset(self.path, self.about | {"versions_in_store": versions})
 
@@ -347,9 +345,11 @@ def _listed_lengths(spans: pa.Array) -> np.ndarray:
 
 
 def find_dataset(path: Path) -> Dataset:
-    """The dataset at ``path``, or that of the run there. Raises UserError as ``Dataset.open``."""
+    """The dataset at ``path``, or that of the run there. Raises UserError as ``Dataset.open``, and for a store that
+    cannot be reached."""
     inside = path / "dataset"
-    return Dataset.open(inside if not (path / INDEX).exists() and (inside / INDEX).exists() else path)
+    with before_work("dataset"):
+        return Dataset.open(inside if not (path / INDEX).exists() and (inside / INDEX).exists() else path)
 
 
 def scan(path: str | Path) -> pl.LazyFrame:

@@ -36,6 +36,7 @@ LONG_FILES = (
     *("trainer/state/test_checkpoint.py", "trainer/state/test_kills.py", "trainer/data/producers/test_live.py"),
     *("trainer/test_saved_config.py", "pipeline/engine/test_retry.py", "pipeline/engine/test_run_hostile.py"),
     *("trainer/test_finite.py", "pipeline/engine/test_run_downloads.py", "pipeline/engine/test_run_sources.py"),
+    *("pipeline/engine/test_run_object_store.py", "trainer/data/test_growth_in_a_store.py"),
     *("pipeline/pack/test_publish.py", "recipes/test_source.py", "synth/test_commands.py"),
 )
 """Those that take half a minute and more, the longest first: begun last, one would leave the other worker idle."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from configs import command, load
 from configs.storage import use_storage
-from configs.storage.arguments import place
+from configs.storage.arguments import local, place
 from trainer.parallel.torchrun import refuse_torchrun, told_once
 
 
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
     fit = _command(commands, "fit", _fit, "train on a dataset; run again, it goes on")
     fit.add_argument("config", type=Path, metavar="CONFIG")
-    fit.add_argument("out", type=Path, metavar="OUT")
+    fit.add_argument("out", type=local, metavar="OUT")
     fit.add_argument(
         "--data",
         type=place,
@@ -98,23 +98,23 @@ def _parser() -> argparse.ArgumentParser:
     encode = _command(commands, "encode", _encode, "encode beforehand what a training will read; run again, it goes on")
     encode.add_argument("config", type=Path, metavar="CONFIG", help="of the training")
     encode.add_argument("dataset", type=place, metavar="DATASET", help="a packed dataset")
-    encode.add_argument("out", type=Path, metavar="OUT", help="name it as 'encoded' in the training's config")
+    encode.add_argument("out", type=local, metavar="OUT", help="name it as 'encoded' in the training's config")
     encode.add_argument("--init", type=Path, metavar="FOLDER", help="a diffusers folder with the encoders")
     encode.add_argument("--wait", action="store_true", help="wait while another process encodes into OUT")
 
     vae = _command(commands, "vae", _vae, "train the tiny VAE from scratch")
     vae.add_argument("config", type=Path, metavar="CONFIG")
-    vae.add_argument("out", type=Path, metavar="OUT")
+    vae.add_argument("out", type=local, metavar="OUT")
 
     evaluate = _command(commands, "evaluate", _evaluate, "let OCR read what a model draws, before and after training")
     evaluate.add_argument("checkpoint", type=Path, metavar="CKPT", help="output of fit, or a diffusers folder")
-    evaluate.add_argument("out", type=Path, metavar="OUT")
+    evaluate.add_argument("out", type=local, metavar="OUT")
     evaluate.add_argument("--suite", default="glyphs,numbers,words,lines", help="comma-separated; default: all")
     evaluate.add_argument("--config", type=Path, default=Path("configs/train/evaluate.yaml"))
 
     quickstart = commands.add_parser("quickstart", help="the whole way on real pictures, as `make quickstart` runs it")
     quickstart.set_defaults(run=_quickstart)
-    quickstart.add_argument("out", type=Path, nargs="?", default=Path("runs/quickstart"), metavar="OUT")
+    quickstart.add_argument("out", type=local, nargs="?", default=Path("runs/quickstart"), metavar="OUT")
     quickstart.add_argument("--images", type=Path, help="a folder of your own pictures")
     return parser
 

@@ -5,6 +5,8 @@ One command has one of them. A path carries it to other processes when it is pic
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from dataclasses import dataclass
 
 
@@ -48,9 +50,10 @@ _used = StorageConfig()
 
 
 def use_storage(config: StorageConfig) -> None:
-    """From now on this process reaches object stores so."""
+    """From now on this process reaches object stores so, and others to which it sends paths, whatever folder they are in."""
     global _used
-    _used = config
+    paths = {name: os.path.abspath(path) for name in ("credentials", "cache") if (path := getattr(config, name))}
+    _used = dataclasses.replace(config, **paths)
 
 
 def storage_in_use() -> StorageConfig:

@@ -123,6 +123,8 @@ class ObjectPath(PosixPath):
         return True
 
     def is_dir(self) -> bool:
+        if "_is_folder" in self.__dict__:  # a listing said so
+            return True
         with asking(str(self)):
             return next(iter(self.store.list(self.key or None, chunk_size=1)), None) is not None
 
@@ -171,7 +173,9 @@ class ObjectPath(PosixPath):
         with asking(str(self)):
             found = self.store.list_with_delimiter(self.key or None)
         for prefix in found["common_prefixes"]:
-            yield self / prefix.rstrip("/").rpartition("/")[2]
+            folder = self / prefix.rstrip("/").rpartition("/")[2]
+            folder.__dict__["_is_folder"] = True
+            yield folder
         yield from (self._within(meta) for meta in found["objects"])
 
     def glob(self, pattern: str, **kwargs: Any) -> Iterator[ObjectPath]:  # type: ignore[override]

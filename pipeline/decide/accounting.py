@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from configs.errors import RunFailed
+from configs.storage.spans import each
 from pipeline.parquet import opened, read_table
 from pipeline.store.ledger import fragments, listed_ids, listed_sources, read_fragment
 from pipeline.store.partitions import Partitions
@@ -81,11 +82,12 @@ def _records(run: RunFolder) -> Iterator[_Record]:
     for source in listed_sources(run.ledgers):
         ledger = run.ledger(source)
         yield from ((id_, "input", source) for id_ in listed_ids(ledger))
-        for fragment in fragments(ledger, source):
+        cut = fragments(ledger, source)
+        tables = each(lambda fragment: read_table(run.failures(fragment.name), ["id", "step"]), cut, run.path)
+        for fragment, failed in zip(cut, tables, strict=True):
             if fragment.attempt > 1:
                 yield from ((row["id"], "attempt", fragment.attempt) for row in read_fragment(ledger, fragment))
-            failed = read_table(run.failures(fragment.name), ["id", "step"]).to_pylist()
-            yield from ((row["id"], "failed", (fragment.attempt, row["step"])) for row in failed)
+            yield from ((row["id"], "failed", (fragment.attempt, row["step"])) for row in failed.to_pylist())
     with opened(run.decisions / "decisions.parquet") as file:
         for batch in file.iter_batches(columns=["id", "stage_to", "stopped_by"]):
             for row in batch.to_pylist():

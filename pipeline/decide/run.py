@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from configs import digest, to_plain
+from configs.storage.spans import each
 from pipeline import schema
 from pipeline.decide.balance import balance
 from pipeline.decide.captions import CaptionJudge, flat
@@ -106,7 +107,10 @@ def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
 def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     """Identity of what ``decide_run`` would give: the decision fields, fragments and the annotators that scored them."""
     plain = to_plain(config)
-    fragments = [(name, read_metadata(run.samples(name)).num_rows) for name in fragment_names(run)]
+    names = fragment_names(run)
+    fragments = list(
+        zip(names, each(lambda name: read_metadata(run.samples(name)).num_rows, names, run.path), strict=True)
+    )
     facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
     if later := generations(run):

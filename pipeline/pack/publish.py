@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from configs import UserError, digest, to_plain
 from configs.files import remove_tree, replace_text
+from configs.storage.spans import each
 from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.run import Decisions, decide_run, decisions_key, generation_of, places, write_decisions
@@ -107,7 +108,8 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
     rows = {shard.name: sum(len(group) for group in shard.groups) for shard in shards}
     keys = {shard.name: _packing_key([shard], config) for shard in shards}
     stay = {name for name, about in _packed(run).items() if about["key"] == keys.get(name)}
-    left = [shard for shard in shards if shard.name not in stay and not (folder / shard.name).exists()]
+    written = {path.name for path in folder.glob("[!.]*.parquet")}
+    left = [shard for shard in shards if shard.name not in stay and shard.name not in written]
     if left:
         cluster.connect(config.cluster)
         with progress("pack", sum(rows[shard.name] for shard in left)) as counter:
@@ -139,11 +141,9 @@ def _exchange(run: RunFolder, folder: Path, stay: Collection[str], keys: Mapping
     data = run.dataset / "data"
     data.mkdir(exist_ok=True)
     _note_packed(run, {name: keys[name] for name in stay})
-    for path in data.iterdir():
-        if path.name not in stay:
-            path.unlink()
-    for path in sorted(folder.glob("[!.]*.parquet")):
-        path.rename(data / path.name)
+    gone = [path for path in data.iterdir() if path.name not in stay]
+    list(each(lambda path: path.unlink(), gone, data))
+    list(each(lambda path: path.rename(data / path.name), sorted(folder.glob("[!.]*.parquet")), data))
     _note_packed(run, keys)
     remove_notes(run.dataset, keys)
     remove_tree(folder)
@@ -154,14 +154,19 @@ def _packed(run: RunFolder) -> dict[str, dict[str, Any]]:
     if not run.packed.exists():
         return {}
     noted = json.loads(run.packed.read_text(encoding="utf-8"))
-    data = run.dataset / "data"
-    return {n: a for n, a in noted.items() if (data / n).exists() and (data / n).stat().st_size == a["bytes"]}
+    there = _sizes(run)
+    return {name: about for name, about in noted.items() if there.get(name) == about["bytes"]}
 
 
 def _note_packed(run: RunFolder, keys: Mapping[str, str]) -> None:
-    data = run.dataset / "data"
-    noted = {name: {"key": key, "bytes": (data / name).stat().st_size} for name, key in sorted(keys.items())}
+    there = _sizes(run)
+    noted = {name: {"key": key, "bytes": there[name]} for name, key in sorted(keys.items())}
     replace_text(run.packed, json.dumps(noted, indent=1) + "\n")
+
+
+def _sizes(run: RunFolder) -> dict[str, int]:
+    """Bytes of the shards that are there, by name."""
+    return {path.name: path.stat().st_size for path in (run.dataset / "data").glob("[!.]*.parquet")}
 
 
 def index(

@@ -25,7 +25,7 @@ from pipeline.pack.notes import noted, write_note
 from pipeline.pack.spans import BY_OFFSET
 from pipeline.store.commit import codecs
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table, own_columns, scored_by
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_tables, own_columns, scored_by
 from pipeline.tokens import count_tokens
 from pipeline.trainable import trainable
 
@@ -153,8 +153,8 @@ def _read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJ
     for position, (fragment, _) in enumerate(places):
         by_fragment.setdefault(fragment, []).append(position)
     parts, order = [], []
-    for fragment, positions in by_fragment.items():
-        table = fragment_table(run, fragment, arrow.names)
+    tables = fragment_tables(run, list(by_fragment), arrow.names)
+    for table, positions in zip(tables, by_fragment.values(), strict=True):
         parts.append(_take(table, [places[p][1] for p in positions]))
         order += positions
     whole = pa.concat_tables(parts).take(pa.array(np.argsort(order, kind="stable")))

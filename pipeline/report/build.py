@@ -20,6 +20,7 @@ import yaml
 from configs import UserError
 from configs.numbers import number, percent
 from configs.storage import location
+from configs.storage.client import before_work
 from pipeline.report import balance, coverage, fetch, funnel, reasons, scores, select, training
 from pipeline.report.files import list_files, next_commands
 from pipeline.report.page import write_page
@@ -63,7 +64,8 @@ def write_report(run: Path, train: Path | None = None, extra: Mapping[str, Any] 
     Raises UserError when ``run`` or ``train`` holds no such thing.
     """
     run = location(run)
-    tables = read_run(run)
+    with before_work("RUN"):
+        tables = read_run(run)
     if train is not None and not location(train).is_dir():
         raise UserError(f"--train '{train}': no folder is there; `python -m trainer fit` makes one")
     summary = _summary(run) | dict(extra or {})

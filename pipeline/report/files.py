@@ -6,6 +6,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from configs.storage import ObjectPath
+
 _KNOWN = (
     ("run.yaml", "the resolved config"),
     ("ledger", "every input, written when it was listed"),
@@ -42,7 +44,7 @@ def next_commands(run: Path) -> list[str]:
     if (run / "dataset").is_dir():
         commands.append(f"python -m pipeline inspect {dataset} --where \"text_level >= 3 and text_language == 'zh'\"")
         if not (run / "train").is_dir():
-            train = shlex.quote(str(run / "train"))
+            train = shlex.quote(str(Path("runs", run.name) if isinstance(run, ObjectPath) else run / "train"))
             commands.append(f"python -m trainer fit configs/train/quickstart.yaml {train} --data {dataset}")
     if (run / "train" / "export").is_dir():
         export = shlex.quote(str(run / "train" / "export"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from configs.storage.spans import each
 from pipeline.downloads import reasons as downloads
 from pipeline.parquet import read_present, read_table
 from pipeline.store.commit import read_failures, replace_table
@@ -71,12 +72,13 @@ def current_failures(run: RunFolder) -> dict[str, Failure]:
     """id -> the failure of its last attempt; an input whose last attempt ended well is not among them."""
     found: dict[str, Failure] = {}
     for source in listed_sources(run.ledgers):
-        for fragment in fragments(run.ledger(source), source):
+        cut = fragments(run.ledger(source), source)
+        tables = each(lambda fragment: read_table(run.failures(fragment.name)), cut, run.path)
+        for fragment, failed in zip(cut, tables, strict=True):
             if fragment.attempt > 1:
                 for row in read_fragment(run.ledger(source), fragment):
                     found.pop(row["id"], None)
-            failed = read_table(run.failures(fragment.name)).to_pylist()
-            found |= {failure["id"]: _complete(failure, fragment.attempt) for failure in failed}
+            found |= {failure["id"]: _complete(failure, fragment.attempt) for failure in failed.to_pylist()}
     return found
 
 

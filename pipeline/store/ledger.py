@@ -182,16 +182,14 @@ def fragment_name(source: str, index: int, retry: int = 0) -> str:
 
 def listed_sources(folder: Path) -> list[str]:
     """The names of all sources that have a ledger in RUN/ledger, in the order of the files of earlier versions."""
-    if not folder.is_dir():
-        return []
-    names = {path.name.removesuffix(_ENDING) for path in folder.iterdir() if not path.name.startswith(".")}
+    names = {path.name.removesuffix(_ENDING) for path in folder.glob("[!.]*")}
     return sorted(names, key=lambda name: name + _ENDING)
 
 
 def parts(folder: Path) -> list[Part]:
     """The files of a source's ledger as they were written, those of what is tried again last."""
     old = folder.with_name(folder.name + _ENDING)
-    names = [path.name.removesuffix(_ENDING) for path in folder.glob(f"[!.]*{_ENDING}")] if folder.is_dir() else []
+    names = [path.name.removesuffix(_ENDING) for path in folder.glob(f"[!.]*{_ENDING}")]
     found = [Part(folder / (name + _ENDING), name, int(name[1:]) if name.startswith("r") else 0) for name in names]
     listed = [Part(old, "")] if old.is_file() else []
     return listed + sorted(found, key=lambda part: (part.retry, len(part.name), part.name))

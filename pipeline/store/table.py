@@ -8,7 +8,7 @@ Exact text of synthetic pictures takes precedence over what OCR read. Inputs tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,7 @@ FRAGMENT, FRAGMENT_ROW = "fragment", "fragment_row"
 
 def scored_by(run: RunFolder) -> list[str]:
     """Names of the annotators that have scored something in this run."""
-    folder = run.path / "scores"
-    return sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+    return sorted(path.name for path in (run.path / "scores").glob("*") if path.is_dir())
 
 
 def own_columns(run: RunFolder) -> list[Column]:
@@ -59,7 +58,14 @@ def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.
 
     Columns that nobody filled are null. Raises RunFailed when a score file does not belong to its samples.
     """
-    return _fragment_table(run, fragment, columns, scored_by(run), own_columns(run))
+    (table,) = fragment_tables(run, [fragment], columns)
+    return table
+
+
+def fragment_tables(run: RunFolder, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
+    """As ``fragment_table``, of several fragments, one after the other: pictures of all of them may be too much."""
+    annotators, own = scored_by(run), own_columns(run)
+    return (_fragment_table(run, name, columns, annotators, own) for name in names)
 
 
 def _fragment_table(

@@ -22,6 +22,7 @@ import pyarrow as pa
 from configs.errors import UserError
 from configs.prompts import CLOSING_TOKENS
 from configs.storage import ObjectPath, location
+from configs.storage.client import before_work
 from pipeline import schema
 from pipeline.dataset import INDEX, Dataset, Pictures, Texts
 from pipeline.predicate import parse
@@ -167,12 +168,10 @@ Data = Dataset | PictureFolder
 def open_data(path: str | Path) -> Data:
     """What ``--data`` names: a packed dataset, or else a folder of pictures or a YAML of folders. Raises UserError."""
     path = location(path)
-    packed = (
-        isinstance(path, ObjectPath)
-        or (path / INDEX).exists()
-        or (path / "manifest").is_dir()
-        or (path / "data").is_dir()
-    )
+    if isinstance(path, ObjectPath):
+        with before_work("--data"):
+            return Dataset.open(path)
+    packed = (path / INDEX).exists() or (path / "manifest").is_dir() or (path / "data").is_dir()
     return Dataset.open(path) if packed else PictureFolder.open(path)
 
 

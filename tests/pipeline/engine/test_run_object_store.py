@@ -153,6 +153,7 @@ def test_rows_read_there_are_those_of_the_disk(given: Path, there: Path) -> None
     )
 
 
+@pytest.mark.long
 def test_sources_are_added_and_rows_removed_there(given: Path, there: Path, tmp_path: Path) -> None:
     commands.write_pictures(tmp_path / "more", 14)
     for name in ("000.png", "001.png"):

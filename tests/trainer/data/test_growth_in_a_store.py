@@ -16,6 +16,7 @@ from tests.trainer.data.producers.common import losses_of, training
 from tests.trainer.data.test_growth import publish
 from tests.trainer.trainers import open_trainer
 from trainer.data.growth import PhaseDatasets
+from trainer.data.producers.encode import encode
 
 if TYPE_CHECKING:
     from tests.object_store import Proxy, Server
@@ -36,8 +37,9 @@ def test_losses_are_those_of_a_disk_and_what_was_read_is_kept(
     proxy.asked.clear()
     cache = tmp_path / "cache"
     use_storage(object_store.config(proxy.endpoint, cache=str(cache), cache_gigabytes=0.01))
-    here = losses_of(training(tmp_path), tmp_path / "here", all_tasks)
-    assert losses_of(training(tmp_path), tmp_path / "there", bucket / "dataset") == here
+    short = training(tmp_path, "phases.0.steps=1", "phases.1.steps=1")
+    here = losses_of(short, tmp_path / "here", all_tasks)
+    assert losses_of(short, tmp_path / "there", bucket / "dataset") == here
     assert 0 < sum(file.stat().st_size for file in cache.rglob("*")) < 10_000_000
     first = [asked for asked in proxy.asked if "/data/" in asked[1]]
     assert all(method == "GET" for method, _ in first)
@@ -85,3 +87,16 @@ def test_a_dataset_that_is_not_there_is_one_line(bucket: Path, tmp_path: Path) -
         UserError, match=r"dataset s3://.*/none: expected a folder with dataset.json, found nothing there"
     ):
         open_trainer(training(tmp_path), tmp_path / "out", bucket / "none")
+
+
+@pytest.mark.long
+def test_encodings_of_a_dataset_in_a_store_are_those_of_the_disk(all_tasks: Path, bucket: Path, tmp_path: Path) -> None:
+    put(all_tasks, bucket / "dataset")
+    config = training(tmp_path)
+    encode(config, all_tasks, tmp_path / "here")
+    encode(config, bucket / "dataset", tmp_path / "there")
+    found = [
+        {str(p.relative_to(out)): p.read_bytes() for p in (out / "shards").rglob("*.parquet")}
+        for out in (tmp_path / "here", tmp_path / "there")
+    ]
+    assert found[0] == found[1] != {}
