@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from configs import UserError
+from configs.errors import DiskFailed
 from configs.files import replaced
 from configs.pictures import DecodeError, Limits, decode
 from model.checkpoint import check_folder
@@ -61,6 +62,8 @@ def _new_file(path: Path) -> Iterator[Path]:
         try:
             temporary = stack.enter_context(replaced(path, durable=False))
             temporary.touch()
+        except DiskFailed as error:
+            raise UserError(f"--out: {path} cannot be written: {error.why}; {error.helps}") from None
         except OSError as error:
             raise UserError(f"--out: {path} cannot be written: {error.strerror}") from None
         yield temporary

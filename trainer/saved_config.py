@@ -19,6 +19,7 @@ from configs.load import parse_yaml
 from configs.renamed import renamed_fields
 from trainer.config import FitConfig
 from trainer.data.producers.config import ProducersConfig
+from trainer.fingerprint import fingerprint
 
 _FREE = frozenset(
     {
@@ -94,13 +95,20 @@ def _changed(before: dict[str, Any], now: dict[str, Any], done: int) -> str | No
             if _where(before[name]) != _where(value):
                 return "validation.where"
         elif name == "model":
-            if value is not None and Path(value).resolve() != Path(before[name] or "").resolve():
+            if not (value is None or _same_model(value, before, now)):
                 return name  # where none is named, its own checkpoints name the base
         elif name not in _FREE and name not in _NOTED and name != "base":
             found = _different(name, before.get(name), value)
             if found:
                 return found
     return None
+
+
+def _same_model(value: str, before: dict[str, Any], now: dict[str, Any]) -> bool:
+    """Whether ``value`` names what the training began with, also where that lies elsewhere by now."""
+    if Path(value).resolve() == Path(before["model"] or "").resolve():
+        return True
+    return Path(value).is_dir() and fingerprint(Path(value), now["weights"]) == before["base"]
 
 
 def _different(name: str, before: Any, now: Any) -> str | None:

@@ -53,7 +53,7 @@ def test_nothing_is_left_of_a_picture_that_cannot_be_made(tmp_path: Path, capsys
     start = ["sample", random_folder(), "--steps", "1", "--width", "32", "--height", "32"]
     (tmp_path / "file").touch()
     assert run(*start, "--prompt", "x", "--out", tmp_path / "file" / "x.png") == 2
-    assert "x.png cannot be written: File exists" in capsys.readouterr().err
+    assert "file is no folder; remove or rename it" in capsys.readouterr().err
     for arguments, message in (
         (["--prompt", "\udcff"], "prompt '\\udcff': character 0 is half of a surrogate pair"),
         (["--prompt", "x", "--seed", str(2**64)], f"seed: {2**64}; it must be"),

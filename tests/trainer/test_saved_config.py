@@ -238,15 +238,14 @@ def test_the_same_base_by_another_path_is_the_same_and_other_files_in_its_place_
     train(2, Path("base"))
     train(3, None)
     train(4, base)  # what was left out in between is not forgotten
-    assert len(losses(out)) == 4
-    with pytest.raises(UserError, match="another 'model'"):
-        train(5, edit_base)
+    train(5, edit_base)
+    assert len(losses(out)) == 5
     weights = base / "transformer" / "diffusion_pytorch_model.safetensors"
     tensors = load_file(weights)
     tensors["proj_out.weight"] += 1
     save_file(tensors, weights)
     with pytest.raises(UserError, match="the files of the pipeline folder that it began with are others now"):
-        train(5, base)
+        train(6, base)
 
 
 @pytest.mark.parametrize("moved", ["out", "base", "both"])
