@@ -77,7 +77,7 @@ def run_with_photos(folder: Path, edge: int, counts: dict[str, int], broken: str
     (folder / "photos.tsv").write_text("\n".join([*captions, "010.png\tSorry, I cannot help"]) + "\n")
     synth = [f"- {{kind: synth, name: {n}, recipe: configs/synth/{n}.yaml, count: {c}}}" for n, c in counts.items()]
     (folder / "config.yaml").write_text(RUN.replace("PHOTOS", str(photos)).replace("SYNTH", "\n".join(synth)))
-    commands.run_to_end(folder / "config.yaml", folder / "run")
+    commands.run_inline("run", folder / "config.yaml", folder / "run")
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def pipeline(*arguments: str | Path) -> str:
-    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.pipeline.run_inline", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

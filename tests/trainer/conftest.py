@@ -39,7 +39,7 @@ def tasks_data(shared: Shared) -> Path:
 
     def make(folder: Path) -> None:
         (folder / "config.yaml").write_text(RUN.replace("EDIT", str(Path("configs/synth/edit.yaml").absolute())))
-        commands.run_to_end(folder / "config.yaml", folder / "run")
+        commands.run_inline("run", folder / "config.yaml", folder / "run")
 
     return shared("tasks", make) / "run" / "dataset"
 

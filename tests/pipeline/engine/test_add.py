@@ -31,7 +31,7 @@ MORE = "sources: [{kind: folder, name: NAME, path: HERE/NAME}]\n"
 
 
 def pipeline(*arguments: str | Path) -> str:
-    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.pipeline.run_inline", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -52,9 +52,9 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
         picture.save(here / "more" / f"{number:03d}.png", compress_level=0)
     (here / "config.yaml").write_text(CONFIG.replace("HERE", str(here)))
     (here / "more.yaml").write_text(MORE.replace("HERE", str(here)).replace("NAME", "more"))
-    commands.run_to_end(here / "config.yaml", here / "run")
+    commands.run_inline("run", here / "config.yaml", here / "run")
     before = commands.digest(here / "run")
-    pipeline("add", here / "run", here / "more.yaml")
+    commands.run_inline("add", here / "run", here / "more.yaml")
     return here, before, commands.digest(here / "run")
 
 
@@ -86,7 +86,7 @@ def test_the_same_command_again_and_the_whole_config_change_nothing(
     first, second = whole.split("SECOND, ")
     entry = "{kind: folder, name: more, path: " + str(here / "more") + "}]"
     (here / "whole.yaml").write_text(first + second.replace("}]\nfragments", "}, " + entry + "\nfragments"))
-    commands.run_to_end(here / "whole.yaml", here / "run")
+    commands.run_inline("run", here / "whole.yaml", here / "run")
     pipeline("pack", here / "run")
     assert commands.digest(here / "run") == after
 

@@ -21,6 +21,7 @@ from pipeline.store.removed import Asked, normal
 from pipeline.store.run_folder import RunFolder
 from tests.pipeline import commands
 from tests.pipeline.hostile import encode, picture
+from tests.pipeline.inline import work_inline
 
 SCENES = Path(__file__).parents[3] / "configs" / "synth" / "scene.yaml"
 CONFIG = """
@@ -37,7 +38,7 @@ pack: {rows: 32, megabytes: 1, group_megabytes: 1}
 
 
 def pipeline(*arguments: str | Path, status: int = 0) -> str:
-    command = [sys.executable, "-m", "pipeline", *map(str, arguments)]
+    command = [sys.executable, "-m", "tests.pipeline.run_inline", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
@@ -69,7 +70,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     (here / "config.yaml").write_text(CONFIG.replace("HERE", str(here)).replace("SCENES", str(SCENES)))
     (here / "photos" / "broken.png").write_bytes(b"no picture")
-    commands.run_to_end(here / "config.yaml", here / "run")
+    commands.run_inline("run", here / "config.yaml", here / "run")
     return here
 
 
@@ -99,9 +100,9 @@ def test_a_takedown_follows_scenes_and_edit_pairs_and_holds(here: Path) -> None:
     assert pq.read_metadata(run / "samples" / "photos-00000.parquet").metadata
 
     after = commands.digest(run)
-    commands.run_to_end(here / "config.yaml", run)
+    commands.run_inline("run", here / "config.yaml", run)
     pipeline("pack", run)
-    assert "nothing, no input failed" in commands.run_to_end(here / "config.yaml", run, "--retry", "all")
+    assert "nothing, no input failed" in commands.run_inline("run", here / "config.yaml", run, "--retry", "all")
     assert {k: v for k, v in commands.digest(run).items() if "decisions" not in k} == {
         k: v for k, v in after.items() if "decisions" not in k
     }
@@ -135,6 +136,7 @@ def test_a_takedown_that_was_killed_goes_on(here: Path, monkeypatch: pytest.Monk
     with pytest.raises(KeyboardInterrupt):
         remove_rows(run, "ids", _list(here, id_))
     monkeypatch.undo()
+    work_inline(monkeypatch, guarded=True)
     assert holding(run, data)
     with pytest.raises(UserError, match=r"a removal is not finished; python -m pipeline pack"):
         decide_again(run, ())

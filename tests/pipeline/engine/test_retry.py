@@ -56,7 +56,7 @@ def test_a_retry_takes_what_can_be_read_now_and_leaves_the_rest(tmp_path: Path) 
     (tmp_path / "secret.png").write_bytes(png(51))
     (tmp_path / "config.yaml").write_text(CONFIG.replace("PHOTOS", str(photos)))
 
-    output = commands.run_to_end(tmp_path / "config.yaml", run)
+    output = commands.run_inline("run", tmp_path / "config.yaml", run)
     assert "photos: 8 inputs = 4 kept + 0 stopped + 4 failed" in output
     failures = commands.table(run, "failures")
     reasons = dict(failures.select("uri", "reason").iter_rows())
@@ -72,7 +72,7 @@ def test_a_retry_takes_what_can_be_read_now_and_leaves_the_rest(tmp_path: Path) 
 
     (photos / "later.bin").write_bytes(png(52))
     (photos / "cut.png").write_bytes(png(50))
-    output = commands.run_to_end(tmp_path / "config.yaml", run, "--retry", "missing,undecodable,forbidden")
+    output = commands.run_inline("run", tmp_path / "config.yaml", run, "--retry", "missing,undecodable,forbidden")
     assert "trying again: 2 undecodable, 1 missing, 1 forbidden" in output
     assert "photos: 8 inputs = 6 kept + 0 stopped + 2 failed" in output
     after = commands.digest(run)
@@ -91,7 +91,7 @@ def test_a_retry_takes_what_can_be_read_now_and_leaves_the_rest(tmp_path: Path) 
     assert "out.png" in page
     assert json.loads((run / "dataset" / "dataset.json").read_text())["rows"] == 6
 
-    again_output = commands.run_to_end(tmp_path / "config.yaml", run)  # nothing is left to do
+    again_output = commands.run_inline("run", tmp_path / "config.yaml", run)  # nothing is left to do
     assert "listed" not in again_output
     assert commands.digest(run) == after
     wrong = [sys.executable, "-m", "pipeline", "run", str(tmp_path / "config.yaml"), str(run), "--retry", "bad"]

@@ -70,7 +70,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("sources")
     build(folder)
     (folder / "config.yaml").write_text(CONFIG.replace("PATH", str(folder)), encoding="utf-8")
-    return folder / "run", commands.run_to_end(folder / "config.yaml", folder / "run")
+    return folder / "run", commands.run_inline("run", folder / "config.yaml", folder / "run")
 
 
 def test_the_sums_hold_for_every_source(run: tuple[Path, str]) -> None:

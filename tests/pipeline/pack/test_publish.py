@@ -21,6 +21,13 @@ from pipeline.decide import accounting
 from pipeline.decide.run import decide_run, decisions_key
 from pipeline.pack import publish
 from pipeline.store.run_folder import RunFolder
+from tests.pipeline.inline import work_inline
+
+
+@pytest.fixture(autouse=True)
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How work is spread is not what these are about."""
+    work_inline(monkeypatch)
 
 
 @pytest.fixture
