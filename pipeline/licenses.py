@@ -14,7 +14,6 @@ from collections.abc import Collection
 from license_expression import (
     AND,
     OR,
-    ExpressionError,
     LicenseExpression,
     LicenseWithExceptionSymbol,
     Licensing,
@@ -62,7 +61,7 @@ def _parsed(text: str) -> LicenseExpression | None:
     """None for what is no expression."""
     try:
         return _licensing().parse(text) if len(text) <= _LONGEST else None
-    except ExpressionError:
+    except Exception:  # not only ExpressionError: `()` is an IndexError of the parser, `MIT OR ()` an AssertionError
         return None
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.licenses import license_name, names_in, permits
@@ -57,6 +57,8 @@ def test_every_license_in_an_expression_has_a_name() -> None:
 
 
 @settings(deadline=None)
+@example("()")
+@example("MIT OR ()")
 @given(
     st.lists(st.sampled_from(["MIT", "AND", "or", "WITH", "(", ")", "x", "", "(", "+", "GPL-2.0"]), max_size=30).map(
         " ".join
