@@ -325,14 +325,12 @@ def _values_at(path: Path, spans: Sequence[Sequence[int]], version: str | None) 
     else:
         with path.open("rb") as file:
             read = iter([os.pread(file.fileno(), length, offset) for offset, length in pairs])
-    return [[_value(next(read), path, offset) for offset in s[0::2]] for s in spans]
+    return [[_value(next(read), path, *span) for span in zip(s[0::2], s[1::2], strict=True)] for s in spans]
 
 
-def _value(read: bytes, path: Path, offset: int) -> bytes:
-    if len(read) < 4 or int.from_bytes(read[:4], "little") != len(read) - 4:
-        raise RunFailed(
-            f"{path}: no value of {max(len(read) - 4, 0):,} bytes at byte {offset:,}; pack the dataset again"
-        )
+def _value(read: bytes, path: Path, offset: int, length: int) -> bytes:
+    if len(read) != length + 4 or int.from_bytes(read[:4], "little") != length:
+        raise RunFailed(f"{path}: no value of {length:,} bytes at byte {offset:,}; pack the dataset again")
     return read[4:]
 
 

@@ -5,6 +5,7 @@ Columns go by the names of today, whatever version wrote the file (``schema.RENA
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +23,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """All columns, or these. One that the schema got after the file was written is null."""
     with _readable(path):
         if columns is None:
-            return _renamed(pq.read_table(_source(path)))
-        source = _source(path)
+            return _renamed(pq.read_table(source_of(path)))
+        source = source_of(path)
         stored = _stored_names(pq.read_schema(source))
         later = [c for c in columns if c not in stored and c in COLUMNS and not COLUMNS[c].required]
         table = _renamed(pq.read_table(source, columns=[stored.get(c, c) for c in columns if c not in later]))
@@ -38,7 +39,7 @@ def read_present(path: Path, columns: Sequence[str]) -> pa.Table | None:
         return None
     with _readable(path):
         try:
-            source = _source(path)
+            source = source_of(path)
         except FileNotFoundError:
             return None
         there = pq.read_schema(source)
@@ -56,27 +57,27 @@ def read_row_group(file: pq.ParquetFile, group: int, columns: Sequence[str] | No
 
 def read_schema(path: Path) -> pa.Schema:
     with _readable(path):
-        schema = pq.read_schema(_source(path))
+        schema = pq.read_schema(source_of(path))
     return pa.schema([f.with_name(RENAMED.get(f.name, f.name)) for f in schema], metadata=schema.metadata)
 
 
 def read_metadata(path: Path) -> pq.FileMetaData:
     """The footer."""
     with _readable(path):
-        return pq.read_metadata(_source(path))
+        return pq.read_metadata(source_of(path))
 
 
 @contextmanager
 def opened(path: Path, version: str | None = None) -> Iterator[pq.ParquetFile]:
     """An open file, for reading row groups. ``version``: of an object, the one that is meant."""
     distant = isinstance(path, ObjectPath)  # there ranges that lie close together are read by one request
-    with _readable(path), pq.ParquetFile(_source(path, version), pre_buffer=distant) as file:
+    with _readable(path), pq.ParquetFile(source_of(path, version), pre_buffer=distant) as file:
         yield file
 
 
-def _source(path: Path, version: str | None = None) -> Any:
-    """What pyarrow reads. Opening an object asks its store once, for the end with the footer."""
-    return path.ranges(version) if isinstance(path, ObjectPath) else path
+def source_of(path: Path | bytes, version: str | None = None) -> Any:
+    """What pyarrow reads. Opening an object asks its store once, for the end with the footer. ``version``: see ``opened``."""
+    return path.ranges(version) if isinstance(path, ObjectPath) else os.fsdecode(path)
 
 
 def _stored_names(schema: pa.Schema) -> dict[str, str]:

@@ -16,7 +16,8 @@ def main(argv: list[str]) -> int | None:
     """Parse the command line and run the command it names; its status is the exit status."""
     arguments = _parser().parse_args(argv)
     if arguments.run is not _fit or arguments.dry_run:
-        refuse_torchrun("fit --dry-run" if arguments.run is _fit else argv[0])
+        what = "fit --dry-run" if arguments.run is _fit else argv[0]
+        refuse_torchrun(f"{what} is for one process, and torchrun has started this one: give it without torchrun")
     return arguments.run(arguments)
 
 

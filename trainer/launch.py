@@ -20,7 +20,7 @@ from trainer.config import FitConfig
 from trainer.data.producers.open import check_encoding
 from trainer.fit import fit
 from trainer.parallel.lost import RankLost, SilentlyLost
-from trainer.parallel.torchrun import started_by_torchrun, told_once
+from trainer.parallel.torchrun import refuse_torchrun
 from trainer.parallel.world import StoppedTogether, mode_of
 from trainer.setup import Setup, prepare
 from trainer.start import Start
@@ -40,12 +40,10 @@ def launch(config: FitConfig, out: Path, data: Path, wait: bool, start: Start) -
     if config.launch == "torchrun":
         fit(config, out, data, wait, start)
         return
-    if started_by_torchrun():
-        with told_once():
-            raise UserError(
-                "field 'launch': ray starts its own processes, and torchrun has started this one: give the command "
-                "without torchrun, or launch=torchrun"
-            )
+    refuse_torchrun(
+        "field 'launch': ray starts its own processes, and torchrun has started this one: give the command without "
+        "torchrun, or launch=torchrun"
+    )
     _check_workers(config, out, prepare(config, out, data, start))
     try:
         _fit_on_ray(config, out, data, wait, start)

@@ -72,14 +72,15 @@ def _resources(config: PipelineConfig, annotators: Sequence[Annotator]) -> list[
     return [*lines, f"  a picture may take {guard.seconds:g} s and {guard.memory_mb:,} MB before it is given up"]
 
 
+def _done(run: RunFolder, step: str, listed: Sequence[Fragment]) -> list[Fragment]:
+    """Those that ``collect`` or an annotator has committed."""
+    names = committed((run.samples("x") if step == "collect" else run.scores(step, "x")).parent)
+    return [fragment for fragment in listed if fragment.name in names]
+
+
 def _left(run: RunFolder | None, annotators: Sequence[Annotator], listed: Sequence[Fragment]) -> list[str]:
     able = [a for a in annotators if a.missing() is None]
-    folders = {"collect": run.samples("x").parent} if run else {}
-    folders |= {annotator.name: run.scores(annotator.name, "x").parent for annotator in able} if run else {}
-    done: dict[str, list[Fragment]] = {name: [] for name in ("collect", *(annotator.name for annotator in able))}
-    for name, folder in folders.items():
-        names = committed(folder)
-        done[name] = [f for f in listed if f.name in names]
+    done = {step: _done(run, step, listed) if run else [] for step in ("collect", *(a.name for a in able))}
     total = sum(f.inputs for f in listed)
     lines = ["done and left"]
     for step, there in done.items():

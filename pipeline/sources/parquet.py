@@ -10,7 +10,6 @@ in memory.
 from __future__ import annotations
 
 import bisect
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import UserError
-from configs.storage import ObjectPath
+from pipeline.parquet import source_of
 from pipeline.sources import globs
 from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_listed
 from pipeline.sources.columns import ListedSource, described, verify
@@ -104,14 +103,9 @@ class _Listing:
             yield f"the column '{column}' is missing in {next(globs.show(names))}"
 
 
-def _source(path: Root) -> Any:
-    """What pyarrow reads."""
-    return path.ranges() if isinstance(path, ObjectPath) else os.fsdecode(path)
-
-
 def _footer(path: Root) -> tuple[pq.FileMetaData, pa.Schema]:
     """Raises ValueError for a footer that claims more rows than the file has bytes: no picture takes less."""
-    footer = pq.read_metadata(_source(path))
+    footer = pq.read_metadata(source_of(path))
     size = size_of(path)
     if not 0 <= footer.num_rows <= size:
         raise ValueError(f"its footer claims {footer.num_rows:,} rows in {size:,} bytes")
@@ -179,7 +173,7 @@ class _Rows:
 
     def __init__(self, path: Root, image: str, columns: Sequence[str]) -> None:
         # With a buffer, pages are read as they are needed; without, a column of a row group is read whole.
-        self._file = pq.ParquetFile(_source(path), buffer_size=1 << 20)
+        self._file = pq.ParquetFile(source_of(path), buffer_size=1 << 20)
         footer, arrow = self._file.metadata, self._file.schema_arrow
         self._starts = [0]
         for group in range(footer.num_row_groups):

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import UserError
-from configs.storage import ObjectPath, location
+from configs.storage import location
+from pipeline.parquet import source_of
 from pipeline.sources.caption_text import CaptionFault, decode_text
 from pipeline.sources.delimited import delimited_rows
 
@@ -71,16 +72,11 @@ def location_of(path: str, where: str) -> Path:
         raise UserError(f"field '{where}': {error}") from None
 
 
-def _source(file: Path) -> Any:
-    """What pyarrow reads."""
-    return file.ranges() if isinstance(file, ObjectPath) else file
-
-
 def _columns_of(file: Path, where: str) -> list[str]:
     name = f"field '{where}': '{file}'"
     if file.suffix.lower() == ".parquet":
         try:
-            return pq.read_schema(_source(file)).names
+            return pq.read_schema(source_of(file)).names
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{name} cannot be read: {' '.join(str(error).split())[:200]}") from None
     header = next(delimited_rows(file, name), (0, []))[1]
@@ -128,7 +124,7 @@ def _json_row(number: int, line: bytes, columns: Sequence[str]) -> TableRow:
 def _parquet_rows(file: Path, columns: Sequence[str], name: str) -> Iterator[TableRow]:
     number = 0
     try:
-        with pq.ParquetFile(_source(file), buffer_size=1 << 20) as opened:
+        with pq.ParquetFile(source_of(file), buffer_size=1 << 20) as opened:
             for batch in opened.iter_batches(_BATCH, columns=list(columns)):
                 for values in batch.to_pylist():
                     yield TableRow(number, values)

@@ -113,8 +113,8 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
     """
     import polars as pl
 
-    columns = [*scalar_schema(scored_by(run), own_columns(run)).names, *extra]
     scored, own = scored_by(run), own_columns(run)
+    columns = [*scalar_schema(scored, own).names, *extra]
 
     def part(name: str) -> pa.Table:
         table = _fragment_table(run, name, columns, scored, own)

@@ -33,10 +33,10 @@ def run_to_end(config: Path, run: Path, *more: str) -> str:
     return finish(start(config, run, *more))
 
 
-def run_inline(*arguments: Path | str) -> str:
+def run_inline(*arguments: Path | str, status: int = 0) -> str:
     """``pipeline`` with these arguments in one process without Ray, to its end; its output."""
     command = [sys.executable, "-m", "tests.pipeline.run_inline", *map(str, arguments)]
-    return finish(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    return finish(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True), status)
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> None:

@@ -6,8 +6,6 @@ that time (``annotate: {run: [measure]}``), the synthetic rows the column ``lack
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from configs import UserError
 from pipeline import Dataset, scan
+from tests.pipeline import commands
 
 ARCHIVE = Path(__file__).parents[1] / "data" / "run-v1.tar.xz"
 DIGEST = "1a041ae6c50472d69f7ba358f1c7d4b4d66195f6f00c907edd7da282b25ad54c"
@@ -25,13 +24,6 @@ def run(tmp_path: Path) -> Path:
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(tmp_path, filter="data")
     return tmp_path / "run-v1"
-
-
-def pipeline(*arguments: str | Path) -> str:
-    command = [sys.executable, "-m", "tests.pipeline.run_inline", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_the_dataset_reads_under_the_names_of_today(run: Path) -> None:
@@ -67,9 +59,9 @@ def test_what_its_manifest_lacks_is_worked_out_of_its_shards(run: Path) -> None:
 
 
 def test_inspect_and_report_show_it(run: Path) -> None:
-    shown = pipeline("inspect", run, "--out", run / "gallery.html")
+    shown = commands.run_inline("inspect", run, "--out", run / "gallery.html")
     assert "5 samples" in shown
-    pipeline("report", run)
+    commands.run_inline("report", run)
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "6 inputs from photos, glyphs" in page
     assert "3 of them rendered" in page
@@ -77,12 +69,12 @@ def test_inspect_and_report_show_it(run: Path) -> None:
 
 def test_it_is_decided_again_over_its_shards(run: Path) -> None:
     dark = "decide.rules.0.keep=luma < 0.01"
-    assert "no sample would change its stages" in pipeline("decide", run, "--dry-run")
-    preview = pipeline("decide", run, "--dry-run", "--set", dark)
+    assert "no sample would change its stages" in commands.run_inline("decide", run, "--dry-run")
+    preview = commands.run_inline("decide", run, "--dry-run", "--set", dark)
     assert "kept: 5 now, 5 then" in preview
     assert "only to S1 by S2.luma (now to S7)" in preview
     assert Dataset.open(run / "dataset").digest == DIGEST
-    pipeline("decide", run, "--set", dark)
+    commands.run_inline("decide", run, "--set", dark)
     dataset = Dataset.open(run / "dataset")
     assert sorted(dataset.manifest(["stage_to"])["stage_to"].to_pylist()) == [1, 1, 7, 7, 7]
     assert dataset.about["schema_version"] == "1.5"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from configs import UserError
 
 
-def started_by_torchrun() -> bool:
+def _started_by_torchrun() -> bool:
     """As ``torch.distributed.is_torchelastic_launched``, which takes seconds to import."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
@@ -20,7 +20,7 @@ def told_once() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        if not started_by_torchrun():
+        if not _started_by_torchrun():
             raise
         import torch
 
@@ -32,8 +32,8 @@ def told_once() -> Iterator[None]:
             raise error from None
 
 
-def refuse_torchrun(what: str) -> None:
-    """Raise UserError, told once, where torchrun has started ``what``, which is for one process."""
-    if started_by_torchrun():
+def refuse_torchrun(line: str) -> None:
+    """Raise UserError with ``line``, told once, where torchrun has started this process."""
+    if _started_by_torchrun():
         with told_once():
-            raise UserError(f"{what} is for one process, and torchrun has started this one: give it without torchrun")
+            raise UserError(line)

@@ -28,7 +28,6 @@ class Notes:
 
     def tell(self, error: UserError | RunFailed) -> None:
         """Leave what ended a worker."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"user": isinstance(error, UserError), "text": str(error)})
         replace_text(self.folder / "told.json", text)
 
@@ -42,7 +41,6 @@ class Notes:
 
     def begin(self, workers: int, step: int) -> None:
         """Leave that ``workers`` train, from ``step`` on."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         about = {"workers": workers, "step": step, "start": uuid.uuid4().hex}  # another one by a start
         replace_text(self.folder / "begun.json", json.dumps(about), durable=False)
 
@@ -55,7 +53,6 @@ class Notes:
 
     def ask(self, signal: str) -> None:
         """Ask the workers to save and end. ``signal``: its name."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         replace_text(self.folder / "asked", signal, durable=False)
 
     def asked(self) -> str | None:

@@ -30,13 +30,6 @@ decide: {rules: []}
 MORE = "sources: [{kind: folder, name: NAME, path: HERE/NAME}]\n"
 
 
-def pipeline(*arguments: str | Path) -> str:
-    command = [sys.executable, "-m", "tests.pipeline.run_inline", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def kept(run: Path) -> set[str]:
     return set(pl.read_parquet(run / "dataset" / "manifest" / "*.parquet")["uri"])
 
@@ -81,13 +74,13 @@ def test_the_same_command_again_and_the_whole_config_change_nothing(
     grown: tuple[Path, dict[str, str], dict[str, str]],
 ) -> None:
     here, _, after = grown
-    assert "more: 9 inputs = 3 kept" in pipeline("add", here / "run", here / "more.yaml")
+    assert "more: 9 inputs = 3 kept" in commands.run_inline("add", here / "run", here / "more.yaml")
     whole = CONFIG.replace("sources: [", "sources: [SECOND, ").replace("HERE", str(here))
     first, second = whole.split("SECOND, ")
     entry = "{kind: folder, name: more, path: " + str(here / "more") + "}]"
     (here / "whole.yaml").write_text(first + second.replace("}]\nfragments", "}, " + entry + "\nfragments"))
     commands.run_inline("run", here / "whole.yaml", here / "run")
-    pipeline("pack", here / "run")
+    commands.run_inline("pack", here / "run")
     assert commands.digest(here / "run") == after
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -35,13 +33,6 @@ cluster: {cpus: 1}
 decide: {rules: []}
 pack: {rows: 32, megabytes: 1, group_megabytes: 1}
 """
-
-
-def pipeline(*arguments: str | Path, status: int = 0) -> str:
-    command = [sys.executable, "-m", "tests.pipeline.run_inline", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == status, done.stderr
-    return done.stdout + done.stderr
 
 
 def png(seed: int) -> bytes:
@@ -80,7 +71,7 @@ def test_a_takedown_follows_scenes_and_edit_pairs_and_holds(here: Path) -> None:
     held = holding(run, data)
     assert len(held) >= 4
     before = {p: p.read_bytes() for p in run.rglob("*.parquet")}
-    told = pipeline("remove", run, "--uris", _list(here, "000.png\nbroken.png\nnot there.png\n"))
+    told = commands.run_inline("remove", run, "--uris", _list(here, "000.png\nbroken.png\nnot there.png\n"))
     assert "removed 2 rows and 4 made of them" in told
     assert "all sources: 14 inputs = 8 kept + 0 stopped + 0 failed + 6 removed" in told
     assert holding(run, data) == []
@@ -101,7 +92,7 @@ def test_a_takedown_follows_scenes_and_edit_pairs_and_holds(here: Path) -> None:
 
     after = commands.digest(run)
     commands.run_inline("run", here / "config.yaml", run)
-    pipeline("pack", run)
+    commands.run_inline("pack", run)
     assert "nothing, no input failed" in commands.run_inline("run", here / "config.yaml", run, "--retry", "all")
     assert {k: v for k, v in commands.digest(run).items() if "decisions" not in k} == {
         k: v for k, v in after.items() if "decisions" not in k
@@ -116,7 +107,7 @@ def test_what_was_taken_down_does_not_come_back_by_another_way(here: Path) -> No
     (again / "copy.png").write_bytes((here / "photos" / "000.png").read_bytes())  # the same pixels from elsewhere
     (again / "000.png").write_bytes(png(60))  # another picture under a uri that was taken down
     (here / "again.yaml").write_text("sources: [{kind: folder, name: again, path: " + str(again) + "}]")
-    told = pipeline("add", run, here / "again.yaml")
+    told = commands.run_inline("add", run, here / "again.yaml")
     assert "again: 2 inputs = 0 kept + 1 stopped + 1 failed" in told
     decisions = pl.read_parquet(run / "decisions" / "*.parquet")
     assert decisions["stopped_by"].drop_nulls().to_list() == ["S1.duplicate"]
@@ -159,12 +150,12 @@ def test_lists_that_name_nothing_are_refused_or_told(here: Path, capsys: pytest.
         "no input has one of these hosts now; what comes later with one of them is refused" in capsys.readouterr().out
     )
     assert len(manifest(run)) == rows
-    told = pipeline("remove", run, status=2)
+    told = commands.run_inline("remove", run, status=2)
     assert "one of the arguments --ids --uris --hosts --licenses is required" in told
 
 
 def test_a_license_is_taken_down_with_every_row_under_it(here: Path) -> None:
-    told = pipeline("remove", here / "run", "--licenses", _list(here, "UNKNOWN"))
+    told = commands.run_inline("remove", here / "run", "--licenses", _list(here, "UNKNOWN"))
     assert "photos: 9 inputs = 0 kept" in told
     assert json.loads((here / "run" / "dataset" / "dataset.json").read_text())["rows"] == 0
     assert not list((here / "run" / "dataset" / "data").iterdir())
