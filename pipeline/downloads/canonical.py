@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-
-from yarl import URL
+from typing import TYPE_CHECKING
 
 from pipeline.downloads.reasons import Stopped
+
+if TYPE_CHECKING:
+    from yarl import URL
 
 _LONGEST = 8192
 """Characters of a URL; servers take 8 KB of request line at most; chosen."""
@@ -23,6 +25,8 @@ _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 def canonical(text: str) -> URL:
     """The URL as it is fetched, and compared. Raises Stopped (``bad_url``)."""
+    from yarl import URL
+
     text = text.strip()
     if len(text) > _LONGEST:
         raise Stopped("bad_url", f"longer than {_LONGEST:,} characters")
@@ -38,6 +42,8 @@ def canonical(text: str) -> URL:
 
 def join(base: URL, location: str) -> URL:
     """Where a redirect leads. Raises Stopped (``redirects``)."""
+    from yarl import URL
+
     try:
         return canonical(str(base.join(URL(location.strip()))))
     except (ValueError, UnicodeError, Stopped) as error:

@@ -5,6 +5,9 @@ ROOT = "the root of a package loads a name when it is asked for: importing the p
 HEAVY = "importing it takes over 100 ms, and much of what this module is used for does without"
 OPTIONAL = "a user installs it who wants it"
 READING = "whoever reads a dataset needs NumPy and pyarrow only"
+TRAINING = (
+    "the trainer reads plain folders by the pipeline's source and runs where the pipeline's libraries are not installed"
+)
 
 LAZY: dict[tuple[str, str], str] = {
     ("configs/decoding/optional.py", "pillow_heif"): OPTIONAL,
@@ -53,6 +56,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("pipeline/decide/rules.py", "polars"): HEAVY,
     ("pipeline/decide/same_text.py", "polars"): HEAVY,
     ("pipeline/decide/run.py", "polars"): HEAVY,
+    ("pipeline/downloads/canonical.py", "yarl"): TRAINING,
     ("pipeline/engine/download.py", "pipeline.downloads.fetch"): HEAVY,
     ("pipeline/engine/redecide.py", "polars"): HEAVY,
     ("pipeline/ocr/crop.py", "cv2"): HEAVY,

@@ -19,7 +19,7 @@ What else must happen to a gradient before the update is a post-accumulate-grad 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -59,13 +59,14 @@ class BackwardOptimizer:
                 parameter.register_post_accumulate_grad_hook(lambda _, unit=unit: self._arrived(unit))
         self._step: int | None = None
         self._missing: dict[str, int] = {}
-        self._squares: list[float] = []
+        self._squares: list[tuple[str, Tensor]] = []
+        self._norms: list[float] = []
 
     def begin(self, step: int, lr: float) -> None:
         """Before the backward pass of ``step``, whose updates have the rate ``lr``."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        self._step, self._squares = step, []
+        self._step, self._squares, self._norms = step, [], []
         self._missing = {unit: len(parameters) for unit, parameters in self._units.items()}
 
     def finish(self) -> float:
@@ -74,7 +75,8 @@ class BackwardOptimizer:
             if missing:
                 self._step_unit(unit)
         self._step = None
-        return math.sqrt(sum(self._squares))
+        self._look(len(self._squares))
+        return math.hypot(*self._norms)
 
     def _arrived(self, unit: str) -> None:
         if self._step is None or self._missing[unit] == 0:
@@ -90,17 +92,26 @@ class BackwardOptimizer:
     def _step_unit(self, unit: str) -> None:
         parameters = [p for p in self._units[unit] if p.grad is not None]
         self._missing[unit] = 0
-        norm = math.sqrt(squared_norm(parameters))
-        if not math.isfinite(norm):
-            raise BlockNotFinite(f"the gradient of {unit} is not finite ({norm})")
-        self._squares.append(norm**2)
+        if not parameters:
+            return
+        square = squared_norm(parameters)
+        self._squares.append((unit, square))
+        # A GPU's queue must not run empty: there a block is looked at while the next one is computed.
+        self._look(len(self._squares) - (1 if square.is_cuda else 0))
+        scale = self.clip / square.sqrt().clamp_min(self.clip)
         for parameter in parameters:
-            if norm > self.clip:
-                local(parameter.grad).mul_(self.clip / norm)  # type: ignore[arg-type]
             part, number = self._owner[id(parameter)]
             assert isinstance(part, PlannedOptimizer)  # OptimizerConfig refuses the others
-            part.step_one(parameter, part.param_groups[number])
+            part.step_one(parameter, part.param_groups[number], scale)
             parameter.grad = None
+
+    def _look(self, count: int) -> None:
+        """Wait for the norms of the first ``count`` blocks that were stepped; all are finite."""
+        for unit, square in self._squares[len(self._norms) : count]:
+            norm = math.sqrt(square.item())
+            if not math.isfinite(norm):
+                raise BlockNotFinite(f"the gradient of {unit} is not finite ({norm})")
+            self._norms.append(norm)
 
 
 def unit_of(name: str) -> str:
@@ -112,15 +123,15 @@ def unit_of(name: str) -> str:
     return ".".join(parts[at : at + 2])
 
 
-def squared_norm(parameters: Iterable[Tensor]) -> float:
-    """Sum of squares of all gradients, over all ranks that hold parts of them. One wait for the device."""
+def squared_norm(parameters: Sequence[Tensor]) -> Tensor:
+    """(): sum of squares of all gradients (at least one), over all ranks that hold parts of them; on their device."""
     sums: dict[tuple[object, tuple[int, ...]], tuple[Tensor, list[Tensor]]] = {}
     for parameter in parameters:
         dims = sharded_dims(parameter)
         key = (getattr(parameter, "device_mesh", None), dims)
         sums.setdefault(key, (parameter, []))[1].append(local(parameter.grad))  # type: ignore[arg-type]
     totals = [summed(_squares(parts), parameter, dims) for (_, dims), (parameter, parts) in sums.items()]
-    return sum(torch.stack([t.to(totals[0].device) for t in totals]).tolist()) if totals else 0.0
+    return torch.stack(totals).sum()
 
 
 def _squares(parts: list[Tensor]) -> Tensor:

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from trainer.optim.fused import fused
 from trainer.optim.local import like, local
-from trainer.optim.plans import Group, PlannedOptimizer, State, apply_adamw
+from trainer.optim.plans import AdamW, State, Step, descend
 
 _BLOCK = 256
 _FEWEST = 4096  # weights of a parameter that is worth it, as in bitsandbytes and torchao
@@ -37,7 +39,7 @@ def block_size(shape: torch.Size) -> int:
     return block if block >= _NARROWEST and shape.numel() >= _FEWEST else 0
 
 
-class AdamW8bit(PlannedOptimizer):
+class AdamW8bit(AdamW):
     """Matrices' moments in 8 bits, those of vectors in fp32. ValueError where a rank's columns cut a block."""
 
     def new_state(self, parameter: Tensor) -> State:
@@ -57,38 +59,48 @@ class AdamW8bit(PlannedOptimizer):
             state |= {f"{name}_codes": like(parameter, codes), f"{name}_scales": like(parameter, scales.clone())}
         return state
 
-    def update(
-        self, parameter: Tensor, weights: Tensor, gradient: Tensor, state: State, step: int, group: Group
-    ) -> None:
-        if not gradient.numel():
-            return
-        first = self._moved(state, "exp_avg", gradient, 1 - group["betas"][0])
-        second = self._moved(state, "exp_avg_sq", gradient.square(), 1 - group["betas"][1])
-        apply_adamw(weights, first, second, step, group)  # from the moments as they were before rounding to 8 bits
-
-    def _moved(self, state: State, name: str, fresh: Tensor, weight: float) -> Tensor:
-        """The moment in fp32 with ``fresh`` taken in; kept again in 8 bits."""
-        if name in state:
-            return state[name].lerp_(fresh, weight)
-        codes, scales, signed = state[f"{name}_codes"], state[f"{name}_scales"], _MOMENTS[name]
-        moment = dequantize(codes, scales, signed).lerp_(fresh, weight)
-        quantize_into(codes, scales, moment, signed)
-        return moment
+    def update(self, parameter: Tensor, weights: Tensor, gradient: Tensor, state: State, step: Step) -> None:
+        if "exp_avg" in state:
+            super().update(parameter, weights, gradient, state, step)
+        elif gradient.numel():
+            first, second = (
+                Moment(state[f"{name}_codes"], state[f"{name}_scales"], *tables(signed, weights.device))
+                for name, signed in _MOMENTS.items()
+            )
+            _adamw_8bit(weights, gradient, first, second, step)
 
 
-def dequantize(codes: Tensor, scales: Tensor, signed: bool) -> Tensor:
-    """(R, C) uint8 and (R, C / block) fp32 -> (R, C) fp32."""
-    values = _values(signed, codes.device)[codes.int()]
-    return values.view(*scales.shape, -1).mul_(scales.unsqueeze(-1)).view(codes.shape)
+class Moment(NamedTuple):
+    """Codes (R, C) uint8 with scales (R, C / block) fp32, the values of the 256 codes and the 255 middles between."""
+
+    codes: Tensor
+    scales: Tensor
+    values: Tensor
+    middles: Tensor
 
 
-def quantize_into(codes: Tensor, scales: Tensor, wide: Tensor, signed: bool) -> None:
-    """The inverse, to the nearest value; in place."""
-    blocks = wide.view(*scales.shape, -1)
-    scales.copy_(blocks.abs().amax(-1).clamp_min_(1e-12))  # zeros must not divide by zero
-    unit = (blocks / scales.unsqueeze(-1)).view(wide.shape)
-    nearest = torch.bucketize(unit, _middles(signed, wide.device), out_int32=True, right=True)
-    codes.copy_(nearest if signed else nearest.clamp_min_(1))  # code 0 is the value 0: nothing to divide by
+@fused
+def _adamw_8bit(weights: Tensor, gradient: Tensor, first: Moment, second: Moment, step: Step) -> None:
+    wide, fresh = gradient.float() * step.scale.float(), step.numbers[4:].float()
+    mean, square = dequantize(first).lerp(wide, fresh[0]), dequantize(second).lerp(wide.square(), fresh[1])
+    quantize_into(first, mean, least=0)
+    quantize_into(second, square, least=1)  # code 0 is the value 0: nothing to divide by
+    descend(weights, mean, square, step)  # by the moments as they were before rounding to 8 bits
+
+
+def dequantize(moment: Moment) -> Tensor:
+    """(R, C) fp32."""
+    codes, scales, values, _ = moment
+    return (values[codes.int()].view(*scales.shape, -1) * scales.unsqueeze(-1)).view(codes.shape)
+
+
+def quantize_into(moment: Moment, wide: Tensor, least: int) -> None:
+    """The inverse, to the nearest value; in place. ``least``: the smallest code that is given."""
+    blocks = wide.view(*moment.scales.shape, -1)
+    largest = blocks.abs().amax(-1).clamp_min(1e-12)  # zeros must not divide by zero
+    unit = (blocks / largest.unsqueeze(-1)).view(wide.shape)
+    moment.scales.copy_(largest)
+    moment.codes.copy_(torch.bucketize(unit, moment.middles, out_int32=True, right=True).clamp_min(least))
 
 
 @cache
@@ -103,14 +115,10 @@ def _map(signed: bool) -> tuple[float, ...]:
 
 
 @cache
-def _values(signed: bool, device: torch.device) -> Tensor:
-    return torch.tensor(_map(signed), device=device)
-
-
-@cache
-def _middles(signed: bool, device: torch.device) -> Tensor:
-    values = _values(signed, device)
-    return values[:-1] + (values[1:] - values[:-1]) * 0.5
+def tables(signed: bool, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The values of the codes, and the middles between them."""
+    values = torch.tensor(_map(signed), device=device)
+    return values, values[:-1] + (values[1:] - values[:-1]) * 0.5
 
 
 def _zero_code(signed: bool) -> int:

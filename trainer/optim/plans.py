@@ -12,17 +12,28 @@ weights by stochastic rounding. torch's own fused AdamW serves where neither is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from trainer.optim.fused import fused
 from trainer.optim.local import coordinate, like, local, sharded_dims, summed
 from trainer.optim.offload import home_device, opened
-from trainer.optim.rounding import parameter_key, round_into
+from trainer.optim.rounding import draw_chance, parameter_key, store, wide_dtype, widened
 
 Group = dict[str, Any]
 State = dict[str, Tensor]
+
+
+class Step(NamedTuple):
+    """Of one update, all on the device. ``numbers``: what ``PlannedOptimizer.numbers`` gives; tensors, for a kernel is
+    not compiled anew for other values. ``scale``: (), on the gradient. ``chance``: of rounding, None where there is none."""
+
+    numbers: Tensor
+    scale: Tensor
+    chance: Tensor | None
 
 
 class PlannedOptimizer(torch.optim.Optimizer):
@@ -44,21 +55,29 @@ class PlannedOptimizer(torch.optim.Optimizer):
                     self.step_one(parameter, group)
 
     @torch.no_grad()
-    def step_one(self, parameter: Tensor, group: Group) -> None:
-        """Update one parameter from its gradient. Ranks that share it must call this in the same order."""
+    def step_one(self, parameter: Tensor, group: Group, scale: Tensor | None = None) -> None:
+        """Update one parameter from its gradient times ``scale``. Ranks that share it must call this in the same order."""
         with opened(parameter):
-            weights, gradient = local(parameter), local(parameter.grad)  # type: ignore[arg-type]
+            # Detached, for the shapes of an nn.Parameter are always compiled in.
+            weights, gradient = local(parameter).detach(), local(parameter.grad)  # type: ignore[arg-type]
             state = self.state[parameter]
             if not state:
                 state.update(self._start(parameter))
             state["step"] += 1
+            step = int(state["step"])
             # States of an offloaded block live on the host and come for the update alone.
             near = {name: local(kept).to(weights.device) for name, kept in state.items() if name != "step"}
-            wide = weights.float()  # the very tensor where weights are fp32
-            self.update(parameter, wide, gradient.float(), near, int(state["step"]), group)
-            if wide is not weights:
-                key = (self.seed, int(state["step"]), self._keys[id(parameter)], *coordinate(parameter))
-                round_into(weights, wide, key)
+            chance = None
+            if weights.dtype == torch.bfloat16:
+                chance = draw_chance(weights, (self.seed, step, self._keys[id(parameter)], *coordinate(parameter)))
+            numbers = _on_device((*self.numbers(group, step), 1.0), wide_dtype(weights), weights.device)
+            self.update(
+                parameter,
+                weights,
+                gradient,
+                near,
+                Step(numbers[:-1], numbers[-1] if scale is None else scale.to(numbers), chance),
+            )
             for name, tensor in near.items():
                 if local(state[name]).device != tensor.device:
                     local(state[name]).copy_(tensor)
@@ -71,10 +90,12 @@ class PlannedOptimizer(torch.optim.Optimizer):
         """Tensors kept for a parameter, cut as it is."""
         raise NotImplementedError
 
-    def update(
-        self, parameter: Tensor, weights: Tensor, gradient: Tensor, state: State, step: int, group: Group
-    ) -> None:
-        """Change ``weights`` and ``state`` in place. All are this rank's parts; weights and gradient fp32."""
+    def numbers(self, group: Group, step: int) -> tuple[float, ...]:
+        """What ``update`` needs of rates and decays."""
+        raise NotImplementedError
+
+    def update(self, parameter: Tensor, weights: Tensor, gradient: Tensor, state: State, step: Step) -> None:
+        """Change ``weights`` and ``state`` in place, in fp32. All are this rank's parts."""
         raise NotImplementedError
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -92,25 +113,30 @@ class AdamW(PlannedOptimizer):
     """Both moments in fp32 (I. Loshchilov and F. Hutter, 2019), whatever the weights are stored in."""
 
     def new_state(self, parameter: Tensor) -> State:
-        zeros = torch.zeros_like(local(parameter), dtype=torch.float32)
+        zeros = torch.zeros_like(local(parameter), dtype=wide_dtype(parameter))
         return {name: like(parameter, zeros.clone()) for name in ("exp_avg", "exp_avg_sq")}
 
-    def update(
-        self, parameter: Tensor, weights: Tensor, gradient: Tensor, state: State, step: int, group: Group
-    ) -> None:
-        first, second = state["exp_avg"], state["exp_avg_sq"]
-        beta1, beta2 = group["betas"]
-        first.lerp_(gradient, 1 - beta1)
-        second.lerp_(gradient.square(), 1 - beta2)
-        apply_adamw(weights, first, second, step, group)
+    def numbers(self, group: Group, step: int) -> tuple[float, ...]:
+        (beta1, beta2), lr = group["betas"], group["lr"]
+        decay, rate, root = 1 - lr * group["weight_decay"], lr / (1 - beta1**step), (1 - beta2**step) ** 0.5
+        return decay, rate, root, group["eps"], 1 - beta1, 1 - beta2
+
+    def update(self, parameter: Tensor, weights: Tensor, gradient: Tensor, state: State, step: Step) -> None:
+        _adamw(weights, gradient, state["exp_avg"], state["exp_avg_sq"], step)
 
 
-def apply_adamw(weights: Tensor, first: Tensor, second: Tensor, step: int, group: Group) -> None:
-    """Decay, then move ``weights`` by the corrected first moment over the root of the second, in place."""
-    beta1, beta2 = group["betas"]
-    deviation = second.sqrt().div_((1 - beta2**step) ** 0.5).add_(group["eps"])
-    weights.mul_(1 - group["lr"] * group["weight_decay"])
-    weights.addcdiv_(first, deviation, value=-group["lr"] / (1 - beta1**step))
+@fused
+def _adamw(weights: Tensor, gradient: Tensor, first: Tensor, second: Tensor, step: Step) -> None:
+    wide = _scaled(gradient, step)
+    first.lerp_(wide, step.numbers[4])
+    second.lerp_(wide.square(), step.numbers[5])
+    descend(weights, first, second, step)
+
+
+def descend(weights: Tensor, first: Tensor, second: Tensor, step: Step) -> None:
+    """Decay, then move ``weights`` by the corrected first moment over the root of the second. ``step``: of AdamW."""
+    decay, rate, root, eps = step.numbers[:4].unbind()
+    store(weights, widened(weights) * decay - rate * first / (second.sqrt() / root + eps), step.chance)
 
 
 class Adafactor(PlannedOptimizer):
@@ -124,32 +150,61 @@ class Adafactor(PlannedOptimizer):
     def new_state(self, parameter: Tensor) -> State:
         part = local(parameter)
         if parameter.ndim != 2:
-            return {"variance": like(parameter, torch.zeros_like(part, dtype=torch.float32))}
-        row, column = (part.new_zeros(n, dtype=torch.float32) for n in part.shape)
+            return {"variance": like(parameter, torch.zeros_like(part, dtype=wide_dtype(part)))}
+        row, column = (part.new_zeros(n, dtype=wide_dtype(part)) for n in part.shape)
         return {"row": like(parameter, row, kept_dim=0), "column": like(parameter, column, kept_dim=1)}
 
-    def update(
-        self, parameter: Tensor, weights: Tensor, gradient: Tensor, state: State, step: int, group: Group
-    ) -> None:
-        fresh = step**-0.8
-        square = gradient.square().add_(group["eps"] ** 2)
-        if parameter.ndim == 2:
-            variance = _factored(parameter, square, state, fresh)
-        else:
-            variance = state["variance"].lerp_(square, fresh)
-        update = gradient * variance.rsqrt()
-        total = summed(update.square().sum(), parameter, sharded_dims(parameter))
+    def numbers(self, group: Group, step: int) -> tuple[float, ...]:
+        return 1 - group["lr"] * group["weight_decay"], group["lr"], group["eps"] ** 2, step**-0.8
+
+    def update(self, parameter: Tensor, weights: Tensor, gradient: Tensor, state: State, step: Step) -> None:
+        scales = _factored if parameter.ndim == 2 else _whole
+        row, column = scales(parameter, gradient, state, step)
+        total = summed(_squared_update(gradient, row, column, step), parameter, sharded_dims(parameter))
         # On the device: asking for the number would wait for it, once for every parameter.
-        update.div_((total / parameter.numel()).sqrt().clamp_min(1.0))
-        weights.mul_(1 - group["lr"] * group["weight_decay"])
-        weights.add_(update, alpha=-group["lr"])
+        _move(weights, gradient, row, column, (total / parameter.numel()).sqrt().clamp_min(1.0), step)
 
 
-def _factored(parameter: Tensor, square: Tensor, state: State, fresh: float) -> Tensor:
-    """Takes the squares into row and column means, which ranks that hold other columns or rows share in."""
+def _factored(parameter: Tensor, gradient: Tensor, state: State, step: Step) -> tuple[Tensor, Tensor]:
+    """Takes the squares into row and column means, which ranks that hold other columns or rows share in: (R, 1) and
+    (1, C), whose product is the variance."""
     rows, columns = parameter.shape
-    by_row = summed(square.sum(1), parameter, sharded_dims(parameter, 1)) / columns
-    by_column = summed(square.sum(0), parameter, sharded_dims(parameter, 0)) / rows
-    row, column = state["row"].lerp_(by_row, fresh), state["column"].lerp_(by_column, fresh)
+    by_row, by_column = _square_sums(gradient, step)
+    by_row = summed(by_row, parameter, sharded_dims(parameter, 1)) / columns
+    by_column = summed(by_column, parameter, sharded_dims(parameter, 0)) / rows
+    row, column = (state[name].lerp_(by, step.numbers[3]) for name, by in (("row", by_row), ("column", by_column)))
     mean = summed(column.sum(), parameter, sharded_dims(parameter, 1)) / columns
-    return torch.outer(row / mean, column)
+    return (row / mean)[:, None], column[None]
+
+
+def _whole(parameter: Tensor, gradient: Tensor, state: State, step: Step) -> tuple[Tensor, Tensor]:
+    square = _scaled(gradient, step).square() + step.numbers[2]
+    return state["variance"].lerp_(square, step.numbers[3]), torch.ones_like(step.scale)
+
+
+def _scaled(gradient: Tensor, step: Step) -> Tensor:
+    return widened(gradient) * step.scale
+
+
+@fused
+def _square_sums(gradient: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+    square = _scaled(gradient, step).square() + step.numbers[2]
+    return square.sum(1), square.sum(0)
+
+
+@fused
+def _squared_update(gradient: Tensor, row: Tensor, column: Tensor, step: Step) -> Tensor:
+    return (_scaled(gradient, step) * (row * column).rsqrt()).square().sum()
+
+
+@fused
+def _move(weights: Tensor, gradient: Tensor, row: Tensor, column: Tensor, divisor: Tensor, step: Step) -> None:
+    update = _scaled(gradient, step) * (row * column).rsqrt() / divisor
+    decay, rate = step.numbers[:2].unbind()
+    store(weights, widened(weights) * decay - rate * update, step.chance)
+
+
+@lru_cache(maxsize=8)
+def _on_device(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Once for all parameters of a step and group."""
+    return torch.tensor(numbers, dtype=dtype, device=device)

@@ -25,14 +25,31 @@ def parameter_key(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def round_into(narrow: Tensor, wide: Tensor, key: Sequence[int]) -> None:
-    """Round ``wide`` (fp32) into ``narrow`` (bf16) of the same shape, in place; equal keys round alike.
+def draw_chance(weights: Tensor, key: Sequence[int]) -> Tensor:
+    """int32 below 2^16, one for each of ``weights``; equal keys draw alike.
 
     ``key``: seed, step, parameter and part of it, so that a resumed run rounds as the undisturbed one does.
+    """
+    generator = torch.Generator(weights.device).manual_seed(int(mix(*key) >> np.uint64(1)))
+    return torch.randint(_LOW, weights.shape, generator=generator, device=weights.device, dtype=torch.int32)
+
+
+def wide_dtype(x: Tensor) -> torch.dtype:
+    """fp32, or what is wider: the dtype in which ``x`` is computed with."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
+def widened(x: Tensor) -> Tensor:
+    """``x`` in its ``wide_dtype``."""
+    return x.to(wide_dtype(x))
+
+
+def store(weights: Tensor, wide: Tensor, chance: Tensor | None) -> None:
+    """Write ``wide`` into ``weights`` of the same shape, in place: bf16 ones rounded by ``chance`` (``draw_chance``).
+
     Numbers that bf16 has stay what they are; infinity and NaN too.
     """
-    generator = torch.Generator(wide.device).manual_seed(int(mix(*key) >> np.uint64(1)))
-    chance = torch.randint(_LOW, wide.shape, generator=generator, device=wide.device, dtype=torch.int32)
-    bits = wide.view(torch.int32)
-    raised = bits.add(chance).bitwise_and_(-_LOW).view(torch.float32)
-    narrow.copy_(torch.where(wide.isfinite(), raised, wide))
+    if chance is not None:
+        raised = (wide.view(torch.int32) + chance).bitwise_and(-_LOW).view(torch.float32)
+        wide = torch.where(wide.isfinite(), raised, wide)
+    weights.copy_(wide)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainer.optim.eight_bit import AdamW8bit, block_size, dequantize, quantize_into
+from trainer.optim.eight_bit import AdamW8bit, Moment, block_size, dequantize, quantize_into, tables
 
 quant_utils = pytest.importorskip("torchao.optim.quant_utils")
 SETTINGS = {"lr": 1e-3, "betas": (0.9, 0.95), "weight_decay": 0.01}
@@ -16,14 +16,15 @@ def test_codes_and_scales_are_torchaos(signed):
     wide = torch.randn(8, 1024, generator=torch.Generator().manual_seed(0))
     wide = wide if signed else wide.square()
     codes, scales = torch.empty(8, 1024, dtype=torch.uint8), torch.empty(8, 4)
-    quantize_into(codes, scales, wide, signed)
+    moment = Moment(codes, scales, *tables(signed, wide.device))
+    quantize_into(moment, wide, least=0 if signed else 1)
     unit, their_scales = quant_utils.scale_tensor(wide, 256)
     qmap = torch.tensor(quant_utils.create_dynamic_map(signed=signed))
     theirs = quant_utils.quantize_8bit_with_qmap(unit, qmap)
     assert torch.equal(scales.flatten(), their_scales)
     assert torch.equal(codes, theirs if signed else theirs.clamp_min(1))
-    values = quant_utils.dequant_with_qmap(codes, qmap, their_scales)
-    assert torch.equal(dequantize(codes, scales, signed), values)
+    theirs = quant_utils.dequant_with_qmap(codes, qmap, their_scales)
+    assert torch.equal(dequantize(moment), theirs)
 
 
 def test_a_step_is_torchaos():
