@@ -4,8 +4,8 @@
     attend  by the layout's kernel
     split_streams  the way back
 
-Kernels: torch's varlen on CUDA in half precision, FlexAttention for other CUDA tensors, rectangles of
-scaled_dot_product_attention anywhere.
+Kernels: torch's varlen on CUDA in half precision (FlashAttention 2; from torch 2.12 on cuDNN's on Hopper), FlexAttention
+for other CUDA tensors, rectangles of scaled_dot_product_attention anywhere.
 
 Shape suffixes: N text tokens, M image tokens, K tokens in joint order, H heads, D channels of a head.
 """
@@ -35,7 +35,7 @@ def merge(text_NHD: Tensor, image_MHD: Tensor, joint: JointLayout) -> Tensor:
         samples = joint.every.rectangles[0][0]
         both = (text_NHD.unflatten(0, (samples, -1)), image_MHD.unflatten(0, (samples, -1)))
         return torch.cat(both, dim=1).flatten(0, 1)
-    return torch.cat((text_NHD, image_MHD)).index_select(0, joint.every.order)
+    return reorder(torch.cat((text_NHD, image_MHD)), joint.every)
 
 
 def split_streams(x: Tensor, joint: JointLayout) -> tuple[Tensor, Tensor]:
@@ -51,12 +51,33 @@ def split_streams(x: Tensor, joint: JointLayout) -> tuple[Tensor, Tensor]:
 
 def reorder(x: Tensor, queries: TokenOrder) -> Tensor:
     """One stream into the order of ``queries``."""
-    return x if queries.order is None else x.index_select(0, queries.order)
+    return x if queries.order is None else _taken(x, queries.order, queries.inverse, queries)
 
 
 def restore(x: Tensor, queries: TokenOrder) -> Tensor:
     """The inverse of ``reorder``."""
-    return x if queries.inverse is None else x.index_select(0, queries.inverse)
+    return x if queries.inverse is None else _taken(x, queries.inverse, queries.order, queries)
+
+
+def _taken(x: Tensor, ids: Tensor, back: Tensor | None, queries: TokenOrder) -> Tensor:
+    if queries.padded:  # token 0 is taken several times, and its gradients add up
+        return x.index_select(0, ids)
+    out: Tensor = _Permuted.apply(x, ids, back)
+    return out
+
+
+class _Permuted(torch.autograd.Function):
+    """Rows in another order. The gradient is taken back by the inverse, where autograd would add up atomically."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, ids: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(back)
+        return x.index_select(0, ids)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (back,) = ctx.saved_tensors
+        return grad.index_select(0, back), None, None
 
 
 def attend(q: Tensor, k_KHD: Tensor, v_KHD: Tensor, queries: TokenOrder, joint: JointLayout) -> Tensor:

@@ -34,6 +34,7 @@ class TokenOrder:
 
     order: Tensor | None  # (K,) int64; None where all samples have equal lengths: a view is enough
     inverse: Tensor | None  # (N,) int64: undoes ``order``
+    padded: bool  # whether ``order`` takes tokens besides each once
     rectangles: tuple[tuple[int, int], ...]  # (samples, tokens of each): the K tokens cut up; one if samples are alike
     cu_seqlens: Tensor  # (B + 1,) int32: limits of the samples, taken one by one
     longest: int  # tokens of a sample, at most
@@ -119,6 +120,7 @@ def _queries(
     return TokenOrder(
         order=None if by_view else torch.from_numpy(order),
         inverse=None if by_view else torch.from_numpy(inverse),
+        padded=not bool(real.all()),
         rectangles=tuple((r.shape[0], r.shape[1]) for r in rectangles),
         cu_seqlens=torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)),
         longest=longest or int(lengths.max()),

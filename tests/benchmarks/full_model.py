@@ -39,6 +39,7 @@ from model.memory import Setting
 from model.memory_plan import format_plan, plan_memory
 from model.mmdit import MMDiT
 from model.precision import multiplies_bf16
+from tests.benchmarks.model_gpu import print_profile
 from trainer.loss import MicroBatch, sample_losses
 from trainer.optim.backward import BackwardOptimizer
 from trainer.optim.config import OptimizerConfig
@@ -91,6 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--checkpointing", default="full", choices=("none", "selective", "full"))
     parser.add_argument("--offload-blocks", type=int, default=0, metavar="N")
     parser.add_argument("--no-compile", dest="compile", action="store_false")
+    parser.add_argument("--profile", action="store_true", help="print where the time of one more step goes")
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--tiny", action="store_true")
     args = parser.parse_args()
@@ -190,18 +192,25 @@ def _run(
     model = _prepared(config, optimizer, args, device)
     stepper = BackwardOptimizer(model, make_optimizer(model, optimizer), optimizer.clip)
     batch = make_batch(config, args.resolution, args.text, samples, device)
+
+    def train(step: int) -> tuple[float, float]:
+        stepper.begin(step, optimizer.lr)
+        loss = sample_losses(model, batch, None).mean()
+        loss.backward()
+        norm = stepper.finish()
+        return loss.item(), norm
+
     losses, seconds = [], []
     for step in range(args.steps):
         start = time.perf_counter()
         if start - began > BUDGET_S:
             break
-        stepper.begin(step, optimizer.lr)
-        loss = sample_losses(model, batch, None).mean()
-        loss.backward()
-        norm = stepper.finish()
-        losses.append(loss.item())
+        loss, norm = train(step)
+        losses.append(loss)
         seconds.append(time.perf_counter() - start)
         print(f"step {step}: loss {losses[-1]:.4f}, gradient {norm:.3g}, {seconds[-1]:.2f} s", flush=True)
+    if args.profile:
+        print_profile(lambda: train(args.steps), device)
     median = statistics.median(seconds[2:] or seconds)  # the first ones compile
     flops = TRAINING_FACTOR * samples * forward_flops(config, (args.resolution // 16) ** 2, args.text)
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else 0

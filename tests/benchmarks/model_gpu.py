@@ -177,7 +177,7 @@ def _ours_on(
     }
     print(f"{name}: {case.tokens} tokens, " + ", ".join(f"{k} {v}" for k, v in figures.items()))
     if args.profile:
-        _print_profile(step, device)
+        print_profile(step, device)
     return figures
 
 
@@ -294,15 +294,19 @@ def _times(step: Callable[[], Any], device: torch.device) -> Iterator[float]:
         yield time.perf_counter() - start
 
 
-def _print_profile(step: Callable[[], Any], device: torch.device) -> None:
+def print_profile(step: Callable[[], Any], device: torch.device) -> None:
+    """The kernels that take longest in one ``step``."""
     from torch.profiler import ProfilerActivity, profile
 
     cuda = device.type == "cuda"
-    with profile(activities=[ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]) as profiled:
+    with profile(activities=[ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]) as profiled:
         step()
         _wait(device)
-    by = "self_cuda_time_total" if cuda else "self_cpu_time_total"
-    print(profiled.key_averages().table(sort_by=by, row_limit=15, max_name_column_width=70))
+    events = [(e.self_device_time_total if cuda else e.self_cpu_time_total, e) for e in profiled.key_averages()]
+    total = sum(us for us, _ in events)
+    print(f"{total / 1e6:.3f} s at work:")
+    for us, event in sorted(events, key=lambda pair: -pair[0])[:20]:
+        print(f"{us / 1e3:10.2f} ms {us / total:6.1%} {event.count:6} x {event.key[:100]}")
 
 
 def _wait(device: torch.device) -> None:

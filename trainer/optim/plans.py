@@ -21,7 +21,7 @@ from torch import Tensor
 from trainer.optim.fused import fused
 from trainer.optim.local import coordinate, like, local, sharded_dims, summed
 from trainer.optim.offload import home_device, opened
-from trainer.optim.rounding import draw_chance, parameter_key, store, wide_dtype, widened
+from trainer.optim.rounding import parameter_key, rounding_key, store, wide_dtype, widened
 
 Group = dict[str, Any]
 State = dict[str, Tensor]
@@ -29,11 +29,11 @@ State = dict[str, Tensor]
 
 class Step(NamedTuple):
     """Of one update, all on the device. ``numbers``: what ``PlannedOptimizer.numbers`` gives; tensors, for a kernel is
-    not compiled anew for other values. ``scale``: (), on the gradient. ``chance``: of rounding, None where there is none."""
+    not compiled anew for other values. ``scale``: (), on the gradient. ``key``: of rounding, None where there is none."""
 
     numbers: Tensor
     scale: Tensor
-    chance: Tensor | None
+    key: Tensor | None
 
 
 class PlannedOptimizer(torch.optim.Optimizer):
@@ -67,16 +67,17 @@ class PlannedOptimizer(torch.optim.Optimizer):
             step = int(state["step"])
             # States of an offloaded block live on the host and come for the update alone.
             near = {name: local(kept).to(weights.device) for name, kept in state.items() if name != "step"}
-            chance = None
+            key = None
             if weights.dtype == torch.bfloat16:
-                chance = draw_chance(weights, (self.seed, step, self._keys[id(parameter)], *coordinate(parameter)))
+                drawn = (self.seed, step, self._keys[id(parameter)], *coordinate(parameter))
+                key = rounding_key(weights.device, drawn)
             numbers = _on_device((*self.numbers(group, step), 1.0), wide_dtype(weights), weights.device)
             self.update(
                 parameter,
                 weights,
                 gradient,
                 near,
-                Step(numbers[:-1], numbers[-1] if scale is None else scale.to(numbers), chance),
+                Step(numbers[:-1], numbers[-1] if scale is None else scale.to(numbers), key),
             )
             for name, tensor in near.items():
                 if local(state[name]).device != tensor.device:
@@ -136,7 +137,7 @@ def _adamw(weights: Tensor, gradient: Tensor, first: Tensor, second: Tensor, ste
 def descend(weights: Tensor, first: Tensor, second: Tensor, step: Step) -> None:
     """Decay, then move ``weights`` by the corrected first moment over the root of the second. ``step``: of AdamW."""
     decay, rate, root, eps = step.numbers[:4].unbind()
-    store(weights, widened(weights) * decay - rate * first / (second.sqrt() / root + eps), step.chance)
+    store(weights, widened(weights) * decay - rate * first / (second.sqrt() / root + eps), step.key)
 
 
 class Adafactor(PlannedOptimizer):
@@ -201,7 +202,7 @@ def _squared_update(gradient: Tensor, row: Tensor, column: Tensor, step: Step) -
 def _move(weights: Tensor, gradient: Tensor, row: Tensor, column: Tensor, divisor: Tensor, step: Step) -> None:
     update = _scaled(gradient, step) * (row * column).rsqrt() / divisor
     decay, rate = step.numbers[:2].unbind()
-    store(weights, widened(weights) * decay - rate * update, step.chance)
+    store(weights, widened(weights) * decay - rate * update, step.key)
 
 
 @lru_cache(maxsize=8)

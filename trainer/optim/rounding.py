@@ -15,6 +15,7 @@ from torch import Tensor
 
 from trainer.order.draw import mix
 
+_GOLDEN = -0x61C88647  # 2^32 over the golden ratio, odd, as a signed number: neighbors end far apart
 _LOW = 2**16  # bf16 is the upper half of an fp32
 
 
@@ -25,13 +26,12 @@ def parameter_key(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def draw_chance(weights: Tensor, key: Sequence[int]) -> Tensor:
-    """int32 below 2^16, one for each of ``weights``; equal keys draw alike.
+def rounding_key(device: torch.device, key: Sequence[int]) -> Tensor:
+    """() int32 on ``device``, for ``store``; equal keys round alike, on any device.
 
     ``key``: seed, step, parameter and part of it, so that a resumed run rounds as the undisturbed one does.
     """
-    generator = torch.Generator(weights.device).manual_seed(int(mix(*key) >> np.uint64(1)))
-    return torch.randint(_LOW, weights.shape, generator=generator, device=weights.device, dtype=torch.int32)
+    return torch.tensor(int(mix(*key) >> np.uint64(33)), dtype=torch.int32, device=device)
 
 
 def wide_dtype(x: Tensor) -> torch.dtype:
@@ -44,12 +44,29 @@ def widened(x: Tensor) -> Tensor:
     return x.to(wide_dtype(x))
 
 
-def store(weights: Tensor, wide: Tensor, chance: Tensor | None) -> None:
-    """Write ``wide`` into ``weights`` of the same shape, in place: bf16 ones rounded by ``chance`` (``draw_chance``).
+def store(weights: Tensor, wide: Tensor, key: Tensor | None) -> None:
+    """Write ``wide`` into ``weights`` of the same shape, in place: bf16 ones rounded by ``key`` (``rounding_key``).
 
     Numbers that bf16 has stay what they are; infinity and NaN too.
     """
-    if chance is not None:
-        raised = (wide.view(torch.int32) + chance).bitwise_and(-_LOW).view(torch.float32)
+    if key is not None:
+        raised = (wide.view(torch.int32) + _chances(wide, key)).bitwise_and(-_LOW).view(torch.float32)
         wide = torch.where(wide.isfinite(), raised, wide)
     weights.copy_(wide)
+
+
+def _chances(like: Tensor, key: Tensor) -> Tensor:
+    """int32 below 2^16 of the shape of ``like``: MurmurHash3's finalizer (A. Appleby) over numbered places, from the key on.
+
+    Worked out where it is needed: drawn beforehand, it would be read and written once more.
+    """
+    x = torch.arange(like.numel(), dtype=torch.int32, device=like.device).view(like.shape)
+    x = (x * _GOLDEN) ^ key
+    for shift, factor in ((16, -0x7A143595), (13, -0x3D4D51CB)):
+        x = (x ^ _shifted(x, shift)) * factor
+    return (x ^ _shifted(x, 16)).bitwise_and(_LOW - 1)
+
+
+def _shifted(x: Tensor, bits: int) -> Tensor:
+    """To the right, zeros coming in."""
+    return (x >> bits).bitwise_and(2 ** (32 - bits) - 1)

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from tests.tolerance import counting
-from trainer.optim.rounding import draw_chance, parameter_key, store
+from trainer.optim.rounding import parameter_key, rounding_key, store
 
 
 def rounded(wide, key):
     narrow = torch.empty(wide.shape, dtype=torch.bfloat16)
-    store(narrow, wide, draw_chance(narrow, key))
+    store(narrow, wide, rounding_key(narrow.device, key))
     return narrow
 
 
@@ -27,7 +27,7 @@ def test_an_update_below_half_a_step_is_not_lost():
     """A hundred updates of 1/1000 of the weight: rounded to nearest none of them would move it."""
     weights = torch.ones(10_000, dtype=torch.bfloat16)
     for step in range(100):
-        store(weights, weights.float() + 1e-3, draw_chance(weights, (7, step, 0)))
+        store(weights, weights.float() + 1e-3, rounding_key(weights.device, (7, step, 0)))
     # Of a sum of 100 steps of up to one bf16 distance, over 10,000 weights: four deviations of the mean.
     assert weights.double().mean().item() == pytest.approx(1.1, abs=4 * 10 * 2**-7 / 100)
 
