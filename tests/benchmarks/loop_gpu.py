@@ -53,6 +53,7 @@ WARM = 4  # steps that compile
 
 def main() -> None:
     args = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("asked to end"))  # by way of ``finally``: fit goes with it
     base, out = args.folder / "base", args.folder / "out"
     for folder in (base, out):
         shutil.rmtree(folder, ignore_errors=True)
