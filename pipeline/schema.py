@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
 
 RENAMED = {"lacked": "missing_glyphs"}
@@ -151,6 +151,7 @@ MEASURES = _columns(
     Column("phash", pa.uint64(), "64-bit perceptual hash (DCT) of the decoded picture"),
     Column("clarity", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("luma", pa.float32(), "see pipeline/annotators/measure.py"),
+    Column("exposure", pa.float32(), "share of pixels that are crushed to black or burnt out, 0..1"),
     Column("saturation", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("entropy", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("texture", pa.float32(), "see pipeline/annotators/measure.py"),
@@ -159,6 +160,26 @@ MEASURES = _columns(
         "thumbnail", pa.binary(), "the whole picture in 1,152 bytes, see pipeline/annotators/measure.py; for duplicates"
     ),
 )
+
+CODES = _columns(
+    Column("codes", pa.int32(), "QR codes and barcodes that decode"),
+    Column("code_formats", pa.string(), "their formats, sorted, joined with +: EAN13+QRCode; null without codes"),
+    Column("code_area", pa.float32(), "area of their quads over the picture's, 0..1"),
+)
+
+PROVENANCE = _columns(
+    Column("generated", pa.string(), "AI-made by what the file says: signed (C2PA holds), declared, none"),
+    Column("generator", pa.string(), "what says so; null where generated is none"),
+)
+
+FACES = _columns(
+    Column("faces", pa.int32(), "faces found, seen from the front"),
+    Column("face_area", pa.float32(), "area of their boxes over the picture's, 0..1"),
+    Column("face_hidden", pa.float32(), "mosaic or blur over the most hidden face, 0..1; null without faces"),
+)
+
+_OPERATORS = {**CODES, **PROVENANCE, **FACES}
+"""Columns of the annotators of S5 to S7."""
 
 _IN_SCORES_ONLY = ("thumbnail",)
 """Columns that neither shards nor manifests hold: decisions look at them for a few rows."""
@@ -205,6 +226,7 @@ COLUMNS: dict[str, Column] = {
     **TEXT,
     **MEASURES,
     **_MODEL_SCORES,
+    **_OPERATORS,
     **DECIDED,
     **_PLACE,
     **_SPANS,
@@ -224,7 +246,8 @@ NESTED = (
 _TRAINED_ON = ("ref_sizes", "quoted_box")
 """Those of them that the manifest has all the same: the order of training is made from it alone."""
 
-_SCORED = tuple(n for n in (*CAPTION_FLAT, *TRAINABLE, *TEXT, *MEASURES, *_MODEL_SCORES) if n not in _IN_SCORES_ONLY)
+_BY_ANNOTATORS = (*TEXT, *MEASURES, *_MODEL_SCORES, *_OPERATORS)
+_SCORED = tuple(n for n in (*CAPTION_FLAT, *TRAINABLE, *_BY_ANNOTATORS) if n not in _IN_SCORES_ONLY)
 
 STORED = tuple(IDENTITY) + _SCORED
 """Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""
@@ -233,7 +256,7 @@ MANIFEST = tuple(n for n in (*STORED, *DECIDED, *_PLACE, *_SPANS) if n not in NE
 """Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""
 
 
-FILLED_BY_ANNOTATORS = (*TEXT, *MEASURES, *_MODEL_SCORES)
+FILLED_BY_ANNOTATORS = _BY_ANNOTATORS
 
 RESERVED = frozenset(COLUMNS) - frozenset(FILLED_BY_ANNOTATORS) | {
     "fragment",

@@ -1,6 +1,6 @@
 """Numbers that a picture's pixels give by themselves: the measures of S2 and S5, and the hashes for dedup.
 
-    pixels ──shrink to the reference size──> clarity, luma, saturation, entropy, texture, thumbnail
+    pixels ──shrink to the reference size──> clarity, luma, exposure, saturation, entropy, texture, thumbnail
            ──as they are──────────────────> blockiness, pixel_sha256, phash
 
 The report names the operators of S2 and prints no formula; these were chosen. Those of the
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 """Weights of red, green and blue in the luma of Rec. 709."""
+
+_BLACK, _WHITE = 8, 247
+"""Gray levels at which ``exposure`` begins to count; chosen: 3 % from either end."""
 
 _TILES = 8
 """Tiles along each side in which ``clarity`` is taken."""
@@ -86,6 +89,7 @@ class MeasureAnnotator(Annotator):
             "phash": phash(pixels),
             "clarity": clarity(gray),
             "luma": luma(gray),
+            "exposure": exposure(gray),
             "saturation": saturation(reference),
             "entropy": entropy(reference),
             "texture": texture(gray),
@@ -125,6 +129,15 @@ def clarity(gray: np.ndarray) -> float:
 def luma(gray: np.ndarray) -> float:
     """Mean Rec. 709 luma (of gamma-encoded values), 0 black .. 1 white. ``gray``: float (H, W) 0..255."""
     return float(gray.mean(dtype=np.float64) / 255)
+
+
+def exposure(gray: np.ndarray) -> float:
+    """Share of the pixels without drawing, crushed to black or burnt out: 0 none .. 1 all. ``gray``: float (H, W) 0..255.
+
+    Rec. 709 luma below 8 or above 247, in which JPEG and sensors leave nothing to be seen. Both ends in one number, for
+    a picture may have both. Chosen; of a printed page most is white, so rules judge pictures with little text by it.
+    """
+    return float(((gray < _BLACK) | (gray > _WHITE)).mean(dtype=np.float64))
 
 
 def saturation(pixels: np.ndarray) -> float:
