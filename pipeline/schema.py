@@ -5,6 +5,7 @@ Needs pyarrow only.
 
     samples/F.parquet          COLLECTED            bytes and identity, exact text of synthetic pictures
     scores/<annotator>/F       id, <annotator>_state and the annotator's columns
+    embeddings/<annotator>/F   id and what the annotator keeps aside
     decisions/                 id and DECIDED
     dataset/data/*.parquet     STORED               what training and people need in one row
     dataset/manifest/*.parquet MANIFEST             scalars and decisions, and where the row lies
@@ -95,7 +96,11 @@ IDENTITY = _columns(
     Column("license", pa.string(), "SPDX expression, or unknown", True),
     Column("parents", pa.list_(pa.string()), "of synthetic pictures: photographs, fonts and corpora they come from"),
     Column("domain", pa.string(), "nature, design, people, synthetic; null unless a source or classifier says so"),
-    Column("category", pa.string(), "leaf of the taxonomy"),
+    Column(
+        "category",
+        pa.string(),
+        "leaf of the taxonomy, group/leaf of pipeline/annotators/taxonomy.tsv, or the source's own",
+    ),
     Column("task", pa.string(), "t2i, ti2i, i2i", True),
     Column("captions", pa.list_(CAPTION), "captions with a verdict each; a bad one never drops the picture"),
     Column("instructions", pa.list_(CAPTION), "edit instructions, in the form of captions"),
@@ -178,7 +183,16 @@ FACES = _columns(
     Column("face_hidden", pa.float32(), "mosaic or blur over the most hidden face, 0..1; null without faces"),
 )
 
-_OPERATORS = {**CODES, **PROVENANCE, **FACES}
+CLASSES = _columns(
+    Column("category_score", pa.float32(), "probability of the classifier's category; null where the source says it"),
+)
+
+EMBEDDING = Column(
+    "embedding", pa.list_(pa.float16(), 1280), "features of efficientnet-lite0, see pipeline/annotators/classify.py"
+)
+"""Lies in embeddings/<annotator>/F.parquet alone: a million rows have 2.6 GB, which decisions never read."""
+
+_OPERATORS = {**CODES, **PROVENANCE, **FACES, **CLASSES}
 """Columns of the annotators of S5 to S7."""
 
 _IN_SCORES_ONLY = ("thumbnail",)
@@ -256,7 +270,8 @@ MANIFEST = tuple(n for n in (*STORED, *DECIDED, *_PLACE, *_SPANS) if n not in NE
 """Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""
 
 
-FILLED_BY_ANNOTATORS = _BY_ANNOTATORS
+FILLED_BY_ANNOTATORS = (*_BY_ANNOTATORS, "category", "domain")
+"""What a source says of the last two counts more, as exact text does."""
 
 RESERVED = frozenset(COLUMNS) - frozenset(FILLED_BY_ANNOTATORS) | {
     "fragment",

@@ -13,6 +13,7 @@ from typing import Annotated
 from configs.kinds import OpenKind
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.annotators.build import build
+from pipeline.annotators.classify import ClassifyConfig
 from pipeline.annotators.codes import CodesConfig
 from pipeline.annotators.faces import FacesConfig
 from pipeline.annotators.measure import MeasureConfig
@@ -25,7 +26,7 @@ __all__ = ["DEFAULT", "Annotator", "AnnotatorConfig", "AnyAnnotator", "Picture",
 
 _Ours = (
     MeasureConfig | NsfwConfig | OcrConfig | VerifyConfig  # S1, S2, S4
-    | CodesConfig | ProvenanceConfig | FacesConfig  # S5, S6
+    | CodesConfig | ProvenanceConfig | FacesConfig | ClassifyConfig  # S5, S6, S7
 )  # fmt: skip
 
 AnyAnnotator = Annotated[_Ours, OpenKind(AnnotatorConfig)]

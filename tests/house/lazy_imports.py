@@ -39,6 +39,8 @@ LAZY: dict[tuple[str, str], str] = {
     ("pipeline/__main__.py", "pipeline.pack.export"): COMMAND,
     ("pipeline/__main__.py", "pipeline.report.build"): COMMAND,
     ("pipeline/__main__.py", "pipeline.report.inspect"): COMMAND,
+    ("pipeline/annotators/classify.py", "efficientnet_lite_pytorch"): HEAVY,
+    ("pipeline/annotators/classify.py", "torch"): HEAVY,
     ("pipeline/annotators/codes.py", "zxingcpp"): HEAVY,
     ("pipeline/annotators/faces.py", "cv2"): HEAVY,
     ("pipeline/annotators/hiding.py", "cv2"): HEAVY,

@@ -18,7 +18,7 @@ from pipeline import schema
 from pipeline.annotators import DEFAULT, Annotator, AnnotatorConfig, Picture, build, ocr
 from pipeline.config import PipelineConfig
 
-KINDS = ["measure", "nsfw", "ocr", "verify", "codes", "provenance", "faces"]
+KINDS = ["measure", "nsfw", "ocr", "verify", "codes", "provenance", "faces", "classify"]
 
 
 def decoded(*entries: dict[str, object]) -> PipelineConfig:
@@ -51,7 +51,7 @@ def test_settings_reach_their_annotator() -> None:
     [
         (
             [{"kind": "measur"}],
-            "annotate.0: no kind 'measur'; allowed: measure, nsfw, ocr, verify, codes, provenance, faces, or package.module",
+            "annotate.0: no kind 'measur'; allowed: measure, nsfw, ocr, verify, codes, provenance, faces, classify, or package.module",
         ),
         ([{"kind": "ocr"}, {"kind": "ocr"}], "field 'annotate.1': the annotator 'ocr' is given twice"),
         ([{"kind": "measure", "reference_edge": 8}], "reference_edge: at least 64 px, found 8"),

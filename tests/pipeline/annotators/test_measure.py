@@ -25,6 +25,7 @@ from pipeline.annotators.measure import (
     blockiness,
     clarity,
     entropy,
+    exposure,
     luma,
     phash,
     pixel_sha256,
@@ -81,6 +82,16 @@ def test_a_sharp_subject_before_a_blurred_ground_is_clear() -> None:
 def test_clarity_of_a_checkerboard_is_its_laplacian_squared() -> None:
     board = (np.indices((66, 66)).sum(axis=0) % 2 * 255).astype(np.float32)
     assert clarity(board) == pytest.approx((4 * 255) ** 2)
+
+
+def test_exposure_counts_what_is_crushed_or_burnt_out() -> None:
+    assert exposure(gray(flat((128, 128, 128)))) == 0
+    assert exposure(gray(flat((0, 0, 0)))) == exposure(gray(flat((255, 255, 255)))) == 1
+    half = np.concatenate([flat((0, 0, 0)), flat((128, 128, 128))])
+    assert exposure(gray(half)) == 0.5
+    assert exposure(gray(PHOTO)) < 0.2
+    burnt = np.clip(PHOTO * 3.0, 0, 255).astype(np.uint8)
+    assert exposure(gray(burnt)) > exposure(gray(PHOTO)) + 0.3
 
 
 def test_luma_follows_the_exposure() -> None:
