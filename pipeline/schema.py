@@ -183,7 +183,7 @@ FACES = _columns(
     Column("face_hidden", pa.float32(), "mosaic or blur over the most hidden face, 0..1; null without faces"),
 )
 
-CLASSES = _columns(
+_CLASSES = _columns(
     Column("category_score", pa.float32(), "probability of the classifier's category; null where the source says it"),
 )
 
@@ -192,7 +192,7 @@ EMBEDDING = Column(
 )
 """Lies in embeddings/<annotator>/F.parquet alone: a million rows have 2.6 GB, which decisions never read."""
 
-_OPERATORS = {**CODES, **PROVENANCE, **FACES, **CLASSES}
+_OPERATORS = {**CODES, **PROVENANCE, **FACES, **_CLASSES}
 """Columns of the annotators of S5 to S7."""
 
 _IN_SCORES_ONLY = ("thumbnail",)
@@ -215,9 +215,17 @@ DECIDED = _columns(
     Column("stopped_value", pa.float32(), "the value that operator saw"),
     Column("fails", pa.list_(pa.string()), "every operator that would have stopped it"),
     Column("duplicate_of", pa.string(), "id of the kept copy"),
-    Column("leaf_rank", pa.int32(), "rank in its taxonomy leaf, 1 = best"),
+    Column("watermark", pa.string(), "text of a watermark; null where none is known"),
+    Column("subset", pa.string(), "S6: general, portrait, text"),
+    Column("retrieved", pa.string(), "names of the retrievals that found it, joined with +; null for none"),
+    Column(
+        "leaf_rank", pa.int32(), "rank in its taxonomy leaf, 1 = best; null where S1 to S6 stop it or it has no leaf"
+    ),
     Column("repeats", pa.float32(), "expected draws per epoch; averages 1 within (task, language, level)"),
 )
+
+BEFORE_RULES = ("watermark", "subset", "retrieved")
+"""Of these the ones that are decided before the rules, which may use them; rules of S7 may use leaf_rank, too."""
 
 _PLACE = _columns(
     Column("shard", pa.string(), "file name under dataset/data", True),

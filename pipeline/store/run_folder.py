@@ -49,6 +49,11 @@ class RunFolder:
         """Tombstones of what was taken down, and receipts."""
         return self.path / "removed"
 
+    @property
+    def retrieved(self) -> Path:
+        """What ``retrieve`` found, by the name it was given."""
+        return self.path / "retrieved"
+
     def ledger(self, source: str) -> Path:
         """Folder of every input of a source, written when it is listed (store/ledger.py)."""
         return self.ledgers / source

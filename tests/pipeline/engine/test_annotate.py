@@ -146,7 +146,7 @@ def test_what_is_kept_aside_lies_in_a_file_that_decisions_do_not_read(tmp_path: 
     run, fragment = collected(tmp_path, ["a.png", "b.png"])
     ModelWorker(run, Vectors(), [], True, GUARD)(FragmentWork(fragment))
     write_failures(run, fragment.name, ["vectors"])
-    assert table(run.path, "scores/vectors").columns == ["id", "vectors_state", "share"]
+    assert table(run.path, "scores/vectors").columns == ["id", "share", "vectors_state"]
     assert "embedding" not in sample_table(run).columns
     (part,) = embeddings(run, "vectors")
     assert (part.fragment, part.rows.tolist()) == (fragment.name, [0])
