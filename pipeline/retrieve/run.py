@@ -46,8 +46,7 @@ def retrieve(
         found = _by_words(run, text or "") if queries is None else nearest(stored, queries, top + len(gone))
         best = heapq.nsmallest(top, (f for f in found if f[0] not in gone), key=lambda f: (-f[1], f[0]))
         noted = write_retrieved(run, name, best)
-    print(*_told(run, best), sep="\n")
-    print(f"{len(best):,} rows found: {noted}")
+    print(*_told(run, best), f"{len(best):,} rows found: {noted}", sep="\n")
     print(f"python -m pipeline decide {path} joins them; rules and --where find them by: retrieved == '{name}'")
 
 
