@@ -46,7 +46,7 @@ Box = tuple[int, int, int, int]
 @dataclass(frozen=True)
 class FacesConfig(AnnotatorConfig):
     """``edge``: px to which the longer side is shrunk while faces are looked for. ``smallest``: px that a face must have
-    there. ``cascade``: an XML file of another cascade of OpenCV; null: the one in its wheel."""
+    there. ``cascade``: the absolute path of another cascade of OpenCV, an XML file; null: the one in its wheel."""
 
     kind: Literal["faces"]
     edge: int = 480  # chosen

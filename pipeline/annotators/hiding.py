@@ -91,4 +91,5 @@ def shrunk(gray: np.ndarray, edge: float = _EDGE) -> np.ndarray:
 
     scale = edge / max(gray.shape)
     gray = gray.astype(np.float32)
-    return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+    size = [max(1, round(side * scale)) for side in reversed(gray.shape)]
+    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA) if scale < 1 else gray

@@ -27,7 +27,7 @@ from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 if TYPE_CHECKING:
     from configs.pictures import Limits
 
-_SOURCE_TYPE = re.compile(rb"(?<![A-Za-z])(trained|compositeWithTrained)AlgorithmicMedia", re.IGNORECASE)
+_SOURCE_TYPE = re.compile(rb"(?<![A-Za-z])(trained|compositeWithTrained)AlgorithmicMedia")
 """Of the IPTC vocabulary: made, or in part made, by a trained model."""
 
 _GENERATORS = re.compile(
@@ -107,7 +107,7 @@ class ProvenanceAnnotator(Annotator):
         try:
             with Reader(_MIME[container], io.BytesIO(data), context=self._context) as reader:
                 store = json.loads(reader.json())
-        except C2paError:  # no manifest after all, or one that cannot be read: what remains is what it declares
+        except (C2paError, ValueError):  # no manifest after all, or one that cannot be read: it may still declare
             return None
         if store.get("validation_state") not in ("Valid", "Trusted"):
             return None
@@ -128,9 +128,9 @@ def _generator(manifest: dict[str, Any]) -> str:
 
 def _declared(data: bytes) -> Iterator[str]:
     """What says that a model made the picture, without proof; the first is shown."""
-    if found := _SOURCE_TYPE.search(data):
+    if b"AlgorithmicMedia" in data and (found := _SOURCE_TYPE.search(data)):  # hundreds of times faster where it is not
         yield f"DigitalSourceType: {found[0].decode()}"
-    for field, value in _XMP.findall(data):
+    for field, value in _XMP.findall(data) if b"CreatorTool" in data or b"photoshop:Credit" in data else ():
         if name := _GENERATORS.search(value.decode("utf-8", "replace")):
             yield f"{field.decode()}: {name[0]}"
     for field, text in texts(data):

@@ -87,15 +87,6 @@ def test_what_the_source_says_has_no_score(annotator: ClassifyAnnotator) -> None
     assert len(row["embedding"]) == 1280
 
 
-def test_batch_mates_do_not_change_anything(annotator: ClassifyAnnotator) -> None:
-    width = max(annotator.batch_widths)
-    names = list(PICTURES)
-    batch = [PICTURES[names[i % len(names)]] for i in range(width)]
-    one, other = score(annotator, *batch)[0], score(annotator, batch[0], *(p[::-1] for p in batch[1:]))[0]
-    assert np.array_equal(one.pop("embedding"), other.pop("embedding"))
-    assert one == other
-
-
 def test_copies_are_nearer_than_other_pictures(annotator: ClassifyAnnotator) -> None:
     def changed(pixels: np.ndarray) -> np.ndarray:
         """Mirrored, cut at the border and brighter."""

@@ -132,6 +132,7 @@ def test_nothing_is_fetched(annotator: ProvenanceAnnotator, monkeypatch: pytest.
             server.accept()
 
 
+SIGNED = signed(encode("JPEG"), "image/jpeg", "trainedAlgorithmicMedia")
 WHOLE = [data for data, _ in DECLARED.values()]
 
 
@@ -139,3 +140,12 @@ WHOLE = [data for data, _ in DECLARED.values()]
 @given(st.sampled_from(WHOLE), CHANGES, st.floats(0, 1))
 def test_broken_metadata_never_raises(data: bytes, changes: list[tuple[str, float, bytes]], cut: float) -> None:
     assert all(isinstance(text, str) for _, text in texts(damaged(data, changes, cut)))
+
+
+@fuzzed(25)
+@given(CHANGES, st.floats(0.5, 1))
+def test_a_broken_manifest_costs_no_picture(
+    annotator: ProvenanceAnnotator, changes: list[tuple[str, float, bytes]], cut: float
+) -> None:
+    row = score(annotator, damaged(SIGNED, changes, cut), "JPEG")
+    assert row["generated"] in ("signed", "declared", "none")
