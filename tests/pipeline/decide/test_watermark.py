@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -9,7 +11,14 @@ import pyarrow as pa
 import pytest
 
 from pipeline import schema
+from pipeline.config import load_run_config
+from pipeline.decide.rules import DecideConfig, Rule
+from pipeline.decide.run import decide_run
 from pipeline.decide.watermark import WatermarkConfig, is_judged, none_repeated, repeated_texts, with_watermarks
+from pipeline.store.commit import to_table, write_table
+from pipeline.store.run_folder import RunFolder
+from tests.pipeline.hostile import encode, picture
+from tests.pipeline.report.fixture_run import build_run
 
 CORNER, MIDDLE = (500.0, 440.0, 620.0, 470.0), (260.0, 200.0, 380.0, 240.0)
 """Left, top, right, bottom in a picture of 640 x 480 px."""
@@ -90,6 +99,29 @@ def test_regions_are_read_only_where_a_host_can_be_judged() -> None:
     assert is_judged(web, WatermarkConfig())
     assert not is_judged(folder, WatermarkConfig())
     assert not is_judged(web, WatermarkConfig(pictures=0))
+
+
+def test_a_decision_finds_them_in_what_annotators_committed(tmp_path: Path) -> None:
+    """Every picture of this run shows one text at one place; a captioner has seen another watermark on the first."""
+    pictures = [(f"https://stock.example/{n}.jpg", encode(picture(90, 90, seed=n), "JPEG")) for n in range(7)]
+    run = RunFolder(build_run(tmp_path / "run", pictures, synthetic=0, decided=False))
+    config = load_run_config(run.config)
+    before = decide_run(run, config).table
+    assert before["watermark"].is_not_null().all()
+    assert before["watermark"].str.starts_with("招牌").all()
+    rows = [{"id": i, "watermarks": ["Getty"] if n == 0 else []} for n, i in enumerate(_ids(run))]
+    column = schema.COLUMNS.get("watermarks", schema.Column("watermarks", pa.list_(pa.string()), "watermarks"))
+    write_table(run.scores("captioner", "photos-00000"), to_table(rows, schema.arrow(["id", column])), [])
+    after = decide_run(run, config).table
+    assert after["watermark"].to_list()[0] == "Getty"
+    assert after["watermark"].to_list()[1:] == before["watermark"].to_list()[1:]
+    rule = Rule("S5.watermark", 5, "watermark is null")
+    stopped = decide_run(run, replace(config, decide=DecideConfig((rule,)))).table
+    assert set(stopped["stopped_by"]) == {"S5.watermark"}
+
+
+def _ids(run: RunFolder) -> list[str]:
+    return pl.read_parquet(run.samples("photos-00000"), columns=["id"])["id"].to_list()
 
 
 @pytest.mark.parametrize("settings", [{"pictures": 1}, {"share": 2}, {"characters": 0}])
