@@ -10,8 +10,9 @@ alone: pictures of one folder may well show the same sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class WatermarkConfig:
             raise ValueError(f"field 'characters': must be at least 1, found {self.characters}")
 
 
+_TOGETHER = 64
+"""Fragments whose regions stand in memory, about 2 MB each; chosen."""
+
 REGIONS = ("uri", "width", "height", "text_regions")
 """What ``repeated_texts`` needs of rows beside their ids."""
 
@@ -60,7 +64,7 @@ def repeated_texts(regions: Iterable[pl.DataFrame], config: WatermarkConfig) -> 
     uri, width, height, text_regions."""
     import polars as pl
 
-    lines = pl.concat([_lines(part) for part in regions])
+    lines = pl.concat([_lines(pl.concat(parts)) for parts in _several(iter(regions))])
     place = ["host", "plain", "ninth"]
     seen = lines.unique(["id", *place], maintain_order=True)
     of_host = seen.group_by("host").agg(all=pl.col("id").n_unique())
@@ -74,6 +78,12 @@ def repeated_texts(regions: Iterable[pl.DataFrame], config: WatermarkConfig) -> 
     return marked.select("id", watermark="text").unique("id", keep="first", maintain_order=True)
 
 
+def _several(parts: Iterator[pl.DataFrame]) -> Iterator[list[pl.DataFrame]]:
+    """Fragments together: Polars takes milliseconds for a table however small."""
+    while together := list(islice(parts, _TOGETHER)):
+        yield together
+
+
 def _lines(regions: pl.DataFrame) -> pl.DataFrame:
     """id, host, text, plain (letters and digits, NFKC, lower case) and ninth (0 top left .. 8 bottom right) of each region."""
     import polars as pl
@@ -82,8 +92,8 @@ def _lines(regions: pl.DataFrame) -> pl.DataFrame:
     lines = with_host.filter(pl.col("host").is_not_null() & (pl.col("text_regions").list.len() > 0))
     lines = lines.explode("text_regions")
     region = pl.col("text_regions").struct
-    corners = region.field("quad").cast(pl.List(pl.Float32))
-    middle = [corners.list.gather_every(2, offset).list.mean() for offset in (0, 1)]
+    corner = region.field("quad").arr
+    middle = [(corner.get(axis) + corner.get(axis + 4)) / 2 for axis in (0, 1)]  # of opposite corners
     column, row = (
         (3 * m / pl.col(size)).floor().clip(0, 2) for m, size in zip(middle, ("width", "height"), strict=True)
     )
