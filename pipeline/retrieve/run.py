@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from configs import UserError
 from configs.pictures import DecodeError, Limits, decode, small
 from pipeline.annotators.classify import ClassifyAnnotator
 from pipeline.engine.redecide import open_finished
+from pipeline.report.found import SHOWN, write_found
 from pipeline.retrieve.nearest import nearest
 from pipeline.retrieve.words import TEXTS, matches, words_of
 from pipeline.store.embeddings import embedded_with, embeddings
@@ -26,10 +27,10 @@ from pipeline.store.retrieved import check_name, write_retrieved
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import sample_tables
 
-_SHOWN = 5
-"""Lines printed of what was found; chosen."""
+_LINES = 5
+"""Printed of what was found; chosen."""
 
-_Found = list[tuple[str, float]]
+_TOLD = ("text_language", "text_level", "ocr_score")
 
 
 def retrieve(
@@ -46,7 +47,12 @@ def retrieve(
         found = _by_words(run, text or "") if queries is None else nearest(stored, queries, top + len(gone))
         best = heapq.nsmallest(top, (f for f in found if f[0] not in gone), key=lambda f: (-f[1], f[0]))
         noted = write_retrieved(run, name, best)
-    print(*_told(run, best), f"{len(best):,} rows found: {noted}", sep="\n")
+    facts = _facts(run, best)
+    uris = dict(facts.select("id", "uri").iter_rows())
+    print(
+        *(f"{score:8.3f}  {uris[id_]}" for id_, score in best[:_LINES]), f"{len(best):,} rows found: {noted}", sep="\n"
+    )
+    print(f"pictures: {write_found(run, name, best, facts)}")
     print(f"python -m pipeline decide {path} joins them; rules and --where find them by: retrieved == '{name}'")
 
 
@@ -82,12 +88,8 @@ def _pixels(image: Path, limits: Limits) -> np.ndarray:
         raise UserError(f"--image '{image}': {error}") from None
 
 
-def _told(run: RunFolder, best: _Found) -> Iterable[str]:
-    """A line for each of the first rows."""
-    shown = best[:_SHOWN]
-    wanted = [id_ for id_, _ in shown]
-    uris: dict[str, str] = {}
-    for table in sample_tables(run, ["uri"]):
-        part = pl.DataFrame(table).filter(pl.col("id").is_in(wanted))
-        uris |= dict(part.select("id", "uri").iter_rows())
-    return [f"{score:8.3f}  {uris.get(id_, id_)}" for id_, score in shown]
+def _facts(run: RunFolder, best: Sequence[tuple[str, float]]) -> pl.DataFrame:
+    """What the page and the terminal say of the first rows."""
+    wanted = pl.Series([id_ for id_, _ in best[:SHOWN]], dtype=pl.String)
+    tables = (pl.DataFrame(table) for table in sample_tables(run, ["uri", *_TOLD]))
+    return pl.concat([table.filter(pl.col("id").is_in(wanted.implode())) for table in tables])

@@ -103,6 +103,8 @@ def test_what_was_found_is_a_column_after_the_next_decision(
     told = capsys.readouterr().out
     assert "cat.jpg" in told
     assert "retrieved == 'cats'" in told
+    page = (run / "retrieved/black.html").read_text()
+    assert page.index("a cup of black coffee") < page.index("a temple with a black roof"), "the most about it first"
     decide_again(run, [])
     found = {uri: row["retrieved"] for uri, row in manifest(run).items() if row["retrieved"]}
     assert found == {"cat.jpg": "cats", "coffee.jpg": "black", "china.jpg": "black"}
