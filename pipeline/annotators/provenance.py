@@ -48,8 +48,18 @@ _XMP = re.compile(rb"(CreatorTool|photoshop:Credit)(?:=[\"']|>)([^\"'<]{1,200})"
 _OWN_KEYS = ("invokeai_metadata", "sd-metadata", "dream", "fooocus_scheme", "generation_data")
 """PNG keywords that generators alone write."""
 
-_MIME = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff", "AVIF": "image/avif"}
-_MIME |= {"GIF": "image/gif", "HEIF": "image/heif"}
+_MIME = {
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "HEIF": "image/heif",
+    "JXL": "image/jxl",
+}
+"""Pillow's name of a container -> what c2pa-python calls it; the others carry no manifests."""
 
 _WORDS = 80
 """Characters of ``generator`` at most."""

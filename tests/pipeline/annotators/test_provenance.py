@@ -111,6 +111,11 @@ def test_a_manifest_whose_signature_holds_is_signed(annotator: ProvenanceAnnotat
     assert score(annotator, data, container) == {"generated": "signed", "generator": "C2PA: test generator"}
 
 
+def test_the_first_picture_of_a_burst_is_read_too(annotator: ProvenanceAnnotator) -> None:
+    data = signed(encode("JPEG"), "image/jpeg", "trainedAlgorithmicMedia")
+    assert score(annotator, data, "MPO")["generated"] == "signed"
+
+
 def test_a_changed_picture_is_only_declared(annotator: ProvenanceAnnotator) -> None:
     data = bytearray(signed(encode("JPEG"), "image/jpeg", "compositeWithTrainedAlgorithmicMedia"))
     data[-200] ^= 0xFF
