@@ -156,7 +156,11 @@ MEASURES = _columns(
     Column("phash", pa.uint64(), "64-bit perceptual hash (DCT) of the decoded picture"),
     Column("clarity", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("luma", pa.float32(), "see pipeline/annotators/measure.py"),
-    Column("exposure", pa.float32(), "share of pixels that are crushed to black or burnt out, 0..1"),
+    Column(
+        "exposure",
+        pa.float32(),
+        "share of pixels that are crushed to black or burnt out, less a ground all around, 0..1",
+    ),
     Column("saturation", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("entropy", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("texture", pa.float32(), "see pipeline/annotators/measure.py"),

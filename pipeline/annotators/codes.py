@@ -26,7 +26,8 @@ _FORMATS = (
     *("QRCode", "MicroQRCode", "RMQRCode", "DataMatrix", "Aztec", "PDF417", "MaxiCode"),
     *("EANUPC", "Code128", "Code39", "Code93", "DataBar"),
 )
-"""All that have a checksum and are printed on things; chosen. ITF and Codabar have none and are seen in any fence."""
+"""What is printed on things and checks itself, by a checksum or at least its own beginning and end; chosen. ITF and
+Codabar check nothing and are seen in any fence."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 
 _BLACK, _WHITE = 8, 247
 """Gray levels at which ``exposure`` begins to count; chosen: 3 % from either end."""
+_RIM, _GROUND = 32, 0.9
+"""Of the shorter side the part that is the rim, and how much of it makes a ground; chosen."""
 
 _TILES = 8
 """Tiles along each side in which ``clarity`` is taken."""
@@ -134,10 +136,18 @@ def luma(gray: np.ndarray) -> float:
 def exposure(gray: np.ndarray) -> float:
     """Share of the pixels without drawing, crushed to black or burnt out: 0 none .. 1 all. ``gray``: float (H, W) 0..255.
 
-    Rec. 709 luma below 8 or above 247, in which JPEG and sensors leave nothing to be seen. Both ends in one number, for
-    a picture may have both. Chosen; of a printed page most is white, so rules judge pictures with little text by it.
+    Rec. 709 luma below 8 or above 247, where JPEG and sensors leave nothing to be seen. Both ends in one number, for a
+    picture may have both. An end that nearly all of the picture's border has (nine tenths of a rim of a thirty-second of
+    the shorter side) is the ground on which something is shown, and does not count: a product on white, a retina on
+    black. All chosen.
     """
-    return float(((gray < _BLACK) | (gray > _WHITE)).mean(dtype=np.float64))
+    return float(sum(mask.mean(dtype=np.float64) for mask in (gray < _BLACK, gray > _WHITE) if not _is_ground(mask)))
+
+
+def _is_ground(mask: np.ndarray) -> bool:
+    rim = max(1, min(mask.shape) // _RIM)
+    sides = (mask[:rim], mask[-rim:], mask[rim:-rim, :rim], mask[rim:-rim, -rim:])
+    return sum(int(side.sum()) for side in sides) > _GROUND * sum(side.size for side in sides)
 
 
 def saturation(pixels: np.ndarray) -> float:

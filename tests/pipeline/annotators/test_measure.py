@@ -85,13 +85,24 @@ def test_clarity_of_a_checkerboard_is_its_laplacian_squared() -> None:
 
 
 def test_exposure_counts_what_is_crushed_or_burnt_out() -> None:
-    assert exposure(gray(flat((128, 128, 128)))) == 0
-    assert exposure(gray(flat((0, 0, 0)))) == exposure(gray(flat((255, 255, 255)))) == 1
     half = np.concatenate([flat((0, 0, 0)), flat((128, 128, 128))])
+    assert exposure(gray(flat((128, 128, 128)))) == 0
     assert exposure(gray(half)) == 0.5
+    assert exposure(gray(np.concatenate([half, flat((255, 255, 255))]))) == pytest.approx(2 / 3)
     assert exposure(gray(PHOTO)) < 0.2
-    burnt = np.clip(PHOTO * 3.0, 0, 255).astype(np.uint8)
-    assert exposure(gray(burnt)) > exposure(gray(PHOTO)) + 0.3
+    for factor in (3.0, 0.05):
+        changed = np.clip(PHOTO * factor, 0, 255).astype(np.uint8)
+        assert exposure(gray(changed)) > exposure(gray(PHOTO)) + 0.3
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255)])
+def test_a_ground_on_which_something_is_shown_is_not_exposure(color: tuple[int, int, int]) -> None:
+    shown = flat(color, 300, 400)
+    shown[60:200, 100:280] = resized(CAT, 180, 140)
+    assert exposure(gray(shown)) == pytest.approx(
+        exposure(gray(resized(CAT, 180, 140))) * 180 * 140 / 120_000, abs=0.01
+    )
+    assert exposure(gray(flat(color))) == 0
 
 
 def test_luma_follows_the_exposure() -> None:
