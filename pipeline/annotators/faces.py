@@ -78,7 +78,7 @@ class FacesAnnotator(Annotator):
 
     def missing(self) -> str | None:
         if find_package("cv2") is None:
-            return "the package opencv-contrib-python-headless is not installed"
+            return "the package opencv-contrib-python is not installed"
         path = self._cascade()
         return None if path.is_file() else f"the cascade {path} is not there"
 

@@ -1,8 +1,9 @@
 """Whether a region of a picture was made unreadable: by a mosaic, or by a blur that its surroundings do not have.
 
 Both are numbers without a unit, 0 untouched .. 1 hidden; formulas and constants are chosen, on the faces of
-scikit-image (astronaut, lfw_subset): untouched ones have at most 0.4, blocks of a twelfth of a face and more at least
-0.8, also after JPEG, blurs of a fiftieth of its width and more at least 0.9.
+scikit-image (astronaut, lfw_subset): untouched ones have at most 0.4, also smoothed, noisy or before a soft background;
+blocks of a sixteenth of a face and more at least 0.7, down to JPEG of quality 60; blurs of a fiftieth of its width and
+more at least 0.9, of a hundredth 0.7.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from configs.storage.spans import each
 from pipeline import schema
 from pipeline.parquet import read_table
 from pipeline.store.commit import committed, metadata
@@ -32,11 +33,14 @@ def embedded_with(run: RunFolder, annotator: str) -> str | None:
 
 def embeddings(run: RunFolder, annotator: str) -> Iterator[Embedded]:
     """Those of every fragment that ``annotator`` has scored, by its name."""
-    for fragment in sorted(committed(run.embeddings(annotator, "x").parent)):
+
+    def part(fragment: str) -> Embedded:
         table = read_table(run.embeddings(annotator, fragment), ["id", schema.EMBEDDING.name])
         failed = read_table(run.failures(fragment), ["id"])["id"].combine_chunks()
         table = table.filter(pc.and_(pc.is_valid(table[1]), pc.invert(pc.is_in(table[0], failed))))
-        yield Embedded(fragment, table[0].to_pylist(), _matrix(table[1].combine_chunks()))
+        return Embedded(fragment, table[0].to_pylist(), _matrix(table[1].combine_chunks()))
+
+    return each(part, sorted(committed(run.embeddings(annotator, "x").parent)), run.path)
 
 
 def _matrix(column: pa.FixedSizeListArray) -> np.ndarray:
