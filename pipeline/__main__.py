@@ -79,6 +79,12 @@ def _remove(arguments: argparse.Namespace) -> None:
     remove_rows(arguments.folder, by, file, arguments.wait)
 
 
+def _retrieve(arguments: argparse.Namespace) -> None:
+    from pipeline.retrieve.run import retrieve
+
+    retrieve(arguments.folder, arguments.name, arguments.top, arguments.text, arguments.image or (), arguments.wait)
+
+
 def _export(arguments: argparse.Namespace) -> None:
     from pipeline.pack.export import export_webdataset
 
@@ -142,6 +148,18 @@ def _parser() -> argparse.ArgumentParser:
         lists.add_argument(f"--{name}", type=Path, metavar="FILE", help=text)
     _wait(remove)
     add_storage(remove)
+
+    find = _command(commands, "retrieve", _retrieve, "find rows by words or by pictures, for the next decide to use")
+    _run_folder(find)
+    query = find.add_mutually_exclusive_group(required=True)
+    query.add_argument("--text", metavar="WORDS", help="rows whose captions or read text hold all of these words")
+    query.add_argument(
+        "--image", type=local, nargs="+", metavar="FILE", help="rows that look like any of these pictures"
+    )
+    find.add_argument("--top", type=int, default=100, metavar="K", help="how many rows, the best ones (%(default)s)")
+    find.add_argument("--name", required=True, metavar="N", help="what the column retrieved will hold for them")
+    _wait(find)
+    add_storage(find)
 
     export = _command(commands, "export", _export, "a dataset as tars of WebDataset")
     export.add_argument("dataset", type=place, metavar="DATASET", help="a dataset, or a run that has one")

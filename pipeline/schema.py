@@ -5,6 +5,7 @@ Needs pyarrow only.
 
     samples/F.parquet          COLLECTED            bytes and identity, exact text of synthetic pictures
     scores/<annotator>/F       id, <annotator>_state and the annotator's columns
+    embeddings/<annotator>/F   id and what the annotator keeps aside
     decisions/                 id and DECIDED
     dataset/data/*.parquet     STORED               what training and people need in one row
     dataset/manifest/*.parquet MANIFEST             scalars and decisions, and where the row lies
@@ -21,7 +22,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
 
 RENAMED = {"lacked": "missing_glyphs"}
@@ -95,7 +96,11 @@ IDENTITY = _columns(
     Column("license", pa.string(), "SPDX expression, or unknown", True),
     Column("parents", pa.list_(pa.string()), "of synthetic pictures: photographs, fonts and corpora they come from"),
     Column("domain", pa.string(), "nature, design, people, synthetic; null unless a source or classifier says so"),
-    Column("category", pa.string(), "leaf of the taxonomy"),
+    Column(
+        "category",
+        pa.string(),
+        "leaf of the taxonomy, group/leaf of pipeline/annotators/taxonomy.tsv, or the source's own",
+    ),
     Column("task", pa.string(), "t2i, ti2i, i2i", True),
     Column("captions", pa.list_(CAPTION), "captions with a verdict each; a bad one never drops the picture"),
     Column("instructions", pa.list_(CAPTION), "edit instructions, in the form of captions"),
@@ -151,6 +156,11 @@ MEASURES = _columns(
     Column("phash", pa.uint64(), "64-bit perceptual hash (DCT) of the decoded picture"),
     Column("clarity", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("luma", pa.float32(), "see pipeline/annotators/measure.py"),
+    Column(
+        "exposure",
+        pa.float32(),
+        "share of pixels that are crushed to black or burnt out, less a ground all around, 0..1",
+    ),
     Column("saturation", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("entropy", pa.float32(), "see pipeline/annotators/measure.py"),
     Column("texture", pa.float32(), "see pipeline/annotators/measure.py"),
@@ -159,6 +169,35 @@ MEASURES = _columns(
         "thumbnail", pa.binary(), "the whole picture in 1,152 bytes, see pipeline/annotators/measure.py; for duplicates"
     ),
 )
+
+CODES = _columns(
+    Column("codes", pa.int32(), "QR codes and barcodes that decode"),
+    Column("code_formats", pa.string(), "their formats, sorted, joined with +: EAN13+QRCode; null without codes"),
+    Column("code_area", pa.float32(), "area of their quads over the picture's, 0..1"),
+)
+
+PROVENANCE = _columns(
+    Column("generated", pa.string(), "AI-made by what the file says: signed (C2PA holds), declared, none"),
+    Column("generator", pa.string(), "what says so; null where generated is none"),
+)
+
+FACES = _columns(
+    Column("faces", pa.int32(), "faces found, seen from the front"),
+    Column("face_area", pa.float32(), "area of their boxes over the picture's, 0..1"),
+    Column("face_hidden", pa.float32(), "mosaic or blur over the most hidden face, 0..1; null without faces"),
+)
+
+_CLASSES = _columns(
+    Column("category_score", pa.float32(), "probability of the classifier's category; null where the source says it"),
+)
+
+EMBEDDING = Column(
+    "embedding", pa.list_(pa.float16(), 1280), "features of efficientnet-lite0, see pipeline/annotators/classify.py"
+)
+"""Lies in embeddings/<annotator>/F.parquet alone: a million rows have 2.6 GB, which decisions never read."""
+
+_OPERATORS = {**CODES, **PROVENANCE, **FACES, **_CLASSES}
+"""Columns of the annotators of S5 to S7."""
 
 _IN_SCORES_ONLY = ("thumbnail",)
 """Columns that neither shards nor manifests hold: decisions look at them for a few rows."""
@@ -180,9 +219,17 @@ DECIDED = _columns(
     Column("stopped_value", pa.float32(), "the value that operator saw"),
     Column("fails", pa.list_(pa.string()), "every operator that would have stopped it"),
     Column("duplicate_of", pa.string(), "id of the kept copy"),
-    Column("leaf_rank", pa.int32(), "rank in its taxonomy leaf, 1 = best"),
+    Column("watermark", pa.string(), "text of a watermark; null where none is known"),
+    Column("subset", pa.string(), "S6: general, portrait, text"),
+    Column("retrieved", pa.string(), "names of the retrievals that found it, joined with +; null for none"),
+    Column(
+        "leaf_rank", pa.int32(), "rank in its taxonomy leaf, 1 = best; null where S1 to S6 stop it or it has no leaf"
+    ),
     Column("repeats", pa.float32(), "expected draws per epoch; averages 1 within (task, language, level)"),
 )
+
+BEFORE_RULES = ("watermark", "subset", "retrieved")
+"""Of these the ones that are decided before the rules, which may use them; rules of S7 may use leaf_rank, too."""
 
 _PLACE = _columns(
     Column("shard", pa.string(), "file name under dataset/data", True),
@@ -205,6 +252,7 @@ COLUMNS: dict[str, Column] = {
     **TEXT,
     **MEASURES,
     **_MODEL_SCORES,
+    **_OPERATORS,
     **DECIDED,
     **_PLACE,
     **_SPANS,
@@ -224,7 +272,8 @@ NESTED = (
 _TRAINED_ON = ("ref_sizes", "quoted_box")
 """Those of them that the manifest has all the same: the order of training is made from it alone."""
 
-_SCORED = tuple(n for n in (*CAPTION_FLAT, *TRAINABLE, *TEXT, *MEASURES, *_MODEL_SCORES) if n not in _IN_SCORES_ONLY)
+_BY_ANNOTATORS = (*TEXT, *MEASURES, *_MODEL_SCORES, *_OPERATORS)
+_SCORED = tuple(n for n in (*CAPTION_FLAT, *TRAINABLE, *_BY_ANNOTATORS) if n not in _IN_SCORES_ONLY)
 
 STORED = tuple(IDENTITY) + _SCORED
 """Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""
@@ -233,7 +282,8 @@ MANIFEST = tuple(n for n in (*STORED, *DECIDED, *_PLACE, *_SPANS) if n not in NE
 """Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""
 
 
-FILLED_BY_ANNOTATORS = (*TEXT, *MEASURES, *_MODEL_SCORES)
+FILLED_BY_ANNOTATORS = (*_BY_ANNOTATORS, "category", "domain")
+"""What a source says of the last two counts more, as exact text does."""
 
 RESERVED = frozenset(COLUMNS) - frozenset(FILLED_BY_ANNOTATORS) | {
     "fragment",

@@ -13,14 +13,23 @@ from typing import Annotated
 from configs.kinds import OpenKind
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.annotators.build import build
+from pipeline.annotators.classify import ClassifyConfig
+from pipeline.annotators.codes import CodesConfig
+from pipeline.annotators.faces import FacesConfig
 from pipeline.annotators.measure import MeasureConfig
 from pipeline.annotators.nsfw import NsfwConfig
 from pipeline.annotators.ocr import OcrConfig
+from pipeline.annotators.provenance import ProvenanceConfig
 from pipeline.annotators.verify import VerifyConfig
 
 __all__ = ["DEFAULT", "Annotator", "AnnotatorConfig", "AnyAnnotator", "Picture", "build"]
 
-AnyAnnotator = Annotated[MeasureConfig | NsfwConfig | OcrConfig | VerifyConfig, OpenKind(AnnotatorConfig)]
+_Ours = (
+    MeasureConfig | NsfwConfig | OcrConfig | VerifyConfig  # S1, S2, S4
+    | CodesConfig | ProvenanceConfig | FacesConfig | ClassifyConfig  # S5, S6, S7
+)  # fmt: skip
+
+AnyAnnotator = Annotated[_Ours, OpenKind(AnnotatorConfig)]
 """An entry of ``annotate:``."""
 
 DEFAULT = (MeasureConfig("measure"), NsfwConfig("nsfw"), OcrConfig("ocr"))

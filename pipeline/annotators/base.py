@@ -45,6 +45,8 @@ class Annotator(ABC):
     """Letters, digits and underscores; names the folder scores/<name> and the column <name>_state."""
     columns: ClassVar[tuple[Column, ...]]
     """Columns of ``pipeline/schema.py``, or new ones declared here: they join scores, shards, manifest and rules."""
+    aside: ClassVar[tuple[Column, ...]] = ()
+    """Large columns that go to embeddings/<name> instead, which decisions, shards and rules never read."""
     version: ClassVar[str]
     """Part of the run's identity: a changed definition gets a new version."""
     input: ClassVar[Literal["pixels", "thumbnail", "bytes"]]
@@ -69,7 +71,7 @@ class Annotator(ABC):
 
     @abstractmethod
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
-        """One dict of ``columns`` per picture, in order. An exception fails the batch, which is then split."""
+        """One dict of ``columns`` and ``aside`` per picture, in order. An exception fails the batch, which is then split."""
 
 
 @dataclass(frozen=True)

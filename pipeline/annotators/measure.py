@@ -1,6 +1,6 @@
 """Numbers that a picture's pixels give by themselves: the measures of S2 and S5, and the hashes for dedup.
 
-    pixels ──shrink to the reference size──> clarity, luma, saturation, entropy, texture, thumbnail
+    pixels ──shrink to the reference size──> clarity, luma, exposure, saturation, entropy, texture, thumbnail
            ──as they are──────────────────> blockiness, pixel_sha256, phash
 
 The report names the operators of S2 and prints no formula; these were chosen. Those of the
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 """Weights of red, green and blue in the luma of Rec. 709."""
+
+_BLACK, _WHITE = 8, 247
+"""Gray levels at which ``exposure`` begins to count; chosen: 3 % from either end."""
+_RIM, _GROUND = 32, 0.9
+"""Of the shorter side the part that is the rim, and how much of it makes a ground; chosen."""
 
 _TILES = 8
 """Tiles along each side in which ``clarity`` is taken."""
@@ -86,6 +91,7 @@ class MeasureAnnotator(Annotator):
             "phash": phash(pixels),
             "clarity": clarity(gray),
             "luma": luma(gray),
+            "exposure": exposure(gray),
             "saturation": saturation(reference),
             "entropy": entropy(reference),
             "texture": texture(gray),
@@ -125,6 +131,23 @@ def clarity(gray: np.ndarray) -> float:
 def luma(gray: np.ndarray) -> float:
     """Mean Rec. 709 luma (of gamma-encoded values), 0 black .. 1 white. ``gray``: float (H, W) 0..255."""
     return float(gray.mean(dtype=np.float64) / 255)
+
+
+def exposure(gray: np.ndarray) -> float:
+    """Share of the pixels without drawing, crushed to black or burnt out: 0 none .. 1 all. ``gray``: float (H, W) 0..255.
+
+    Rec. 709 luma below 8 or above 247, where JPEG and sensors leave nothing to be seen. Both ends in one number, for a
+    picture may have both. An end that nearly all of the picture's border has (nine tenths of a rim of a thirty-second of
+    the shorter side) is the ground on which something is shown, and does not count: a product on white, a retina on
+    black. All chosen.
+    """
+    return float(sum(mask.mean(dtype=np.float64) for mask in (gray < _BLACK, gray > _WHITE) if not _is_ground(mask)))
+
+
+def _is_ground(mask: np.ndarray) -> bool:
+    rim = max(1, min(mask.shape) // _RIM)
+    sides = (mask[:rim], mask[-rim:], mask[rim:-rim, :rim], mask[rim:-rim, -rim:])
+    return sum(int(side.sum()) for side in sides) > _GROUND * sum(side.size for side in sides)
 
 
 def saturation(pixels: np.ndarray) -> float:

@@ -31,7 +31,7 @@ class BalanceConfig:
 
     characters: float = 0.5
     categories: float = 0.5
-    cap: float = 4.0
+    cap: float = 10.0
 
     def __post_init__(self) -> None:
         for name in ("characters", "categories"):

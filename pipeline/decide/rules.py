@@ -10,10 +10,13 @@ fails before its first stage is rejected, ``stage_to`` 0. The report prints no t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from configs.errors import RunFailed
+from configs.errors import RunFailed, UserError
+from pipeline.decide.best import BestConfig, leaf_rank
+from pipeline.decide.subset import SubsetConfig, subset
+from pipeline.decide.watermark import WatermarkConfig
 from pipeline.licenses import license_name, permits
 from pipeline.predicate import Predicate, parse
 
@@ -59,11 +62,15 @@ class Rule:
 class DecideConfig:
     """``rules`` are applied in order of stage, then as listed. ``synthetic_from``: first stage of synthetic pictures.
     ``licenses``: those that may be trained on, by their SPDX names, ``unknown`` among them if it may; null: all. Of an
-    expression all that it demands must be there, of alternatives one."""
+    expression all that it demands must be there, of alternatives one. ``watermark``, ``subsets`` and ``best`` say how the
+    columns watermark, subset and leaf_rank come about, which rules may use: leaf_rank in S7, the others everywhere."""
 
     rules: tuple[Rule, ...] = ()
     synthetic_from: int = 4
     licenses: tuple[str, ...] | None = None
+    watermark: WatermarkConfig = field(default_factory=WatermarkConfig)
+    subsets: SubsetConfig = field(default_factory=SubsetConfig)
+    best: BestConfig = field(default_factory=BestConfig)
 
     def __post_init__(self) -> None:
         names = [rule.name for rule in self.rules]
@@ -78,14 +85,21 @@ class DecideConfig:
 
 def check_rules(config: DecideConfig, schema: Mapping[str, Any]) -> None:
     """Raise UserError for a rule that names an unknown column or compares the wrong types. ``schema``: Polars'."""
+    import polars as pl
+
+    subset(config.subsets, {n: t for n, t in schema.items() if n != "subset"})
+    for name in config.best.by:
+        if name not in schema or not schema[name].is_numeric():
+            raise UserError(f"field 'decide.best.by': '{name}' is no score of this run, such as clarity")
     for rule in config.rules:
-        rule.condition().polars(schema)
+        known = {**schema, "leaf_rank": pl.Int32()} if rule.stage == _LAST_STAGE else schema
+        rule.condition().polars(known)
         if scope := rule.scope():
-            scope.polars(schema)
+            scope.polars(known)
 
 
 def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) -> pl.DataFrame:
-    """One row per row of ``table``, in its order: id and the decided columns but leaf_rank and repeats.
+    """One row per row of ``table``, in its order: id, leaf_rank and what the rules decide.
 
     ``duplicates``: (id, duplicate_of). Raises UserError for a wrong rule, RunFailed where ``if_null: error`` meets null.
     """
@@ -93,16 +107,34 @@ def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) 
 
     check_rules(config, table.schema)
     table = table.join(duplicates, on="id", how="left", maintain_order="left")
-    rules = sorted(config.rules, key=lambda rule: rule.stage)  # stable: as listed within a stage
     fails = {_DUPLICATE: (1, pl.col("duplicate_of").is_not_null(), pl.lit(None, pl.Float32))}
     if config.licenses is not None:
         fails[_LICENSE] = (1, _forbidden(table, config.licenses), pl.lit(None, pl.Float32))
-    fails |= {rule.name: (rule.stage, _fails(rule, table), _value(rule, table)) for rule in rules}
+    rules = sorted(config.rules, key=lambda rule: rule.stage)  # stable: as listed within a stage
+    fails |= _failing(table, [rule for rule in rules if rule.stage < _LAST_STAGE])
+    good = table.select(good=~pl.any_horizontal(failing for _, failing, _ in fails.values()))["good"]
+    table = table.with_columns(leaf_rank=leaf_rank(table, good, config.best))
+    fails |= _failing(table, [rule for rule in rules if rule.stage == _LAST_STAGE])
+    return _decided(table, fails, config.synthetic_from)
+
+
+_Fails = dict[str, tuple[int, "pl.Expr", "pl.Expr"]]
+"""Operator -> its stage, whether a row fails it, the number that it saw."""
+
+
+def _failing(table: pl.DataFrame, rules: Sequence[Rule]) -> _Fails:
+    return {rule.name: (rule.stage, _fails(rule, table), _value(rule, table)) for rule in rules}
+
+
+def _decided(table: pl.DataFrame, fails: _Fails, synthetic_from: int) -> pl.DataFrame:
+    import polars as pl
+
     names = list(fails)
     judged = table.select(
         "id",
         "duplicate_of",
-        stage_from=pl.when(pl.col("recipe").is_null()).then(1).otherwise(config.synthetic_from).cast(pl.Int8),
+        "leaf_rank",
+        stage_from=pl.when(pl.col("recipe").is_null()).then(1).otherwise(synthetic_from).cast(pl.Int8),
         **{f"fail:{n}": fails[n][1] for n in names},
         **{f"value:{n}": fails[n][2] for n in names},
     )
@@ -120,6 +152,7 @@ def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) 
         stopped_value=pl.col("stopped_value").struct.field("v"),
         fails="fails",
         duplicate_of="duplicate_of",
+        leaf_rank="leaf_rank",
     )
 
 

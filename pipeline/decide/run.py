@@ -1,26 +1,32 @@
 """From committed scores to decisions/: dedup, decide, judge captions, balance. Seconds, and no pixels.
 
-sample_table ─> find_duplicates ─> decide ─> balance ─> decisions/decisions.parquet
+sample_table ─> watermark, subset, retrieved ─> find_duplicates ─> decide ─> balance ─> decisions/decisions.parquet
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import digest, to_plain
 from configs.storage.spans import each
 from pipeline import schema
 from pipeline.decide.balance import balance
+from pipeline.decide.best import believed
 from pipeline.decide.captions import CaptionJudge, flat
 from pipeline.decide.dedup import ThumbnailReader, find_duplicates
 from pipeline.decide.rules import decide
-from pipeline.parquet import read_metadata
+from pipeline.decide.subset import subset
+from pipeline.decide.watermark import REGIONS, is_judged, none_repeated, repeated_texts, with_watermarks
+from pipeline.parquet import read_metadata, read_schema
 from pipeline.store.additions import generations
 from pipeline.store.commit import replace_table
 from pipeline.store.removed import read_removals, removed_rows
+from pipeline.store.retrieved import retrievals, with_retrieved
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_names, sample_table, scored_by
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_names, sample_table, sample_tables, scored_by
 from pipeline.store.thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -51,7 +57,9 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
     """Decide from the committed files of ``run``; writes nothing. Raises UserError for a wrong rule."""
     import polars as pl
 
-    table = _with_judged_captions(sample_table(run, extra=["captions"]), CaptionJudge(config.captions))
+    table = sample_table(run, extra=["captions", *(["watermarks"] if _lists_watermarks(run) else [])])
+    table = _with_judged_captions(table, CaptionJudge(config.captions))
+    table = _with_sorted(table, run, config)
     removed = _removed(run)
     thumbnails = Thumbnails(run).read
     decided = _decide_in_turn(table.with_columns(generation=generation_of(run)), removed, config, thumbnails)
@@ -59,9 +67,31 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
     is_gone = pl.col("id").is_in(removed["id"].implode())
     gone = table.filter(is_gone & (pl.col("stage_to") > 0))
     table = table.filter(~is_gone)
-    repeats = balance(table.filter(pl.col("stage_to") > 0), config.balance)
-    table = table.join(repeats, on="id", how="left", maintain_order="left")
-    return Decisions(table.with_columns(leaf_rank=pl.lit(None, pl.Int32)), gone)
+    kept = table.filter(pl.col("stage_to") > 0).with_columns(category=believed(config.decide.best))
+    repeats = balance(kept, config.balance)
+    return Decisions(table.join(repeats, on="id", how="left", maintain_order="left"), gone)
+
+
+def _with_sorted(table: pl.DataFrame, run: RunFolder, config: PipelineConfig) -> pl.DataFrame:
+    """With the columns that rules use and that are decided before them: watermark, subset, retrieved."""
+    import polars as pl
+
+    marks = none_repeated()
+    if is_judged(table, config.decide.watermark):
+        regions = (pl.DataFrame(part) for part in sample_tables(run, REGIONS))
+        marks = repeated_texts(regions, config.decide.watermark)
+    table = with_retrieved(with_watermarks(table, marks), run)
+    return table.with_columns(subset=subset(config.decide.subsets, table.schema))
+
+
+def _lists_watermarks(run: RunFolder) -> bool:
+    """Whether an annotator, a captioner, has listed the watermarks that it saw."""
+    return any("watermarks" in read_schema(file).names for file in _first_scores(run))
+
+
+def _first_scores(run: RunFolder) -> Iterator[Path]:
+    for annotator in scored_by(run):
+        yield from sorted(run.scores(annotator, "x").parent.glob("*.parquet"))[:1]
 
 
 def generation_of(run: RunFolder) -> pl.Expr:
@@ -115,6 +145,8 @@ def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
     if later := generations(run):
         facts["added"] = later
+    if found := retrievals(run):
+        facts["retrieved"] = found
     if removed := read_removals(run).ids:
         facts["removed"] = sorted(removed)
     return digest(facts)

@@ -61,7 +61,8 @@ def _annotator(annotator: Annotator) -> str:
     what = f"skipped, {missing}; null: " if missing else ""
     edge = f"{annotator.thumbnail_edge} px copies"
     sees = {"pixels": "the shared decode", "thumbnail": edge, "bytes": "the file"}[annotator.input]
-    return f"  {annotator.name:<14}sees {sees:<18}{what}{', '.join(column.name for column in annotator.columns)}"
+    names = [column.name for column in (*annotator.columns, *annotator.aside)]
+    return f"  {annotator.name:<14}sees {sees:<18}{what}{', '.join(names)}"
 
 
 def _resources(config: PipelineConfig, annotators: Sequence[Annotator]) -> list[str]:

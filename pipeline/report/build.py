@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +132,15 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
     kept = near.filter(pl.col("stage_to") >= pl.col("stage_from"))
     real = select.samples(kept, synthetic=False, count=select.REAL_SAMPLES)
     synthetic = select.samples(kept, synthetic=True, count=select.SYNTHETIC_SAMPLES)
-    examples = {r.name: r.examples for r in reasons.reasons(near, tables.rules) if r.stopped}
+    active = [r for r in reasons.reasons(near, tables.rules) if r.stopped]
+    examples, passed = ({r.name: getattr(r, kind) for r in active} for kind in ("examples", "passed"))
     pairs = select.duplicates(near, select.PAIRS)
-    ids = {*real, *synthetic, *(e.id for es in examples.values() for e in es), *(i for pair in pairs for i in pair)}
+    ids = {
+        *real,
+        *synthetic,
+        *(e.id for e in chain(*examples.values(), *passed.values())),
+        *(i for pair in pairs for i in pair),
+    }
     chosen = near.filter(pl.col("id").is_in(sorted(ids)))
     found = fetch.fetch(tables.path, dict(chosen.select("id", "fragment").iter_rows()))
     facts = {row["id"]: row for row in chosen.iter_rows(named=True)}
@@ -142,7 +149,10 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
     return {
         **shown,
         "levels": levels_of(item.picture for items in shown.values() for item in items),
-        "reason_pictures": {n: [(plain(found[e.id], EXAMPLE_EDGE), e.value) for e in es] for n, es in examples.items()},
+        **{
+            name: {n: [(plain(found[e.id], EXAMPLE_EDGE), e.value) for e in es] for n, es in shown_by_rule.items()}
+            for name, shown_by_rule in (("reason_pictures", examples), ("passed_pictures", passed))
+        },
         "pairs": [[plain(found[i], PAIR_EDGE) for i in pair] for pair in pairs],
     }
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.predicate import parse
 from pipeline.report.cuts import cuts, values
 
 
 @dataclass(frozen=True)
 class Example:
-    """A stopped picture and the value that stopped it."""
+    """A picture and the value that the operator saw."""
 
     id: str
     value: float | None
@@ -25,7 +26,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Reason:
-    """One rule: ``stopped`` pictures went no further because of it, ``fails`` would have been stopped by it."""
+    """One rule: ``stopped`` pictures went no further because of it, ``fails`` would have been stopped by it.
+
+    ``examples`` were stopped by it, ``passed`` it by the least.
+    """
 
     name: str
     stage: int
@@ -36,6 +40,7 @@ class Reason:
     fails: int
     share: float
     examples: list[Example]
+    passed: list[Example]
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,24 @@ def _reason(rows: pl.DataFrame, rule: Mapping[str, object], pictures: int) -> Re
         max(fails, len(stopped)),
         len(stopped) / len(rows) if len(rows) else 0.0,
         _examples(stopped, pictures),
+        _passed(rows, rule, pictures // 2) if len(stopped) else [],
     )
+
+
+def _passed(rows: pl.DataFrame, rule: Mapping[str, object], pictures: int) -> list[Example]:
+    """Pictures that the rule judges and keeps, those nearest to a threshold of its first quantity first."""
+    keep, scope = str(rule.get("keep") or ""), str(rule.get("applies_to") or "")
+    if not keep or not {*parse(keep).columns, *(parse(scope).columns if scope else ())} <= set(rows.columns):
+        return []
+    judged = rows.filter(parse(scope).polars(rows.schema)) if scope else rows
+    good = judged.filter(parse(keep).polars(rows.schema) & ~pl.col("fails").list.contains(str(rule["name"])))
+    found = cuts(keep)
+    value = values(good, found[0].quantity) if found else None
+    if value is None:
+        return [Example(id_, None) for id_ in good["id"].sort().head(pictures)]
+    away = pl.min_horizontal((value - cut.value).abs() for cut in found if cut.quantity == found[0].quantity)
+    near = good.select("id", value=value, away=away).sort(["away", "id"], nulls_last=True)
+    return [Example(*row) for row in near.select("id", "value").head(pictures).iter_rows()]
 
 
 def _with_value(stopped: pl.DataFrame, keep: str) -> pl.DataFrame:

@@ -24,11 +24,15 @@ _SHOWN = {
     "entropy": "variety of colors; large uniform regions are low",
     "texture": "fine structure; noise is high",
     "blockiness": "visible blocks of strong compression",
+    "exposure": "share of pixels crushed to black or burnt out",
     "nsfw": "probability of not-safe-for-work content",
     "ocr_score": "confidence of the text reader",
     "text_area": "share of the picture that lines of text cover",
     "text_min_height": "height of the smallest line of text, px",
     "text_chars": "visible characters",
+    "face_area": "share of the picture that faces cover",
+    "face_hidden": "mosaic or blur over a face",
+    "category_score": "probability of the category",
     "width * height": "pixels",
     "width / height": "aspect ratio",
     "bytes_len": "size of the file, bytes",
@@ -43,7 +47,7 @@ _RATIOS = ("clarity", "width * height", "bytes_len")
 _FLAGS = 8
 """A quantity of a rule with so few values is a code, not a score, as the EXIF orientation is; chosen."""
 
-_PARTS = ("nsfw", "ocr_score", "text_area")
+_PARTS = ("exposure", "nsfw", "ocr_score", "text_area", "face_area", "face_hidden", "category_score")
 """Quantities that are shares or probabilities: their axis is 0 to 1."""
 
 

@@ -15,7 +15,7 @@ from pipeline.report.coverage import level_name
 from pipeline.report.funnel import STAGES
 from pipeline.report.page import clean
 
-_COUNTED = ("task", "origin", "text_language", "text_level", "format", "license")
+_COUNTED = ("task", "origin", "text_language", "text_level", "subset", "category", "format", "license")
 """Columns whose values are counted."""
 
 

@@ -49,6 +49,11 @@ class RunFolder:
         """Tombstones of what was taken down, and receipts."""
         return self.path / "removed"
 
+    @property
+    def retrieved(self) -> Path:
+        """What ``retrieve`` found, by the name it was given."""
+        return self.path / "retrieved"
+
     def ledger(self, source: str) -> Path:
         """Folder of every input of a source, written when it is listed (store/ledger.py)."""
         return self.ledgers / source
@@ -66,6 +71,10 @@ class RunFolder:
 
     def scores(self, annotator: str, fragment: str) -> Path:
         return self.path / "scores" / annotator / f"{fragment}.parquet"
+
+    def embeddings(self, annotator: str, fragment: str) -> Path:
+        """What the annotator keeps aside of the same rows."""
+        return self.path / "embeddings" / annotator / f"{fragment}.parquet"
 
     def failures(self, fragment: str) -> Path:
         return self.path / "failures" / f"{fragment}.parquet"

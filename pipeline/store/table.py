@@ -97,11 +97,14 @@ def scalar_schema(annotators: Sequence[str], columns: Sequence[Column]) -> pa.Sc
 
 
 def planned_columns(annotators: Mapping[str, Sequence[Column]]) -> pl.Schema:
-    """The Polars schema that ``sample_table`` will have when ``annotators`` (name -> its columns) have run."""
+    """The Polars schema of the table that rules see when ``annotators`` (name -> its columns) have run."""
     import polars as pl
 
     columns = [column for filled in annotators.values() for column in filled]
-    frame = pl.from_arrow(scalar_schema(list(annotators), columns).empty_table())
+    arrow = scalar_schema(list(annotators), columns)
+    for name in schema.BEFORE_RULES:
+        arrow = arrow.append(pa.field(name, schema.COLUMNS[name].type))
+    frame = pl.from_arrow(arrow.empty_table())
     assert isinstance(frame, pl.DataFrame)
     return frame.schema
 
@@ -113,8 +116,15 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
     """
     import polars as pl
 
+    columns = [*scalar_schema(scored_by(run), own_columns(run)).names, *extra]
+    frame = pl.from_arrow(pa.concat_tables(sample_tables(run, columns)))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def sample_tables(run: RunFolder, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """These columns of the samples that did not fail, a table for each fragment in turn."""
     scored, own = scored_by(run), own_columns(run)
-    columns = [*scalar_schema(scored, own).names, *extra]
 
     def part(name: str) -> pa.Table:
         table = _fragment_table(run, name, columns, scored, own)
@@ -123,9 +133,7 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
         table = table.append_column(FRAGMENT_ROW, pa.array(np.arange(len(table)), pa.int32()))
         return table.filter(pa.array(keep, pa.bool_()))
 
-    frame = pl.from_arrow(pa.concat_tables(each(part, fragment_names(run), run.path)))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return each(part, fragment_names(run), run.path)
 
 
 def _failed_ids(run: RunFolder, fragment: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Pictures per second on one core: decode, each measure, NSFW and OCR, over the pictures of scikit-image and scikit-learn.
+"""Pictures per second on one core: decode, each measure, each annotator, over the pictures of scikit-image and scikit-learn.
 
     python tests/benchmarks/annotate.py [--repeats 3] [--edge 0] [--skip-ocr]
 
@@ -27,8 +27,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run as a file, f
 from configs.pictures import DecodeError, Limits, decode, probe, small
 from pipeline.annotators import measure
 from pipeline.annotators.base import Picture
+from pipeline.annotators.classify import ClassifyAnnotator
+from pipeline.annotators.codes import CodesAnnotator
+from pipeline.annotators.faces import FacesAnnotator
 from pipeline.annotators.nsfw import NsfwAnnotator
 from pipeline.annotators.ocr import OcrAnnotator
+from pipeline.annotators.provenance import ProvenanceAnnotator
 
 FOLDERS = (("skimage", "data"), ("sklearn", "datasets/images"))
 SHORTEST = 200
@@ -69,6 +73,7 @@ def stages(files: Sequence[bytes], pixels: Sequence[np.ndarray], skip_ocr: bool)
         "to_reference_size": lambda: [measure.at_reference(p, 512) for p in pixels],
         "clarity": lambda: [measure.clarity(g) for g in gray],
         "luma": lambda: [measure.luma(g) for g in gray],
+        "exposure": lambda: [measure.exposure(g) for g in gray],
         "saturation": lambda: [measure.saturation(r) for r in reference],
         "entropy": lambda: [measure.entropy(r) for r in reference],
         "texture": lambda: [measure.texture(g) for g in gray],
@@ -78,13 +83,20 @@ def stages(files: Sequence[bytes], pixels: Sequence[np.ndarray], skip_ocr: bool)
         "measure_all": lambda: everything.annotate([Picture({}, pixels=p) for p in pixels]),
         "small_256": lambda: [small(p, 256) for p in pixels],
     }
-    nsfw = NsfwAnnotator()
-    nsfw.setup()
+    for annotator in (CodesAnnotator(), FacesAnnotator()):
+        annotator.setup()
+        done[annotator.name] = lambda a=annotator: [a.annotate([Picture({}, pixels=p)]) for p in pixels]
+    provenance = ProvenanceAnnotator()
+    provenance.setup()
+    rows = [{"image": {"bytes": data}, "format": probe(data, limits).format} for data in files]
+    done["provenance"] = lambda: provenance.annotate([Picture(row) for row in rows])
     copies = [Picture({}, thumbnails={256: small(p, 256)}) for p in pixels]
-    for width in nsfw.batch_widths:
-        done[f"nsfw_batch_{width}"] = lambda width=width: [
-            nsfw.annotate(copies[i : i + width]) for i in range(0, len(copies), width)
-        ]
+    for model in (NsfwAnnotator(), ClassifyAnnotator()):
+        model.setup()
+        for width in model.batch_widths:
+            done[f"{model.name}_batch_{width}"] = lambda model=model, width=width: [
+                model.annotate(copies[i : i + width]) for i in range(0, len(copies), width)
+            ]
     if not skip_ocr:
         ocr = OcrAnnotator()
         ocr.setup()

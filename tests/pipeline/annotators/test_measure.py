@@ -25,6 +25,7 @@ from pipeline.annotators.measure import (
     blockiness,
     clarity,
     entropy,
+    exposure,
     luma,
     phash,
     pixel_sha256,
@@ -81,6 +82,27 @@ def test_a_sharp_subject_before_a_blurred_ground_is_clear() -> None:
 def test_clarity_of_a_checkerboard_is_its_laplacian_squared() -> None:
     board = (np.indices((66, 66)).sum(axis=0) % 2 * 255).astype(np.float32)
     assert clarity(board) == pytest.approx((4 * 255) ** 2)
+
+
+def test_exposure_counts_what_is_crushed_or_burnt_out() -> None:
+    half = np.concatenate([flat((0, 0, 0)), flat((128, 128, 128))])
+    assert exposure(gray(flat((128, 128, 128)))) == 0
+    assert exposure(gray(half)) == 0.5
+    assert exposure(gray(np.concatenate([half, flat((255, 255, 255))]))) == pytest.approx(2 / 3)
+    assert exposure(gray(PHOTO)) < 0.2
+    for factor in (3.0, 0.05):
+        changed = np.clip(PHOTO * factor, 0, 255).astype(np.uint8)
+        assert exposure(gray(changed)) > exposure(gray(PHOTO)) + 0.3
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (255, 255, 255)])
+def test_a_ground_on_which_something_is_shown_is_not_exposure(color: tuple[int, int, int]) -> None:
+    shown = flat(color, 300, 400)
+    shown[60:200, 100:280] = resized(CAT, 180, 140)
+    assert exposure(gray(shown)) == pytest.approx(
+        exposure(gray(resized(CAT, 180, 140))) * 180 * 140 / 120_000, abs=0.01
+    )
+    assert exposure(gray(flat(color))) == 0
 
 
 def test_luma_follows_the_exposure() -> None:

@@ -42,3 +42,18 @@ def test_mean_one_keeps_the_mean_the_cap_and_the_order(weights: list[float], cap
     assert scaled.min() >= 1 / cap * (1 - 1e-9)
     order = np.argsort(weights, kind="stable")
     assert (np.diff(scaled[order]) >= -1e-12).all()
+
+
+def test_by_default_the_long_tail_is_drawn_up_to_ten_times_and_each_cell_once_on_average() -> None:
+    """Characters of a Zipf distribution, in two languages: a level each is a cell."""
+    rng = np.random.default_rng(0)
+    rows = [
+        word(chr(0x4E00 + min(int(rng.zipf(2.0)), 20_000)), text_language=language, text_level=level)
+        for language in ("zh", "en")
+        for level in (1, 2)
+        for _ in range(2000)
+    ]
+    repeats = balance(table(*rows), BalanceConfig())["repeats"].to_numpy()
+    assert 0.1 - 1e-6 <= repeats.min() < 0.5
+    assert 4 < repeats.max() <= 10 + 1e-5
+    assert repeats.reshape(4, 2000).mean(axis=1) == pytest.approx(np.ones(4), abs=1e-4)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -19,9 +20,11 @@ from pipeline.engine.collect import Collector
 from pipeline.engine.list_sources import list_sources
 from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import FolderSource
+from pipeline.store.embeddings import embeddings
 from pipeline.store.failures import write_failures
 from pipeline.store.ledger import Fragment, FragmentsConfig
 from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import sample_table
 from tests.pipeline.commands import table, write_pictures
 from tests.pipeline.hooks import Eyes, Saboteur, Thumb
 
@@ -122,6 +125,32 @@ def test_values_that_do_not_fit_their_columns_stop_the_run(tmp_path: Path, row: 
     with pytest.raises(RunFailed, match=f"annotator loose: what it gave for photos-00000 does not fit .*{said}"):
         ModelWorker(run, Loose(row), [], True, GUARD)(FragmentWork(fragment))
     assert not run.scores("loose", fragment.name).exists()
+
+
+class Vectors(Always):
+    """Keeps something large aside."""
+
+    name = "vectors"
+    columns = (schema.Column("share", pa.float32(), "a share"),)
+    aside = (schema.EMBEDDING,)
+
+    def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
+        vector = np.arange(1280, dtype=np.float16)
+        return [{"share": 0.5, "embedding": vector} for _ in pictures]
+
+    def applies_to(self, row: Mapping[str, Any]) -> bool:
+        return row["uri"] != "b.png"
+
+
+def test_what_is_kept_aside_lies_in_a_file_that_decisions_do_not_read(tmp_path: Path) -> None:
+    run, fragment = collected(tmp_path, ["a.png", "b.png"])
+    ModelWorker(run, Vectors(), [], True, GUARD)(FragmentWork(fragment))
+    write_failures(run, fragment.name, ["vectors"])
+    assert table(run.path, "scores/vectors").columns == ["id", "share", "vectors_state"]
+    assert "embedding" not in sample_table(run).columns
+    (part,) = embeddings(run, "vectors")
+    assert (part.fragment, part.ids) == (fragment.name, table(run.path, "samples")["id"].to_list()[:1])
+    assert np.array_equal(part.vectors, [np.arange(1280, dtype=np.float16)])
 
 
 def test_failures_are_told_anew_when_an_annotator_is_added(tmp_path: Path) -> None:

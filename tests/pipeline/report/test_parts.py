@@ -76,6 +76,16 @@ def test_reasons_keep_the_order_of_stages_and_name_operators_without_a_rule() ->
     assert [(e.id, e.value) for e in clarity.examples] == [("b", 12.0)]
 
 
+def test_pictures_that_a_rule_keeps_are_shown_nearest_to_its_thresholds_first() -> None:
+    rows = table([(name, False, 1, 7, None, None) for name in "abcdef"] + [("g", False, 1, 1, "S2.luma", 0.99)])
+    rows = rows.with_columns(luma=pl.Series([0.5, 0.9, 0.13, 0.6, None, 0.05, 0.99]), task=pl.lit("t2i"))
+    rule = {"name": "S2.luma", "stage": 2, "keep": "0.1 <= luma <= 0.92", "applies_to": "luma > 0.06"}
+    (told,) = reasons.reasons(rows, [rule])
+    assert [(e.id, e.value) for e in told.passed] == [("b", 0.9), ("c", 0.13), ("d", 0.6)]
+    (flag,) = reasons.reasons(rows, [{**rule, "keep": "task == 't2i'", "applies_to": None}])
+    assert [(e.id, e.value) for e in flag.passed] == [("a", None), ("b", None), ("c", None)]
+
+
 def test_examples_run_from_the_lowest_to_the_highest_value() -> None:
     many = table([(f"{i:02d}", False, 1, 1, "S2.clarity", float(100 - i)) for i in range(50)])
     (told,) = reasons.reasons(many, RULES[:1], pictures=4)

@@ -1,0 +1,113 @@
+"""Watermarks, by what others say of a picture: no detector of them can be had offline.
+
+    the captioner's list ──not empty──────────────────────────────────────────────> its first
+    text_regions ──same text, same ninth of the picture, many pictures of one host──> that text
+
+S5 of the report takes watermarked pictures out. A host prints its name at one place on all that it shows, while what
+pictures show themselves differs. Numbers are chosen. Rows without host (folders, archives) are judged by the captioner
+alone: pictures of one folder may well show the same sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_HOST = r"^https?://(?:[^/?#@]*@)?(?:www\.)?([^/:?#]+)"
+
+
+@dataclass(frozen=True)
+class WatermarkConfig:
+    """When a text is a host's watermark. ``pictures``: at least so many of the host show it at one place; ``share``:
+    and at least this share of the host's pictures that show text; ``characters``: of letters and digits it has at least
+    so many. 0 ``pictures`` leaves watermarks to the captioner."""
+
+    pictures: int = 5  # chosen
+    share: float = 0.1  # chosen
+    characters: int = 4  # chosen
+
+    def __post_init__(self) -> None:
+        if self.pictures < 0 or self.pictures == 1:
+            raise ValueError(f"field 'pictures': 0, or at least 2, found {self.pictures}")
+        if not 0 <= self.share <= 1:
+            raise ValueError(f"field 'share': must be between 0 and 1, found {self.share}")
+        if self.characters < 1:
+            raise ValueError(f"field 'characters': must be at least 1, found {self.characters}")
+
+
+_TOGETHER = 64
+"""Fragments whose regions stand in memory, about 2 MB each; chosen."""
+
+REGIONS = ("uri", "width", "height", "text_regions")
+"""What ``repeated_texts`` needs of rows beside their ids."""
+
+
+def none_repeated() -> pl.DataFrame:
+    """What ``repeated_texts`` gives of no rows."""
+    import polars as pl
+
+    return pl.DataFrame(schema={"id": pl.String, "watermark": pl.String})
+
+
+def is_judged(table: pl.DataFrame, config: WatermarkConfig) -> bool:
+    """Whether any row of ``table`` (uri) comes from a host, so that regions are worth reading."""
+    return config.pictures > 0 and bool(table["uri"].str.contains(_HOST).any())
+
+
+def repeated_texts(regions: Iterable[pl.DataFrame], config: WatermarkConfig) -> pl.DataFrame:
+    """(id, watermark) of rows that show a text which their host shows at one place. ``regions``: parts of a table of id,
+    uri, width, height, text_regions."""
+    import polars as pl
+
+    lines = pl.concat([_lines(pl.concat(parts)) for parts in _several(iter(regions))])
+    place = ["host", "plain", "ninth"]
+    seen = lines.unique(["id", *place], maintain_order=True)
+    of_host = seen.group_by("host").agg(all=pl.col("id").n_unique())
+    counted = seen.group_by(place).agg(found=pl.len()).join(of_host, on="host")
+    marks = counted.filter(
+        (pl.col("found") >= config.pictures)
+        & (pl.col("found") >= config.share * pl.col("all"))
+        & (pl.col("plain").str.len_chars() >= config.characters)
+    )
+    marked = seen.join(marks, on=place, how="semi", maintain_order="left")
+    return marked.select("id", watermark="text").unique("id", keep="first", maintain_order=True)
+
+
+def _several(parts: Iterator[pl.DataFrame]) -> Iterator[list[pl.DataFrame]]:
+    """Fragments together: Polars takes milliseconds for a table however small."""
+    while together := list(islice(parts, _TOGETHER)):
+        yield together
+
+
+def _lines(regions: pl.DataFrame) -> pl.DataFrame:
+    """id, host, text, plain (letters and digits, NFKC, lower case) and ninth (0 top left .. 8 bottom right) of each region."""
+    import polars as pl
+
+    with_host = regions.with_columns(host=pl.col("uri").str.extract(_HOST).str.to_lowercase())
+    lines = with_host.filter(pl.col("host").is_not_null() & (pl.col("text_regions").list.len() > 0))
+    lines = lines.explode("text_regions")
+    region = pl.col("text_regions").struct
+    corner = region.field("quad").arr
+    middle = [(corner.get(axis) + corner.get(axis + 4)) / 2 for axis in (0, 1)]  # of opposite corners
+    column, row = (
+        (3 * m / pl.col(size)).floor().clip(0, 2) for m, size in zip(middle, ("width", "height"), strict=True)
+    )
+    plain = region.field("text").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[^\p{L}\p{Nd}]", "")
+    return lines.select("id", "host", text=region.field("text"), plain=plain, ninth=(3 * row + column).cast(pl.Int8))
+
+
+def with_watermarks(table: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
+    """``table`` with the column ``watermark``. ``repeated``: as ``repeated_texts`` gives it. The captioner's list
+    ``watermarks``, where the table has it, goes away and counts first."""
+    import polars as pl
+
+    listed = pl.lit(None, pl.String)
+    if isinstance(table.schema.get("watermarks"), pl.List):
+        listed = pl.col("watermarks").list.first()
+    joined = table.join(repeated, on="id", how="left", maintain_order="left")
+    return joined.with_columns(watermark=pl.coalesce(listed, "watermark")).drop("watermarks", strict=False)
