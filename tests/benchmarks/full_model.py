@@ -47,7 +47,7 @@ from trainer.optim.offload import offload_blocks
 from trainer.optim.optimizer import make_optimizer
 from trainer.optim.plans import PlannedOptimizer
 from trainer.optim.weights import store_in_bf16
-from trainer.parallel.activation import checkpoint_blocks
+from trainer.parallel.activation import prepare_blocks
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs/model/qwen-image.yaml"
 TINY = MMDiTConfig(3, 4, 32, 64, axes_dims_rope=(4, 14, 14))
@@ -174,10 +174,7 @@ def _prepared(config: MMDiTConfig, optimizer: OptimizerConfig, args: argparse.Na
     model = make_model(config, device).train()
     store_in_bf16(model, device)
     offload_blocks(model, optimizer.offload_blocks)
-    if args.compile and device.type == "cuda":
-        for block in model.transformer_blocks:
-            block.forward = torch.compile(block.forward, dynamic=False)  # type: ignore[method-assign]
-    checkpoint_blocks(model, args.checkpointing)
+    prepare_blocks(model, args.checkpointing, args.compile and device.type == "cuda", dynamic=False)
     return model
 
 

@@ -30,19 +30,23 @@ _ATTENTION = (
 _PRODUCTS = {"aten::addmm": 2, "aten::mm": 1, "aten::linear": 1}  # name: which argument holds the weights
 
 
-def checkpoint_blocks(model: nn.Module, mode: Checkpointing) -> None:
-    """Let every one of ``model.transformer_blocks`` forget what ``mode`` says, in place.
+def prepare_blocks(model: nn.Module, mode: Checkpointing, compiled: bool, **options: Any) -> None:
+    """Let every one of ``model.transformer_blocks`` forget what ``mode`` says, and compile it (``options``: of
+    torch.compile), in place.
 
-    After a block's ``forward`` was compiled and before ``fully_shard``. Wraps ``forward`` and no module, so names
-    of parameters stay, and hooks on the block stay outside of what is computed again.
+    Before ``fully_shard``. Wraps ``forward`` and no module, so names of parameters stay, and hooks on the block stay
+    outside of what is compiled and computed again.
     """
-    if mode == "none":
-        return
-    settings: dict[str, Any] = {"use_reentrant": False}
-    if mode == "selective":
-        settings["context_fn"] = partial(create_selective_checkpoint_contexts, _policy)
     for block in model.transformer_blocks:  # type: ignore[union-attr]
-        block.forward = partial(checkpoint, block.forward, **settings)
+        forward = block.forward
+        if mode == "selective":  # chosen among operations, which the compiler must see: it runs them in place
+            settings = {"context_fn": partial(create_selective_checkpoint_contexts, _policy)}
+            forward = partial(checkpoint, forward, use_reentrant=False, **settings)
+        if compiled:
+            forward = torch.compile(forward, **options)
+        if mode == "full":
+            forward = partial(checkpoint, forward, use_reentrant=False)
+        block.forward = forward
 
 
 def _policy(_context: Any, operator: Any, *args: Any, **_kwargs: Any) -> CheckpointPolicy:

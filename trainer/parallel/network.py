@@ -22,8 +22,7 @@ from model.mmdit import MMDiT
 from trainer.config import FitConfig
 from trainer.optim.offload import offload_blocks
 from trainer.optim.weights import store_in_bf16
-from trainer.parallel.activation import checkpoint_blocks
-from trainer.parallel.config import ParallelConfig
+from trainer.parallel.activation import prepare_blocks
 from trainer.parallel.tensor import divide_heads, shared_by_heads
 from trainer.parallel.world import World
 from trainer.start import Start
@@ -62,7 +61,7 @@ def open_network(config: FitConfig, base: Path, world: World, product: torch.dty
         return _divided(config, base, world, product)
     model = _whole(config, base, world, product, start)
     offload_blocks(model, config.optimizer.offload_blocks)
-    _prepare(model, config.parallel)
+    prepare_blocks(model, config.parallel.checkpointing, config.parallel.compile)
     if world.mode == "ddp":
         call = DistributedDataParallel(model, process_group=world.data.get_group())
         return Network(model, call, float(world.data.size()), [])
@@ -94,19 +93,12 @@ def _divided(config: FitConfig, base: Path, world: World, product: torch.dtype |
         store_in_bf16(model, world.device)
     if world.tensor.size() > 1:
         divide_heads(model, world.tensor)
-    _prepare(model, config.parallel)
+    prepare_blocks(model, config.parallel.checkpointing, config.parallel.compile)
     # With one data group, too: an optimizer wants parameters of one kind.
     divide(model, world, None if narrow else product)
     model.to_empty(device=world.device)
     _load_slices(model, base, config.weights, torch.bfloat16 if narrow else wide_dtype(config))
     return Network(model.train(), model, 1.0, shared_by_heads(model))
-
-
-def _prepare(model: MMDiT, config: ParallelConfig) -> None:
-    if config.compile:
-        for block in model.transformer_blocks:
-            block.forward = torch.compile(block.forward)  # its call has hooks, which are not to be compiled
-    checkpoint_blocks(model, config.checkpointing)
 
 
 def divide(model: MMDiT, world: World, product: torch.dtype | None) -> None:

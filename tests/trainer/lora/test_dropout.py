@@ -26,7 +26,7 @@ from trainer.monitor.config import SamplesConfig, ValidationConfig
 from trainer.monitor.metrics import read_metrics
 from trainer.optim.config import OptimizerConfig
 from trainer.order.curriculum import Phase, ReferenceConfig, Share
-from trainer.parallel.activation import checkpoint_blocks
+from trainer.parallel.activation import prepare_blocks
 from trainer.rng import KeyedRandom
 from trainer.start import Start
 from trainer.state.config import CheckpointConfig
@@ -126,7 +126,7 @@ def test_blocks_that_are_computed_again_drop_the_same(mode: str) -> None:
     for recomputed in (False, True):
         model = with_dropout()
         if recomputed:
-            checkpoint_blocks(model, mode)  # type: ignore[arg-type]
+            prepare_blocks(model, mode, compiled=False)  # type: ignore[arg-type]
         torch.cat(outputs(model, [0, 1])).square().mean().backward()
         found.append([p.grad for p in model.parameters() if p.requires_grad])
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from trainer.optim.config import OptimizerConfig
 from trainer.optim.offload import offload_blocks
 from trainer.optim.optimizer import OptimizerGroup, make_optimizer
 from trainer.optim.weights import store_in_bf16
-from trainer.parallel.activation import Checkpointing, checkpoint_blocks
+from trainer.parallel.activation import Checkpointing, prepare_blocks
 
 SMALL = MMDiTConfig(3, 4, 32, 64, axes_dims_rope=(4, 14, 14))
 TEXTS, IMAGES = [7, 12], [[(4, 6)], [(4, 4)]]
@@ -47,7 +47,7 @@ class Training:
         if config.weights == "bf16":
             store_in_bf16(self.model, "cpu")
         offload_blocks(self.model, config.offload_blocks)
-        checkpoint_blocks(self.model, checkpointing)
+        prepare_blocks(self.model, checkpointing, compiled=False)
         self.optimizer: OptimizerGroup = make_optimizer(self.model, config, seed=5)
         self.stepper = BackwardOptimizer(self.model, self.optimizer, clip) if config.in_backward else None
         self.norms: list[float] = []
