@@ -7,6 +7,7 @@ Ranks of one tensor group train on the same samples; groups differ in their samp
 
 from __future__ import annotations
 
+import atexit
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -122,7 +123,13 @@ def join(device: torch.device) -> tuple[int, int]:
             dist.init_process_group(backend, timeout=_TIMEOUT)
         else:
             dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+            atexit.register(_leave)  # NCCL warns of a group that is left to the end of the process
     return dist.get_rank(), dist.get_world_size()
+
+
+def _leave() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def mode_of(config: FitConfig, size: int, heads: int) -> Mode:
