@@ -56,6 +56,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("pipeline/engine/download.py", "pipeline.downloads.fetch"): HEAVY,
     ("pipeline/engine/redecide.py", "polars"): HEAVY,
     ("pipeline/ocr/crop.py", "cv2"): HEAVY,
+    ("pipeline/ocr/detect.py", "cv2"): HEAVY,
     ("pipeline/ocr/reader.py", "paddleocr"): HEAVY,
     ("pipeline/ocr/weights.py", "onnxruntime"): HEAVY,
     ("pipeline/pack/manifest.py", "polars"): HEAVY,
