@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
 
 RENAMED = {"lacked": "missing_glyphs"}
@@ -160,7 +160,21 @@ MEASURES = _columns(
     ),
 )
 
-_IN_SCORES_ONLY = ("thumbnail",)
+CAPTION_SCORES = _columns(
+    Column("recaptions", pa.list_(CAPTION), "a captioner's captions, which join those of the row"),
+    Column("align_zh", pa.list_(pa.float32()), "Chinese CLIP cosine of each caption in turn, null of those not raw"),
+    Column("align_siglip", pa.list_(pa.float32()), "SigLIP 2 cosine of each caption in turn, null of those not raw"),
+)
+"""What annotators say of captions: it becomes part of the column ``captions`` (pipeline/store/caption_scores.py)."""
+
+CAPTIONER = _columns(
+    Column("image_type", pa.string(), "the captioner's Image Type"),
+    Column("image_style", pa.string(), "the captioner's Image Style"),
+    Column("watermarks", pa.list_(pa.string()), "the captioner's Watermark List"),
+    Column("abnormal", pa.bool_(), "the captioner's Abnormal Element: QR codes, barcodes, mosaics"),
+)
+
+_IN_SCORES_ONLY = ("thumbnail", *CAPTION_SCORES)
 """Columns that neither shards nor manifests hold: decisions look at them for a few rows."""
 
 _MODEL_SCORES = _columns(
@@ -171,6 +185,9 @@ _MODEL_SCORES = _columns(
     Column("text_read_clean", pa.float32(), "the same of the text in plain print: what the reader can at best"),
     Column("text_unverifiable", pa.bool_(), "whether the reader fails on plain print, too, and is no judge"),
     Column("ocr_score", pa.float32(), "mean confidence of the read lines, weighted by characters; null without text"),
+    Column("align_zh_max", pa.float32(), "largest Chinese CLIP cosine of picture and a raw caption, -1..1"),
+    Column("align_siglip_max", pa.float32(), "largest SigLIP 2 cosine of picture and a raw caption, -1..1"),
+    Column("aesthetic", pa.float32(), "a linear head on the CLIP embedding; LAION's heads give about 1..10"),
 )
 
 DECIDED = _columns(
@@ -205,6 +222,8 @@ COLUMNS: dict[str, Column] = {
     **TEXT,
     **MEASURES,
     **_MODEL_SCORES,
+    **CAPTION_SCORES,
+    **CAPTIONER,
     **DECIDED,
     **_PLACE,
     **_SPANS,
@@ -218,13 +237,16 @@ COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
 NESTED = (
     *("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions"),
     *("fonts", "colors", "effects", "quoted_box", "extra", "thumbnail"),
+    *("watermarks", *CAPTION_SCORES),
 )
 """Columns that no predicate can compare."""
 
 _TRAINED_ON = ("ref_sizes", "quoted_box")
 """Those of them that the manifest has all the same: the order of training is made from it alone."""
 
-_SCORED = tuple(n for n in (*CAPTION_FLAT, *TRAINABLE, *TEXT, *MEASURES, *_MODEL_SCORES) if n not in _IN_SCORES_ONLY)
+_SCORED = tuple(
+    n for n in (*CAPTION_FLAT, *TRAINABLE, *TEXT, *MEASURES, *_MODEL_SCORES, *CAPTIONER) if n not in _IN_SCORES_ONLY
+)
 
 STORED = tuple(IDENTITY) + _SCORED
 """Columns of dataset/data/*.parquet, annotators' states and own columns on top. Decisions are not among them: a shard outlives them."""
@@ -233,7 +255,7 @@ MANIFEST = tuple(n for n in (*STORED, *DECIDED, *_PLACE, *_SPANS) if n not in NE
 """Columns of dataset/manifest/*.parquet, annotators' states and own columns on top."""
 
 
-FILLED_BY_ANNOTATORS = (*TEXT, *MEASURES, *_MODEL_SCORES)
+FILLED_BY_ANNOTATORS = (*TEXT, *MEASURES, *_MODEL_SCORES, *CAPTION_SCORES, *CAPTIONER)
 
 RESERVED = frozenset(COLUMNS) - frozenset(FILLED_BY_ANNOTATORS) | {
     "fragment",

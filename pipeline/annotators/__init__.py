@@ -13,6 +13,8 @@ from typing import Annotated
 from configs.kinds import OpenKind
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.annotators.build import build
+from pipeline.annotators.chinese_clip import ChineseClipConfig
+from pipeline.annotators.clip import ClipConfig
 from pipeline.annotators.measure import MeasureConfig
 from pipeline.annotators.nsfw import NsfwConfig
 from pipeline.annotators.ocr import OcrConfig
@@ -20,7 +22,9 @@ from pipeline.annotators.verify import VerifyConfig
 
 __all__ = ["DEFAULT", "Annotator", "AnnotatorConfig", "AnyAnnotator", "Picture", "build"]
 
-AnyAnnotator = Annotated[MeasureConfig | NsfwConfig | OcrConfig | VerifyConfig, OpenKind(AnnotatorConfig)]
+_Ours = MeasureConfig | NsfwConfig | OcrConfig | VerifyConfig | ClipConfig | ChineseClipConfig
+
+AnyAnnotator = Annotated[_Ours, OpenKind(AnnotatorConfig)]
 """An entry of ``annotate:``."""
 
 DEFAULT = (MeasureConfig("measure"), NsfwConfig("nsfw"), OcrConfig("ocr"))

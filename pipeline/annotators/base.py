@@ -45,6 +45,8 @@ class Annotator(ABC):
     """Letters, digits and underscores; names the folder scores/<name> and the column <name>_state."""
     columns: ClassVar[tuple[Column, ...]]
     """Columns of ``pipeline/schema.py``, or new ones declared here: they join scores, shards, manifest and rules."""
+    aside: ClassVar[tuple[Column, ...]] = ()
+    """Large columns that go to embeddings/<name> instead, which decisions, shards and rules never read."""
     version: ClassVar[str]
     """Part of the run's identity: a changed definition gets a new version."""
     input: ClassVar[Literal["pixels", "thumbnail", "bytes"]]
@@ -53,8 +55,10 @@ class Annotator(ABC):
     """Nested columns of the samples that a ``bytes`` annotator reads beside the image."""
     thumbnail_edge: ClassVar[int] = 0
     """Edge in px of the picture that a ``thumbnail`` annotator gets, at most 448."""
-    batch_widths: ClassVar[tuple[int, ...]] = (1,)
+    batch_widths: tuple[int, ...] = (1,)
     """Fixed ladder of batch sizes; batches are formed inside a fragment, so batch-mates are always the same."""
+    gpus: float = 0.0
+    """Share of a GPU that each worker takes of the cluster; 0 runs on CPUs."""
 
     def missing(self) -> str | None:
         """Why this annotator cannot run here (a model that is not installed), or None when it can."""
@@ -69,7 +73,7 @@ class Annotator(ABC):
 
     @abstractmethod
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
-        """One dict of ``columns`` per picture, in order. An exception fails the batch, which is then split."""
+        """One dict of ``columns`` and ``aside`` per picture, in order. An exception fails the batch, which is then split."""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def _problems(annotator: Annotator, others: Sequence[Annotator]) -> Iterator[str
     if name in (other.name for other in others):
         yield f"the annotator '{name}' is given twice"
     taken = {column.name: other.name for other in others for column in other.columns}
-    own = [column.name for column in annotator.columns]
+    own = [column.name for column in (*annotator.columns, *annotator.aside)]
     for column in annotator.columns:
         if column.name in taken:
             yield f"{name} fills the column '{column.name}', which {taken[column.name]} fills as well"

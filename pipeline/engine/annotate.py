@@ -63,12 +63,12 @@ def steps(run: RunFolder, annotators: Sequence[Annotator], limits: Limits, guard
     thumbnail = [a for a in annotators if a.input == "thumbnail"]
     rest = [a for a in annotators if a.input == "bytes"]
     before = tuple(a.name for a in pixel)
-    pools: list[tuple[str, Any, tuple[Any, ...]]] = (
-        [(_DECODE, PixelWorker, (run, pixel, thumbnail, limits, guard))] if pixel or thumbnail else []
+    pools: list[tuple[str, Any, tuple[Any, ...], float]] = (
+        [(_DECODE, PixelWorker, (run, pixel, thumbnail, limits, guard), 0.0)] if pixel or thumbnail else []
     )
-    pools += [(a.name, ModelWorker, (run, a, before, a is thumbnail[-1], guard)) for a in thumbnail]
-    pools += [(a.name, ModelWorker, (run, a, before, True, guard)) for a in rest]
-    return [Step(name, worker, args, cpus=round(0.95 / len(pools), 3)) for name, worker, args in pools]
+    pools += [(a.name, ModelWorker, (run, a, before, a is thumbnail[-1], guard), a.gpus) for a in thumbnail]
+    pools += [(a.name, ModelWorker, (run, a, before, True, guard), a.gpus) for a in rest]
+    return [Step(name, worker, args, round(0.95 / len(pools), 3), gpus) for name, worker, args, gpus in pools]
 
 
 class PixelWorker:
@@ -180,22 +180,33 @@ def commit_scores(
     failures: list[Failure],
     broken: set[str] = frozenset(),  # type: ignore[assignment]
 ) -> None:
-    """Write the score file of a fragment: one row per sample, with the state that explains every null."""
+    """Write the score file of a fragment: one row per sample, with the state that explains every null.
+
+    What is kept aside is written before it: a fragment counts as scored from then on.
+    """
     failed = {f["id"] for f in failures} | broken
     state = schema.state_column(annotator.name)
+    aside = [column.name for column in annotator.aside]
     table = [
-        {"id": row["id"], state: _state(row, score, failed), **(score or {})}
+        {"id": row["id"], state: _state(row, score, failed), **_without(score or {}, aside)}
         for row, score in zip(rows, scores, strict=True)
     ]
-    arrow = schema.arrow(["id", *annotator.columns], [annotator.name])
+    kept = [{"id": row["id"], **{n: (s or {}).get(n) for n in aside}} for row, s in zip(rows, scores, strict=True)]
     try:
-        committed = to_table(table, arrow)
+        committed = to_table(table, schema.arrow(["id", *annotator.columns], [annotator.name]))
+        beside = to_table(kept, schema.arrow(["id", *annotator.aside]))
     except (KeyError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise RunFailed(
             f"annotator {annotator.name}: what it gave for {fragment} does not fit its columns: {error.args[0]}; "
             "nothing of it was written, committed fragments are safe; the same command goes on when it is repaired"
         ) from None
+    if aside:
+        write_table(run.embeddings(annotator.name, fragment), beside, [], version=annotator.version)
     write_table(run.scores(annotator.name, fragment), committed, failures, version=annotator.version)
+
+
+def _without(score: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in score.items() if name not in names}
 
 
 def _state(row: Mapping[str, Any], score: dict[str, Any] | None, failed: set[str]) -> str:

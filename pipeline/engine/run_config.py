@@ -114,6 +114,8 @@ def _annotator_differences(old: Any, new: Any, path: str) -> Iterator[tuple[str,
 def check_versions(run: RunFolder, annotators: Sequence[Annotator]) -> None:
     """Raise UserError when scores of this run were computed by another version of an annotator."""
     for annotator in annotators:
+        if annotator.missing():  # it scores nothing, and without its weights it cannot say its version
+            continue
         folder = run.scores(annotator.name, "x").parent
         first = next(iter(sorted(folder.glob("*.parquet"))), None) if folder.is_dir() else None
         found = metadata(first).get(b"glyphmill.version", b"").decode() if first else annotator.version

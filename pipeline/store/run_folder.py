@@ -67,5 +67,9 @@ class RunFolder:
     def scores(self, annotator: str, fragment: str) -> Path:
         return self.path / "scores" / annotator / f"{fragment}.parquet"
 
+    def embeddings(self, annotator: str, fragment: str) -> Path:
+        """What the annotator keeps aside of the same rows."""
+        return self.path / "embeddings" / annotator / f"{fragment}.parquet"
+
     def failures(self, fragment: str) -> Path:
         return self.path / "failures" / f"{fragment}.parquet"
