@@ -15,6 +15,7 @@ from pipeline.annotators import DEFAULT, Annotator, AnyAnnotator, build, old_for
 from pipeline.cluster import ClusterConfig
 from pipeline.decide.balance import BalanceConfig
 from pipeline.decide.captions import CaptionConfig
+from pipeline.decide.contamination import DecontaminateConfig
 from pipeline.decide.dedup import DedupConfig
 from pipeline.decide.rules import DecideConfig
 from pipeline.downloads.config import DownloadsConfig
@@ -44,6 +45,7 @@ class PipelineConfig:
     annotate: tuple[AnyAnnotator, ...] = DEFAULT
     dedup: DedupConfig = field(default_factory=DedupConfig)
     captions: CaptionConfig = field(default_factory=CaptionConfig)
+    decontaminate: DecontaminateConfig = field(default_factory=DecontaminateConfig)
     decide: DecideConfig = field(default_factory=DecideConfig)
     balance: BalanceConfig = field(default_factory=BalanceConfig)
     pack: PackConfig = field(default_factory=PackConfig)

@@ -197,9 +197,15 @@ DECIDED = _columns(
     Column("stopped_value", pa.float32(), "the value that operator saw"),
     Column("fails", pa.list_(pa.string()), "every operator that would have stopped it"),
     Column("duplicate_of", pa.string(), "id of the kept copy"),
+    Column(
+        "contaminated_by", pa.string(), "what of an evaluation it repeats, file:number or picture; null for nothing"
+    ),
     Column("leaf_rank", pa.int32(), "rank in its taxonomy leaf, 1 = best"),
     Column("repeats", pa.float32(), "expected draws per epoch; averages 1 within (task, language, level)"),
 )
+
+BEFORE_RULES = ("contaminated_by",)
+"""Of these the ones that are decided before the rules, which may use them."""
 
 _PLACE = _columns(
     Column("shard", pa.string(), "file name under dataset/data", True),

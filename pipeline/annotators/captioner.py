@@ -26,7 +26,6 @@ from pipeline.captioner.base import Captioner, Question, Reply
 from pipeline.captioner.picture import within
 from pipeline.captioner.prompt import PromptLanguage, prompt
 from pipeline.captioner.qwen import QwenCaptioner
-from pipeline.captioner.server import ServerCaptioner, ServerConfig
 from pipeline.schema import Column
 from pipeline.tokens import finish_captions
 
@@ -119,6 +118,8 @@ class CaptionerAnnotator(Annotator):
     def setup(self) -> None:
         config = self.config
         if config.server:
+            from pipeline.captioner.server import ServerCaptioner, ServerConfig
+
             limits = (config.max_tokens, config.connections, config.timeout_s, config.budget_tokens)
             self._captioner = ServerCaptioner(ServerConfig(config.server, config.model, config.key_file, *limits))
         elif self.folder:

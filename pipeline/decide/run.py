@@ -13,6 +13,7 @@ from configs.storage.spans import each
 from pipeline import schema
 from pipeline.decide.balance import balance
 from pipeline.decide.captions import CaptionJudge, flat
+from pipeline.decide.contamination import Evaluation, contaminated_by
 from pipeline.decide.dedup import ThumbnailReader, find_duplicates
 from pipeline.decide.rules import decide
 from pipeline.parquet import read_metadata
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.config import PipelineConfig
 
-_DECISION_FIELDS = ("dedup", "captions", "decide", "balance", "pack")
+_DECISION_FIELDS = ("dedup", "captions", "decontaminate", "decide", "balance", "pack")
 """Fields of the config that are expressions over stored scores: they may change at any time."""
 
 
@@ -51,7 +52,9 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
     """Decide from the committed files of ``run``; writes nothing. Raises UserError for a wrong rule."""
     import polars as pl
 
-    table = _with_judged_captions(sample_table(run, extra=["captions"]), CaptionJudge(config.captions))
+    table = sample_table(run, extra=["captions"])
+    names = contaminated_by(table["captions"], table["text"], table["phash"], Evaluation(config.decontaminate))
+    table = _with_judged_captions(table.with_columns(contaminated_by=names), CaptionJudge(config.captions))
     removed = _removed(run)
     thumbnails = Thumbnails(run).read
     decided = _decide_in_turn(table.with_columns(generation=generation_of(run)), removed, config, thumbnails)
@@ -113,6 +116,8 @@ def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     )
     facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
+    if config.decontaminate.prompts or config.decontaminate.pictures:
+        facts["evaluation"] = Evaluation(config.decontaminate).digest
     if later := generations(run):
         facts["added"] = later
     if removed := read_removals(run).ids:

@@ -48,7 +48,17 @@ def resolve(config: PipelineConfig) -> PipelineConfig:
         downloads = dataclasses.replace(
             downloads, previous=str(previous) if isinstance(previous, ObjectPath) else os.path.abspath(previous)
         )
-    return dataclasses.replace(config, sources=sources, downloads=downloads)
+    decontaminate = dataclasses.replace(
+        config.decontaminate,
+        prompts=tuple(_absolute_path(p, "field 'decontaminate.prompts'") for p in config.decontaminate.prompts),
+        pictures=tuple(_absolute_path(p, "field 'decontaminate.pictures'") for p in config.decontaminate.pictures),
+    )
+    return dataclasses.replace(config, sources=sources, downloads=downloads, decontaminate=decontaminate)
+
+
+def _absolute_path(path: str, what: str) -> str:
+    check_absolute(path, what)
+    return os.path.abspath(path)
 
 
 def run_folder(path: Path) -> RunFolder:

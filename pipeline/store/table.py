@@ -101,11 +101,14 @@ def scalar_schema(annotators: Sequence[str], columns: Sequence[Column]) -> pa.Sc
 
 
 def planned_columns(annotators: Mapping[str, Sequence[Column]]) -> pl.Schema:
-    """The Polars schema that ``sample_table`` will have when ``annotators`` (name -> its columns) have run."""
+    """The Polars schema of the table that rules see when ``annotators`` (name -> its columns) have run."""
     import polars as pl
 
     columns = [column for filled in annotators.values() for column in filled]
-    frame = pl.from_arrow(scalar_schema(list(annotators), columns).empty_table())
+    arrow = scalar_schema(list(annotators), columns)
+    for name in schema.BEFORE_RULES:
+        arrow = arrow.append(pa.field(name, schema.COLUMNS[name].type))
+    frame = pl.from_arrow(arrow.empty_table())
     assert isinstance(frame, pl.DataFrame)
     return frame.schema
 
