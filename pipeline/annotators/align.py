@@ -21,7 +21,7 @@ from PIL import Image
 from configs.files import find_package
 from configs.pictures import Limits, decode
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
-from pipeline.annotators.model_folder import absent, fingerprint, model_folder
+from pipeline.annotators.model_folder import absent, fingerprint, model_folder, told
 from pipeline.schema import Column
 
 _TEXTS = 64
@@ -77,7 +77,8 @@ class AlignAnnotator(Annotator):
 
         torch.set_num_threads(self.config.threads)
         self.device = "cuda" if self.config.gpus else "cpu"
-        self.load()
+        with told(self.name, self.folder):
+            self.load()
 
     @abstractmethod
     def load(self) -> None:

@@ -20,7 +20,7 @@ from configs.files import find_package
 from configs.pictures import Limits, decode
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
-from pipeline.annotators.model_folder import absent, fingerprint, model_folder
+from pipeline.annotators.model_folder import absent, fingerprint, model_folder, told
 from pipeline.captioner.answer import Answer, NoAnswer, parse_answer
 from pipeline.captioner.base import Captioner, Question, Reply
 from pipeline.captioner.picture import within
@@ -123,7 +123,8 @@ class CaptionerAnnotator(Annotator):
             limits = (config.max_tokens, config.connections, config.timeout_s, config.budget_tokens)
             self._captioner = ServerCaptioner(ServerConfig(config.server, config.model, config.key_file, *limits))
         elif self.folder:
-            self._captioner = QwenCaptioner(self.folder, "cuda" if config.gpus else "cpu", config.max_tokens)
+            with told(self.name, self.folder):
+                self._captioner = QwenCaptioner(self.folder, "cuda" if config.gpus else "cpu", config.max_tokens)
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         assert self._captioner is not None

@@ -11,6 +11,7 @@ from PIL import Image
 from configs.pictures import Limits
 from pipeline import schema
 from pipeline.annotators.align import AlignAnnotator, AlignConfig
+from pipeline.annotators.model_folder import refuse_missing
 
 _TOKENS = 52
 """Of a caption; what comes after is cut, as the model was trained (its paper's appendix and its authors' code)."""
@@ -38,7 +39,10 @@ class ChineseClipAnnotator(AlignAnnotator):
     def load(self) -> None:
         from transformers import ChineseCLIPModel, ChineseCLIPProcessor
 
-        self._model = ChineseCLIPModel.from_pretrained(str(self.folder)).eval().to(self.device)
+        load: Any = ChineseCLIPModel.from_pretrained
+        model, report = load(str(self.folder), output_loading_info=True)
+        refuse_missing(report)
+        self._model = model.eval().to(self.device)
         self._processor = ChineseCLIPProcessor.from_pretrained(str(self.folder))
 
     def prepare(self, picture: Image.Image) -> Any:

@@ -61,7 +61,8 @@ class ClipAnnotator(AlignAnnotator):
         import open_clip
 
         name = f"local-dir:{self.folder}"
-        model, _, self._preprocess = open_clip.create_model_and_transforms(name, device=self.device)
+        # create_model_and_transforms would go on with random weights where there are none.
+        model, self._preprocess = open_clip.create_model_from_pretrained(name, device=self.device)
         self._model, self._tokenizer = model.eval(), open_clip.get_tokenizer(name)
         if self._head:
             self._weight, self._bias = _load_head(self._head)

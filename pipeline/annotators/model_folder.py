@@ -5,8 +5,13 @@ Nothing is downloaded here: ``hf download ID`` puts a model into the cache.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+from configs.errors import UserError
 
 _ENDS = 1 << 20
 """Bytes at the beginning and end of a file that a fingerprint covers; chosen: weights have gigabytes."""
@@ -29,6 +34,23 @@ def model_folder(model: str, marker: str) -> Path | None:
 def absent(model: str, marker: str) -> str:
     """Why ``model_folder`` finds nothing, in words."""
     return f"'{model}' is no folder with {marker}, nor a model in Hugging Face's cache; 'hf download' fetches one"
+
+
+@contextlib.contextmanager
+def told(annotator: str, folder: Path | None) -> Iterator[None]:
+    """Raise what a library says of weights that it cannot load as a UserError, in one line."""
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        said = " ".join(str(error).split())[:300]
+        raise UserError(f"annotator {annotator}: '{folder}' cannot be loaded: {said}") from None
+
+
+def refuse_missing(report: Mapping[str, Any]) -> None:
+    """Raise ValueError where transformers filled in weights at random. ``report``: its output_loading_info."""
+    lacking = sorted({*report["missing_keys"], *(str(k) for k in report.get("mismatched_keys", ()))})
+    if lacking:
+        raise ValueError(f"{len(lacking)} weights are missing or of another shape, the first is {lacking[0]}")
 
 
 def fingerprint(*files: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from configs.errors import RunFailed
+from pipeline.annotators.model_folder import refuse_missing
 from pipeline.captioner.base import Question, Reply
 
 _TEMPLATE = (
@@ -26,7 +27,9 @@ class QwenCaptioner:
         from transformers import AutoProcessor, Qwen2_5_VLForConditionalGeneration
 
         dtype = torch.bfloat16 if device == "cuda" else torch.float32  # many CPUs multiply bf16 without units for it
-        model: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(str(folder), dtype=dtype)
+        load: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained
+        model, report = load(str(folder), dtype=dtype, output_loading_info=True)
+        refuse_missing(report)
         self._model = model.eval().to(device)
         self._processor = AutoProcessor.from_pretrained(str(folder))
         self._processor.tokenizer.padding_side = "left"  # answers begin where prompts end

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 from transformers import ChineseCLIPModel, ChineseCLIPProcessor
 
+from configs.errors import UserError
 from configs.pictures import Limits
 from pipeline.annotators.chinese_clip import ChineseClipAnnotator, ChineseClipConfig
 from tests.pipeline.annotators.test_clip import PICTURES, picture
@@ -55,3 +57,16 @@ def test_batch_mates_change_no_more_than_rounding(annotator: ChineseClipAnnotato
     rows = annotator.annotate([picture(p, TEXTS[:2]) for p in PICTURES])
     (alone,) = annotator.annotate([picture(PICTURES[1], TEXTS[:2])])
     assert rows[1]["align_zh"] == pytest.approx(alone["align_zh"], abs=1e-5)
+
+
+def test_weights_are_never_made_up(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "model"
+    copy.mkdir()
+    for file in folder.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    weights = load_file(copy / "model.safetensors")
+    del weights["visual_projection.weight"]
+    save_file(weights, copy / "model.safetensors", {"format": "pt"})
+    made = ChineseClipConfig(kind="chinese_clip", model=str(copy)).make(Limits())
+    with pytest.raises(UserError, match=r"cannot be loaded: 1 weights are missing.* visual_projection\.weight"):
+        made.setup()

@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from configs.errors import UserError
 from configs.pictures import Limits
@@ -111,6 +111,21 @@ def test_other_weights_are_another_version(folder: Path, tmp_path: Path) -> None
     weights = copy / "open_clip_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
     assert ClipConfig(kind="clip", model=str(copy)).make(Limits()).version != before
+
+
+def test_weights_are_never_made_up(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "model"
+    copy.mkdir()
+    for file in folder.iterdir():
+        if file.suffix != ".safetensors":
+            (copy / file.name).write_bytes(file.read_bytes())
+    with pytest.raises(UserError, match=r"annotator clip: '.*/model' cannot be loaded: Required pretrained weights"):
+        ready(ClipConfig(kind="clip", model=str(copy)))
+    weights = load_file(folder / "open_clip_model.safetensors")
+    del weights["visual.trunk.norm.weight"]
+    save_file(weights, copy / "open_clip_model.safetensors")
+    with pytest.raises(UserError, match=r"visual\.trunk\.norm\.weight"):
+        ready(ClipConfig(kind="clip", model=str(copy)))
 
 
 def test_a_model_that_is_not_here_is_named() -> None:
