@@ -198,13 +198,18 @@ DECIDED = _columns(
     Column("fails", pa.list_(pa.string()), "every operator that would have stopped it"),
     Column("duplicate_of", pa.string(), "id of the kept copy"),
     Column(
+        "quoted_read",
+        pa.float32(),
+        "share of the text that captions quote which stands in text, 0..1; null without quotations, and where no rule asks",
+    ),
+    Column(
         "contaminated_by", pa.string(), "what of an evaluation it repeats, file:number or picture; null for nothing"
     ),
     Column("leaf_rank", pa.int32(), "rank in its taxonomy leaf, 1 = best"),
     Column("repeats", pa.float32(), "expected draws per epoch; averages 1 within (task, language, level)"),
 )
 
-BEFORE_RULES = ("contaminated_by",)
+BEFORE_RULES = ("contaminated_by", "quoted_read")
 """Of these the ones that are decided before the rules, which may use them."""
 
 _PLACE = _columns(

@@ -15,6 +15,7 @@ from pipeline.decide.balance import balance
 from pipeline.decide.captions import CaptionJudge, flat
 from pipeline.decide.contamination import Evaluation, contaminated_by
 from pipeline.decide.dedup import ThumbnailReader, find_duplicates
+from pipeline.decide.quoted import quoted_read
 from pipeline.decide.rules import decide
 from pipeline.parquet import read_metadata
 from pipeline.store.additions import generations
@@ -52,9 +53,8 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
     """Decide from the committed files of ``run``; writes nothing. Raises UserError for a wrong rule."""
     import polars as pl
 
-    table = sample_table(run, extra=["captions"])
-    names = contaminated_by(table["captions"], table["text"], table["phash"], Evaluation(config.decontaminate))
-    table = _with_judged_captions(table.with_columns(contaminated_by=names), CaptionJudge(config.captions))
+    table = _before_rules(sample_table(run, extra=["captions"]), config)
+    table = _with_judged_captions(table, CaptionJudge(config.captions))
     removed = _removed(run)
     thumbnails = Thumbnails(run).read
     decided = _decide_in_turn(table.with_columns(generation=generation_of(run)), removed, config, thumbnails)
@@ -65,6 +65,16 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
     repeats = balance(table.filter(pl.col("stage_to") > 0), config.balance)
     table = table.join(repeats, on="id", how="left", maintain_order="left")
     return Decisions(table.with_columns(leaf_rank=pl.lit(None, pl.Int32)), gone)
+
+
+def _before_rules(table: pl.DataFrame, config: PipelineConfig) -> pl.DataFrame:
+    """With the columns of schema.BEFORE_RULES."""
+    import polars as pl
+
+    names = contaminated_by(table["captions"], table["text"], table["phash"], Evaluation(config.decontaminate))
+    asked = any("quoted_read" in rule.columns() for rule in config.decide.rules)
+    shares = quoted_read(table["captions"], table["text"]) if asked else pl.lit(None, pl.Float32)
+    return table.with_columns(contaminated_by=names, quoted_read=shares)
 
 
 def generation_of(run: RunFolder) -> pl.Expr:

@@ -60,6 +60,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("pipeline/decide/changes.py", "polars"): HEAVY,
     ("pipeline/decide/contamination.py", "polars"): HEAVY,
     ("pipeline/decide/dedup.py", "polars"): HEAVY,
+    ("pipeline/decide/quoted.py", "polars"): HEAVY,
     ("pipeline/decide/rules.py", "polars"): HEAVY,
     ("pipeline/decide/same_text.py", "polars"): HEAVY,
     ("pipeline/decide/run.py", "polars"): HEAVY,

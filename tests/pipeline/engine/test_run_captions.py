@@ -31,6 +31,7 @@ cluster: {cpus: 1}
 decide:
   rules:
   - {name: S1.contaminated, stage: 1, keep: contaminated_by is null}
+  - {name: S4.quoted, stage: 4, keep: quoted_read >= 0.5}
   - {name: S5.abnormal, stage: 5, keep: not abnormal, if_null: pass}
 """
 PROMPT = "a quiet bookstore with a sign that says read and a cup on the table with the word morning"
