@@ -89,6 +89,12 @@ _NAMES = "|".join(key.replace(" ", r"[\s_-]?") for key in KEYS)
 _KEY = re.compile(rf"""(?:^|[{{,\n])\s*(?:["'“]\s*({_NAMES})\s*["'”]|({_NAMES}))\s*[:：]""", re.IGNORECASE)
 
 
+_HALF_KEY = re.compile(
+    r",\s*[\"'“]?(?:" + "|".join(key[:n] for key in KEYS for n in range(len(key), -1, -1)) + r")[\"'”]?\s*$"
+)
+"""A key of which the rest, or whose value, was cut off."""
+
+
 def _known(key: str) -> str:
     """The report's name of a key; empty for another one."""
     return _KNOWN.get(_plain(key), "")
@@ -100,6 +106,7 @@ def _name(text: str) -> bool:
 
 def _between_keys(text: str) -> dict[str, Any]:
     """Values by the places of the keys: what stands between two of them is the first one's value, whatever is in it."""
+    text = _HALF_KEY.sub("", text)
     places = list(_KEY.finditer(text))
     found: dict[str, Any] = {}
     for place, after in itertools.zip_longest(places, places[1:]):

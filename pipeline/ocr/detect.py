@@ -41,8 +41,8 @@ _MARGIN = 16
 _COVERED = 0.5
 """Share of a box inside of lines that are there already, from which on it is one of them; chosen."""
 
-_MOST = 4000
-"""Boxes of one picture, at most: a dense page of 16 megapixels has about 1,000; chosen."""
+_MOST = 1000
+"""Boxes of one picture, at most, PaddleOCR's own number: what has more is too dense to be trained on, whatever it says."""
 
 _LONGEST = 32_000
 """px; quads are counted in 16 bits."""

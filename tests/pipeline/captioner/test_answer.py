@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.captioner.answer import Answer, NoAnswer, parse_answer
+from tests.fuzz import fuzzed
 
 REPORT = """{
   "Caption": "A red sign with the text \\"EXIT\\" hangs above a door.",
@@ -62,6 +63,9 @@ def test_forms_of_one_answer(text: str) -> None:
         ),
         ('{"Caption": "a", "Image Type": "poster", "Image Style": "viv', Answer("a", "poster")),
         ('{"Caption": "a", "Watermark List": ["x", "y', Answer("a")),
+        ('{"Caption": "a", "Image Type"', Answer("a")),
+        ('{"Caption": "a", "Im', Answer("a")),
+        ('{"Caption": "a", ', Answer("a")),
         ('{"Caption": "half of a lone \\ud800 pair\\u0000"}', Answer("half of a lone  pair")),
         (
             "Caption: a cat\nImage Type: photograph\nAbnormal Element: no\n",
@@ -101,7 +105,7 @@ words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 )
 
 
-@settings(max_examples=60, deadline=None)
+@fuzzed(60)
 @given(
     values=st.tuples(words, words, words, st.lists(words, max_size=3), st.booleans()),
     fenced=st.booleans(),
@@ -131,7 +135,7 @@ def test_whatever_is_written_comes_back_whole_or_not_at_all(
     assert part.caption == caption
 
 
-@settings(max_examples=100, deadline=None)
+@fuzzed(100)
 @given(
     st.text(max_size=200)
     | st.lists(
