@@ -209,7 +209,10 @@ DECIDED = _columns(
     Column("repeats", pa.float32(), "expected draws per epoch; averages 1 within (task, language, level)"),
 )
 
-BEFORE_RULES = ("contaminated_by", "quoted_read")
+ABOUT_CAPTIONS = ("contaminated_by", "quoted_read")
+"""Of these the ones that follow from captions and text (pipeline/decide/about_captions.py)."""
+
+BEFORE_RULES = ABOUT_CAPTIONS
 """Of these the ones that are decided before the rules, which may use them."""
 
 _PLACE = _columns(

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rapidfuzz.fuzz import partial_ratio
 
 from pipeline.ocr.lines import normalize
 from pipeline.trainable import quotations
 
-if TYPE_CHECKING:
-    import polars as pl
 
-
-def quoted_read(captions: pl.Series, text: pl.Series) -> pl.Series:
-    """Of rows ``share_read``. ``captions``: lists of schema.CAPTION; ``text``: what was read, null where nobody has."""
-    import polars as pl
-
-    rows = zip(captions.to_list(), text.to_list(), strict=True)
-    return pl.Series("quoted_read", [_share_read(row or (), read) for row, read in rows], pl.Float32)
-
-
-def _share_read(captions: Sequence[Mapping[str, Any]], read: str | None) -> float | None:
-    """Share of the characters that captions quote which stand in ``read``, 0..1; None without either.
+def quoted_read(captions: Sequence[Mapping[str, Any]], read: str | None) -> float | None:
+    """Share of the characters that a row's judged captions quote which stand in ``read``, 0..1; None without either.
 
     Each quotation is laid over the place of ``read`` that it fits best (rapidfuzz's partial ratio, without case and white
     space); the mean is weighted by length. A caption that is refused already says nothing.

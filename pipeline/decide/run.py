@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from configs import digest, to_plain
 from configs.storage.spans import each
 from pipeline import schema
+from pipeline.decide.about_captions import about_captions, recipe
 from pipeline.decide.balance import balance
 from pipeline.decide.captions import CaptionJudge, flat
-from pipeline.decide.contamination import Evaluation, contaminated_by
+from pipeline.decide.contamination import Evaluation
 from pipeline.decide.dedup import ThumbnailReader, find_duplicates
-from pipeline.decide.quoted import quoted_read
 from pipeline.decide.rules import decide
 from pipeline.parquet import read_metadata
 from pipeline.store.additions import generations
@@ -53,8 +53,10 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
     """Decide from the committed files of ``run``; writes nothing. Raises UserError for a wrong rule."""
     import polars as pl
 
-    table = _before_rules(sample_table(run, extra=["captions"]), config)
-    table = _with_judged_captions(table, CaptionJudge(config.captions))
+    table = sample_table(run, extra=["captions"])
+    evaluation = Evaluation(config.decontaminate)
+    about = pl.DataFrame(about_captions(table["captions"], table["text"], table["phash"], config, evaluation))
+    table = _with_judged_captions(table.hstack(about), CaptionJudge(config.captions))
     removed = _removed(run)
     thumbnails = Thumbnails(run).read
     decided = _decide_in_turn(table.with_columns(generation=generation_of(run)), removed, config, thumbnails)
@@ -65,16 +67,6 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
     repeats = balance(table.filter(pl.col("stage_to") > 0), config.balance)
     table = table.join(repeats, on="id", how="left", maintain_order="left")
     return Decisions(table.with_columns(leaf_rank=pl.lit(None, pl.Int32)), gone)
-
-
-def _before_rules(table: pl.DataFrame, config: PipelineConfig) -> pl.DataFrame:
-    """With the columns of schema.BEFORE_RULES."""
-    import polars as pl
-
-    names = contaminated_by(table["captions"], table["text"], table["phash"], Evaluation(config.decontaminate))
-    asked = any("quoted_read" in rule.columns() for rule in config.decide.rules)
-    shares = quoted_read(table["captions"], table["text"]) if asked else pl.lit(None, pl.Float32)
-    return table.with_columns(contaminated_by=names, quoted_read=shares)
 
 
 def generation_of(run: RunFolder) -> pl.Expr:
@@ -127,7 +119,7 @@ def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
     if config.decontaminate.prompts or config.decontaminate.pictures:
-        facts["evaluation"] = Evaluation(config.decontaminate).digest
+        facts["about_captions"] = recipe(config, Evaluation(config.decontaminate))
     if later := generations(run):
         facts["added"] = later
     if removed := read_removals(run).ids:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import polars as pl
 import pytest
 
 from pipeline.decide.quoted import quoted_read
@@ -24,13 +23,10 @@ from pipeline.decide.quoted import quoted_read
     ],
 )
 def test_share_of_what_is_quoted(captions: list[str], read: str | None, expected: float | None) -> None:
-    column = pl.Series([[{"text": text, "invalid": None} for text in captions]])
-    (found,) = quoted_read(column, pl.Series([read], dtype=pl.String)).to_list()
+    found = quoted_read([{"text": text, "invalid": None} for text in captions], read)
     assert found == (None if expected is None else pytest.approx(expected, abs=0.01))
 
 
 def test_refused_captions_say_nothing() -> None:
-    captions = pl.Series(
-        [[{"text": 'says "EXIT"', "invalid": "S3.alignment"}, {"text": 'says "SHOP"', "invalid": None}]]
-    )
-    assert quoted_read(captions, pl.Series(["SHOP"])).to_list() == [1.0]
+    captions = [{"text": 'says "EXIT"', "invalid": "S3.alignment"}, {"text": 'says "SHOP"', "invalid": None}]
+    assert quoted_read(captions, "SHOP") == 1.0
