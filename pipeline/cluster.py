@@ -202,6 +202,7 @@ def flow(items: Sequence[Item], steps: Sequence[Step], config: ClusterConfig | N
         return
     config = config or ClusterConfig()
     connect(config)
+    _check_gpus(steps)
     limits = WatchConfig(config.stall_s, config.stall_stop_s, config.max_retries)
     table = _table()
     dataset = _dataset(items, steps, config, table)
@@ -211,6 +212,17 @@ def flow(items: Sequence[Item], steps: Sequence[Step], config: ClusterConfig | N
         if isinstance(result, UserError | RunFailed):
             raise result
         yield result
+
+
+def _check_gpus(steps: Sequence[Step]) -> None:
+    """Raise UserError where workers want a GPU that the cluster lacks: Ray would wait for one for ever."""
+    import ray
+
+    wanting = next((step for step in steps if step.gpus), None)
+    if wanting and not ray.cluster_resources().get("GPU"):
+        raise UserError(
+            f"{wanting.name} wants {wanting.gpus:g} of a GPU, and the cluster has none; gpus: 0 runs on CPUs"
+        )
 
 
 def _dataset(items: Sequence[Item], steps: Sequence[Step], config: ClusterConfig, table: Any) -> Any:

@@ -15,6 +15,7 @@ from pipeline.annotators import DEFAULT, Annotator, AnyAnnotator, build, old_for
 from pipeline.cluster import ClusterConfig
 from pipeline.decide.balance import BalanceConfig
 from pipeline.decide.captions import CaptionConfig
+from pipeline.decide.contamination import DecontaminateConfig
 from pipeline.decide.dedup import DedupConfig
 from pipeline.decide.rules import DecideConfig
 from pipeline.downloads.config import DownloadsConfig
@@ -22,25 +23,29 @@ from pipeline.pack.shards import PackConfig
 from pipeline.sandbox.guard import GuardConfig
 from pipeline.sources import AnySource
 from pipeline.store.ledger import FragmentsConfig
+from pipeline.tokens import LATIN, check_languages
 
-FROZEN_FIELDS = ("sources", "limits", "fragments", "annotate")
+FROZEN_FIELDS = ("sources", "limits", "fragments", "languages", "annotate")
 """Fields that decide what committed fragments hold; they are fixed when a run is started."""
 
 
 @dataclass(frozen=True)
 class PipelineConfig:
-    """What ``configs/pipeline/*.yaml`` hold."""
+    """What ``configs/pipeline/*.yaml`` hold. ``languages``: ISO 639 codes; a long caption in Latin letters that is surely
+    another one of them than English has the language ``other``."""
 
     sources: tuple[AnySource, ...]
     seed: int = 0
     limits: Limits = field(default_factory=Limits)
     fragments: FragmentsConfig = field(default_factory=FragmentsConfig)
     downloads: DownloadsConfig = field(default_factory=DownloadsConfig)
+    languages: tuple[str, ...] = LATIN
     guard: GuardConfig = field(default_factory=GuardConfig)
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
     annotate: tuple[AnyAnnotator, ...] = DEFAULT
     dedup: DedupConfig = field(default_factory=DedupConfig)
     captions: CaptionConfig = field(default_factory=CaptionConfig)
+    decontaminate: DecontaminateConfig = field(default_factory=DecontaminateConfig)
     decide: DecideConfig = field(default_factory=DecideConfig)
     balance: BalanceConfig = field(default_factory=BalanceConfig)
     pack: PackConfig = field(default_factory=PackConfig)
@@ -49,6 +54,8 @@ class PipelineConfig:
     def __post_init__(self) -> None:
         if not self.sources:
             raise ValueError("field 'sources': expected at least one source")
+        if self.languages != LATIN:
+            check_languages(self.languages)
         names = [source.name for source in self.sources]
         for index, name in enumerate(names):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):

@@ -199,7 +199,21 @@ EMBEDDING = Column(
 _OPERATORS = {**CODES, **PROVENANCE, **FACES, **_CLASSES}
 """Columns of the annotators of S5 to S7."""
 
-_IN_SCORES_ONLY = ("thumbnail",)
+CAPTION_SCORES = _columns(
+    Column("recaptions", pa.list_(CAPTION), "a captioner's captions, which join those of the row"),
+    Column("align_zh", pa.list_(pa.float32()), "Chinese CLIP cosine of each caption in turn, null of those not raw"),
+    Column("align_siglip", pa.list_(pa.float32()), "SigLIP 2 cosine of each caption in turn, null of those not raw"),
+)
+"""What annotators say of captions: it becomes part of the column ``captions`` (pipeline/store/caption_scores.py)."""
+
+CAPTIONER = _columns(
+    Column("image_type", pa.string(), "the captioner's Image Type"),
+    Column("image_style", pa.string(), "the captioner's Image Style"),
+    Column("watermarks", pa.list_(pa.string()), "the captioner's Watermark List"),
+    Column("abnormal", pa.bool_(), "the captioner's Abnormal Element: QR codes, barcodes, mosaics"),
+)
+
+_IN_SCORES_ONLY = ("thumbnail", *CAPTION_SCORES)
 """Columns that neither shards nor manifests hold: decisions look at them for a few rows."""
 
 _MODEL_SCORES = _columns(
@@ -210,6 +224,9 @@ _MODEL_SCORES = _columns(
     Column("text_read_clean", pa.float32(), "the same of the text in plain print: what the reader can at best"),
     Column("text_unverifiable", pa.bool_(), "whether the reader fails on plain print, too, and is no judge"),
     Column("ocr_score", pa.float32(), "mean confidence of the read lines, weighted by characters; null without text"),
+    Column("align_zh_max", pa.float32(), "largest Chinese CLIP cosine of picture and a raw caption, -1..1"),
+    Column("align_siglip_max", pa.float32(), "largest SigLIP 2 cosine of picture and a raw caption, -1..1"),
+    Column("aesthetic", pa.float32(), "a linear head on the CLIP embedding; LAION's heads give about 1..10"),
 )
 
 DECIDED = _columns(
@@ -223,12 +240,23 @@ DECIDED = _columns(
     Column("subset", pa.string(), "S6: general, portrait, text"),
     Column("retrieved", pa.string(), "names of the retrievals that found it, joined with +; null for none"),
     Column(
+        "quoted_read",
+        pa.float32(),
+        "share of the text that captions quote which stands in text, 0..1; null without quotations, and where no rule asks",
+    ),
+    Column(
+        "contaminated_by", pa.string(), "what of an evaluation it repeats, file:number or picture; null for nothing"
+    ),
+    Column(
         "leaf_rank", pa.int32(), "rank in its taxonomy leaf, 1 = best; null where S1 to S6 stop it or it has no leaf"
     ),
     Column("repeats", pa.float32(), "expected draws per epoch; averages 1 within (task, language, level)"),
 )
 
-BEFORE_RULES = ("watermark", "subset", "retrieved")
+ABOUT_CAPTIONS = ("contaminated_by", "quoted_read")
+"""Of these the ones that follow from captions and text (pipeline/decide/about_captions.py)."""
+
+BEFORE_RULES = ("watermark", "subset", "retrieved", *ABOUT_CAPTIONS)
 """Of these the ones that are decided before the rules, which may use them; rules of S7 may use leaf_rank, too."""
 
 _PLACE = _columns(
@@ -253,6 +281,8 @@ COLUMNS: dict[str, Column] = {
     **MEASURES,
     **_MODEL_SCORES,
     **_OPERATORS,
+    **CAPTION_SCORES,
+    **CAPTIONER,
     **DECIDED,
     **_PLACE,
     **_SPANS,
@@ -266,13 +296,14 @@ COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
 NESTED = (
     *("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions"),
     *("fonts", "colors", "effects", "quoted_box", "extra", "thumbnail"),
+    *("watermarks", *CAPTION_SCORES),
 )
 """Columns that no predicate can compare."""
 
 _TRAINED_ON = ("ref_sizes", "quoted_box")
 """Those of them that the manifest has all the same: the order of training is made from it alone."""
 
-_BY_ANNOTATORS = (*TEXT, *MEASURES, *_MODEL_SCORES, *_OPERATORS)
+_BY_ANNOTATORS = (*TEXT, *MEASURES, *_MODEL_SCORES, *_OPERATORS, *CAPTION_SCORES, *CAPTIONER)
 _SCORED = tuple(n for n in (*CAPTION_FLAT, *TRAINABLE, *_BY_ANNOTATORS) if n not in _IN_SCORES_ONLY)
 
 STORED = tuple(IDENTITY) + _SCORED

@@ -54,7 +54,7 @@ def quoted_box(
     A region counts when a quotation holds its text or is a part of it; case and white space do not matter. Lines decide
     where there are any: the letters of a quotation are in other lines, too.
     """
-    spans = {_plain(part) for part in _quotations(texts)}
+    spans = {_plain(part) for part in quotations(texts)}
     lines = [r for r in regions if r["level"] == "line"] or regions
     quads = [r["quad"] for r in lines if any(_quotes(span, r["text"] or "") for span in spans)]
     if not quads:
@@ -67,10 +67,11 @@ def quoted_box(
 
 def quotes(texts: Sequence[str]) -> bool:
     """Whether one of ``texts`` quotes something."""
-    return any(_quotations(texts))
+    return any(quotations(texts))
 
 
-def _quotations(texts: Sequence[str]) -> Iterator[str]:
+def quotations(texts: Sequence[str]) -> Iterator[str]:
+    """What ``texts`` quote, in turn."""
     return (part for text in texts for found in _SPANS.findall(text) for part in found if part.strip())
 
 

@@ -13,7 +13,10 @@ from typing import Annotated
 from configs.kinds import OpenKind
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.annotators.build import build
+from pipeline.annotators.captioner import CaptionerConfig
+from pipeline.annotators.chinese_clip import ChineseClipConfig
 from pipeline.annotators.classify import ClassifyConfig
+from pipeline.annotators.clip import ClipConfig
 from pipeline.annotators.codes import CodesConfig
 from pipeline.annotators.faces import FacesConfig
 from pipeline.annotators.measure import MeasureConfig
@@ -26,6 +29,7 @@ __all__ = ["DEFAULT", "Annotator", "AnnotatorConfig", "AnyAnnotator", "Picture",
 
 _Ours = (
     MeasureConfig | NsfwConfig | OcrConfig | VerifyConfig  # S1, S2, S4
+    | ClipConfig | ChineseClipConfig | CaptionerConfig  # S3, captions
     | CodesConfig | ProvenanceConfig | FacesConfig | ClassifyConfig  # S5, S6, S7
 )  # fmt: skip
 

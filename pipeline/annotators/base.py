@@ -55,8 +55,10 @@ class Annotator(ABC):
     """Nested columns of the samples that a ``bytes`` annotator reads beside the image."""
     thumbnail_edge: ClassVar[int] = 0
     """Edge in px of the picture that a ``thumbnail`` annotator gets, at most 448."""
-    batch_widths: ClassVar[tuple[int, ...]] = (1,)
+    batch_widths: tuple[int, ...] = (1,)
     """Fixed ladder of batch sizes; batches are formed inside a fragment, so batch-mates are always the same."""
+    gpus: float = 0.0
+    """Share of a GPU that each worker takes of the cluster; 0 runs on CPUs."""
 
     def missing(self) -> str | None:
         """Why this annotator cannot run here (a model that is not installed), or None when it can."""

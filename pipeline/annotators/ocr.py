@@ -18,7 +18,8 @@ from synth.language import is_han, language_of, visible
 
 @dataclass(frozen=True)
 class OcrConfig(AnnotatorConfig):
-    """``detection_edge``: px to which the longer side is shrunk while lines are looked for. ``min_score``: lines read
+    """``detection_edge``: px; pictures with a longer side are looked at in two steps, an overview and tiles
+    (pipeline/ocr/detect.py). ``min_score``: lines read
     with less confidence are dropped; ``min_score_lone``: the same for a lone letter, digit or sign, because round
     things are read as such (a cup seen from above reads as 8 with 0.975). ``threads`` of one model."""
 
@@ -45,7 +46,7 @@ class OcrAnnotator(Annotator):
     """Text, regions, language, level and density of every row that does not know them from its recipe."""
 
     name = "ocr"
-    version = "1"
+    version = "2"
     input: ClassVar[Literal["bytes"]] = "bytes"
     columns = (*schema.TEXT.values(), schema.COLUMNS["ocr_score"])
 

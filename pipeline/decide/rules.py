@@ -57,6 +57,11 @@ class Rule:
     def scope(self) -> Predicate | None:
         return parse(self.applies_to, f"rule {self.name}, applies_to") if self.applies_to else None
 
+    def columns(self) -> set[str]:
+        """Names of the columns that it looks at."""
+        scope = self.scope()
+        return {*self.condition().columns, *(scope.columns if scope else ())}
+
 
 @dataclass(frozen=True)
 class DecideConfig:

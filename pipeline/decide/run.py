@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from configs import digest, to_plain
 from configs.storage.spans import each
 from pipeline import schema
+from pipeline.decide.about_captions import about_captions, recipe
 from pipeline.decide.balance import balance
 from pipeline.decide.best import believed
 from pipeline.decide.captions import CaptionJudge, flat
+from pipeline.decide.contamination import Evaluation
 from pipeline.decide.dedup import ThumbnailReader, find_duplicates
 from pipeline.decide.rules import decide
 from pipeline.decide.subset import subset
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from pipeline.config import PipelineConfig
 
-_DECISION_FIELDS = ("dedup", "captions", "decide", "balance", "pack")
+_DECISION_FIELDS = ("dedup", "captions", "decontaminate", "decide", "balance", "pack")
 """Fields of the config that are expressions over stored scores: they may change at any time."""
 
 
@@ -58,7 +60,9 @@ def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
     import polars as pl
 
     table = sample_table(run, extra=["captions", *(["watermarks"] if _lists_watermarks(run) else [])])
-    table = _with_judged_captions(table, CaptionJudge(config.captions))
+    evaluation = Evaluation(config.decontaminate)
+    about = pl.DataFrame(about_captions(table["captions"], table["text"], table["phash"], config, evaluation))
+    table = _with_judged_captions(table.hstack(about), CaptionJudge(config.captions))
     table = _with_sorted(table, run, config)
     removed = _removed(run)
     thumbnails = Thumbnails(run).read
@@ -143,6 +147,8 @@ def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     )
     facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
+    if config.decontaminate.prompts or config.decontaminate.pictures:
+        facts["about_captions"] = recipe(config, Evaluation(config.decontaminate))
     if later := generations(run):
         facts["added"] = later
     if found := retrievals(run):

@@ -63,12 +63,12 @@ def steps(run: RunFolder, annotators: Sequence[Annotator], limits: Limits, guard
     thumbnail = [a for a in annotators if a.input == "thumbnail"]
     rest = [a for a in annotators if a.input == "bytes"]
     before = tuple(a.name for a in pixel)
-    pools: list[tuple[str, Any, tuple[Any, ...]]] = (
-        [(_DECODE, PixelWorker, (run, pixel, thumbnail, limits, guard))] if pixel or thumbnail else []
+    pools: list[tuple[str, Any, tuple[Any, ...], float]] = (
+        [(_DECODE, PixelWorker, (run, pixel, thumbnail, limits, guard), 0.0)] if pixel or thumbnail else []
     )
-    pools += [(a.name, ModelWorker, (run, a, before, a is thumbnail[-1], guard)) for a in thumbnail]
-    pools += [(a.name, ModelWorker, (run, a, before, True, guard)) for a in rest]
-    return [Step(name, worker, args, cpus=round(0.95 / len(pools), 3)) for name, worker, args in pools]
+    pools += [(a.name, ModelWorker, (run, a, before, a is thumbnail[-1], guard), a.gpus) for a in thumbnail]
+    pools += [(a.name, ModelWorker, (run, a, before, True, guard), a.gpus) for a in rest]
+    return [Step(name, worker, args, round(0.95 / len(pools), 3), gpus) for name, worker, args, gpus in pools]
 
 
 class PixelWorker:

@@ -19,7 +19,7 @@ from pipeline.store.failures import REMOVED
 from pipeline.store.ledger import Fragment, read_fragment
 from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
-from pipeline.tokens import finish_captions
+from pipeline.tokens import LATIN, finish_captions
 
 if TYPE_CHECKING:
     from configs.pictures import Limits
@@ -38,6 +38,7 @@ class _ReadJob:
 
     reader: Reader
     limits: Limits
+    languages: Sequence[str]
 
     def setup(self) -> None:
         self.reader.setup()
@@ -49,7 +50,7 @@ class _ReadJob:
         try:
             row = self.reader.read(entry, self.limits)
             row |= {"id": entry["id"], "source": entry["source"], "uri": entry["uri"]}
-            return row | finish_captions(row.get("captions") or ())
+            return row | finish_captions(row.get("captions") or (), self.languages)
         except RunFailed:
             raise
         except Exception as error:  # its neighbors need not be read again for it
@@ -57,12 +58,20 @@ class _ReadJob:
 
 
 class Collector:
-    """A worker: turns a fragment of the ledger into its samples file. One child per source."""
+    """A worker: turns a fragment of the ledger into its samples file. One child per source. ``languages``: those that
+    captions in Latin letters are told apart as."""
 
-    def __init__(self, run: RunFolder, readers: dict[str, Reader], limits: Limits, guard: GuardConfig) -> None:
+    def __init__(
+        self,
+        run: RunFolder,
+        readers: dict[str, Reader],
+        limits: Limits,
+        guard: GuardConfig,
+        languages: Sequence[str] = LATIN,
+    ) -> None:
         self._run = run
         self._removals = read_removals(run)
-        self._guards = {name: Guard(_ReadJob(reader, limits), guard) for name, reader in readers.items()}
+        self._guards = {name: Guard(_ReadJob(reader, limits, languages), guard) for name, reader in readers.items()}
 
     def __call__(self, fragment: Fragment) -> Fragment:
         if not self._run.samples(fragment.name).exists():

@@ -69,12 +69,13 @@ class Downloader:
         readers: dict[str, Reader],
         limits: Limits,
         guard: GuardConfig,
+        languages: Sequence[str],
         sources: dict[str, Source],
         config: DownloadsConfig,
     ) -> None:
         self._run, self._sources, self._config, self._limits = run, sources, config, limits
         self._removals = read_removals(run)
-        self._collector = Collector(run, readers, limits, guard)
+        self._collector = Collector(run, readers, limits, guard, languages)
         self._committer = ThreadPoolExecutor(1)  # one child at a time looks at pictures
         self._loop = asyncio.Runner()  # of all waves: connections, robots.txt and addresses are kept
         self._fetcher = self._loop.run(self._open())

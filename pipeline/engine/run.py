@@ -121,7 +121,7 @@ def _collecting(run: RunFolder, config: PipelineConfig, fragments: Sequence[Frag
     """What a Collector of these fragments is made of."""
     sources = {f.source for f in fragments}
     readers = {s.name: s.reader() for s in config.sources if s.name in sources}
-    return (run, readers, config.limits, config.guard)
+    return (run, readers, config.limits, config.guard, config.languages)
 
 
 def _annotate_fragments(

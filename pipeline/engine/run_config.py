@@ -29,6 +29,9 @@ from pipeline.store.run_folder import RunFolder
 
 MISSING = "nothing"
 
+_FREE = ("required", "gpus", "server", "key_file", "connections", "timeout_s", "budget_tokens")
+"""Settings of annotators that say how scores are computed, not what they are: they may change in a run."""
+
 
 def resolve(config: PipelineConfig) -> PipelineConfig:
     """The config with absolute source paths, so that it means the same wherever it is read again.
@@ -45,7 +48,17 @@ def resolve(config: PipelineConfig) -> PipelineConfig:
         downloads = dataclasses.replace(
             downloads, previous=str(previous) if isinstance(previous, ObjectPath) else os.path.abspath(previous)
         )
-    return dataclasses.replace(config, sources=sources, downloads=downloads)
+    decontaminate = dataclasses.replace(
+        config.decontaminate,
+        prompts=tuple(_absolute_path(p, "field 'decontaminate.prompts'") for p in config.decontaminate.prompts),
+        pictures=tuple(_absolute_path(p, "field 'decontaminate.pictures'") for p in config.decontaminate.pictures),
+    )
+    return dataclasses.replace(config, sources=sources, downloads=downloads, decontaminate=decontaminate)
+
+
+def _absolute_path(path: str, what: str) -> str:
+    check_absolute(path, what)
+    return os.path.abspath(path)
 
 
 def run_folder(path: Path) -> RunFolder:
@@ -99,21 +112,23 @@ def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) 
 
 
 def _annotator_differences(old: Any, new: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
-    """As ``_differences``, of the entries of ``annotate``: their order and ``required`` are free, and those that were
-    added only add files."""
+    """As ``_differences``, of the entries of ``annotate``: their order and ``_FREE`` settings are free, and those that
+    were added only add files."""
     places = {entry["kind"]: index for index, entry in enumerate(new)}
     for entry in old:
         kind = entry["kind"]
         if kind not in places:
             yield path, entry, MISSING
         else:
-            free = {"required": None}
+            free = dict.fromkeys(_FREE)
             yield from _differences(entry | free, new[places[kind]] | free, f"{path}.{places[kind]}")
 
 
 def check_versions(run: RunFolder, annotators: Sequence[Annotator]) -> None:
     """Raise UserError when scores of this run were computed by another version of an annotator."""
     for annotator in annotators:
+        if annotator.missing():  # it scores nothing, and without its weights it cannot say its version
+            continue
         folder = run.scores(annotator.name, "x").parent
         first = next(iter(sorted(folder.glob("*.parquet"))), None) if folder.is_dir() else None
         found = metadata(first).get(b"glyphmill.version", b"").decode() if first else annotator.version

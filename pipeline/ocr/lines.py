@@ -6,9 +6,11 @@ lines ──reading_order──> lines ──level_of──> 0..4
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
@@ -83,7 +85,7 @@ def level_of(lines: Sequence[Placed]) -> int:
     """
     if len(lines) <= 1:
         return sum(1 if unit_of(line.text) != "line" else 2 for line in lines)
-    return 4 if any(_is_prose(block) for block in blocks(lines)) else 3
+    return 4 if any(_is_prose(block) for block in blocks(_upright(lines))) else 3
 
 
 def blocks(lines: Sequence[L]) -> list[list[L]]:
@@ -101,10 +103,40 @@ def reading_order(lines: Sequence[L]) -> list[L]:
     """Lines from top to bottom, and left to right within a row; columns of upright characters from right to left.
 
     Recursive cuts along the widest empty stripe (XY-cut): text in columns is read column by column
-    where the gap between them is wider than the gaps between lines. A lone line is no column.
+    where the gap between them is wider than the gaps between lines. A lone line is no column. A page that lies on its
+    side or stands on its head is read as it would stand upright.
     """
-    upright = 2 * sum(line.direction == "ttb" for line in lines) > len(lines)
-    return _order(list(lines), upright)
+    columns = 2 * sum(line.direction == "ttb" for line in lines) > len(lines)
+    return [turned.line for turned in _order(_upright(lines), columns)]
+
+
+@dataclass(frozen=True)
+class _Turned(Generic[L]):
+    """A line where it would stand if the page stood upright."""
+
+    text: str
+    quad: np.ndarray
+    direction: str
+    line: L
+
+
+def _upright(lines: Sequence[L]) -> list[_Turned[L]]:
+    """``lines`` with quads turned by the quarter that most of the text is turned by."""
+    letters = Counter[int]()
+    for line in lines:
+        letters[_quarter(line)] += visible(line.text)
+    quarter = max(range(4), key=lambda q: letters[q])  # of equals the smallest: upright
+    turn = np.array([[0, -1], [1, 0]], np.float32)
+    back = np.linalg.matrix_power(turn, quarter)  # quads are rows of x y, so this turns them back
+    return [_Turned(line.text, line.quad @ back, line.direction, line) for line in lines]
+
+
+def _quarter(line: Placed) -> int:
+    """By how many quarters clockwise a line is turned. A column stands upright."""
+    if line.direction == "ttb":
+        return 0
+    x, y = np.asarray(line.quad[1] - line.quad[0] + line.quad[2] - line.quad[3], float)
+    return round(float(np.arctan2(y, x)) / (np.pi / 2)) % 4
 
 
 def _order(lines: list[L], upright: bool) -> list[L]:

@@ -1,7 +1,7 @@
 """Reads text in pictures: PaddleOCR's PP-OCRv6 small on ONNX Runtime.
 
-    rgb ──detect──> quads ──cut out and turn, one by one──> recognize ──> Line(text, quad, score)    read
-    rgb of one line or glyph ─────────────────────────────> recognize ──> text, score                read_line
+    rgb ──detect.py──> quads ──cut out and turn, one by one──> recognize ──> Line(text, quad, score)    read
+    rgb of one line or glyph ────────────────────────────────> recognize ──> text, score                read_line
 
 No network is asked. A line is recognized alone, never in a batch: the recognizer pads a batch to its
 widest line, and a line would then read differently beside others.
@@ -22,12 +22,13 @@ import numpy as np
 from PIL import Image
 
 from pipeline.ocr.crop import cut_out
+from pipeline.ocr.detect import Detector, within_reach
 from pipeline.ocr.lines import is_column, reading_order
 from pipeline.ocr.weights import DETECTION, RECOGNITION, cache_folder, model_folders
 
-_LARGEST_EDGE = 4000
-"""px; larger pictures are shrunk to this before they are read: the detector counts in 16 bits, and glyphs that
-vanish at this size are none that an image of 1328p shows (chosen)."""
+_MOST_PIXELS = 16_000_000
+"""px of area to which larger pictures are shrunk before they are read: glyphs that vanish then are none that an image of
+1328p shows, and memory and time are bounded by it (chosen)."""
 
 _TALL = 1.5
 """Height over width from which on a box holds a turned line or a column (PaddleOCR's own number)."""
@@ -53,9 +54,10 @@ class Line:
 class Reader:
     """PP-OCRv6 small. Weights load at the first use (about 4 s, 400 MB); instances travel between processes unloaded.
 
-    ``detection_edge``: px to which the longer side is shrunk while lines are looked for, never
-    enlarged (960 is the checkpoint's own size); lines are cut out of the full picture. ``threads`` of one model. ``cache``: where model
-    folders are built, by default under the user's cache folder.
+    ``detection_edge``: px; of a picture with a longer side an overview of detection_edge x detection_edge px of area is
+    looked at, then those parts at their full size in which it shows small writing (960 is the checkpoint's own size).
+    Lines are cut out of the full picture. ``threads`` of one model. ``cache``: where model folders are built, by default
+    under the user's cache folder.
     """
 
     def __init__(self, detection_edge: int = 960, threads: int = 1, cache: Path | None = None) -> None:
@@ -66,9 +68,8 @@ class Reader:
 
     def read(self, rgb: np.ndarray) -> list[Line]:
         """Lines in ``rgb``, uint8 (H, W, 3), in reading order; none when there is no text or nothing legible."""
-        bgr, scale = _within(rgb, _LARGEST_EDGE)
-        (found,) = self._detector.predict(bgr, limit_side_len=self._edge, limit_type="max")
-        lines = [self._line(bgr, np.asarray(quad, dtype=np.float32)) for quad in found["dt_polys"]]
+        bgr, scale = _within(rgb)
+        lines = [self._line(bgr, quad) for quad in self._detector(bgr)]
         seen = [Line(x.text, x.quad / np.float32(scale), x.score, x.direction) for x in lines if x.text]
         return reading_order(seen)
 
@@ -110,8 +111,8 @@ class Reader:
         return (text, float(read["rec_score"])) if text else ("", 0.0)
 
     @cached_property
-    def _detector(self) -> Any:
-        return self._model("TextDetection", DETECTION)
+    def _detector(self) -> Detector:
+        return Detector(self._model("TextDetection", DETECTION), self._edge)
 
     @cached_property
     def _recognizer(self) -> Any:
@@ -124,12 +125,12 @@ class Reader:
         return build(model_name=name, model_dir=str(folder), engine="onnxruntime", device="cpu", engine_config=threads)
 
 
-def _within(rgb: np.ndarray, edge: int) -> tuple[np.ndarray, float]:
-    """BGR as PaddleOCR wants it, shrunk to ``edge`` px where larger, and the factor."""
+def _within(rgb: np.ndarray) -> tuple[np.ndarray, float]:
+    """BGR as PaddleOCR wants it, shrunk where it is larger than can be read, and the factor."""
     height, width = rgb.shape[:2]
-    scale = min(1.0, edge / max(height, width))
+    scale = within_reach(height, width, _MOST_PIXELS)
     if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        size = (max(1, int(width * scale)), max(1, int(height * scale)))
         rgb = np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BOX))
     return np.ascontiguousarray(rgb[..., ::-1]), scale
 

@@ -20,6 +20,7 @@ from configs.storage.spans import each
 from pipeline import schema
 from pipeline.parquet import read_present, read_schema, read_table
 from pipeline.schema import Column
+from pipeline.store.caption_scores import join_caption_scores
 from pipeline.store.ledger import fragments, listed_sources
 from pipeline.store.run_folder import RunFolder
 
@@ -74,15 +75,18 @@ def _fragment_table(
     stored = [n for n in columns if n in schema.COLLECTED and n != "id"]
     samples = read_table(run.samples(fragment), columns=["id", *stored])
     filled: dict[str, pa.ChunkedArray] = {n: samples[n] for n in stored}
+    wanted = ["id", *columns, *(schema.CAPTION_SCORES if "captions" in columns else ())]
     for annotator in annotators:
         path = run.scores(annotator, fragment)
-        scores = read_present(path, ["id", *columns])
+        scores = read_present(path, wanted)
         names = [n for n in scores.column_names if n != "id"] if scores is not None else []
         if scores is None or not names:
             continue
         _check_rows(samples, scores, path)
         for name in names:
             filled[name] = _first_of(filled[name], scores[name]) if name in filled else scores[name]
+    if "captions" in filled:
+        filled["captions"] = join_caption_scores(filled["captions"], filled)
     unfilled = [n for n in columns if n not in filled and n != "id"]
     types = {c.name: c for c in own}
     empty = {n: pa.nulls(len(samples), _type(n, types)) for n in unfilled}

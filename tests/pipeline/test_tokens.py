@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from transformers import AutoTokenizer
 
 from configs.prompts import CLOSING_TOKENS
 from model.condition import Conditioner
 from model.tokenizer import write_tokenizer
-from pipeline.tokens import count_tokens, finish_captions
+from pipeline.tokens import caption_language, check_languages, count_tokens, finish_captions
 from tests.model.folders import random_folder
 
 TEXTS = [
@@ -40,6 +41,34 @@ def test_flat_columns_count_valid_captions_only() -> None:
     assert (row["n_captions"], row["caption_languages"]) == (2, "en+zh")
     assert [c["tokens"] for c in row["captions"]] == count_tokens(["A cat", "一只猫", "x"])
     assert finish_captions([]) == {"captions": [], "n_captions": 0, "caption_languages": None}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("cat", "en"),
+        ("a photo of a cat on the table", "en"),
+        ("un chat sur la table avec une pomme rouge", "other"),
+        ("Eine Katze liegt auf dem Tisch neben einem Apfel", "other"),
+        ("El gato duerme sobre la mesa roja", "other"),
+        ("Nike Air Max 90 Premium Sneakers", "en"),
+        ("iPhone 15 Pro Max 256GB Titanium Blue", "en"),
+        ("vintage poster bauhaus museum berlin", "en"),
+        ("el gato", "en"),  # too short to tell
+        ("一只猫趴在桌子上 with the words HELLO WORLD", "zh"),
+        ("Привет, как дела? Это длинное предложение", "other"),
+        ("", "none"),
+    ],
+)
+def test_the_language_of_a_caption_is_that_of_its_script_first(text: str, language: str) -> None:
+    assert caption_language(text) == language
+
+
+def test_only_configured_languages_are_told_apart() -> None:
+    text = "un chat sur la table avec une pomme rouge"
+    assert caption_language(text, ("en", "de")) != caption_language(text, ("en", "fr")) == "other"
+    with pytest.raises(ValueError, match=r"field 'languages': expected 'en' and others of .*, found en, klingon"):
+        check_languages(("en", "klingon"))
 
 
 def test_a_caption_of_a_million_characters_is_counted() -> None:

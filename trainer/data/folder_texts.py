@@ -14,7 +14,8 @@ from trainer.data.folder_config import FolderConfig
 _SUFFIXES = (".txt", ".caption")
 """Of text files, the first one that is there counts: the usual one, and the default of kohya's scripts."""
 _MOST_BYTES = 1_000_000  # of a text file; chosen
-_JUDGE = CaptionJudge(CaptionConfig())
+# Whoever writes one word beside a picture means it; on a web page it is a placeholder.
+_JUDGE = CaptionJudge(CaptionConfig(empty=()))
 _WHY = {
     "S3.empty": "blank, only characters that nobody sees",
     "S3.invalid": "a captioner's apology or control token, which describes nothing",

@@ -11,11 +11,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from configs import RunFailed
+from configs import RunFailed, UserError
 from configs.pictures import Limits
-from pipeline import schema
+from pipeline import cluster, schema
 from pipeline.annotators.base import Annotator, Picture
-from pipeline.engine.annotate import HOPELESS, FragmentWork, ModelWorker, PixelWorker
+from pipeline.engine.annotate import HOPELESS, FragmentWork, ModelWorker, PixelWorker, steps
 from pipeline.engine.collect import Collector
 from pipeline.engine.list_sources import list_sources
 from pipeline.sandbox.guard import GuardConfig
@@ -159,3 +159,15 @@ def test_failures_are_told_anew_when_an_annotator_is_added(tmp_path: Path) -> No
     assert write_failures(run, fragment.name, ["eyes"]) == 0
     ModelWorker(run, Saboteur(), ["eyes"], True, GUARD)(FragmentWork(fragment))
     assert write_failures(run, fragment.name, ["eyes", "saboteur"]) == 1
+
+
+def test_a_share_of_a_gpu_is_asked_of_the_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    annotator = Thumb()
+    annotator.gpus = 0.25
+    pools = steps(RunFolder(tmp_path), [Eyes(), annotator], LIMITS, GUARD)
+    assert [(step.name, step.gpus) for step in pools] == [("decode", 0.0), ("thumb", 0.25)]
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 2.0, "GPU": 1.0})
+    cluster._check_gpus(pools)
+    monkeypatch.setattr("ray.cluster_resources", lambda: {"CPU": 2.0})
+    with pytest.raises(UserError, match=r"thumb wants 0\.25 of a GPU, and the cluster has none"):
+        cluster._check_gpus(pools)

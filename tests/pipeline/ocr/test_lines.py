@@ -87,6 +87,16 @@ def test_upright_columns_go_from_right_to_left() -> None:
     assert texts(reading_order(columns)) == "a b c"
 
 
+@pytest.mark.parametrize("quarter", range(4))
+def test_a_turned_page_is_read_as_it_would_stand(quarter: int) -> None:
+    left = [line(f"left column {i}", 0, 26 * i, 280) for i in range(4)]
+    right = [line(f"right column {i}", 340, 26 * i, 280) for i in range(4)]
+    turn = np.linalg.matrix_power(np.array([[0, 1], [-1, 0]], np.float32), quarter)  # x y as rows, clockwise
+    turned = [Line(x.text, x.quad @ turn + 1000, x.score) for x in (right[2], *left, right[0], right[3], right[1])]
+    assert texts(reading_order(turned)) == texts([*left, *right])
+    assert level_of(reading_order(turned)) == 4
+
+
 def test_what_stands_upright_in_a_tall_box() -> None:
     assert is_column("春天来了")
     assert is_column("A")
