@@ -31,7 +31,7 @@ def about_captions(
 
     names = contaminated_by(captions, text, hashes, evaluation)
     shares: list[float | None] = [None] * len(text)
-    if _is_asked(config):
+    if _quotes_count(config):
         judge = CaptionJudge(config.captions)
         rows = zip(captions.to_list(), text.to_list(), strict=True)
         shares = [quoted_read(judge.judge(row) or (), read) for row, read in rows]
@@ -41,10 +41,15 @@ def about_captions(
 
 def recipe(config: PipelineConfig, evaluation: Evaluation) -> str:
     """What the columns follow from beside those that are given."""
-    facts = {"evaluation": evaluation.digest, "quoted": _is_asked(config)}
+    facts = {"evaluation": evaluation.digest, "quoted": _quotes_count(config)}
     return json.dumps(facts | {"captions": to_plain(config.captions)}, sort_keys=True)
 
 
-def _is_asked(config: PipelineConfig) -> bool:
+def is_asked(config: PipelineConfig) -> bool:
+    """Whether any of the columns can be other than null."""
+    return bool(config.decontaminate.prompts or config.decontaminate.pictures) or _quotes_count(config)
+
+
+def _quotes_count(config: PipelineConfig) -> bool:
     """Whether a rule looks at ``quoted_read``: it takes longer than all other decisions."""
     return any("quoted_read" in rule.columns() for rule in config.decide.rules)

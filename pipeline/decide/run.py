@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from configs import digest, to_plain
 from configs.storage.spans import each
 from pipeline import schema
-from pipeline.decide.about_captions import about_captions, recipe
+from pipeline.decide.about_captions import about_captions, is_asked, recipe
 from pipeline.decide.balance import balance
 from pipeline.decide.best import believed
 from pipeline.decide.captions import CaptionJudge, flat
@@ -147,7 +147,7 @@ def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     )
     facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
     facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
-    if config.decontaminate.prompts or config.decontaminate.pictures:
+    if is_asked(config):
         facts["about_captions"] = recipe(config, Evaluation(config.decontaminate))
     if later := generations(run):
         facts["added"] = later
