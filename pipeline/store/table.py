@@ -115,17 +115,21 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
 
     scored, own = scored_by(run), own_columns(run)
     columns = [*scalar_schema(scored, own).names, *extra]
-
-    def part(name: str) -> pa.Table:
-        table = _fragment_table(run, name, columns, scored, own)
-        keep = ~np.isin(np.asarray(table["id"].to_pylist(), dtype=str), _failed_ids(run, name))
-        table = table.append_column(FRAGMENT, pa.repeat(pa.scalar(name), len(table)))
-        table = table.append_column(FRAGMENT_ROW, pa.array(np.arange(len(table)), pa.int32()))
-        return table.filter(pa.array(keep, pa.bool_()))
-
-    frame = pl.from_arrow(pa.concat_tables(each(part, fragment_names(run), run.path)))
+    parts = each(lambda name: sample_part(run, name, columns, scored, own)[0], fragment_names(run), run.path)
+    frame = pl.from_arrow(pa.concat_tables(parts))
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def sample_part(
+    run: RunFolder, fragment: str, columns: Sequence[str], annotators: Sequence[str], own: Sequence[Column]
+) -> tuple[pa.Table, int]:
+    """(``columns`` and place of the samples of a fragment that did not fail, how many there are with those that did)."""
+    table = _fragment_table(run, fragment, columns, annotators, own)
+    keep = ~np.isin(np.asarray(table["id"].to_pylist(), dtype=str), _failed_ids(run, fragment))
+    rows = table.append_column(FRAGMENT, pa.repeat(pa.scalar(fragment), len(table)))
+    rows = rows.append_column(FRAGMENT_ROW, pa.array(np.arange(len(table)), pa.int32()))
+    return rows.filter(pa.array(keep, pa.bool_())), len(table)
 
 
 def _failed_ids(run: RunFolder, fragment: str) -> list[str]:
