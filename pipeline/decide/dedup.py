@@ -94,15 +94,17 @@ def kept_copies(
     config: DedupConfig,
     texts: TextReader,
     thumbnails: ThumbnailReader | None,
+    within: np.ndarray | None = None,
 ) -> np.ndarray:
-    """int64 (N,): the row that each is a copy of, itself where it is kept.
+    """int64 (N,): the row that each is a copy of, itself where it is kept. ``within``: of these rows alone.
 
     Kept is one with a valid caption (``captioned``), then the largest picture, then the longest file, then the smallest
     id; rows that come ``first``, none of which are copies of each other, come before all others. Rows without
     ``pixel_sha256`` are unique.
     """
     ranked = _rank(keys, captioned, first)
-    ranked = ranked[np.isin(keys["kind"][ranked], (REAL, RENDERED))]
+    looked = np.isin(keys["kind"], (REAL, RENDERED))
+    ranked = ranked[(looked if within is None else looked & within)[ranked]]
     of = np.arange(keys.count)
     _find_equal(keys, ranked, of)
     near = ranked[keys["hashed"][ranked] & (of[ranked] == ranked)]

@@ -91,36 +91,84 @@ def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) 
     """
     import polars as pl
 
+    unknown = Unknown()
+    judged = judge(table, config, unknown).with_columns(id=table["id"])
+    unknown.refuse()
+    both = judged.join(duplicates, on="id", how="left", maintain_order="left")
+    return both.select("id", *with_duplicates(pl.col("duplicate_of").is_not_null()), "duplicate_of")
+
+
+class Unknown:
+    """Rows for which a rule with ``if_null: error`` is unknown, as parts of a table are judged one after the other."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[str, int, str]] = {}
+
+    def add(self, rule: Rule, ids: Sequence[str]) -> None:
+        if ids:
+            _, count, first = self._found.get(rule.name, (rule.keep, 0, ids[0]))
+            self._found[rule.name] = (rule.keep, count + len(ids), first)
+
+    def refuse(self) -> None:
+        """Raise RunFailed for the first of these rules, if there is one."""
+        for name, (keep, count, first) in self._found.items():
+            raise RunFailed(
+                f"rule {name}: '{keep}' is unknown for {count:,} samples, the first is {first}; "
+                "scores are safe; let the annotator run, or set if_null to pass or stop"
+            )
+
+
+def columns_of(config: DecideConfig) -> set[str]:
+    """What ``judge`` looks at."""
+    named = {n for r in config.rules for p in (r.condition(), r.scope()) if p for n in p.columns}
+    return {"id", "recipe", "license", *named}
+
+
+def judge(table: pl.DataFrame, config: DecideConfig, unknown: Unknown) -> pl.DataFrame:
+    """The decided columns of each row as if nothing were a copy of it: what other rows say is not looked at.
+
+    Raises UserError for a wrong rule.
+    """
+    import polars as pl
+
     check_rules(config, table.schema)
-    table = table.join(duplicates, on="id", how="left", maintain_order="left")
     rules = sorted(config.rules, key=lambda rule: rule.stage)  # stable: as listed within a stage
-    fails = {_DUPLICATE: (1, pl.col("duplicate_of").is_not_null(), pl.lit(None, pl.Float32))}
+    fails: dict[str, tuple[int, pl.Expr, pl.Expr]] = {}
     if config.licenses is not None:
         fails[_LICENSE] = (1, _forbidden(table, config.licenses), pl.lit(None, pl.Float32))
-    fails |= {rule.name: (rule.stage, _fails(rule, table), _value(rule, table)) for rule in rules}
+    fails |= {rule.name: (rule.stage, _fails(rule, table, unknown), _value(rule, table)) for rule in rules}
     names = list(fails)
     judged = table.select(
-        "id",
-        "duplicate_of",
         stage_from=pl.when(pl.col("recipe").is_null()).then(1).otherwise(config.synthetic_from).cast(pl.Int8),
         **{f"fail:{n}": fails[n][1] for n in names},
         **{f"value:{n}": fails[n][2] for n in names},
     )
-    first = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names))
+    none = pl.lit(None)
+    first = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names), none.cast(pl.String))
     reached = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(fails[n][0] - 1)) for n in names), _LAST_STAGE)
-    value = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.struct(v=f"value:{n}")) for n in names))
-    failing = pl.concat_list(pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names).list.drop_nulls()
-    decided = judged.with_columns(stage_to=reached.cast(pl.Int8), stopped_by=first, stopped_value=value, fails=failing)
-    rejected = pl.col("stage_to") < pl.col("stage_from")
-    return decided.select(
-        "id",
-        "stage_from",
-        stage_to=pl.when(rejected).then(0).otherwise("stage_to").cast(pl.Int8),
-        stopped_by="stopped_by",
-        stopped_value=pl.col("stopped_value").struct.field("v"),
-        fails="fails",
-        duplicate_of="duplicate_of",
+    value = [pl.when(pl.col(f"fail:{n}")).then(pl.struct(v=f"value:{n}")) for n in names]
+    stopped = pl.coalesce(*value, pl.struct(v=none.cast(pl.Float32))).struct.field("v")
+    failing = [pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names]
+    every = pl.concat_list(failing).list.drop_nulls() if names else pl.lit([], pl.List(pl.String))
+    decided = judged.select(
+        "stage_from", stage_to=reached.cast(pl.Int8), stopped_by=first, stopped_value=stopped, fails=every
     )
+    rejected = pl.col("stage_to") < pl.col("stage_from")
+    return decided.with_columns(stage_to=pl.when(rejected).then(0).otherwise("stage_to").cast(pl.Int8))
+
+
+def with_duplicates(is_copy: pl.Expr) -> list[pl.Expr]:
+    """The columns that ``judge`` gives where some rows are copies: the first operator of S1 stops these."""
+    import polars as pl
+
+    name = pl.lit(_DUPLICATE)
+    return [
+        pl.col("stage_from"),
+        pl.when(is_copy).then(0).otherwise("stage_to").cast(pl.Int8).alias("stage_to"),
+        pl.when(is_copy).then(name.cast(pl.String)).otherwise("stopped_by").alias("stopped_by"),
+        pl.when(is_copy).then(None).otherwise("stopped_value").alias("stopped_value"),
+        pl.when(is_copy).then(pl.concat_list(name, "fails")).otherwise("fails").alias("fails"),
+    ]
 
 
 def _forbidden(table: pl.DataFrame, licenses: Collection[str]) -> pl.Expr:
@@ -130,19 +178,14 @@ def _forbidden(table: pl.DataFrame, licenses: Collection[str]) -> pl.Expr:
     return ~pl.col("license").is_in([text for text in table["license"].unique() if permits(allowed, text)])
 
 
-def _fails(rule: Rule, table: pl.DataFrame) -> pl.Expr:
+def _fails(rule: Rule, table: pl.DataFrame, unknown: Unknown) -> pl.Expr:
     import polars as pl
 
     keep = rule.condition().polars(table.schema)
     scope = rule.scope()
     judged = scope.polars(table.schema).fill_null(False) if scope else pl.lit(True)
     if rule.if_null == "error":
-        unknown = table.filter(judged & keep.is_null())["id"].to_list()
-        if unknown:
-            raise RunFailed(
-                f"rule {rule.name}: '{rule.keep}' is unknown for {len(unknown):,} samples, the first is {unknown[0]}; "
-                "scores are safe; let the annotator run, or set if_null to pass or stop"
-            )
+        unknown.add(rule, table.filter(judged & keep.is_null())["id"].to_list())
     return judged & ~keep.fill_null(rule.if_null == "pass")
 
 

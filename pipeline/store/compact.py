@@ -77,13 +77,21 @@ class Compacted:
         self.schema = arrow.append(pa.field(FRAGMENT, pa.string())).append(pa.field(FRAGMENT_ROW, pa.int32()))
         self._there = _listed(run.compact)
         self._about: dict[str, Mapping[bytes, bytes]] = {}
+        self._lengths: dict[str, int] = {}
         self.parts = tuple(self._parts())
 
     def rows(self, part: Part, columns: Sequence[str]) -> pa.Table:
         """``columns`` of ``schema`` (or CHECKSUM) of the part's samples that did not fail, in ledger order."""
         table = self._read(part, _ROWS, part.stamp, columns, lambda: self._compact(part))
         self._about[part.name] = table.schema.metadata or {}
+        self._lengths[part.name] = len(table)
         return table
+
+    def length(self, part: Part) -> int:
+        """How many rows it has."""
+        if part.name not in self._lengths:
+            self.rows(part, [FRAGMENT_ROW])
+        return self._lengths[part.name]
 
     def captions(self, part: Part) -> pa.ChunkedArray:
         """Their captions, as they were collected."""
@@ -152,9 +160,10 @@ class Compacted:
             ).encode()
         }
         small = table["thumbnail"]
-        with replaced(self._path(part, _THUMBNAILS, part.stamp, ".bin"), durable=False) as file, file.open("wb") as out:
+        path = self._path(part, _THUMBNAILS, part.stamp, ".bin")
+        with replaced(path, durable=False) as file, file.open("wb") as out:
             checks = [_append(out, picture) for picture in small.to_pylist()]
-        self._clean(part, _THUMBNAILS, part.stamp)
+        self._written(part, _THUMBNAILS, part.stamp, path)
         self._write(part, _CAPTIONS, part.stamp, table.select(["captions"]))
         rows = table.select(self.schema.names).append_column(CHECKSUM, pa.array(checks, pa.uint32()))
         self._write(part, _ROWS, part.stamp, rows.replace_schema_metadata(about))
@@ -175,11 +184,11 @@ class Compacted:
                 write_page_checksum=True,
                 row_group_size=max(len(table), 1),
             )
-        self._there.setdefault(kind, set()).add(path.name)
-        self._clean(part, kind, key)
+        self._written(part, kind, key, path)
 
-    def _clean(self, part: Part, kind: str, key: str) -> None:
-        """Remove what the file of this key takes the place of."""
+    def _written(self, part: Part, kind: str, key: str, path: Path) -> None:
+        """Remove what the file at ``path`` takes the place of."""
+        self._there.setdefault(kind, set()).add(path.name)
         for name in list(self._there.get(kind, ())):
             owner, _, other = name.rpartition(".")[0].rpartition(".")
             if owner == part.name and other != key:
