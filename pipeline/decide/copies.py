@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,14 +80,12 @@ def _copies(
 
 
 def _keys(compacted: Compacted) -> Keys:
+    return Keys(
+        [compacted.derived(part, "keys", keys_.VERSION, partial(_keys_of, compacted, part)) for part in compacted.parts]
+    )
+
+
+def _keys_of(compacted: Compacted, part: Part) -> pa.Table:
     import polars as pl
 
-    columns = [*keys_.COLUMNS, *keys_.SCORES]
-    return Keys(
-        [
-            compacted.derived(
-                p, "keys", keys_.VERSION, lambda p=p: keys_.keys(pl.DataFrame(compacted.rows(p, columns)))
-            )  # type: ignore[misc]
-            for p in compacted.parts
-        ]
-    )
+    return keys_.keys(pl.DataFrame(compacted.rows(part, [*keys_.COLUMNS, *keys_.SCORES])))

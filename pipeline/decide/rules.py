@@ -13,6 +13,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import pyarrow as pa
+
 from configs.errors import RunFailed
 from pipeline.licenses import license_name, permits
 from pipeline.predicate import Predicate, parse
@@ -85,7 +88,7 @@ def check_rules(config: DecideConfig, schema: Mapping[str, Any]) -> None:
 
 
 def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) -> pl.DataFrame:
-    """One row per row of ``table``, in its order: id and the decided columns but leaf_rank and repeats.
+    """One row per row of ``table``, in its order: id and the decided columns but leaf_rank and repeats, names as text.
 
     ``duplicates``: (id, duplicate_of). Raises UserError for a wrong rule, RunFailed where ``if_null: error`` meets null.
     """
@@ -95,7 +98,8 @@ def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) 
     judged = judge(table, config, unknown).with_columns(id=table["id"])
     unknown.refuse()
     both = judged.join(duplicates, on="id", how="left", maintain_order="left")
-    return both.select("id", *with_duplicates(pl.col("duplicate_of").is_not_null()), "duplicate_of")
+    decided = both.select("id", *with_duplicates(pl.col("duplicate_of").is_not_null()), "duplicate_of")
+    return decided.with_columns(pl.col("stopped_by").cast(pl.String), pl.col("fails").cast(pl.List(pl.String)))
 
 
 class Unknown:
@@ -138,34 +142,64 @@ def judge(table: pl.DataFrame, config: DecideConfig, unknown: Unknown) -> pl.Dat
         fails[_LICENSE] = (1, _forbidden(table, config.licenses), pl.lit(None, pl.Float32))
     fails |= {rule.name: (rule.stage, _fails(rule, table, unknown), _value(rule, table)) for rule in rules}
     names = list(fails)
-    judged = table.select(
-        stage_from=pl.when(pl.col("recipe").is_null()).then(1).otherwise(config.synthetic_from).cast(pl.Int8),
-        **{f"fail:{n}": fails[n][1] for n in names},
-        **{f"value:{n}": fails[n][2] for n in names},
+    columns = {f"fail:{n}": fails[n][1] for n in names} | {f"value:{n}": fails[n][2] for n in names}
+    first_stage = pl.when(pl.col("recipe").is_null()).then(1).otherwise(config.synthetic_from).cast(pl.Int8)
+    found = table.select(stage_from=first_stage, **columns)
+    failing = np.array([found[f"fail:{n}"].to_numpy() for n in names], bool).reshape(len(names), len(found))
+    stopped: np.ndarray = np.logical_or.reduce(failing, axis=0)
+    first = failing.argmax(axis=0) if names else np.zeros(len(found), int)
+    before = np.array([stage - 1 for stage, _, _ in fails.values()] or [0])  # the stage that a row still reaches
+    stage_to = np.where(stopped, before[first], _LAST_STAGE)
+    stage_to = np.where(stage_to < found["stage_from"].to_numpy(), 0, stage_to)
+    return pl.DataFrame(
+        {
+            "stage_from": found["stage_from"],
+            "stage_to": pl.Series(stage_to, dtype=pl.Int8),
+            "stopped_by": _named(pa.array(first, pa.int32(), mask=~stopped), names),
+            "stopped_value": _values(found, names, first, stopped),
+            "fails": _lists(failing, names),
+        }
     )
-    none = pl.lit(None)
-    first = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names), none.cast(pl.String))
-    reached = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(fails[n][0] - 1)) for n in names), _LAST_STAGE)
-    value = [pl.when(pl.col(f"fail:{n}")).then(pl.struct(v=f"value:{n}")) for n in names]
-    stopped = pl.coalesce(*value, pl.struct(v=none.cast(pl.Float32))).struct.field("v")
-    failing = [pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names]
-    every = pl.concat_list(failing).list.drop_nulls() if names else pl.lit([], pl.List(pl.String))
-    decided = judged.select(
-        "stage_from", stage_to=reached.cast(pl.Int8), stopped_by=first, stopped_value=stopped, fails=every
-    )
-    rejected = pl.col("stage_to") < pl.col("stage_from")
-    return decided.with_columns(stage_to=pl.when(rejected).then(0).otherwise("stage_to").cast(pl.Int8))
+
+
+def _named(codes: pa.Array, names: Sequence[str]) -> pl.Series:
+    """Categorical."""
+    import polars as pl
+
+    return pl.Series(pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string())))
+
+
+def _values(found: pl.DataFrame, names: Sequence[str], first: np.ndarray, stopped: np.ndarray) -> pl.Series:
+    """Of each row the value of its first failing rule."""
+    import polars as pl
+
+    values, there = np.zeros(len(found), np.float32), np.zeros(len(found), bool)
+    for number, name in enumerate(names):
+        mine = np.flatnonzero(stopped & (first == number))
+        column = found[f"value:{name}"].gather(mine)
+        values[mine], there[mine] = column.fill_null(0).to_numpy(), column.is_not_null().to_numpy()
+    return pl.Series(pa.array(values, mask=~there))
+
+
+def _lists(failing: np.ndarray, names: Sequence[str]) -> pl.Series:
+    """List of Categorical: of each row all rules that it fails."""
+    import polars as pl
+
+    _, rules = np.nonzero(failing.T)
+    offsets = np.concatenate([[0], np.cumsum(failing.sum(axis=0))]).astype(np.int32)
+    codes = pa.DictionaryArray.from_arrays(pa.array(rules, pa.int32()), pa.array(names, pa.string()))
+    return pl.Series(pa.ListArray.from_arrays(pa.array(offsets), codes))
 
 
 def with_duplicates(is_copy: pl.Expr) -> list[pl.Expr]:
     """The columns that ``judge`` gives where some rows are copies: the first operator of S1 stops these."""
     import polars as pl
 
-    name = pl.lit(_DUPLICATE)
+    name = pl.lit(_DUPLICATE).cast(pl.Categorical)
     return [
         pl.col("stage_from"),
         pl.when(is_copy).then(0).otherwise("stage_to").cast(pl.Int8).alias("stage_to"),
-        pl.when(is_copy).then(name.cast(pl.String)).otherwise("stopped_by").alias("stopped_by"),
+        pl.when(is_copy).then(name).otherwise("stopped_by").alias("stopped_by"),
         pl.when(is_copy).then(None).otherwise("stopped_value").alias("stopped_value"),
         pl.when(is_copy).then(pl.concat_list(name, "fails")).otherwise("fails").alias("fails"),
     ]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _DECISION_FIELDS = ("dedup", "captions", "decide", "balance", "pack")
 """Fields of the config that are expressions over stored scores: they may change at any time."""
-_OF_ROWS = ("id", "source", "width", "height", "bytes_len", "recipe", "task", "license", "category")
+_OF_ROWS: tuple[str, ...] = ("id", "source", "width", "height", "bytes_len", "recipe", "task", "license", "category")
 _OF_ROWS += ("text_language", "text_level", FRAGMENT, FRAGMENT_ROW)
 """What packing and balance want to know of every row."""
 _FEW_VALUES = ("source", "recipe", "license", "category", "text_language", "caption_languages", FRAGMENT)
@@ -68,14 +68,16 @@ class Decisions:
         return rows.hstack(take(self.compacted, rows[NUMBER].to_numpy(), lacking)) if lacking else rows
 
 
-def decide_run(run: RunFolder, config: PipelineConfig, balanced: bool = True) -> Decisions:
+def decide_run(
+    run: RunFolder, config: PipelineConfig, balanced: bool = True, compacted: Compacted | None = None
+) -> Decisions:
     """Decide from the committed files of ``run``; writes RUN/compact alone. Raises UserError for a wrong rule.
 
-    ``balanced``: compute ``repeats``, which are null otherwise.
+    ``balanced``: compute ``repeats``, which are null otherwise. ``compacted``: of the run as it is now, where it is known.
     """
     import polars as pl
 
-    compacted = Compacted(run)
+    compacted = compacted or Compacted(run)
     check_rules(config.decide, _polars_schema(compacted))
     unknown = Unknown()
     table = pl.concat([_judge_part(compacted, part, config, unknown) for part in compacted.parts])
@@ -110,9 +112,7 @@ def _judge_part(compacted: Compacted, part: Part, config: PipelineConfig, unknow
     rows = compacted.rows(part, [n for n in compacted.schema.names if n in wanted and n not in counted.columns])
     frame = pl.DataFrame(rows).hstack(counted)
     few = [pl.col(name).cast(pl.Categorical) for name in _FEW_VALUES]
-    decided = judge(frame, config.decide, unknown).with_columns(
-        pl.col("stopped_by").cast(pl.Categorical), pl.col("fails").cast(pl.List(pl.Categorical))
-    )
+    decided = judge(frame, config.decide, unknown)
     return frame.select(*_OF_ROWS, *counted.columns).with_columns(few).hstack(decided)
 
 

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def packed_rows(data: Path) -> pa.Table:
-    """What the manifest takes from the shards under ``data``, in canonical order: FROM_SHARDS, and where a row and its
-    pictures lie."""
-    parts = list(each(describe, sorted(data.glob("*.parquet")), data))
-    names = [*FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS]
+def packed_rows(data: Path, columns: Sequence[str] | None = None, shards: Sequence[Path] | None = None) -> pa.Table:
+    """What the manifest takes from the shards under ``data`` (or these of them), in canonical order: FROM_SHARDS, and
+    where a row and its pictures lie; or ``columns`` of that."""
+    names = list(columns or [*FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS])
+    files = sorted(data.glob("*.parquet")) if shards is None else shards
+    parts = [part.select(names) for part in each(describe, files, data)]
     empty = pa.schema([pa.field(name, schema.COLUMNS[name].type) for name in names]).empty_table()
-    return pa.concat_tables(parts).select(names) if parts else empty
+    return pa.concat_tables(parts) if parts else empty
 
 
 def write_manifests(

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.files import created_once
-from configs.storage import ObjectPath
 from pipeline import schema
 from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
 from pipeline.pack.notes import noted, write_note
@@ -140,9 +139,11 @@ class ShardWriter:
         if not path.exists():
             whole = shard_schema(self._run)
             arrow = pa.schema([whole.field(name) for name in self._columns], whole.metadata)
-            note = _write_shard(path, _read_groups(self._run, shard, arrow, self._judge))
-            if note is not None:
-                write_note(self._run.dataset, path, note)
+            groups = _read_groups(self._run, shard, arrow, self._judge)
+            with created_once(path) as temporary:
+                write_shard(temporary, groups)
+                note = noted(temporary, shard.name)
+            write_note(self._run.dataset, path, note)
         return shard
 
 
@@ -173,8 +174,8 @@ def _take(table: pa.Table, rows: Sequence[int]) -> pa.Table:
     return pa.concat_tables([table.slice(row, 1) for row in rows])
 
 
-def _write_shard(path: Path, groups: Sequence[pa.Table]) -> pa.Table | None:
-    """Write row groups as one file, whole or not at all. Returns what is noted of one in an object store.
+def write_shard(path: Path, groups: Sequence[pa.Table]) -> None:
+    """Write row groups as one file.
 
     Pictures are compressed already and texts are short: both are stored as they are, so that they can be read by offset.
     """
@@ -182,11 +183,9 @@ def _write_shard(path: Path, groups: Sequence[pa.Table]) -> pa.Table | None:
     compression = codecs(arrow) | dict.fromkeys(BY_OFFSET, "none")
     named = [leaf for leaf in compression if leaf not in BY_OFFSET]
     options: dict[str, Any] = {"compression": compression, "use_dictionary": named}
-    with created_once(path) as temporary:
-        with pq.ParquetWriter(temporary, arrow, write_page_index=True, store_schema=True, **options) as writer:
-            for group in groups:
-                writer.write_table(group, row_group_size=len(group))
-        return noted(temporary) if isinstance(path, ObjectPath) else None
+    with pq.ParquetWriter(path, arrow, write_page_index=True, store_schema=True, **options) as writer:
+        for group in groups:
+            writer.write_table(group, row_group_size=len(group))
 
 
 def _judged(table: pa.Table, judge: CaptionJudge) -> pa.Table:

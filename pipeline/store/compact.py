@@ -2,7 +2,8 @@
 
     samples/F, scores/*/F, failures/F   ┌> rows/PART.STAMP.parquet        scalars of the samples that did not fail
     of the fragments of a part ─────────┼> captions/PART.STAMP.parquet    their captions
-                                        └> thumbnails/PART.STAMP.bin      their small copies, one after the other
+                                        ├> thumbnails/PART.STAMP.bin      their small copies, one after the other
+                                        └> failures/PART.STAMP.parquet    id and step of those that did
     rows, captions ──somebody's function──> KIND/PART.KEY.parquet         what follows from them (``derived``)
 
 A million rows are 4 thousand fragments and 20 thousand small files; here they are 16 parts. The stamp covers names, sizes
@@ -29,7 +30,7 @@ from configs.files import replaced
 from configs.storage.paths import ObjectPath
 from configs.storage.spans import each, read_spans
 from pipeline.annotators.measure import THUMBNAIL_BYTES
-from pipeline.parquet import source_of
+from pipeline.parquet import read_table, source_of
 from pipeline.schema import STATE_SUFFIX
 from pipeline.store.ledger import fragments, listed_sources
 from pipeline.store.run_folder import RunFolder
@@ -37,7 +38,7 @@ from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_columns, sample_par
 
 _VERSION = "1"
 """Another one when the files below have another form."""
-_ROWS, _CAPTIONS, _THUMBNAILS = "rows", "captions", "thumbnails"
+_ROWS, _CAPTIONS, _THUMBNAILS, _FAILURES = "rows", "captions", "thumbnails", "failures"
 CHECKSUM = "thumbnail_crc32"
 """Column of ``rows``: of the small copy, null where there is none."""
 _DAMAGED = (FileNotFoundError, pa.ArrowInvalid, OSError, RunFailed)
@@ -59,11 +60,13 @@ _REPEATING += ("caption_languages", "text_language", "text_level", "width", "hei
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a ledger, its fragments, and the stamp of what is committed of them."""
+    """A part of a ledger, its fragments, the stamp of what is committed of them, and which attempt they are of their
+    inputs, from 1."""
 
     name: str
     fragments: tuple[str, ...]
     stamp: str
+    attempt: int = 1
 
 
 class Compacted:
@@ -97,6 +100,11 @@ class Compacted:
         """Their captions, as they were collected."""
         return self._read(part, _CAPTIONS, part.stamp, ["captions"], lambda: self._compact(part))["captions"]
 
+    def failures(self, part: Part) -> pa.Table:
+        """id, step and attempt of the inputs of the part that failed in it."""
+        table = self._read(part, _FAILURES, part.stamp, ["id", "step"], lambda: self._compact(part))
+        return table.append_column("attempt", pa.repeat(pa.scalar(part.attempt, pa.int32()), len(table)))
+
     def fragments(self, part: Part) -> list[tuple[str, int]]:
         """(name, rows of samples/F, failed ones among them) of the part's fragments."""
         if part.name not in self._about:
@@ -129,14 +137,14 @@ class Compacted:
         stamps = _stamps(self.run, self.annotators)
         names = json.dumps([_VERSION, [(f.name, str(f.type)) for f in self.schema]])
         for source in listed_sources(self.run.ledgers):
-            cut: dict[str, list[str]] = {}
+            cut: dict[tuple[str, int], list[str]] = {}
             for fragment in fragments(self.run.ledger(source), source):
-                cut.setdefault(fragment.part, []).append(fragment.name)
-            for part, members in cut.items():
+                cut.setdefault((fragment.part, fragment.attempt), []).append(fragment.name)
+            for (part, attempt), members in cut.items():
                 told = hashlib.sha256(names.encode())
                 for name in members:
                     told.update(json.dumps([name, [(folder, at.get(name)) for folder, at in stamps.items()]]).encode())
-                yield Part(f"{source}-{part or 'whole'}", tuple(members), told.hexdigest()[:20])
+                yield Part(f"{source}-{part or 'whole'}", tuple(members), told.hexdigest()[:20], attempt)
 
     def _read(
         self, part: Part, kind: str, key: str, columns: Sequence[str] | None, make: Callable[[], object]
@@ -151,7 +159,7 @@ class Compacted:
         return _read_whole(path, columns)
 
     def _compact(self, part: Part) -> None:
-        """Write the three files of a part; ``rows`` last, for it is asked for first."""
+        """Write the files of a part; ``rows`` last, for it is asked for first."""
         tables = list(each(lambda name: self._fragment(name), part.fragments, self.run.path))
         table = pa.concat_tables([t for t, _ in tables])
         about = {
@@ -165,6 +173,8 @@ class Compacted:
             checks = [_append(out, picture) for picture in small.to_pylist()]
         self._written(part, _THUMBNAILS, part.stamp, path)
         self._write(part, _CAPTIONS, part.stamp, table.select(["captions"]))
+        failed = each(lambda name: read_table(self.run.failures(name), ["id", "step"]), part.fragments, self.run.path)
+        self._write(part, _FAILURES, part.stamp, pa.concat_tables(failed).replace_schema_metadata(None))
         rows = table.select(self.schema.names).append_column(CHECKSUM, pa.array(checks, pa.uint32()))
         self._write(part, _ROWS, part.stamp, rows.replace_schema_metadata(about))
 
