@@ -58,7 +58,6 @@ def _copies(
     for flags in (captioned, first, within):
         bits.update(np.packbits(flags).tobytes())
     recipe = json.dumps([dedup.VERSION, keys_.VERSION, to_plain(config), bits.hexdigest()])
-    whole = Part(f"run-{number}", (), hashlib.sha256("".join(p.stamp for p in compacted.parts).encode()).hexdigest())
 
     def search() -> pa.Table:
         of = kept_copies(
@@ -73,7 +72,7 @@ def _copies(
         copies = np.flatnonzero(of != np.arange(len(of)))
         return pa.table({"row": copies, "of": of[copies]})
 
-    found = compacted.derived(whole, "duplicates", recipe, search)
+    found = compacted.derived(compacted.whole(f"run-{number}"), "duplicates", recipe, search)
     of = np.arange(len(captioned))
     of[found["row"].to_numpy()] = found["of"].to_numpy()
     return of
