@@ -40,17 +40,18 @@ class CompactFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._there: dict[str, dict[str, int]] = {}
+        self._there: dict[tuple[str, str], dict[str, int]] = {}
         for path in folder.glob("*/[!.]*"):
-            self._there.setdefault(path.parent.name, {})[path.name] = _time(path)
+            self._known(path)[path.name] = _time(path)
 
     def read(self, kind: str, part: str, key: str, newest: int, columns: Sequence[str] | None) -> pa.Table | None:
         """``columns`` of a table, or all; None where it is not there, not up to date, or damaged."""
         path = self._path(kind, part, key)
-        if self._there.get(kind, {}).get(path.name, -1) < newest:
+        if self._known(path).get(path.name, -1) < newest:
             return None
         try:
             distant = isinstance(path, ObjectPath)
+            self._sweep(path)
             with pq.ParquetFile(source_of(path), pre_buffer=distant, page_checksum_verification=True) as file:
                 return file.read(list(columns) if columns is not None else None)
         except DAMAGED:
@@ -83,9 +84,10 @@ class CompactFiles:
         """uint8 (N, 1152) of ascending ``rows``, zeros where there is none; None as in ``read``. ``checks``: of these rows
         what ``write_thumbnails`` gave."""
         path = self._path(kind, part, key, ".bin")
-        if self._there.get(kind, {}).get(path.name, -1) < newest:
+        if self._known(path).get(path.name, -1) < newest:
             return None
         try:
+            self._sweep(path)
             found = _read_rows(path, rows)
         except DAMAGED:
             return None
@@ -97,11 +99,19 @@ class CompactFiles:
         with replaced(path, durable=False) as file:
             fill(file)
             os.utime(file, ns=(newest, newest))
-        known = self._there.setdefault(path.parent.name, {})
-        known[path.name] = newest
-        for name in [name for name in known if name != path.name and _part(name) == _part(path.name)]:
+        self._known(path)[path.name] = newest
+        self._sweep(path)
+
+    def _sweep(self, path: Path) -> None:
+        """Remove files in whose place the one at ``path`` is: a kill may have left them."""
+        known = self._known(path)
+        for name in [name for name in known if name != path.name]:
             (path.parent / name).unlink(missing_ok=True)
             del known[name]
+
+    def _known(self, path: Path) -> dict[str, int]:
+        """Name and time of the files of the same kind and part."""
+        return self._there.setdefault((path.parent.name, path.name.rsplit(".", 2)[0]), {})
 
     def _path(self, kind: str, part: str, key: str, ending: str = ".parquet") -> Path:
         return self._folder / kind / f"{part}.{key}{ending}"
@@ -125,11 +135,6 @@ def _identity(path: Path) -> str:
 
 def _time(path: Path) -> int:
     return 0 if isinstance(path, ObjectPath) else path.stat().st_mtime_ns
-
-
-def _part(name: str) -> str:
-    """The name of a file without key and ending."""
-    return name.rsplit(".", 2)[0]
 
 
 def _read_rows(path: Path, rows: np.ndarray) -> np.ndarray | None:
