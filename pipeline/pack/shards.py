@@ -22,9 +22,10 @@ from pipeline import schema
 from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
 from pipeline.pack.notes import noted, write_note
 from pipeline.pack.spans import BY_OFFSET
+from pipeline.pack.stored import Place, StoredRows
 from pipeline.store.commit import codecs
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_tables, own_columns, scored_by
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_columns, scored_by
 from pipeline.tokens import count_tokens
 from pipeline.trainable import trainable
 
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 ASPECTS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9), (1, 3), (3, 1))
 """Aspect ratios of the report's S1, width to height."""
 _STRATUM = ("task", "synthetic", "text_level", "stage_from", "stage_to", "aspect")
-
-Place = tuple[str, int]
-"""Fragment and row in samples/."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +131,16 @@ class ShardWriter:
     def __init__(self, run: RunFolder, folder: Path, captions: CaptionConfig, columns: Sequence[str]) -> None:
         self._run, self._folder, self._columns = run, folder, columns
         self._judge = CaptionJudge(captions)
+        self._stored: StoredRows | None = None
 
     def __call__(self, shard: Shard) -> Shard:
         path = self._folder / shard.name
         if not path.exists():
-            whole = shard_schema(self._run)
-            arrow = pa.schema([whole.field(name) for name in self._columns], whole.metadata)
-            groups = _read_groups(self._run, shard, arrow, self._judge)
+            if self._stored is None:  # once it is where it works
+                self._stored = StoredRows(self._run, self._columns)
+                whole = shard_schema(self._run)
+                self._arrow = pa.schema([whole.field(name) for name in self._columns], whole.metadata)
+            groups = _read_groups(self._stored, shard, self._arrow, self._judge)
             with created_once(path) as temporary:
                 write_shard(temporary, groups)
                 note = noted(temporary, shard.name)
@@ -147,31 +148,15 @@ class ShardWriter:
         return shard
 
 
-def _read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> list[pa.Table]:
-    """The tables of the shard's row groups; every fragment is read once."""
-    places = [place for group in shard.groups for place in group]
-    by_fragment: dict[str, list[int]] = {}
-    for position, (fragment, _) in enumerate(places):
-        by_fragment.setdefault(fragment, []).append(position)
-    parts, order = [], []
-    tables = fragment_tables(run, list(by_fragment), arrow.names)
-    for table, positions in zip(tables, by_fragment.values(), strict=True):
-        parts.append(_take(table, [places[p][1] for p in positions]))
-        order += positions
-    whole = pa.concat_tables(parts).take(pa.array(np.argsort(order, kind="stable")))
-    whole = _judged(whole, judge).select(arrow.names).cast(arrow)
+def _read_groups(stored: StoredRows, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> list[pa.Table]:
+    """The tables of the shard's row groups."""
+    whole = _judged(stored.read([place for group in shard.groups for place in group]), judge)
+    whole = whole.select(arrow.names).cast(arrow)
     groups, start = [], 0
     for group in shard.groups:
         groups.append(whole.slice(start, len(group)))
         start += len(group)
     return groups
-
-
-def _take(table: pa.Table, rows: Sequence[int]) -> pa.Table:
-    """The rows in this order. Arrow's own take joins all chunks first, which fails above 2 GiB of pictures."""
-    if table["image"].num_chunks <= 1:
-        return table.take(pa.array(rows))
-    return pa.concat_tables([table.slice(row, 1) for row in rows])
 
 
 def write_shard(path: Path, groups: Sequence[pa.Table]) -> None:

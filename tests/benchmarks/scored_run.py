@@ -27,7 +27,7 @@ from pipeline.annotators import Annotator, AnnotatorConfig
 from pipeline.annotators.measure import THUMBNAIL_BYTES
 from pipeline.schema import Column
 from pipeline.store import failures, ledger
-from pipeline.store.commit import codecs
+from pipeline.store.commit import writer_options
 from pipeline.store.run_folder import RunFolder
 
 SOURCE = "pictures"
@@ -116,14 +116,16 @@ def _write_part(run: RunFolder, source: str, numbers: np.ndarray, first: int, la
 def _write(path: Path, table: pa.Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {**(table.schema.metadata or {}), b"glyphmill.failures": b"[]", b"glyphmill.version": b"1"}
-    pq.write_table(table.replace_schema_metadata(metadata), path, compression=_codecs(table.schema))
+    pq.write_table(table.replace_schema_metadata(metadata), path, **_options(tuple(table.schema.names), table.schema))
 
 
-_known_codecs: dict[tuple[str, ...], dict[str, str]] = {}
+_known_options: dict[tuple[str, ...], dict[str, Any]] = {}
 
 
-def _codecs(arrow: pa.Schema) -> dict[str, str]:
-    return _known_codecs.setdefault(tuple(arrow.names), {}) or _known_codecs[tuple(arrow.names)] | codecs(arrow)
+def _options(names: tuple[str, ...], arrow: pa.Schema) -> dict[str, Any]:
+    if names not in _known_options:
+        _known_options[names] = writer_options(arrow)
+    return _known_options[names]
 
 
 def _write_failures(run: RunFolder, fragment: str, rows: pa.Table) -> None:
