@@ -125,7 +125,7 @@ class Compacted:
                 cut.setdefault((fragment.part, fragment.attempt), []).append(fragment.name)
             for (part, attempt), members in cut.items():
                 files = [
-                    (folder, name, *there.get(name, ("", 0))) for folder, there in known.items() for name in members
+                    (folder, name, *there.get(name, (-1, 0))) for folder, there in known.items() for name in members
                 ]
                 told = hashlib.sha256(json.dumps([names, [file[:3] for file in files]]).encode()).hexdigest()[:20]
                 yield Part(f"{source}-{part or 'whole'}", tuple(members), told, max(f[3] for f in files), attempt)

@@ -3,8 +3,8 @@
     KIND/PART.KEY.parquet   one row group, a checksum for each page
     KIND/PART.KEY.bin       a small copy of 1,152 bytes for each row
 
-On a disk a file also has the time of the newest of those that it was made of: one that was written anew since then, in the
-same size even, is noticed. Object stores tell by their e_tags, which are in the key.
+A file has the time of the newest of those that it was made of (in an object store a later one): one of them that was
+written anew since then, in the same size even, is noticed.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class CompactFiles:
         with replaced(path, durable=False) as file:
             fill(file)
             os.utime(file, ns=(newest, newest))
-        self._known(path)[path.name] = newest
+        self._known(path)[path.name] = newest  # or later
         self._sweep(path)
 
     def _sweep(self, path: Path) -> None:
@@ -117,24 +117,21 @@ class CompactFiles:
         return self._folder / kind / f"{part}.{key}{ending}"
 
 
-def stamps(run: RunFolder, annotators: Sequence[str]) -> dict[str, dict[str, tuple[str, int]]]:
-    """Folder -> fragment -> what changes when its file there does, and the time of that."""
+def stamps(run: RunFolder, annotators: Sequence[str]) -> dict[str, dict[str, tuple[int, int]]]:
+    """Folder -> fragment -> size and time of its file there."""
     folders = {"samples": run.samples("x"), "failures": run.failures("x")}
     folders |= {f"scores/{name}": run.scores(name, "x") for name in annotators}
     return dict(zip(folders, each(_stamps_of, [path.parent for path in folders.values()], run.path), strict=True))
 
 
-def _stamps_of(folder: Path) -> dict[str, tuple[str, int]]:
-    return {path.stem: (_identity(path), _time(path)) for path in folder.glob("[!.]*.parquet")}
-
-
-def _identity(path: Path) -> str:
-    about = path.stat()
-    return f"{about.st_size} {getattr(about, 'e_tag', '')}"
+def _stamps_of(folder: Path) -> dict[str, tuple[int, int]]:
+    return {path.stem: (path.stat().st_size, _time(path)) for path in folder.glob("[!.]*.parquet")}
 
 
 def _time(path: Path) -> int:
-    return 0 if isinstance(path, ObjectPath) else path.stat().st_mtime_ns
+    """In ns."""
+    about = path.stat()
+    return getattr(about, "st_mtime_ns", 0) or int(about.st_mtime * 1e9)
 
 
 def _read_rows(path: Path, rows: np.ndarray) -> np.ndarray | None:
