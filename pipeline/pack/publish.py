@@ -30,7 +30,6 @@ from pipeline.parquet import read_metadata, read_schema
 from pipeline.progress import progress
 from pipeline.store.compact import Compacted
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import own_columns
 from pipeline.store.timing import timed
 
 if TYPE_CHECKING:
@@ -198,7 +197,7 @@ def index(
             _scalars_of(decisions, places),
             places,
             decisions.compacted.annotators,
-            own_columns(run),
+            decisions.compacted.own,
         )
     about = {"key": key, "config_digest": digest(to_plain(config)), "packing": packing}
     return finish(run.dataset, about, decisions.kept)

@@ -27,7 +27,7 @@ from pipeline.pack.spans import picture_spans
 from pipeline.parquet import read_table
 from pipeline.store.compact import Compacted, Part
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_columns, sample_part
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, sample_part
 
 _VERSION = "1"
 """Another one when ``_nested`` gives another table."""
@@ -48,7 +48,7 @@ class StoredRows:
         """``names``: columns of pack.shards.shard_schema."""
         self._run, self._names = run, names
         self._compacted = Compacted(run)
-        self._own = own_columns(run)
+        self._own = self._compacted.own
         self._part_of = {name: part for part in self._compacted.parts for name in part.fragments}
         self._table = lru_cache(_PARTS)(self._mapped)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ import pyarrow as pa
 from configs.errors import RunFailed
 from configs.storage.spans import each
 from pipeline.parquet import read_table
+from pipeline.schema import Column
 from pipeline.store.compact_files import CompactFiles, stamps
 from pipeline.store.ledger import fragments, listed_sources
 from pipeline.store.run_folder import RunFolder
@@ -58,12 +59,13 @@ class Compacted:
     def __init__(self, run: RunFolder) -> None:
         self.run = run
         self.annotators = scored_by(run)
-        self._own = own_columns(run)
+        known = stamps(run, self.annotators)
+        self._own = own_columns(run, {name: min(known[f"scores/{name}"], default="") for name in self.annotators})
         arrow = scalar_schema(self.annotators, self._own)
         self.schema = arrow.append(pa.field(FRAGMENT, pa.string())).append(pa.field(FRAGMENT_ROW, pa.int32()))
         self._files = CompactFiles(run.compact)
         self._told: dict[str, tuple[int, list[tuple[str, int]]]] = {}
-        self.parts = tuple(self._parts())
+        self.parts = tuple(self._parts(known))
 
     def rows(self, part: Part, columns: Sequence[str]) -> pa.Table:
         """``columns`` of ``schema`` of the part's samples that did not fail, in ledger order."""
@@ -116,8 +118,12 @@ class Compacted:
             self.rows(part, [FRAGMENT_ROW])
         return self._told[part.name]
 
-    def _parts(self) -> Iterator[Part]:
-        known = stamps(self.run, self.annotators)
+    @property
+    def own(self) -> list[Column]:
+        """Columns that schema.py lacks, as ``own_columns`` gives them."""
+        return self._own
+
+    def _parts(self, known: Mapping[str, Mapping[str, tuple[int, int]]]) -> Iterator[Part]:
         names = json.dumps([_VERSION, [(f.name, str(f.type)) for f in self.schema]])
         for source in listed_sources(self.run.ledgers):
             cut: dict[tuple[str, int], list[str]] = {}

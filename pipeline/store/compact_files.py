@@ -28,7 +28,7 @@ from pipeline.schema import STATE_SUFFIX
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT
 
-DAMAGED = (pa.ArrowInvalid, OSError, RunFailed)
+_DAMAGED = (pa.ArrowInvalid, OSError, RunFailed)
 """What reading a file raises that is gone or damaged."""
 _FEW = "origin source format license domain category task recipe strategy medium caption_languages text_language text_level"
 _REPEATING = frozenset([*_FEW.split(), "width", "height", "orientation", "n_captions", FRAGMENT])
@@ -54,7 +54,7 @@ class CompactFiles:
             self._sweep(path)
             with pq.ParquetFile(source_of(path), pre_buffer=distant, page_checksum_verification=True) as file:
                 return file.read(list(columns) if columns is not None else None)
-        except DAMAGED:
+        except _DAMAGED:
             return None
 
     def write(self, kind: str, part: str, key: str, newest: int, table: pa.Table) -> None:
@@ -89,7 +89,7 @@ class CompactFiles:
         try:
             self._sweep(path)
             found = _read_rows(path, rows)
-        except DAMAGED:
+        except _DAMAGED:
             return None
         wanted = checks.fill_null(0).to_numpy()
         there = np.flatnonzero(checks.is_valid())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def by_part(compacted: Compacted, rows: np.ndarray) -> Iterator[tuple[Part, np.ndarray]]:
+def _by_part(compacted: Compacted, rows: np.ndarray) -> Iterator[tuple[Part, np.ndarray]]:
     """Of ascending row numbers each part that has some of them, and which rows of the part they are."""
     start = 0
     for part in compacted.parts:
@@ -28,7 +28,7 @@ def take_parts(compacted: Compacted, rows: np.ndarray, columns: Sequence[str]) -
     """``columns`` of ascending ``rows``, part by part."""
     import polars as pl
 
-    for part, inside in by_part(compacted, rows):
+    for part, inside in _by_part(compacted, rows):
         yield pl.DataFrame(compacted.rows(part, columns))[inside]
 
 
@@ -42,5 +42,5 @@ def take(compacted: Compacted, rows: np.ndarray, columns: Sequence[str]) -> pl.D
 
 def thumbnails(compacted: Compacted, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(uint8 (N, 1152), bool (N,) whether there is one) of ascending ``rows``."""
-    found = [compacted.thumbnails(part, inside) for part, inside in by_part(compacted, rows)]
+    found = [compacted.thumbnails(part, inside) for part, inside in _by_part(compacted, rows)]
     return np.concatenate([small for small, _ in found]), np.concatenate([there for _, there in found])

@@ -8,7 +8,7 @@ Exact text of synthetic pictures takes precedence over what OCR read. Inputs tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from configs.storage.spans import each
 from pipeline import schema
 from pipeline.parquet import read_present, read_schema, read_table
 from pipeline.schema import Column
+from pipeline.store.commit import committed
 from pipeline.store.ledger import fragments, listed_sources
 from pipeline.store.run_folder import RunFolder
 
@@ -35,11 +36,16 @@ def scored_by(run: RunFolder) -> list[str]:
     return sorted(path.name for path in (run.path / "scores").glob("*") if path.is_dir())
 
 
-def own_columns(run: RunFolder) -> list[Column]:
-    """Columns of committed scores that schema.py lacks, by name: annotators from outside declared them."""
+def own_columns(run: RunFolder, firsts: Mapping[str, str] | None = None) -> list[Column]:
+    """Columns of committed scores that schema.py lacks, by name: annotators from outside declared them.
+
+    ``firsts``: annotator -> a fragment that it has scored, where that is known.
+    """
     found: dict[str, Column] = {}
-    for annotator in scored_by(run):
-        first = min(run.scores(annotator, "x").parent.glob("*.parquet"), default=None)
+    if firsts is None:
+        firsts = {name: min(committed(run.scores(name, "x").parent), default="") for name in scored_by(run)}
+    for annotator, fragment in sorted(firsts.items()):
+        first = run.scores(annotator, fragment) if fragment else None
         known = {"id", schema.state_column(annotator), *schema.COLUMNS}
         for field in read_schema(first) if first else ():
             if field.name not in known:
@@ -58,14 +64,7 @@ def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.
 
     Columns that nobody filled are null. Raises RunFailed when a score file does not belong to its samples.
     """
-    (table,) = fragment_tables(run, [fragment], columns)
-    return table
-
-
-def fragment_tables(run: RunFolder, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """As ``fragment_table``, of several fragments, one after the other: pictures of all of them may be too much."""
-    annotators, own = scored_by(run), own_columns(run)
-    return (_fragment_table(run, name, columns, annotators, own) for name in names)
+    return _fragment_table(run, fragment, columns, scored_by(run), own_columns(run))
 
 
 def _fragment_table(
