@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
-EXAMPLES = 6
-"""Pictures shown of each group; chosen."""
+EXAMPLES, _EXAMPLES_IN_ALL = 6, 24
+"""Pictures shown of each group, and of all of them, where each has one; chosen: they are what is read of samples/."""
 _KINDS = ("stage_before", "stage_to", "stopped_before", "stopped_by")
 
 
@@ -46,10 +46,9 @@ def compare(before: pl.DataFrame, after: pl.DataFrame) -> list[Group]:
         title=pl.Series([_title(kind) for kind in kinds.iter_rows(named=True)], dtype=pl.String)
     )
     rows = changed.join(titled, on=_KINDS, nulls_equal=True)
-    groups = [
-        Group(str(part["title"][0]), len(part), part.bottom_k(EXAMPLES, by="id").sort("id"))
-        for part in rows.partition_by("title")
-    ]
+    parts = rows.partition_by("title")
+    shown = min(EXAMPLES, max(1, _EXAMPLES_IN_ALL // max(len(parts), 1)))
+    groups = [Group(str(p["title"][0]), len(p), p.bottom_k(shown, by="id").sort("id")) for p in parts]
     return sorted(groups, key=lambda g: (-g.count, g.title))
 
 

@@ -61,10 +61,13 @@ def _preview(run: RunFolder, config: PipelineConfig) -> None:
     before = pl.DataFrame(read_table(run.decisions / "decisions.parquet", ["id", "stage_to", "stopped_by"]))
     decisions = decide_run(run, config, balanced=False)
     groups = changes.compare(before, decisions.table)
-    groups = [replace(g, rows=decisions.with_scalars(g.rows.sort(NUMBER), TOLD).sort("id")) for g in groups]
+    if groups:
+        shown = pl.concat([g.rows for g in groups]).unique(NUMBER).sort(NUMBER)
+        told = decisions.with_scalars(shown, TOLD).select(NUMBER, *(n for n in TOLD if n not in shown.columns))
+        groups = [replace(g, rows=g.rows.join(told, on=NUMBER, maintain_order="left")) for g in groups]
     print(*changes.summary(groups, before, decisions.table), sep="\n")
     if groups:
-        print(f"pictures: {write_gallery(run, groups)}")
+        print(f"pictures: {write_gallery(run, groups, decisions.compacted.schemas)}")
 
 
 def open_finished(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -40,10 +41,10 @@ def packed_rows(data: Path, columns: Sequence[str] | None = None, shards: Sequen
 
 def write_manifests(
     folder: Path, kept: pl.DataFrame, places: pa.Table, annotators: Iterable[str], own: Sequence[schema.Column]
-) -> None:
+) -> dict[str, str]:
     """Write ``folder``/<shard>.parquet for every shard that holds a row of ``kept``; the order is the shard's.
 
-    ``own``: columns that ``annotators`` declare themselves.
+    ``own``: columns that ``annotators`` declare themselves. Returns the sha256 of each file that was written, by name.
     """
     import polars as pl
 
@@ -52,17 +53,25 @@ def write_manifests(
     assert isinstance(where, pl.DataFrame)
     decided = kept.drop([n for n in where.columns if n != "id"], strict=False)
     rows = where.join(decided, on="id", how="inner", maintain_order="left")
+    digests = {}
     for part in rows.partition_by("shard", maintain_order=True):
         table = part.select(arrow.names).to_arrow().cast(arrow).replace_schema_metadata(arrow.metadata)
         with created_once(folder / part["shard"][0]) as temporary:
             pq.write_table(table, temporary, compression="zstd", write_page_index=True)
+            digests[part["shard"][0]] = sha256_of(temporary)
+    return digests
 
 
-def finish(dataset: Path, about: dict[str, Any], kept: pl.DataFrame) -> dict[str, Any]:
-    """Write the card, then dataset.json: from then on the dataset is complete. Returns dataset.json's content."""
+def finish(
+    dataset: Path, about: dict[str, Any], kept: pl.DataFrame, manifests: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Write the card, then dataset.json: from then on the dataset is complete. Returns dataset.json's content.
+
+    ``manifests``: sha256 of files in manifest/ by name, as far as they are known.
+    """
     about = {
         "schema_version": schema.SCHEMA_VERSION,
-        "digest": _dataset_digest(dataset),
+        "digest": _dataset_digest(dataset, manifests),
         "rows": len(kept),
         "files": {str(p.relative_to(dataset)): p.stat().st_size for p in _dataset_files(dataset)},
         **about,
@@ -74,9 +83,14 @@ def finish(dataset: Path, about: dict[str, Any], kept: pl.DataFrame) -> dict[str
     return about
 
 
-def _dataset_digest(dataset: Path) -> str:
+def _dataset_digest(dataset: Path, manifests: Mapping[str, str]) -> str:
     """sha256 over the sorted sha256 of the shard and manifest files."""
-    return hashlib.sha256("\n".join(sorted(each(sha256_of, _dataset_files(dataset), dataset))).encode()).hexdigest()
+
+    def digest(file: Path) -> str:
+        known = manifests.get(file.name) if file.parent.name == "manifest" else None
+        return known or sha256_of(file)
+
+    return hashlib.sha256("\n".join(sorted(each(digest, _dataset_files(dataset), dataset))).encode()).hexdigest()
 
 
 def _dataset_files(dataset: Path) -> list[Path]:

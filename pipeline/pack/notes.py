@@ -19,12 +19,14 @@ import pyarrow.parquet as pq
 from configs.files import local_copy, replaced
 from pipeline import schema
 from pipeline.pack.spans import file_spans
-from pipeline.parquet import opened, source_of
+from pipeline.parquet import opened
 from pipeline.trainable import shard_columns
 
 FROM_SHARDS = ("id", *schema.CAPTION_FLAT, *schema.TRAINABLE, "ref_sizes")
 """What the manifest repeats of the shards. Captions count as they are judged there: that is what will be trained on."""
 _SHA256, _VERSION = b"glyphmill.sha256", b"glyphmill.version"
+_digests: dict[tuple[Path, str], str] = {}
+"""sha256 by shard and version, of those whose notes this process has read."""
 
 
 def describe(shard: Path) -> pa.Table:
@@ -41,6 +43,9 @@ def describe(shard: Path) -> pa.Table:
 
 def sha256_of(file: Path) -> str:
     """Hex digest of a file of the dataset."""
+    known = _digests.get((file, _version(file)))
+    if known:
+        return known
     note = _read_note(file)
     if note is not None:
         return (note.schema.metadata or {})[_SHA256].decode()
@@ -91,12 +96,22 @@ def _read_note(shard: Path) -> pa.Table | None:
     """The note of a shard in data/ of a dataset; None where there is none of this version, or a damaged one."""
     if shard.parent.name != "data":
         return None
+    return _note_of(shard, _version(shard))
+
+
+def _note_of(shard: Path, version: str) -> pa.Table | None:
     try:
-        with pq.ParquetFile(source_of(_note(shard.parent.parent, shard.name)), page_checksum_verification=True) as file:
+        path = _note(shard.parent.parent, shard.name)
+        whole = pa.BufferReader(path.read_bytes())
+        with pq.ParquetFile(whole, page_checksum_verification=True) as file:
             note = file.read()
     except (OSError, pa.ArrowInvalid):
         return None
-    return note if (note.schema.metadata or {}).get(_VERSION) == _version(shard).encode() else None
+    about = note.schema.metadata or {}
+    if about.get(_VERSION) != version.encode():
+        return None
+    _digests[shard, version] = about[_SHA256].decode()
+    return note
 
 
 def _version(shard: Path) -> str:

@@ -24,9 +24,9 @@ from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.run import NUMBER, Decisions, decide_run, decisions_key, generation_of, places, write_decisions
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
-from pipeline.pack.notes import remove_notes
+from pipeline.pack.notes import describe, remove_notes
 from pipeline.pack.shards import Shard, ShardWriter, plan_shards, shard_schema
-from pipeline.parquet import read_metadata, read_schema
+from pipeline.parquet import read_schema
 from pipeline.progress import progress
 from pipeline.store.compact import Compacted
 from pipeline.store.run_folder import RunFolder
@@ -190,9 +190,10 @@ def index(
     _unfinish(run.dataset)
     remove_tree(run.dataset / "manifest")
     (run.dataset / "manifest").mkdir()
+    manifests: dict[str, str] = {}
     for shards in _shards_together(run.dataset / "data"):
         places = packed_rows(run.dataset / "data", shards=shards)
-        write_manifests(
+        manifests |= write_manifests(
             run.dataset / "manifest",
             _scalars_of(decisions, places),
             places,
@@ -200,13 +201,13 @@ def index(
             decisions.compacted.own,
         )
     about = {"key": key, "config_digest": digest(to_plain(config)), "packing": packing}
-    return finish(run.dataset, about, decisions.kept)
+    return finish(run.dataset, about, decisions.kept, manifests)
 
 
 def _shards_together(data: Path) -> Iterator[list[Path]]:
     """Shards whose manifests are made at once: their rows are in memory with all scalars."""
     files = sorted(data.glob("*.parquet"))
-    yield from portions(files, lambda path: read_metadata(path).num_rows if len(files) > 1 else 0, _ROWS)
+    yield from portions(files, lambda path: describe(path).num_rows, _ROWS)
 
 
 def _scalars_of(decisions: Decisions, places: pa.Table) -> pl.DataFrame:

@@ -25,11 +25,10 @@ import pyarrow as pa
 from configs.errors import RunFailed
 from configs.storage.spans import each
 from pipeline.parquet import read_table
-from pipeline.schema import Column
 from pipeline.store.compact_files import CompactFiles, stamps
 from pipeline.store.ledger import fragments, listed_sources
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_columns, sample_part, scalar_schema, scored_by
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_of, sample_part, scalar_schema, score_schemas, scored_by
 
 _T = TypeVar("_T")
 _VERSION = "1"
@@ -54,14 +53,19 @@ class Part:
 
 
 class Compacted:
-    """What is compacted of a run as it is now; parts that are not are made when they are asked for."""
+    """What is compacted of a run as it is now; parts that are not are made when they are asked for.
+
+    ``schemas``: annotator -> what its scores hold. ``own``: columns of them that schema.py lacks. ``schema``: of ``rows``.
+    """
 
     def __init__(self, run: RunFolder) -> None:
         self.run = run
         self.annotators = scored_by(run)
         known = stamps(run, self.annotators)
-        self._own = own_columns(run, {name: min(known[f"scores/{name}"], default="") for name in self.annotators})
-        arrow = scalar_schema(self.annotators, self._own)
+        firsts = {name: min(known[f"scores/{name}"], default="") for name in self.annotators}
+        self.schemas = score_schemas(run, firsts)
+        self.own = own_of(self.schemas)
+        arrow = scalar_schema(self.annotators, self.own)
         self.schema = arrow.append(pa.field(FRAGMENT, pa.string())).append(pa.field(FRAGMENT_ROW, pa.int32()))
         self._files = CompactFiles(run.compact)
         self._told: dict[str, tuple[int, list[tuple[str, int]]]] = {}
@@ -118,11 +122,6 @@ class Compacted:
             self.rows(part, [FRAGMENT_ROW])
         return self._told[part.name]
 
-    @property
-    def own(self) -> list[Column]:
-        """Columns that schema.py lacks, as ``own_columns`` gives them."""
-        return self._own
-
     def _parts(self, known: Mapping[str, Mapping[str, tuple[int, int]]]) -> Iterator[Part]:
         names = json.dumps([_VERSION, [(f.name, str(f.type)) for f in self.schema]])
         for source in listed_sources(self.run.ledgers):
@@ -155,7 +154,7 @@ class Compacted:
         columns = [*(n for n in self.schema.names if n not in (FRAGMENT, FRAGMENT_ROW)), "captions", "thumbnail"]
 
         def read(name: str) -> tuple[pa.Table, int, pa.Table]:
-            rows, count = sample_part(self.run, name, columns, self.annotators, self._own)
+            rows, count = sample_part(self.run, name, columns, self.annotators, self.own)
             return rows, count, read_table(self.run.failures(name), ["id", "step"]).replace_schema_metadata(None)
 
         tables, counts, failed = zip(*each(read, part.fragments, self.run.path), strict=True)

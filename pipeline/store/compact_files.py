@@ -50,9 +50,10 @@ class CompactFiles:
         if self._known(path).get(path.name, -1) < newest:
             return None
         try:
-            distant = isinstance(path, ObjectPath)
             self._sweep(path)
-            with pq.ParquetFile(source_of(path), pre_buffer=distant, page_checksum_verification=True) as file:
+            # of an object all is read at once: one request, where pages of some columns would be one for each
+            whole = pa.BufferReader(path.read_bytes()) if isinstance(path, ObjectPath) else source_of(path)
+            with pq.ParquetFile(whole, page_checksum_verification=True) as file:
                 return file.read(list(columns) if columns is not None else None)
         except _DAMAGED:
             return None

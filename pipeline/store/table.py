@@ -36,18 +36,25 @@ def scored_by(run: RunFolder) -> list[str]:
     return sorted(path.name for path in (run.path / "scores").glob("*") if path.is_dir())
 
 
-def own_columns(run: RunFolder, firsts: Mapping[str, str] | None = None) -> list[Column]:
-    """Columns of committed scores that schema.py lacks, by name: annotators from outside declared them.
+def own_columns(run: RunFolder) -> list[Column]:
+    """Columns of committed scores that schema.py lacks, by name: annotators from outside declared them."""
+    firsts = {name: min(committed(run.scores(name, "x").parent), default="") for name in scored_by(run)}
+    return own_of(score_schemas(run, firsts))
 
-    ``firsts``: annotator -> a fragment that it has scored, where that is known.
-    """
+
+def score_schemas(run: RunFolder, fragments: Mapping[str, str]) -> dict[str, pa.Schema]:
+    """Annotator -> what its scores hold. ``fragments``: one that each has scored, or nothing."""
+    known = {name: fragment for name, fragment in fragments.items() if fragment}
+    read = each(lambda item: read_schema(run.scores(*item)), known.items(), run.path)
+    return dict(zip(known, read, strict=True))
+
+
+def own_of(schemas: Mapping[str, pa.Schema]) -> list[Column]:
+    """As ``own_columns``. ``schemas``: annotator -> what its scores hold."""
     found: dict[str, Column] = {}
-    if firsts is None:
-        firsts = {name: min(committed(run.scores(name, "x").parent), default="") for name in scored_by(run)}
-    for annotator, fragment in sorted(firsts.items()):
-        first = run.scores(annotator, fragment) if fragment else None
+    for annotator, arrow in sorted(schemas.items()):
         known = {"id", schema.state_column(annotator), *schema.COLUMNS}
-        for field in read_schema(first) if first else ():
+        for field in arrow:
             if field.name not in known:
                 meaning = (field.metadata or {}).get(b"meaning", b"").decode()
                 found[field.name] = Column(field.name, field.type, meaning)
@@ -65,6 +72,15 @@ def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.
     Columns that nobody filled are null. Raises RunFailed when a score file does not belong to its samples.
     """
     return _fragment_table(run, fragment, columns, scored_by(run), own_columns(run))
+
+
+def fragment_table_of(
+    run: RunFolder, fragment: str, columns: Sequence[str], schemas: Mapping[str, pa.Schema]
+) -> pa.Table:
+    """As ``fragment_table``. ``schemas``: annotator -> what its scores hold, so that only those with one of ``columns``
+    are opened."""
+    filling = [name for name, arrow in schemas.items() if {"id", *arrow.names} & ({*columns} - {"id"})]
+    return _fragment_table(run, fragment, columns, sorted(filling), own_of(schemas))
 
 
 def _fragment_table(
