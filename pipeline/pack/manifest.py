@@ -8,13 +8,16 @@ A new manifest over the same shards is all that new thresholds need.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -29,12 +32,18 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_UNLIKE = ("id", "uri", "sha256", "pixel_sha256", "phash", "text")
+"""Columns whose values hardly repeat: a dictionary of them takes time and saves nothing."""
+_WRITERS = 4
+"""Manifests that are written at the same time; chosen: most of it is waiting for the disk or the store."""
+
+
 def packed_rows(data: Path, columns: Sequence[str] | None = None, shards: Sequence[Path] | None = None) -> pa.Table:
     """What the manifest takes from the shards under ``data`` (or these of them), in canonical order: FROM_SHARDS, and
     where a row and its pictures lie; or ``columns`` of that."""
     names = list(columns or [*FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS])
     files = sorted(data.glob("*.parquet")) if shards is None else shards
-    parts = [part.select(names) for part in each(describe, files, data)]
+    parts = list(each(lambda shard: describe(shard, names), files, data))
     empty = pa.schema([pa.field(name, schema.COLUMNS[name].type) for name in names]).empty_table()
     return pa.concat_tables(parts) if parts else empty
 
@@ -53,13 +62,18 @@ def write_manifests(
     assert isinstance(where, pl.DataFrame)
     decided = kept.drop([n for n in where.columns if n != "id"], strict=False)
     rows = where.join(decided, on="id", how="inner", maintain_order="left")
-    digests = {}
-    for part in rows.partition_by("shard", maintain_order=True):
+    begins = np.flatnonzero(rows["shard"].ne_missing(rows["shard"].shift()).to_numpy())  # rows of a shard are neighbors
+    parts = [rows[int(a) : int(b)] for a, b in itertools.pairwise([*begins, len(rows)])]
+
+    def write(part: pl.DataFrame) -> tuple[str, str]:
         table = part.select(arrow.names).to_arrow().cast(arrow).replace_schema_metadata(arrow.metadata)
         with created_once(folder / part["shard"][0]) as temporary:
-            pq.write_table(table, temporary, compression="zstd", write_page_index=True)
-            digests[part["shard"][0]] = sha256_of(temporary)
-    return digests
+            pq.write_table(table, temporary, compression="snappy", use_dictionary=repeated, write_page_index=True)
+            return part["shard"][0], sha256_of(temporary)
+
+    repeated = [f.name for f in arrow if f.name not in _UNLIKE and not pa.types.is_floating(f.type)]
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        return dict(pool.map(write, parts))
 
 
 def finish(

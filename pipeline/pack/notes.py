@@ -9,7 +9,7 @@ without one the shard is read whole, and noted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,16 +29,16 @@ _digests: dict[tuple[Path, str], str] = {}
 """sha256 by shard and version, of those whose notes this process has read."""
 
 
-def describe(shard: Path) -> pa.Table:
-    """Of every row of a shard FROM_SHARDS, and where it and its pictures lie."""
-    note = _read_note(shard)
+def describe(shard: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Of every row of a shard FROM_SHARDS, and where it and its pictures lie; or ``columns`` of that."""
+    note = _read_note(shard, columns)
     if note is not None:
         return note
     with local_copy(shard) as copy:
         note = noted(copy, shard.name)
     if shard.parent.name == "data":
         write_note(shard.parent.parent, shard, note)
-    return note
+    return note if columns is None else note.select(list(columns))
 
 
 def sha256_of(file: Path) -> str:
@@ -46,7 +46,7 @@ def sha256_of(file: Path) -> str:
     known = _digests.get((file, _version(file)))
     if known:
         return known
-    note = _read_note(file)
+    note = _read_note(file, ["id"])
     if note is not None:
         return (note.schema.metadata or {})[_SHA256].decode()
     with local_copy(file) as copy:
@@ -92,19 +92,15 @@ def _note(dataset: Path, shard: str) -> Path:
     )  # another ending, so that nobody takes it for a part of the data
 
 
-def _read_note(shard: Path) -> pa.Table | None:
+def _read_note(shard: Path, columns: Sequence[str] | None) -> pa.Table | None:
     """The note of a shard in data/ of a dataset; None where there is none of this version, or a damaged one."""
     if shard.parent.name != "data":
         return None
-    return _note_of(shard, _version(shard))
-
-
-def _note_of(shard: Path, version: str) -> pa.Table | None:
+    version = _version(shard)
     try:
-        path = _note(shard.parent.parent, shard.name)
-        whole = pa.BufferReader(path.read_bytes())
+        whole = pa.BufferReader(_note(shard.parent.parent, shard.name).read_bytes())
         with pq.ParquetFile(whole, page_checksum_verification=True) as file:
-            note = file.read()
+            note = file.read(list(columns) if columns is not None else None, use_threads=False)
     except (OSError, pa.ArrowInvalid):
         return None
     about = note.schema.metadata or {}
