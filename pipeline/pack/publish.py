@@ -207,7 +207,7 @@ def index(
 def _shards_together(data: Path) -> Iterator[list[Path]]:
     """Shards whose manifests are made at once: their rows are in memory with all scalars."""
     files = sorted(data.glob("*.parquet"))
-    yield from portions(files, lambda path: describe(path).num_rows, _ROWS)
+    yield from portions(files, lambda path: describe(path, ["id"]).num_rows, _ROWS)
 
 
 def _scalars_of(decisions: Decisions, places: pa.Table) -> pl.DataFrame:
