@@ -33,6 +33,8 @@ from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_of, sample_part, sc
 _T = TypeVar("_T")
 _VERSION = "1"
 """Another one when the files have another form."""
+_BEGIN = 8
+"""Digits of a part's stamp with which the keys of all of its files begin."""
 _ROWS, _CAPTIONS, _THUMBNAILS, _FAILURES = "rows", "captions", "thumbnails", "failures"
 _CHECKSUM = "thumbnail_crc32"
 """Column of ``rows``: of the small copy, null where there is none."""
@@ -105,7 +107,7 @@ class Compacted:
     def derived(self, part: Part, kind: str, recipe: str, make: Callable[[], pa.Table]) -> pa.Table:
         """The table that ``make`` gives of this part's rows and captions, kept as long as they and ``recipe`` are the
         same. ``recipe``: all else that it follows from."""
-        key = hashlib.sha256(f"{part.stamp} {recipe}".encode()).hexdigest()[:20]
+        key = part.stamp[:_BEGIN] + hashlib.sha256(f"{part.stamp} {recipe}".encode()).hexdigest()[: 20 - _BEGIN]
         found = self._files.read(kind, part.name, key, part.newest, None)
         if found is None:
             found = make()
@@ -165,4 +167,6 @@ class Compacted:
         self._files.write(_FAILURES, *of, pa.concat_tables(failed))
         told = json.dumps(list(zip(part.fragments, counts, strict=True)))
         rows = table.select(self.schema.names).append_column(_CHECKSUM, checks)
-        self._files.write(_ROWS, *of, rows.replace_schema_metadata({_FRAGMENTS: told}))
+        # what was derived of older rows may hold texts that were taken down since
+        self._files.remove_older(part.name, part.stamp[:_BEGIN], part.newest, keep=_ROWS)
+        self._files.write(_ROWS, *of, rows.replace_schema_metadata({_FRAGMENTS: told}))  # last: it is asked for first

@@ -96,6 +96,14 @@ class CompactFiles:
         there = np.flatnonzero(checks.is_valid())
         return found if found is not None and all(zlib.crc32(found[i]) == wanted[i] for i in there) else None
 
+    def remove_older(self, part: str, begin: str, newest: int, keep: str) -> None:
+        """Remove the files of a part, of all kinds but ``keep``, whose keys do not begin so, or that are not up to date."""
+        for (kind, owner), known in self._there.items():
+            for name, time in list(known.items()) if owner == part and kind != keep else ():
+                if time < newest or not name.startswith(f"{part}.{begin}"):
+                    (self._folder / kind / name).unlink(missing_ok=True)
+                    del known[name]
+
     def _write(self, path: Path, newest: int, fill: Callable[[Path], None]) -> None:
         with replaced(path, durable=False) as file:
             fill(file)
