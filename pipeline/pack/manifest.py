@@ -63,13 +63,14 @@ def write_manifests(
     decided = kept.drop([n for n in where.columns if n != "id"], strict=False)
     rows = where.join(decided, on="id", how="inner", maintain_order="left")
     begins = np.flatnonzero(rows["shard"].ne_missing(rows["shard"].shift()).to_numpy())  # rows of a shard are neighbors
-    parts = [rows[int(a) : int(b)] for a, b in itertools.pairwise([*begins, len(rows)])]
+    table = rows.select(arrow.names).to_arrow().cast(arrow).replace_schema_metadata(arrow.metadata)
+    parts = [table.slice(a, b - a) for a, b in itertools.pairwise([*begins.tolist(), len(rows)])]
 
-    def write(part: pl.DataFrame) -> tuple[str, str]:
-        table = part.select(arrow.names).to_arrow().cast(arrow).replace_schema_metadata(arrow.metadata)
-        with created_once(folder / part["shard"][0]) as temporary:
-            pq.write_table(table, temporary, compression="snappy", use_dictionary=repeated, write_page_index=True)
-            return part["shard"][0], sha256_of(temporary)
+    def write(part: pa.Table) -> tuple[str, str]:
+        name = part["shard"][0].as_py()
+        with created_once(folder / name) as temporary:
+            pq.write_table(part, temporary, compression="snappy", use_dictionary=repeated, write_page_index=True)
+            return name, sha256_of(temporary)
 
     repeated = [f.name for f in arrow if f.name not in _UNLIKE and not pa.types.is_floating(f.type)]
     with ThreadPoolExecutor(_WRITERS) as pool:

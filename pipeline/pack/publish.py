@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from pipeline.config import PipelineConfig
 
-_ROWS = 1 << 20
-"""Rows of a dataset whose manifests are made at once; chosen: about a gigabyte."""
+_ROWS = 1 << 19
+"""Rows of a dataset whose manifests are made at once; chosen: about half a gigabyte."""
 
 
 def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
