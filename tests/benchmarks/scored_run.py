@@ -76,8 +76,11 @@ class _EmbedLike(_ClipLike):
 ANNOTATORS = ("measure", "nsfw", "ocr", "clip_like", "embed_like")
 
 
-def write_scored_run(folder: Path, rows: int, rules: list[dict[str, Any]], sources: int = 1) -> RunFolder:
-    """Everything but decisions and dataset. ``sources``: among how many the rows are divided evenly."""
+def write_scored_run(
+    folder: Path, rows: int, rules: list[dict[str, Any]], sources: int = 1, picture: int = 0
+) -> RunFolder:
+    """Everything but decisions and dataset. ``sources``: among how many the rows are divided evenly. ``picture``: bytes of
+    each, random ones that are no picture; 0 for none, of which the sizes tell another story."""
     run, pool = RunFolder(folder), _sentences()
     names = [SOURCE + (f"-{n}" if n else "") for n in range(sources)]
     config = {
@@ -91,12 +94,16 @@ def write_scored_run(folder: Path, rows: int, rules: list[dict[str, Any]], sourc
     for number, name in enumerate(names):
         for start in range(0, each, FRAGMENT * ledger.PART):
             ids = np.arange(start, min(start + FRAGMENT * ledger.PART, each))
-            _write_part(run, name, ids + number * each, start // FRAGMENT, ids[-1] == each - 1, pool)
+            _write_part(run, name, ids + number * each, start // FRAGMENT, ids[-1] == each - 1, pool, picture)
     return run
 
 
-def _write_part(run: RunFolder, source: str, numbers: np.ndarray, first: int, last: bool, pool: pa.Array) -> None:
+def _write_part(
+    run: RunFolder, source: str, numbers: np.ndarray, first: int, last: bool, pool: pa.Array, picture: int
+) -> None:
     tables = _tables(source, numbers, pool)
+    if picture:
+        tables["samples"] = _with_pictures(tables["samples"], picture)
     failed = _uniform(numbers, 90) < _FAILED
     path = run.ledger(source) / f"{first:05d}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,6 +151,16 @@ def _ledger_rows(samples: pa.Table, fragment: str) -> pa.Table:
     columns |= {"ordinal": pa.repeat(pa.scalar(0, pa.int32()), count), "bytes": samples["bytes_len"].cast(pa.int64())}
     columns["fragment"] = pa.repeat(fragment, count)
     return pa.table([columns.get(f.name, pa.nulls(count, f.type)) for f in ledger.SCHEMA], schema=ledger.SCHEMA)
+
+
+def _with_pictures(samples: pa.Table, length: int) -> pa.Table:
+    noise = np.random.default_rng(3).bytes(length + len(samples))
+    data = pa.array([noise[n : n + length] for n in range(len(samples))], pa.binary())
+    image = pa.StructArray.from_arrays([data, pa.nulls(len(samples), pa.string())], ["bytes", "path"])
+    for name, values in (("image", image), ("bytes_len", pa.repeat(pa.scalar(length, pa.int32()), len(samples)))):
+        at = samples.schema.get_field_index(name)
+        samples = samples.set_column(at, samples.schema.field(at), values)
+    return samples
 
 
 def _tables(source: str, numbers: np.ndarray, pool: pa.Array) -> dict[str, pa.Table]:
