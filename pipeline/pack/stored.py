@@ -59,7 +59,10 @@ class StoredRows:
             parts.setdefault(self._part_of[fragment], []).append(position)
         tables = [self._read_part(part, [places[p] for p in positions]) for part, positions in parts.items()]
         order = np.argsort(np.concatenate(list(parts.values())), kind="stable")
-        facts = pa.concat_tables(tables).take(pa.array(order)).combine_chunks()
+        facts = pa.concat_tables(tables)
+        if (np.diff(order) != 1).any():
+            facts = facts.take(pa.array(order))
+        facts = facts.combine_chunks()
         pictures = self._pictures(places, facts)
         columns = {name: pictures.get(name) if name in pictures else self._column(facts, name) for name in self._names}
         return pa.table(columns)
