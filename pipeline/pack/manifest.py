@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.files import created_once, replace_text
+from configs.files import created_once, flush_all, replace_text
 from configs.storage.spans import each
 from pipeline import schema
 from pipeline.dataset import INDEX
@@ -68,13 +68,15 @@ def write_manifests(
 
     def write(part: pa.Table) -> tuple[str, str]:
         name = part["shard"][0].as_py()
-        with created_once(folder / name) as temporary:
+        with created_once(folder / name, durable=False) as temporary:
             pq.write_table(part, temporary, compression="snappy", use_dictionary=repeated, write_page_index=True)
             return name, sha256_of(temporary)
 
     repeated = [f.name for f in arrow if f.name not in _UNLIKE and not pa.types.is_floating(f.type)]
     with ThreadPoolExecutor(_WRITERS) as pool:
-        return dict(pool.map(write, parts))
+        digests = dict(pool.map(write, parts))
+    flush_all(folder)
+    return digests
 
 
 def finish(
