@@ -48,7 +48,7 @@ def created_once(path: Path, durable: bool = True) -> Iterator[Path]:
     with _temporary(path, durable) as temporary:
         yield temporary
         if durable:
-            _flush_all(temporary)
+            flush_all(temporary)
         _link(temporary, path)
 
 
@@ -62,7 +62,7 @@ def replaced(path: Path, durable: bool = True) -> Iterator[Path]:
     with _temporary(path, durable) as temporary:
         yield temporary
         if durable:
-            _flush_all(temporary)
+            flush_all(temporary)
         if not (temporary.is_dir() and path.is_dir()):
             temporary.replace(path)
             return
@@ -231,7 +231,11 @@ def _link(temporary: Path, path: Path) -> None:
             os.rename(temporary, path)
 
 
-def _flush_all(path: Path) -> None:
+def flush_all(path: Path) -> None:
+    """See to it that a file, or a folder with all that is in it, survives a power cut: for many files that were written
+    without ``durable``, which wait for the disk one by one. In an object store all does."""
+    if isinstance(path, ObjectPath):
+        return
     for inner in path.rglob("*") if path.is_dir() else ():
         _flush(inner)
     _flush(path)

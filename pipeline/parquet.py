@@ -21,13 +21,16 @@ from pipeline.schema import COLUMNS, RENAMED
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """All columns, or these. One that the schema got after the file was written is null."""
-    with _readable(path):
+    with opened(path) as file:
         if columns is None:
-            return _renamed(pq.read_table(source_of(path)))
-        source = source_of(path)
-        stored = _stored_names(pq.read_schema(source))
+            return _renamed(file.read())
+        there = file.schema_arrow
+        stored = _stored_names(there)
         later = [c for c in columns if c not in stored and c in COLUMNS and not COLUMNS[c].required]
-        table = _renamed(pq.read_table(source, columns=[stored.get(c, c) for c in columns if c not in later]))
+        asked = [stored.get(c, c) for c in columns if c not in later]
+        if unknown := [c for c in asked if c.split(".")[0] not in there.names]:
+            raise pa.ArrowInvalid(f"it has no column {', '.join(unknown)}")
+        table = _renamed(file.read(asked))
         for name in later:
             table = table.append_column(name, pa.nulls(len(table), COLUMNS[name].type))
         return table.select(list(columns)) if later else table
@@ -42,9 +45,10 @@ def read_present(path: Path, columns: Sequence[str]) -> pa.Table | None:
             source = source_of(path)
         except FileNotFoundError:
             return None
-        there = pq.read_schema(source)
-        wanted = [name for name in there.names if RENAMED.get(name, name) in columns]
-        return _renamed(pq.read_table(source, columns=wanted)).replace_schema_metadata(there.metadata)
+        with pq.ParquetFile(source, pre_buffer=isinstance(path, ObjectPath)) as file:
+            there = file.schema_arrow
+            wanted = [name for name in there.names if RENAMED.get(name, name) in columns]
+            return _renamed(file.read(wanted)).replace_schema_metadata(there.metadata)
 
 
 def read_row_group(file: pq.ParquetFile, group: int, columns: Sequence[str] | None = None) -> pa.Table:

@@ -31,8 +31,28 @@ _SPANS = re.compile(
 
 def trainable(table: pa.Table) -> pa.Table:
     """The columns of schema.TRAINABLE of a table with the texts, regions and size."""
-    rows = [_answers(row) for row in table.select(_SOURCES).to_pylist()]
-    return pa.Table.from_pylist(rows, schema=pa.schema([f.with_metadata(None) for f in arrow(list(TRAINABLE))]))
+    valid = {name: [_valid(row) for row in table[name].to_pylist()] for name in ("captions", "instructions")}
+    texts = [[*one, *other] for one, other in zip(valid["captions"], valid["instructions"], strict=True)]
+    columns = {
+        "n_instructions": [len(row) for row in valid["instructions"]],
+        "text_tokens": [max((_tokens(t) for t in row), default=0) for row in texts],
+        "quoted_box": _boxes(table, [[t["text"] for t in row] for row in texts]),
+    }
+    return pa.table({f.name: pa.array(columns[f.name], f.type) for f in arrow(list(TRAINABLE))})
+
+
+def _valid(texts: Sequence[Mapping[str, Any]] | None) -> list[Mapping[str, Any]]:
+    return [t for t in texts or () if not t["invalid"]]
+
+
+def _boxes(table: pa.Table, texts: Sequence[Sequence[str]]) -> list[tuple[int, int, int, int] | None]:
+    """``quoted_box`` of each row. ``texts``: its valid ones."""
+    boxes: list[tuple[int, int, int, int] | None] = [None] * len(texts)
+    quoting = [number for number, row in enumerate(texts) if quotes(row)]  # few, and regions are many objects
+    asked = table.select(["text_regions", "width", "height"]).take(pa.array(quoting, pa.int64())).to_pylist()
+    for number, row in zip(quoting, asked, strict=True):
+        boxes[number] = quoted_box(texts[number], row["text_regions"] or (), (row["width"], row["height"]))
+    return boxes
 
 
 def shard_columns(path: Path, names: Sequence[str]) -> pa.Table:
@@ -73,17 +93,6 @@ def quotes(texts: Sequence[str]) -> bool:
 def quotations(texts: Sequence[str]) -> Iterator[str]:
     """What ``texts`` quote, in turn."""
     return (part for text in texts for found in _SPANS.findall(text) for part in found if part.strip())
-
-
-def _answers(row: Mapping[str, Any]) -> dict[str, Any]:
-    valid = {name: [t for t in row[name] or () if not t["invalid"]] for name in ("captions", "instructions")}
-    texts = [*valid["captions"], *valid["instructions"]]
-    box = quoted_box([t["text"] for t in texts], row["text_regions"] or (), (row["width"], row["height"]))
-    return {
-        "n_instructions": len(valid["instructions"]),
-        "text_tokens": max((_tokens(t) for t in texts), default=0),
-        "quoted_box": box,
-    }
 
 
 def _tokens(text: Mapping[str, Any]) -> int:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from configs.errors import RunFailed
 from configs.storage.spans import each
-from pipeline.parquet import opened, read_table
-from pipeline.store.ledger import fragments, listed_ids, listed_sources, read_fragment
-from pipeline.store.partitions import Partitions
+from pipeline.parquet import read_table
+from pipeline.store.compact import Compacted
+from pipeline.store.ledger import listed_sources, parts
 from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
 
-_FILES = 256
-"""By the hash of an id; chosen: a hundred million inputs make files of 400,000."""
+if TYPE_CHECKING:
+    import polars as pl
+
+_TOGETHER = 4_000_000
+"""Inputs that are brought together in memory; chosen: half a gigabyte. Of more, all files are read for each so many."""
 
 
 @dataclass
@@ -38,18 +40,33 @@ class Account:
         self.reasons += other.reasons
 
 
-def account(run: RunFolder) -> dict[str, Account]:
-    """Accounts by source. Raises RunFailed when an input ended nowhere or twice.
+@dataclass(frozen=True)
+class Said:
+    """What files say of inputs, of each a row or more.
 
-    What is said of an input is brought together on disk, by the hash of its id: a run may have more than memory holds.
+    ``inputs``: id, source. ``decided``: id, stopped_by, null where it is kept. ``begun``: id, attempt of those that were
+    tried again. ``failed``: id, attempt, step.
     """
+
+    inputs: pl.DataFrame
+    decided: pl.DataFrame
+    begun: pl.DataFrame
+    failed: pl.DataFrame
+    removed: pl.DataFrame
+
+
+def account(run: RunFolder, compacted: Compacted | None = None) -> dict[str, Account]:
+    """Accounts by source. Raises RunFailed when an input ended nowhere or twice."""
+    import polars as pl
+
+    compacted = compacted or Compacted(run)
     accounts = {name: Account() for name in listed_sources(run.ledgers)}
-    removed = read_removals(run).ids
-    with Partitions() as files:
-        for record in _records(run):
-            files.add(zlib.crc32(record[0].encode()) % _FILES, record)
-        for number in files.numbers():
-            _count(files.read(number), removed, accounts)
+    removed = pl.DataFrame({"id": list(read_removals(run).ids)}, schema={"id": pl.String})
+    listed = sum(count for part in compacted.parts if part.attempt == 1 for _, count in compacted.fragments(part))
+    slices = 1 + listed // _TOGETHER
+    for number in range(slices):
+        mine = pl.col("id").hash(seed=0) % slices == number if slices > 1 else pl.lit(True)
+        count(_said(run, compacted, removed, lambda frame, mine=mine: frame.filter(mine)), accounts)  # type: ignore[misc]
     return accounts
 
 
@@ -69,54 +86,74 @@ def summary(accounts: dict[str, Account]) -> list[str]:
         + (f" + {a.removed:,} removed" if a.removed else "")
         for name, a in [*accounts.items(), ("all sources", everything)]
     ]
-    return rows + [f"{'':>18}{count:,} {reason}" for reason, count in everything.reasons.most_common()]
+    reasons = sorted(everything.reasons.items(), key=lambda item: (-item[1], item[0]))
+    return rows + [f"{'':>18}{count:,} {reason}" for reason, count in reasons]
 
 
-_Record = tuple[str, str, Any]
-"""Of an input its id, what kind of record this is, and what it says."""
+def _said(
+    run: RunFolder, compacted: Compacted, removed: pl.DataFrame, mine: Callable[[pl.DataFrame], pl.DataFrame]
+) -> Said:
+    import polars as pl
 
-
-def _records(run: RunFolder) -> Iterator[_Record]:
-    """``input``: its source. ``decided``: what stopped it, or null. ``attempt``: which one began. ``failed``: (which
-    attempt, its step)."""
+    inputs, begun = [], []
     for source in listed_sources(run.ledgers):
-        ledger = run.ledger(source)
-        yield from ((id_, "input", source) for id_ in listed_ids(ledger))
-        cut = fragments(ledger, source)
-        tables = each(lambda fragment: read_table(run.failures(fragment.name), ["id", "step"]), cut, run.path)
-        for fragment, failed in zip(cut, tables, strict=True):
-            if fragment.attempt > 1:
-                yield from ((row["id"], "attempt", fragment.attempt) for row in read_fragment(ledger, fragment))
-            yield from ((row["id"], "failed", (fragment.attempt, row["step"])) for row in failed.to_pylist())
-    with opened(run.decisions / "decisions.parquet") as file:
-        for batch in file.iter_batches(columns=["id", "stage_to", "stopped_by"]):
-            for row in batch.to_pylist():
-                yield row["id"], "decided", None if row["stage_to"] > 0 else row["stopped_by"]
+        files = parts(run.ledger(source))
+        tables = each(lambda part: read_table(part.path, ["id"]), files, run.path)
+        for part, table in zip(files, tables, strict=True):
+            ids = mine(pl.DataFrame(table))
+            if part.retry:
+                begun.append(ids.with_columns(attempt=pl.lit(1 + part.retry, pl.Int32)))
+            else:
+                inputs.append(ids.with_columns(source=pl.lit(source).cast(pl.Categorical)))
+    failed = (mine(pl.DataFrame(compacted.failures(part))) for part in compacted.parts)
+    told = mine(pl.DataFrame(read_table(run.decisions / "decisions.parquet", ["id", "stage_to", "stopped_by"])))
+    stopped = pl.when(pl.col("stage_to") == 0).then("stopped_by").cast(pl.Categorical)
+    return Said(
+        _joined(inputs, {"id": pl.String, "source": pl.Categorical}),
+        told.select("id", stopped_by=stopped),
+        _joined(begun, {"id": pl.String, "attempt": pl.Int32}),
+        _joined(failed, {"id": pl.String, "attempt": pl.Int32, "step": pl.String}),
+        removed,
+    )
 
 
-def _count(records: Iterable[_Record], removed: Collection[str], accounts: Mapping[str, Account]) -> None:
-    """Add inputs to the accounts of their sources. ``records``: all that there are of each of these inputs."""
-    said: dict[str, dict[str, Any]] = {"input": {}, "decided": {}, "attempt": {}, "failed": {}}
-    for id_, kind, what in records:
-        said[kind][id_] = max(said[kind].get(id_, what), what) if kind in ("attempt", "failed") else what
-    failed = {id_: step for id_, (attempt, step) in said["failed"].items() if attempt >= said["attempt"].get(id_, 1)}
-    for id_, source in said["input"].items():
-        accounts[source].inputs += 1
-        if id_ in removed:
-            accounts[source].removed += 1
-        else:
-            _count_one(id_, accounts[source], said["decided"], failed)
+def _joined(frames: Iterable[pl.DataFrame], columns: dict[str, type]) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.concat([pl.DataFrame(schema=columns), *(frame.select(list(columns)) for frame in frames)])
 
 
-def _count_one(id_: str, account: Account, decided: Mapping[str, str | None], failed: Mapping[str, str]) -> None:
-    if (id_ in decided) == (id_ in failed):
-        where = "in decisions/ and in failures/" if id_ in decided else "neither in decisions/ nor in failures/"
+def count(said: Said, accounts: dict[str, Account]) -> None:
+    """Add inputs to the accounts of their sources. Raises RunFailed for one that ended nowhere or twice."""
+    import polars as pl
+
+    begun = said.begun.group_by("id").agg(begun=pl.col("attempt").max())
+    last = said.failed.sort("attempt").unique("id", keep="last").join(begun, on="id", how="left")
+    failed = last.filter(pl.col("attempt") >= pl.col("begun").fill_null(1)).select("id", "step")
+    ends = said.inputs.join(said.decided.with_columns(decided=True), on="id", how="left")
+    ends = ends.join(failed.with_columns(failed=True), on="id", how="left")
+    ends = ends.join(said.removed.with_columns(removed=True), on="id", how="left")
+    ends = ends.with_columns(pl.col("decided", "failed", "removed").fill_null(False))
+    wrong = ends.filter(~pl.col("removed") & (pl.col("decided") == pl.col("failed")))
+    if len(wrong):
+        id_, decided = wrong.select("id", "decided").row(0)
+        where = "in decisions/ and in failures/" if decided else "neither in decisions/ nor in failures/"
         raise RunFailed(f"input {id_} is {where}: the books do not balance; nothing was deleted, please report it")
-    if id_ in failed:
-        account.failed += 1
-        account.reasons[f"failed at {failed[id_]}"] += 1
-    elif decided[id_] is None:
-        account.kept += 1
+    for source, gone, failing, step, stopped_by, many in (
+        ends.group_by("source", "removed", "failed", "step", "stopped_by").len().iter_rows()
+    ):
+        _add(accounts[source], gone, step if failing else None, stopped_by, many)
+
+
+def _add(account: Account, gone: bool, failed_at: str | None, stopped_by: str | None, many: int) -> None:
+    account.inputs += many
+    if gone:
+        account.removed += many
+    elif failed_at is not None:
+        account.failed += many
+        account.reasons[f"failed at {failed_at}"] += many
+    elif stopped_by is None:
+        account.kept += many
     else:
-        account.stopped += 1
-        account.reasons[f"stopped by {decided[id_]}"] += 1
+        account.stopped += many
+        account.reasons[f"stopped by {stopped_by}"] += many

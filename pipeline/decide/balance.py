@@ -9,8 +9,7 @@ mixture of cells (task, language, level) belongs to the training phase, so every
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 _CELL = ("task", "text_language", "text_level")
+_SPACES = np.array([code for code in range(0x3001) if chr(code).isspace()], np.uint32)
+"""White space; the last of it is the ideographic space."""
+
+Texts = Callable[[], "Iterable[pl.Series]"]
 
 
 @dataclass(frozen=True)
@@ -43,33 +46,96 @@ class BalanceConfig:
 
 def balance(table: pl.DataFrame, config: BalanceConfig) -> pl.DataFrame:
     """(id, repeats) of the rows of ``table`` (id, task, text, text_language, text_level, category): kept ones only."""
+    repeats = repeats_of(cells_of(table), table["category"], lambda: [table["text"]], config)
+    return table.select("id").with_columns(repeats=repeats)
+
+
+def cells_of(table: pl.DataFrame) -> np.ndarray:
+    """int (N,): equal for rows of the same task, language and level, from 0 on."""
     import polars as pl
 
-    parts = []
-    for cell in table.partition_by(*_CELL, maintain_order=True):
-        weights = _character_weights(cell["text"].to_list(), config.characters)
-        weights *= _category_weights(cell["category"].to_list(), config.categories)
-        parts.append(cell.select("id").with_columns(repeats=pl.Series(mean_one(weights, config.cap), dtype=pl.Float32)))
-    return pl.concat(parts) if parts else pl.DataFrame(schema={"id": pl.String, "repeats": pl.Float32})
+    return table.select(pl.struct(_CELL).rank("dense")).to_series().to_numpy().astype(np.int64) - 1
 
 
-def _character_weights(texts: Sequence[str | None], power: float) -> np.ndarray:
+def repeats_of(cells: np.ndarray, categories: pl.Series, texts: Texts, config: BalanceConfig) -> pl.Series:
+    """``repeats`` of rows in these cells. ``texts``: gives all of their texts in order, in pieces; it is asked twice."""
+    import polars as pl
+
+    weights = _character_weights(cells, texts, config.characters) * _category_weights(
+        cells, categories, config.categories
+    )
+    repeats = np.ones(len(cells))
+    order = np.argsort(cells, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(cells[order])) + 1) if len(order) else ():
+        repeats[rows] = mean_one(weights[rows], config.cap)
+    return pl.Series("repeats", repeats, dtype=pl.Float32)
+
+
+def _character_weights(cells: np.ndarray, texts: Texts, power: float) -> np.ndarray:
     """(N,) mean over the visible characters of each text of (frequency / mean frequency)^-power; 1 without text."""
-    counts = Counter(c for text in texts for c in text or "" if not c.isspace())
-    if not counts:
-        return np.ones(len(texts))
-    mean = sum(counts.values()) / len(counts)
-    rarity = {c: (n / mean) ** -power for c, n in counts.items()}
-    return np.array([_mean([rarity[c] for c in text or "" if not c.isspace()]) for text in texts])
+    counts: dict[int, np.ndarray] = {}
+    for rows, codes, owners in _characters(texts):
+        for cell, mine in _by_cell(cells[rows][owners]):
+            counts[cell] = _sum(counts.get(cell, np.empty(0, np.int64)), np.bincount(codes[mine]))
+    rarity = {cell: _rarity(found, power) for cell, found in counts.items()}
+    weights = np.ones(len(cells))
+    for rows, codes, owners in _characters(texts):
+        values = np.empty(len(codes))
+        for cell, mine in _by_cell(cells[rows][owners]):
+            values[mine] = rarity[cell][codes[mine]]
+        count = rows.stop - rows.start
+        lengths = np.bincount(owners, minlength=count)
+        sums = np.bincount(owners, values, minlength=count)
+        weights[rows] = np.divide(sums, lengths, out=np.ones(count), where=lengths > 0)
+    return weights
 
 
-def _category_weights(categories: Sequence[str | None], power: float) -> np.ndarray:
-    """(N,) (size of the category / mean size)^-power; 1 for rows without a category."""
-    counts = Counter(c for c in categories if c is not None)
-    if not counts:
-        return np.ones(len(categories))
-    mean = sum(counts.values()) / len(counts)
-    return np.array([1.0 if c is None else (counts[c] / mean) ** -power for c in categories])
+def _sum(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Of counts by code point, as long as the highest of each needs."""
+    short, long = sorted((one, other), key=len)
+    long = long.copy()
+    long[: len(short)] += short
+    return long
+
+
+def _characters(texts: Texts) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Of each piece of texts: which rows it is, the code points of visible characters, and whose of its rows they are."""
+    start = 0
+    for piece in texts():
+        filled = piece.fill_null("")
+        codes = np.frombuffer("".join(filled).encode("utf-32-le"), np.uint32)
+        owners = np.repeat(np.arange(len(filled)), filled.str.len_chars().to_numpy())
+        seen = ~np.isin(codes, _SPACES)
+        yield slice(start, start + len(filled)), codes[seen], owners[seen]
+        start += len(filled)
+
+
+def _by_cell(cells: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Each cell, and where it is."""
+    order = np.argsort(cells, kind="stable")
+    for mine in np.split(order, np.flatnonzero(np.diff(cells[order])) + 1) if len(order) else ():
+        yield int(cells[mine[0]]), mine
+
+
+def _rarity(counts: np.ndarray, power: float) -> np.ndarray:
+    """By code point."""
+    there = counts > 0
+    mean = counts.sum() / there.sum()
+    return np.where(there, np.where(there, counts, 1) / mean, 1.0) ** -power
+
+
+def _category_weights(cells: np.ndarray, categories: pl.Series, power: float) -> np.ndarray:
+    """(N,) (size of the category / mean size in its cell)^-power; 1 for rows without a category."""
+    import polars as pl
+
+    frame = pl.DataFrame({"cell": cells, "category": categories})
+    known = pl.col("category").is_not_null()
+    if not frame["category"].count():
+        return np.ones(len(cells))
+    size = frame.filter(known).group_by("cell", "category").len()
+    size = size.with_columns(mean=pl.col("len").mean().over("cell"))
+    found = frame.join(size, on=["cell", "category"], how="left", maintain_order="left")
+    return found.select((pl.col("len") / pl.col("mean")).fill_null(1.0)).to_series().to_numpy() ** -power
 
 
 def mean_one(weights: np.ndarray, cap: float) -> np.ndarray:
@@ -80,10 +146,8 @@ def mean_one(weights: np.ndarray, cap: float) -> np.ndarray:
     low, high = 1 / (cap * weights.max()), cap / weights.min()
     for _ in range(200):  # bisection in log space: 200 halvings end at the precision of float64
         factor = np.sqrt(low * high)
+        if factor in (low, high):
+            break
         average = np.clip(weights * factor, 1 / cap, cap).mean()
         low, high = (factor, high) if average < 1 else (low, factor)
     return np.clip(weights * np.sqrt(low * high), 1 / cap, cap)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 1.0

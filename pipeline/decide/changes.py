@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import polars as pl
 
+EXAMPLES, _EXAMPLES_IN_ALL = 6, 24
+"""Pictures shown of each group, and of all of them, where each has one; chosen: they are what is read of samples/."""
+_KINDS = ("stage_before", "stage_to", "stopped_before", "stopped_by")
+
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that change in the same way. ``rows``: scalars and new decisions, sorted by id."""
+    """Rows that change in the same way. ``rows``: the first ones by id, with their new decisions."""
 
     title: str
+    count: int
     rows: pl.DataFrame
 
 
@@ -30,24 +35,30 @@ def compare(before: pl.DataFrame, after: pl.DataFrame) -> list[Group]:
     """
     import polars as pl
 
-    old = before.select("id", stage_before="stage_to", stopped_before="stopped_by")
-    both = after.join(old, on="id", how="inner", maintain_order="left")
-    changed = both.filter(pl.col("stage_to") != pl.col("stage_before")).with_columns(
-        title=pl.struct("stage_before", "stage_to", "stopped_before", "stopped_by").map_elements(
-            _title, return_dtype=pl.String
-        )
+    old = before.select("id", stage_before="stage_to", stopped_before=pl.col("stopped_by").cast(pl.Categorical))
+    if before["id"].equals(after["id"]):  # nearly always, and a join of a million ids takes a second
+        both = after.hstack(old.drop("id"))
+    else:
+        both = after.join(old, on="id", how="inner", maintain_order="left")
+    changed = both.filter(pl.col("stage_to") != pl.col("stage_before"))
+    kinds = changed.select(pl.col(_KINDS)).unique()
+    titled = kinds.with_columns(
+        title=pl.Series([_title(kind) for kind in kinds.iter_rows(named=True)], dtype=pl.String)
     )
-    groups = [Group(str(part["title"][0]), part.sort("id")) for part in changed.partition_by("title")]
-    return sorted(groups, key=lambda g: (-len(g.rows), g.title))
+    rows = changed.join(titled, on=_KINDS, nulls_equal=True)
+    parts = rows.partition_by("title")
+    shown = min(EXAMPLES, max(1, _EXAMPLES_IN_ALL // max(len(parts), 1)))
+    groups = [Group(str(p["title"][0]), len(p), p.bottom_k(shown, by="id").sort("id")) for p in parts]
+    return sorted(groups, key=lambda g: (-g.count, g.title))
 
 
 def summary(groups: Sequence[Group], before: pl.DataFrame, after: pl.DataFrame) -> list[str]:
-    """Lines for the terminal."""
+    """Lines for the terminal. ``rows`` of the groups have the column ``uri``."""
     kept = [int((frame["stage_to"] > 0).sum()) for frame in (before, after)]
     rows = [f"kept: {kept[0]:,} now, {kept[1]:,} then; nothing was written to decisions or dataset"]
     for group in groups:
         examples = ", ".join(group.rows["uri"].head(3).to_list())
-        rows.append(f"{len(group.rows):>8,}  {group.title}; for example {examples}")
+        rows.append(f"{group.count:>8,}  {group.title}; for example {examples}")
     return rows if groups else [*rows, "no sample would change its stages"]
 
 

@@ -11,20 +11,21 @@ picture, never with another duplicate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.decide.keys import REAL, RENDERED, SCORES, Keys, keys
 from pipeline.decide.near import NearRows, greedy_near
-from pipeline.decide.same_text import SameText
+from pipeline.decide.same_text import rests, same_rests
 
 if TYPE_CHECKING:
     import polars as pl
 
-_SCORES = ("luma", "saturation", "entropy")
-"""Scores that must agree for a near duplicate where there are no small copies."""
+VERSION = "1"
+"""Another one when other rows are duplicates of each other."""
 _DARK = 1e-3
 """Of luma, saturation and entropy: below it differences are taken as if it were this much; chosen."""
 _POSITIONS = 65535
@@ -33,8 +34,10 @@ _POSITIONS = 65535
 _TOGETHER = 1 << 16
 """Pairs whose small copies are compared at once, 75 MB each; chosen."""
 
-ThumbnailReader = Callable[[Sequence[str], np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""(fragments, rows in them) -> (uint8 (N, 1152), bool (N,) whether there is one): pipeline/store/thumbnails.py."""
+ThumbnailReader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Rows, ascending -> (uint8 (N, 1152), bool (N,) whether there is one)."""
+TextReader = Callable[[np.ndarray], "pl.Series"]
+"""Rows, ascending -> their texts."""
 
 
 @dataclass(frozen=True)
@@ -67,73 +70,81 @@ class DedupConfig:
 def find_duplicates(
     table: pl.DataFrame, config: DedupConfig, first: Collection[str] = (), thumbnails: ThumbnailReader | None = None
 ) -> pl.DataFrame:
-    """(id, duplicate_of) of every row that has a kept copy. ``table``: as ``sample_table`` gives it.
-
-    Kept is one with a valid caption, then the largest picture, then the longest file, then the smallest id; ids in
-    ``first``, none of which are copies of each other, come before all others. Rows without ``pixel_sha256`` are unique.
-    """
+    """(id, duplicate_of) of every row that has a kept copy, by id. ``table``: with the columns that ``keys`` wants and
+    ``n_captions``. ``first``: ids; see ``kept_copies``."""
     import polars as pl
 
-    ranked = table.with_columns(
-        first=pl.col("id").is_in(pl.Series(list(first), dtype=pl.String).implode()),
-        captioned=pl.col("n_captions").fill_null(0) > 0,
-        area=pl.col("width").cast(pl.Int64) * pl.col("height"),
-    ).sort(["first", "captioned", "area", "bytes_len", "id"], descending=[True, True, True, True, False])
-    hashed = ranked.filter(pl.col("pixel_sha256").is_not_null())
-    is_real = pl.col("recipe").is_null()
-    real, synthetic = hashed.filter(is_real), hashed.filter(~is_real)
-    exact = _equal(real, ["pixel_sha256"])
-    rest = real.join(exact, on="id", how="anti", maintain_order="left")
-    pictures = synthetic.filter(
-        pl.col("task") == "t2i"
-    )  # two edits may end in the same pixels and still begin with different ones
-    found = [exact, _equal(pictures, ["recipe", "text", "pixel_sha256"]), _near(rest, config, thumbnails)]
-    return _to_the_kept(pl.concat(found)).sort("id")
-
-
-def _to_the_kept(found: pl.DataFrame) -> pl.DataFrame:
-    """Point copies at the picture that is really kept: that of an exact group may itself be a near duplicate."""
-    import polars as pl
-
-    further = found.rename({"id": "duplicate_of", "duplicate_of": "kept"})
-    joined = found.join(further, on="duplicate_of", how="left")
-    return joined.select("id", duplicate_of=pl.coalesce("kept", "duplicate_of"))
-
-
-def _equal(ranked: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """Rows after the first of their key, with that first one."""
-    import polars as pl
-
-    several = ranked.filter(pl.struct(key).is_duplicated())  # few, where a window over all rows takes seconds
-    first = pl.col("id").first().over(key)
-    return several.select("id", duplicate_of=first).filter(pl.col("id") != pl.col("duplicate_of"))
-
-
-def _near(ranked: pl.DataFrame, config: DedupConfig, thumbnails: ThumbnailReader | None) -> pl.DataFrame:
-    import polars as pl
-
-    ranked = ranked.filter(pl.col("phash").is_not_null() & pl.col("luma").is_not_null())
-    ids = ranked["id"]
-    of = np.arange(len(ranked))
-    if config.radius >= 0 and len(ranked) > 1:
-        looks = _SecondLook(ranked, config, thumbnails)
-        of = greedy_near(looks.rows(), config.radius, looks)
+    of = kept_copies(
+        Keys([keys(table)]),
+        (table["n_captions"].fill_null(0) > 0).to_numpy(),
+        np.isin(table["id"].to_numpy(), list(first)),
+        config,
+        lambda rows: table["text"].gather(rows),
+        thumbnails,
+    )
     copies = np.flatnonzero(of != np.arange(len(of)))
-    return pl.DataFrame({"id": ids.gather(copies), "duplicate_of": ids.gather(of[copies])})
+    ids = table["id"]
+    return pl.DataFrame({"id": ids.gather(copies), "duplicate_of": ids.gather(of[copies])}).sort("id")
+
+
+def kept_copies(
+    keys: Keys,
+    captioned: np.ndarray,
+    first: np.ndarray,
+    config: DedupConfig,
+    texts: TextReader,
+    thumbnails: ThumbnailReader | None,
+    within: np.ndarray | None = None,
+) -> np.ndarray:
+    """int64 (N,): the row that each is a copy of, itself where it is kept. ``within``: of these rows alone.
+
+    Kept is one with a valid caption (``captioned``), then the largest picture, then the longest file, then the smallest
+    id; rows that come ``first``, none of which are copies of each other, come before all others. Rows without
+    ``pixel_sha256`` are unique.
+    """
+    ranked = _rank(keys, captioned, first)
+    looked = np.isin(keys["kind"], (REAL, RENDERED))
+    ranked = ranked[(looked if within is None else looked & within)[ranked]]
+    of = np.arange(keys.count)
+    _find_equal(keys, ranked, of)
+    near = ranked[keys["hashed"][ranked] & (of[ranked] == ranked)]
+    if config.radius >= 0 and len(near) > 1:
+        looks = _SecondLook(keys, near, config, texts, thumbnails)
+        of[near] = near[greedy_near(looks.rows(), config.radius, looks, looks.confirm)]
+    return of[of]  # what an equal one is kept for may itself be a near copy
+
+
+def _rank(keys: Keys, captioned: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """int64 (N,): rows, the best first."""
+    import polars as pl
+
+    columns = {"first": first, "captioned": captioned, **{n: keys[n] for n in ("area", "bytes_len", "id_0", "id_1")}}
+    down = [True, True, True, True, False, False]
+    frame = pl.DataFrame(columns)
+    return frame.select(pl.arg_sort_by(frame.columns, descending=down)).to_series().to_numpy().astype(np.int64)
+
+
+def _find_equal(keys: Keys, ranked: np.ndarray, of: np.ndarray) -> None:
+    """Point ``of`` of rows that are equal to an earlier one of ``ranked`` at the first of them."""
+    one, other = keys["same_0"][ranked], keys["same_1"][ranked]
+    kind = keys["kind"][ranked]
+    order = np.lexsort((kind, other, one))  # stable: equal ones stay in order of rank
+    changes = [np.diff(values[order]) != 0 for values in (one, other, kind)]
+    begins = np.concatenate([[True], np.logical_or.reduce(changes)]) if len(order) else np.empty(0, bool)
+    heads = order[begins][np.cumsum(begins) - 1]
+    of[ranked[order]] = ranked[heads]
 
 
 class _SecondLook:
-    """What else must agree of two pictures whose hashes are near. Rows as they are ranked."""
+    """What else must agree of two pictures whose hashes are near. Rows by their place in ``ranked``."""
 
-    def __init__(self, ranked: pl.DataFrame, config: DedupConfig, thumbnails: ThumbnailReader | None) -> None:
-        self.config, self.thumbnails = config, thumbnails
-        self.hashes = ranked["phash"].to_numpy()
-        self.aspect = (ranked["width"] / ranked["height"]).to_numpy()
-        self.scores = np.column_stack([ranked[n].cast(float).to_numpy() for n in _SCORES])
-        self.text = SameText(ranked["text"])
-        places = ranked.select("fragment", "fragment_row") if thumbnails else None
-        self.fragments = places["fragment"].to_numpy() if places is not None else np.empty(0)
-        self.fragment_rows = places["fragment_row"].to_numpy() if places is not None else np.empty(0)
+    def __init__(
+        self, keys: Keys, ranked: np.ndarray, config: DedupConfig, texts: TextReader, thumbnails: ThumbnailReader | None
+    ) -> None:
+        self.config, self.texts, self.thumbnails, self.ranked = config, texts, thumbnails, ranked
+        self.hashes, self.aspect = keys["phash"][ranked], keys["aspect"][ranked]
+        self.groups, self.is_long = keys["group"][ranked], keys["is_long"][ranked]
+        self.scores = np.column_stack([keys[n][ranked] for n in SCORES])
 
     def rows(self) -> NearRows:
         """Rows of equal text are a group; a row's luma is its place in it."""
@@ -145,19 +156,36 @@ class _SecondLook:
             np.nan_to_num(v * _POSITIONS + wider, nan=_POSITIONS).clip(0, _POSITIONS).astype(np.uint16)
             for v, wider in ((luma, 0), (low, -1), (high, 1))
         )
-        return NearRows(self.hashes, self.text.groups, at, low, high)
+        return NearRows(self.hashes, self.groups, at, low, high)
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Bool (N,), of pairs of rows of one group."""
-        good = np.flatnonzero(self._same_shape(a, b) & self._same_scores(a, b, 1))
-        good = good[self.text(a[good], b[good])]
-        known, same = self._same_thumbnail(a[good], b[good])
+        """Bool (N,), of pairs of rows of one group: what numbers say."""
+        return (np.abs(self.aspect[a] / self.aspect[b] - 1) <= self.config.aspect) & self._same_scores(a, b, 1)
+
+    def confirm(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Bool (N,), of pairs for which they agree: what texts and small copies say."""
         agree = np.zeros(len(a), bool)
-        agree[good] = np.where(known, same, self._same_scores(a[good], b[good], len(_SCORES)))
+        for start in range(0, len(a), _TOGETHER):
+            one, other = a[start : start + _TOGETHER], b[start : start + _TOGETHER]
+            good = np.flatnonzero(self._same_texts(one, other))
+            one, other = one[good], other[good]
+            known, same = self._same_thumbnails(one, other)
+            agree[start + good] = np.where(known, same, self._same_scores(one, other, len(SCORES)))
         return agree
 
-    def _same_shape(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.abs(self.aspect[a] / self.aspect[b] - 1) <= self.config.aspect
+    def _same_texts(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        same = np.ones(len(a), bool)
+        long = np.flatnonzero(self.is_long[a])
+        if len(long):
+            rows, one, other = self._distinct(a[long], b[long])
+            rest = rests(self.texts(rows))
+            same[long] = same_rests(rest.gather(one), rest.gather(other))
+        return same
+
+    def _distinct(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(rows of the table, ascending; where ``a`` and where ``b`` are among them)."""
+        rows, which = np.unique(self.ranked[np.concatenate([a, b])], return_inverse=True)
+        return rows, which[: len(a)], which[len(a) :]
 
     def _same_scores(self, a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
         """The first ``count`` of them; a missing score is NaN and agrees with nothing."""
@@ -165,16 +193,11 @@ class _SecondLook:
         limit = self.config.scores * np.maximum(np.maximum(np.abs(x), np.abs(y)), _DARK)
         return (np.abs(x - y) <= limit).all(axis=1)
 
-    def _same_thumbnail(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _same_thumbnails(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(whether both rows of a pair have one, whether they look the same)."""
         if self.thumbnails is None or len(a) == 0:
             return np.zeros(len(a), bool), np.zeros(len(a), bool)
-        rows, which = np.unique(np.concatenate([a, b]), return_inverse=True)
-        small, there = self.thumbnails(self.fragments[rows], self.fragment_rows[rows])
-        one, other = which[: len(a)], which[len(a) :]
-        same = np.zeros(len(a), bool)
-        for start in range(0, len(a), _TOGETHER):
-            part = slice(start, start + _TOGETHER)
-            unlike = np.abs(small[one[part]].astype(np.int16) - small[other[part]])
-            same[part] = unlike.max(axis=1) <= self.config.pixels
-        return there[one] & there[other], same
+        rows, one, other = self._distinct(a, b)
+        small, there = self.thumbnails(rows)
+        unlike = np.abs(small[one].astype(np.int16) - small[other])
+        return there[one] & there[other], unlike.max(axis=1) <= self.config.pixels

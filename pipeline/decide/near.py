@@ -30,7 +30,7 @@ _POSITION = np.uint64(0xFFFF)
 """Low bits of a key: the position within a group."""
 
 Agree = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(row numbers, row numbers) -> bool (n,): the second check of pairs whose hashes are near."""
+"""(row numbers, row numbers) -> bool (n,): a check of pairs whose hashes are near."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,19 @@ class NearRows:
     high: np.ndarray
 
 
-def greedy_near(rows: NearRows, radius: int, agree: Agree) -> np.ndarray:
-    """int64 (N,): the row that each is a copy of, itself where it is kept. ``radius``: bits, 0 to 62."""
-    search = _Search(rows, radius, agree)
+def greedy_near(rows: NearRows, radius: int, agree: Agree, confirm: Agree | None = None) -> np.ndarray:
+    """int64 (N,): the row that each is a copy of, itself where it is kept. ``radius``: bits, 0 to 62.
+
+    ``confirm``: a further check of those that agree; it costs more and is asked of many pairs at once.
+    """
+    search = _Search(rows, radius, agree, confirm)
     search.settle(np.arange(len(rows.hashes)))
     return search.kept_of
 
 
 class _Search:
-    def __init__(self, rows: NearRows, radius: int, agree: Agree) -> None:
-        self.rows, self.radius, self.agree = rows, radius, agree
+    def __init__(self, rows: NearRows, radius: int, agree: Agree, confirm: Agree | None) -> None:
+        self.rows, self.radius, self.agree, self.confirm = rows, radius, agree, confirm
         self.kept_of = np.arange(len(rows.hashes))
         edges = np.linspace(0, _BITS, radius + 3).astype(int)
         blocks = [((1 << int(high - low)) - 1) << int(low) for low, high in itertools.pairwise(edges)]
@@ -93,7 +96,7 @@ class _Search:
             for one, other in _ranges(starts, ends):
                 a, b = ordered[one], ordered[other]
                 found.append(self._true_pairs(np.minimum(a, b), np.maximum(a, b), number))
-        pairs = np.concatenate(found)
+        pairs = self._confirmed(np.concatenate(found))
         return pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))]
 
     def _without_copies(self, kept: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -109,11 +112,14 @@ class _Search:
             starts = np.searchsorted(keys, wanted | self.rows.low[asked])
             ends = np.searchsorted(keys, wanted | self.rows.high[asked], side="right")
             for one, other in _ranges(starts, ends):
-                pairs = self._true_pairs(ordered[other], asked[one], number)
+                pairs = self._confirmed(self._true_pairs(ordered[other], asked[one], number))
                 np.minimum.at(first, pairs[:, 1], pairs[:, 0])
         found = first[rows] < nobody
         self.kept_of[rows[found]] = first[rows[found]]
         return rows[~found]
+
+    def _confirmed(self, pairs: np.ndarray) -> np.ndarray:
+        return pairs[self.confirm(pairs[:, 0], pairs[:, 1])] if self.confirm and len(pairs) else pairs
 
     def _keys(self, rows: np.ndarray, mask: np.uint64) -> np.ndarray:
         """uint64: equal for rows of one group with equal bits under ``mask``; room for the position in the low bits."""

@@ -13,6 +13,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+import pyarrow as pa
+
 from configs.errors import RunFailed, UserError
 from pipeline.decide.best import BestConfig, leaf_rank
 from pipeline.decide.subset import SubsetConfig, subset
@@ -104,61 +107,165 @@ def check_rules(config: DecideConfig, schema: Mapping[str, Any]) -> None:
 
 
 def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) -> pl.DataFrame:
-    """One row per row of ``table``, in its order: id, leaf_rank and what the rules decide.
+    """One row per row of ``table``, in its order: id and the decided columns but repeats, names as text.
 
     ``duplicates``: (id, duplicate_of). Raises UserError for a wrong rule, RunFailed where ``if_null: error`` meets null.
     """
     import polars as pl
 
+    unknown = Unknown()
+    judged = judge(table, config, unknown).with_columns(id=table["id"])
+    both = judged.join(duplicates, on="id", how="left", maintain_order="left")
+    is_copy = pl.col("duplicate_of").is_not_null()
+    decided = both.select("id", *with_duplicates(is_copy), "duplicate_of")
+    names = [n for n in table.columns if n not in decided.columns]
+    decided = judge_last(decided.hstack(table.select(names)), config, unknown).drop(names)
+    unknown.refuse()
+    return decided.with_columns(pl.col("stopped_by").cast(pl.String), pl.col("fails").cast(pl.List(pl.String)))
+
+
+class Unknown:
+    """Rows for which a rule with ``if_null: error`` is unknown, as parts of a table are judged one after the other."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[str, int, str]] = {}
+
+    def add(self, rule: Rule, ids: Sequence[str]) -> None:
+        if ids:
+            _, count, first = self._found.get(rule.name, (rule.keep, 0, ids[0]))
+            self._found[rule.name] = (rule.keep, count + len(ids), first)
+
+    def refuse(self) -> None:
+        """Raise RunFailed for the first of these rules, if there is one."""
+        for name, (keep, count, first) in self._found.items():
+            raise RunFailed(
+                f"rule {name}: '{keep}' is unknown for {count:,} samples, the first is {first}; "
+                "scores are safe; let the annotator run, or set if_null to pass or stop"
+            )
+
+
+def columns_of(config: DecideConfig) -> set[str]:
+    """What ``judge`` and ``judge_last`` look at."""
+    named = {name for rule in config.rules for name in rule.columns()}
+    conditions = {name for condition in config.subsets.conditions().values() for name in condition.columns}
+    return {"id", "recipe", "license", *named, *conditions, *columns_of_last(config)}
+
+
+def columns_of_last(config: DecideConfig) -> set[str]:
+    """What ``judge_last`` looks at, beside the decided columns."""
+    named = {name for rule in config.rules if rule.stage == _LAST_STAGE for name in rule.columns()}
+    return {"id", "recipe", "category", "category_score", *config.best.by, *named} - {"leaf_rank"}
+
+
+def judge(table: pl.DataFrame, config: DecideConfig, unknown: Unknown) -> pl.DataFrame:
+    """The decided columns of each row by the rules of S1 to S6, as if nothing were a copy of it: what other rows say is
+    not looked at.
+
+    Raises UserError for a wrong rule.
+    """
+    import polars as pl
+
     check_rules(config, table.schema)
-    table = table.join(duplicates, on="id", how="left", maintain_order="left")
-    fails = {_DUPLICATE: (1, pl.col("duplicate_of").is_not_null(), pl.lit(None, pl.Float32))}
+    rules = sorted(config.rules, key=lambda rule: rule.stage)  # stable: as listed within a stage
+    fails: _Fails = {}
     if config.licenses is not None:
         fails[_LICENSE] = (1, _forbidden(table, config.licenses), pl.lit(None, pl.Float32))
-    rules = sorted(config.rules, key=lambda rule: rule.stage)  # stable: as listed within a stage
-    fails |= _failing(table, [rule for rule in rules if rule.stage < _LAST_STAGE])
-    good = table.select(good=~pl.any_horizontal(failing for _, failing, _ in fails.values()))["good"]
-    table = table.with_columns(leaf_rank=leaf_rank(table, good, config.best))
-    fails |= _failing(table, [rule for rule in rules if rule.stage == _LAST_STAGE])
-    return _decided(table, fails, config.synthetic_from)
+    return _judged(table, fails | _failing(table, rules, range(1, _LAST_STAGE), unknown), config)
+
+
+def judge_last(decided: pl.DataFrame, config: DecideConfig, unknown: Unknown) -> pl.DataFrame:
+    """``decided``, all rows with ``columns_of_last`` beside what ``judge`` gives, with leaf_rank and judged by S7, too."""
+    import polars as pl
+
+    good = decided.select(pl.col("fails").list.len() == 0).to_series()
+    table = decided.with_columns(leaf_rank=leaf_rank(decided, good, config.best))
+    last = _judged(table, _failing(table, config.rules, [_LAST_STAGE], unknown), config)
+    last = last.select(pl.all().name.suffix("_7"))
+    free = pl.col("stopped_by").is_null()
+    return table.hstack(last).select(
+        *(n for n in table.columns if n not in _BY_RULES),
+        stage_to=pl.when(free).then("stage_to_7").otherwise("stage_to"),
+        stopped_by=pl.when(free).then("stopped_by_7").otherwise("stopped_by"),
+        stopped_value=pl.when(free).then("stopped_value_7").otherwise("stopped_value"),
+        fails=pl.concat_list("fails", "fails_7"),
+    )
 
 
 _Fails = dict[str, tuple[int, "pl.Expr", "pl.Expr"]]
 """Operator -> its stage, whether a row fails it, the number that it saw."""
+_BY_RULES = ("stage_to", "stopped_by", "stopped_value", "fails")
 
 
-def _failing(table: pl.DataFrame, rules: Sequence[Rule]) -> _Fails:
-    return {rule.name: (rule.stage, _fails(rule, table), _value(rule, table)) for rule in rules}
+def _failing(table: pl.DataFrame, rules: Sequence[Rule], stages: Collection[int], unknown: Unknown) -> _Fails:
+    judged = [rule for rule in rules if rule.stage in stages]
+    return {rule.name: (rule.stage, _fails(rule, table, unknown), _value(rule, table)) for rule in judged}
 
 
-def _decided(table: pl.DataFrame, fails: _Fails, synthetic_from: int) -> pl.DataFrame:
+def _judged(table: pl.DataFrame, fails: _Fails, config: DecideConfig) -> pl.DataFrame:
     import polars as pl
 
     names = list(fails)
-    judged = table.select(
-        "id",
-        "duplicate_of",
-        "leaf_rank",
-        stage_from=pl.when(pl.col("recipe").is_null()).then(1).otherwise(synthetic_from).cast(pl.Int8),
-        **{f"fail:{n}": fails[n][1] for n in names},
-        **{f"value:{n}": fails[n][2] for n in names},
+    columns = {f"fail:{n}": fails[n][1] for n in names} | {f"value:{n}": fails[n][2] for n in names}
+    first_stage = pl.when(pl.col("recipe").is_null()).then(1).otherwise(config.synthetic_from).cast(pl.Int8)
+    found = table.select(stage_from=first_stage, **columns)
+    failing = np.array([found[f"fail:{n}"].to_numpy() for n in names], bool).reshape(len(names), len(found))
+    stopped: np.ndarray = np.logical_or.reduce(failing, axis=0)
+    first = failing.argmax(axis=0) if names else np.zeros(len(found), int)
+    before = np.array([stage - 1 for stage, _, _ in fails.values()] or [0])  # the stage that a row still reaches
+    stage_to = np.where(stopped, before[first], _LAST_STAGE)
+    stage_to = np.where(stage_to < found["stage_from"].to_numpy(), 0, stage_to)
+    return pl.DataFrame(
+        {
+            "stage_from": found["stage_from"],
+            "stage_to": pl.Series(stage_to, dtype=pl.Int8),
+            "stopped_by": _named(pa.array(first, pa.int32(), mask=~stopped), names),
+            "stopped_value": _values(found, names, first, stopped),
+            "fails": _lists(failing, names),
+        }
     )
-    first = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names))
-    reached = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.lit(fails[n][0] - 1)) for n in names), _LAST_STAGE)
-    value = pl.coalesce(*(pl.when(pl.col(f"fail:{n}")).then(pl.struct(v=f"value:{n}")) for n in names))
-    failing = pl.concat_list(pl.when(pl.col(f"fail:{n}")).then(pl.lit(n)) for n in names).list.drop_nulls()
-    decided = judged.with_columns(stage_to=reached.cast(pl.Int8), stopped_by=first, stopped_value=value, fails=failing)
-    rejected = pl.col("stage_to") < pl.col("stage_from")
-    return decided.select(
-        "id",
-        "stage_from",
-        stage_to=pl.when(rejected).then(0).otherwise("stage_to").cast(pl.Int8),
-        stopped_by="stopped_by",
-        stopped_value=pl.col("stopped_value").struct.field("v"),
-        fails="fails",
-        duplicate_of="duplicate_of",
-        leaf_rank="leaf_rank",
-    )
+
+
+def _named(codes: pa.Array, names: Sequence[str]) -> pl.Series:
+    """Categorical."""
+    import polars as pl
+
+    return pl.Series(pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string())))
+
+
+def _values(found: pl.DataFrame, names: Sequence[str], first: np.ndarray, stopped: np.ndarray) -> pl.Series:
+    """Of each row the value of its first failing rule."""
+    import polars as pl
+
+    values, there = np.zeros(len(found), np.float32), np.zeros(len(found), bool)
+    for number, name in enumerate(names):
+        mine = np.flatnonzero(stopped & (first == number))
+        column = found[f"value:{name}"].gather(mine)
+        values[mine], there[mine] = column.fill_null(0).to_numpy(), column.is_not_null().to_numpy()
+    return pl.Series(pa.array(values, mask=~there))
+
+
+def _lists(failing: np.ndarray, names: Sequence[str]) -> pl.Series:
+    """List of Categorical: of each row all rules that it fails."""
+    import polars as pl
+
+    _, rules = np.nonzero(failing.T)
+    offsets = np.concatenate([[0], np.cumsum(failing.sum(axis=0))]).astype(np.int32)
+    codes = pa.DictionaryArray.from_arrays(pa.array(rules, pa.int32()), pa.array(names, pa.string()))
+    return pl.Series(pa.ListArray.from_arrays(pa.array(offsets), codes))
+
+
+def with_duplicates(is_copy: pl.Expr) -> list[pl.Expr]:
+    """The columns that ``judge`` gives where some rows are copies: the first operator of S1 stops these."""
+    import polars as pl
+
+    name = pl.lit(_DUPLICATE).cast(pl.Categorical)
+    return [
+        pl.col("stage_from"),
+        pl.when(is_copy).then(0).otherwise("stage_to").cast(pl.Int8).alias("stage_to"),
+        pl.when(is_copy).then(name).otherwise("stopped_by").alias("stopped_by"),
+        pl.when(is_copy).then(None).otherwise("stopped_value").alias("stopped_value"),
+        pl.when(is_copy).then(pl.concat_list(name, "fails")).otherwise("fails").alias("fails"),
+    ]
 
 
 def _forbidden(table: pl.DataFrame, licenses: Collection[str]) -> pl.Expr:
@@ -168,19 +275,14 @@ def _forbidden(table: pl.DataFrame, licenses: Collection[str]) -> pl.Expr:
     return ~pl.col("license").is_in([text for text in table["license"].unique() if permits(allowed, text)])
 
 
-def _fails(rule: Rule, table: pl.DataFrame) -> pl.Expr:
+def _fails(rule: Rule, table: pl.DataFrame, unknown: Unknown) -> pl.Expr:
     import polars as pl
 
     keep = rule.condition().polars(table.schema)
     scope = rule.scope()
     judged = scope.polars(table.schema).fill_null(False) if scope else pl.lit(True)
     if rule.if_null == "error":
-        unknown = table.filter(judged & keep.is_null())["id"].to_list()
-        if unknown:
-            raise RunFailed(
-                f"rule {rule.name}: '{rule.keep}' is unknown for {len(unknown):,} samples, the first is {unknown[0]}; "
-                "scores are safe; let the annotator run, or set if_null to pass or stop"
-            )
+        unknown.add(rule, table.filter(judged & keep.is_null())["id"].to_list())
     return judged & ~keep.fill_null(rule.if_null == "pass")
 
 

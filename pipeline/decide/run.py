@@ -1,35 +1,49 @@
-"""From committed scores to decisions/: dedup, decide, judge captions, balance. Seconds, and no pixels.
+"""From committed scores to decisions/: rules, duplicates, judged captions, balance. Seconds, and no pixels.
 
-sample_table ─> watermark, subset, retrieved ─> find_duplicates ─> decide ─> balance ─> decisions/decisions.parquet
+    compacted part ──judge──> stages of each row, a few numbers about it ┐
+                   ──keys───> copies among all rows ─────────────────────┼──> decisions/decisions.parquet
+                   ──texts of what is kept──> repeats ───────────────────┘
+
+Only columns that somebody asks for are read, a part of the ledger at a time; what stays in memory of a row is about 200
+bytes. Copies are looked for anew only where scores, captions or ``dedup`` changed (RUN/compact).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
 from configs import digest, to_plain
-from configs.storage.spans import each
 from pipeline import schema
 from pipeline.decide.about_captions import about_captions, is_asked, recipe
-from pipeline.decide.balance import balance
+from pipeline.decide.balance import cells_of, repeats_of
 from pipeline.decide.best import believed
-from pipeline.decide.captions import CaptionJudge, flat
 from pipeline.decide.contamination import Evaluation
-from pipeline.decide.dedup import ThumbnailReader, find_duplicates
-from pipeline.decide.rules import decide
+from pipeline.decide.copies import find_copies
+from pipeline.decide.judged import counted_captions
+from pipeline.decide.rules import (
+    Unknown,
+    check_rules,
+    columns_of,
+    columns_of_last,
+    judge,
+    judge_last,
+    with_duplicates,
+)
 from pipeline.decide.subset import subset
-from pipeline.decide.watermark import REGIONS, is_judged, none_repeated, repeated_texts, with_watermarks
-from pipeline.parquet import read_metadata, read_schema
+from pipeline.decide.watermark import REGIONS, is_judged, lines_of, none_repeated, repeated_texts, with_watermarks
 from pipeline.store.additions import generations
 from pipeline.store.commit import replace_table
+from pipeline.store.compact import WATERMARKS, Compacted, Part
 from pipeline.store.removed import read_removals, removed_rows
-from pipeline.store.retrieved import retrievals, with_retrieved
+from pipeline.store.retrieved import retrievals, retrieved_rows
+from pipeline.store.rows import take, take_parts
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_names, sample_table, sample_tables, scored_by
-from pipeline.store.thumbnails import Thumbnails
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, sample_part
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,15 +52,24 @@ if TYPE_CHECKING:
 
 _DECISION_FIELDS = ("dedup", "captions", "decontaminate", "decide", "balance", "pack")
 """Fields of the config that are expressions over stored scores: they may change at any time."""
+_OF_ROWS: tuple[str, ...] = ("id", "source", "width", "height", "bytes_len", "recipe", "task", "license", "category")
+_OF_ROWS += ("text_language", "text_level", FRAGMENT, FRAGMENT_ROW)
+"""What packing and balance want to know of every row."""
+_FEW_VALUES = ("source", "recipe", "license", "category", "text_language", "caption_languages", FRAGMENT)
+"""Of them and of decisions those that are kept as numbers of their values."""
+NUMBER = "number"
+"""Column: the number of a row among all that did not fail, in ledger order."""
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """``table``: scalar columns, decided columns and the place in samples/ of every row that did not fail and was not
-    removed. ``gone``: the same of removed rows that were kept: what shards would hold, too."""
+    """``table``: of every row that did not fail and was not removed its number, id, place in samples/, what packing and
+    balance want to know, and the decided columns. ``gone``: the same of removed rows that were kept: what shards would
+    hold, too."""
 
     table: pl.DataFrame
     gone: pl.DataFrame
+    compacted: Compacted
 
     @property
     def kept(self) -> pl.DataFrame:
@@ -54,81 +77,164 @@ class Decisions:
 
         return self.table.filter(pl.col("stage_to") > 0)
 
-
-def decide_run(run: RunFolder, config: PipelineConfig) -> Decisions:
-    """Decide from the committed files of ``run``; writes nothing. Raises UserError for a wrong rule."""
-    import polars as pl
-
-    table = sample_table(run, extra=["captions", *(["watermarks"] if _lists_watermarks(run) else [])])
-    evaluation = Evaluation(config.decontaminate)
-    about = pl.DataFrame(about_captions(table["captions"], table["text"], table["phash"], config, evaluation))
-    table = _with_judged_captions(table.hstack(about), CaptionJudge(config.captions))
-    table = _with_sorted(table, run, config)
-    removed = _removed(run)
-    thumbnails = Thumbnails(run).read
-    decided = _decide_in_turn(table.with_columns(generation=generation_of(run)), removed, config, thumbnails)
-    table = table.join(decided, on="id", how="left", maintain_order="left")
-    is_gone = pl.col("id").is_in(removed["id"].implode())
-    gone = table.filter(is_gone & (pl.col("stage_to") > 0))
-    table = table.filter(~is_gone)
-    kept = table.filter(pl.col("stage_to") > 0).with_columns(category=believed(config.decide.best))
-    repeats = balance(kept, config.balance)
-    return Decisions(table.join(repeats, on="id", how="left", maintain_order="left"), gone)
+    def with_scalars(self, rows: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+        """``rows`` of the table, sorted by number, with further scalar ``columns``."""
+        lacking = [name for name in columns if name not in rows.columns]
+        return rows.hstack(take(self.compacted, rows[NUMBER].to_numpy(), lacking)) if lacking else rows
 
 
-def _with_sorted(table: pl.DataFrame, run: RunFolder, config: PipelineConfig) -> pl.DataFrame:
-    """With the columns that rules use and that are decided before them: watermark, subset, retrieved."""
-    import polars as pl
+def decide_run(
+    run: RunFolder, config: PipelineConfig, balanced: bool = True, compacted: Compacted | None = None
+) -> Decisions:
+    """Decide from the committed files of ``run``; writes RUN/compact alone. Raises UserError for a wrong rule.
 
-    marks = none_repeated()
-    if is_judged(table, config.decide.watermark):
-        regions = (pl.DataFrame(part) for part in sample_tables(run, REGIONS))
-        marks = repeated_texts(regions, config.decide.watermark)
-    table = with_retrieved(with_watermarks(table, marks), run)
-    return table.with_columns(subset=subset(config.decide.subsets, table.schema))
-
-
-def _lists_watermarks(run: RunFolder) -> bool:
-    """Whether an annotator, a captioner, has listed the watermarks that it saw."""
-    return any("watermarks" in read_schema(file).names for file in _first_scores(run))
-
-
-def _first_scores(run: RunFolder) -> Iterator[Path]:
-    for annotator in scored_by(run):
-        yield from sorted(run.scores(annotator, "x").parent.glob("*.parquet"))[:1]
-
-
-def generation_of(run: RunFolder) -> pl.Expr:
-    """Of a row the number of the addition that its source came with; 0 for those that the run began with."""
-    import polars as pl
-
-    return pl.col("source").replace_strict(generations(run), default=0, return_dtype=pl.Int32)
-
-
-def _removed(run: RunFolder) -> pl.DataFrame:
-    """id, stage_from, stage_to of what was taken down, as decided then; the stages are null for what had failed."""
-    import polars as pl
-
-    return pl.DataFrame(removed_rows(run).select(["id", "stage_from", "stage_to"])).unique("id", keep="first")
-
-
-def _decide_in_turn(
-    table: pl.DataFrame, removed: pl.DataFrame, config: PipelineConfig, thumbnails: ThumbnailReader
-) -> pl.DataFrame:
-    """What ``decide`` gives. Rows that came later (column ``generation``) are judged beside those before them, of which
-    the kept ones come first where pictures are the same: what was kept stays.
-
-    Removed rows are judged, too, though they end with the stages that they had: a copy of one stays a copy.
+    ``balanced``: compute ``repeats``, which are null otherwise. ``compacted``: of the run as it is now, where it is known.
     """
     import polars as pl
 
-    kept: list[str] = []
-    for number in sorted(set(table["generation"])):
-        part = table.filter(pl.col("generation") <= number).drop("generation")
-        decided = decide(part, find_duplicates(part, config.dedup, kept, thumbnails), config.decide)
-        decided = decided.update(removed, on="id").with_columns(pl.col("stage_from", "stage_to").cast(pl.Int8))
-        kept = decided.filter(pl.col("stage_to") > 0)["id"].to_list()
-    return decided
+    compacted = compacted or Compacted(run)
+    check_rules(config.decide, _polars_schema(compacted))
+    unknown, known = Unknown(), _Known(compacted, config)
+    table = pl.concat([_judge_part(compacted, part, config, known, unknown) for part in compacted.parts])
+    table = table.with_row_index(NUMBER)
+    removed = _removed(run, table)
+    of = find_copies(compacted, config.dedup, table, _generation(run, table), removed)
+    is_copy = pl.lit(pl.Series(of != np.arange(len(of))))
+    copies = pl.when(is_copy).then(pl.lit(table["id"].gather(of)))
+    table = table.with_columns(*with_duplicates(is_copy), duplicate_of=copies)
+    table = judge_last(table, config.decide, unknown)
+    unknown.refuse()
+    table, gone = _without_removed(table, removed)
+    table = table.with_columns(repeats=pl.lit(None, pl.Float32))
+    if balanced:
+        table = _balanced(compacted, table, config)
+    return Decisions(table, gone, compacted)
+
+
+class _Known:
+    """What is known of rows before the rules, and does not stand in their part."""
+
+    def __init__(self, compacted: Compacted, config: PipelineConfig) -> None:
+        self.evaluation = Evaluation(config.decontaminate)
+        self.marks = _marks(compacted, config)
+        self.retrieved = retrieved_rows(compacted.run)
+
+
+def _marks(compacted: Compacted, config: PipelineConfig) -> pl.DataFrame:
+    """Texts that a host repeats at one place; the lines of a part are kept as long as its scores are the same."""
+    import polars as pl
+
+    if not any(is_judged(pl.DataFrame(compacted.rows(p, ["uri"])), config.decide.watermark) for p in compacted.parts):
+        return none_repeated()
+    lines = [pl.DataFrame(_lines(compacted, part)) for part in compacted.parts]
+    return repeated_texts(pl.concat(lines), config.decide.watermark)
+
+
+def _lines(compacted: Compacted, part: Part) -> pa.Table:
+    import polars as pl
+
+    def make() -> pa.Table:
+        some = (
+            sample_part(compacted.run, name, REGIONS, compacted.annotators, compacted.own)[0] for name in part.fragments
+        )
+        return pl.concat([lines_of(pl.DataFrame(table)) for table in some]).to_arrow()
+
+    return compacted.derived(part, "lines", "1", make)
+
+
+def _polars_schema(compacted: Compacted) -> pl.Schema:
+    import polars as pl
+
+    arrow = compacted.schema
+    for name in schema.BEFORE_RULES:
+        arrow = arrow.append(pa.field(name, schema.COLUMNS[name].type))
+    frame = pl.from_arrow(arrow.empty_table())
+    assert isinstance(frame, pl.DataFrame)
+    return frame.schema
+
+
+def _judge_part(
+    compacted: Compacted, part: Part, config: PipelineConfig, known: _Known, unknown: Unknown
+) -> pl.DataFrame:
+    """_OF_ROWS, captions as they are counted, what is known before the rules, what S7 asks for, and what ``judge`` gives."""
+    import polars as pl
+
+    counted = pl.DataFrame(counted_captions(compacted, part, config.captions))
+    about = pl.DataFrame(_about_captions(compacted, part, config, known.evaluation))
+    wanted = {*columns_of(config.decide), *_OF_ROWS, WATERMARKS}
+    rows = compacted.rows(part, [n for n in compacted.schema.names if n in wanted and n not in counted.columns])
+    frame = with_watermarks(pl.DataFrame(rows).hstack(counted).hstack(about), known.marks)
+    frame = frame.join(known.retrieved, on="id", how="left", maintain_order="left")
+    frame = frame.with_columns(subset=subset(config.decide.subsets, frame.schema))
+    few = [pl.col(name).cast(pl.Categorical) for name in _FEW_VALUES]
+    decided = judge(frame, config.decide, unknown)
+    names = dict.fromkeys([*_OF_ROWS, *counted.columns, *schema.BEFORE_RULES, *sorted(columns_of_last(config.decide))])
+    return frame.select(*names).with_columns(few).hstack(decided)
+
+
+def _about_captions(compacted: Compacted, part: Part, config: PipelineConfig, evaluation: Evaluation) -> pa.Table:
+    """schema.ABOUT_CAPTIONS of the rows of a part, kept as long as they and what is asked are the same."""
+    import polars as pl
+
+    if not is_asked(config):
+        nulls = {name: pa.nulls(compacted.length(part)) for name in schema.ABOUT_CAPTIONS}
+        return pa.table(nulls).cast(schema.arrow(schema.ABOUT_CAPTIONS))
+
+    def make() -> pa.Table:
+        rows = pl.DataFrame(compacted.rows(part, ["text", "phash"]))
+        captions = pl.Series(compacted.captions(part))
+        return about_captions(captions, rows["text"], rows["phash"], config, evaluation)
+
+    return compacted.derived(part, "about-captions", recipe(config, evaluation), make)
+
+
+def _generation(run: RunFolder, table: pl.DataFrame) -> np.ndarray:
+    """Of each row the number of the addition that its source came with; 0 for those that the run began with."""
+    return table.select(generation_of(run)).to_series().to_numpy()
+
+
+def generation_of(run: RunFolder) -> pl.Expr:
+    """As ``_generation``, of any table with the column ``source``."""
+    import polars as pl
+
+    return pl.col("source").cast(pl.String).replace_strict(generations(run), default=0, return_dtype=pl.Int32)
+
+
+def _removed(run: RunFolder, table: pl.DataFrame) -> pl.DataFrame:
+    """number, stage_from, stage_to of what was taken down, as decided then; the stages are null for what had failed."""
+    import polars as pl
+
+    told = pl.DataFrame(removed_rows(run).select(["id", "stage_from", "stage_to"])).unique("id", keep="first")
+    rows = table.select(NUMBER, "id").filter(pl.col("id").is_in(told["id"].implode())) if len(told) else table.head(0)
+    return rows.join(told, on="id").select(NUMBER, "stage_from", "stage_to").sort(NUMBER)
+
+
+def _without_removed(table: pl.DataFrame, removed: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(rows that were not removed, removed ones that were kept with the stages that they had)."""
+    import polars as pl
+
+    taken = pl.Series(np.isin(np.arange(len(table)), removed[NUMBER].to_numpy()))
+    gone = table.filter(taken).update(removed, on=NUMBER)
+    return table.filter(~taken), gone.filter(pl.col("stage_to") > 0)
+
+
+def _balanced(compacted: Compacted, table: pl.DataFrame, config: PipelineConfig) -> pl.DataFrame:
+    """With ``repeats`` of what is kept."""
+    import polars as pl
+
+    kept = table.filter(pl.col("stage_to") > 0)
+    rows = kept[NUMBER].to_numpy()
+    category = kept.select(believed(config.decide.best)).to_series()
+    repeats = repeats_of(cells_of(kept), category, lambda: _texts(compacted, rows), config.balance)
+    return table.drop("repeats").join(
+        kept.select(NUMBER).with_columns(repeats=repeats), on=NUMBER, how="left", maintain_order="left"
+    )
+
+
+def _texts(compacted: Compacted, rows: np.ndarray) -> Iterator[pl.Series]:
+    """Of ascending ``rows`` the texts, part by part."""
+    for frame in take_parts(compacted, rows, ["text"]):
+        yield frame["text"]
 
 
 def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
@@ -138,15 +244,13 @@ def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
     replace_table(run.decisions / "decisions.parquet", table.replace_schema_metadata({"glyphmill.key": key}))
 
 
-def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
+def decisions_key(run: RunFolder, config: PipelineConfig, compacted: Compacted | None = None) -> str:
     """Identity of what ``decide_run`` would give: the decision fields, fragments and the annotators that scored them."""
     plain = to_plain(config)
-    names = fragment_names(run)
-    fragments = list(
-        zip(names, each(lambda name: read_metadata(run.samples(name)).num_rows, names, run.path), strict=True)
-    )
+    compacted = compacted or Compacted(run)
+    fragments = [fragment for part in compacted.parts for fragment in compacted.fragments(part)]
     facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
-    facts |= {"annotators": scored_by(run), "schema": schema.SCHEMA_VERSION}
+    facts |= {"annotators": compacted.annotators, "schema": schema.SCHEMA_VERSION}
     if is_asked(config):
         facts["about_captions"] = recipe(config, Evaluation(config.decontaminate))
     if later := generations(run):
@@ -156,16 +260,6 @@ def decisions_key(run: RunFolder, config: PipelineConfig) -> str:
     if removed := read_removals(run).ids:
         facts["removed"] = sorted(removed)
     return digest(facts)
-
-
-def _with_judged_captions(table: pl.DataFrame, judge: CaptionJudge) -> pl.DataFrame:
-    import polars as pl
-
-    counted = [flat(judge.judge(captions)) for captions in table["captions"].to_list()]
-    return table.drop("captions").with_columns(
-        n_captions=pl.Series([n for n, _ in counted], dtype=pl.Int32),
-        caption_languages=pl.Series([languages for _, languages in counted], dtype=pl.String),
-    )
 
 
 def places(frame: pl.DataFrame) -> list[tuple[str, int]]:

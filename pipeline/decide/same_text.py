@@ -8,6 +8,7 @@ A wrong digit makes another sign, while a reader that takes one of fifty charact
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,33 +25,41 @@ _SURELY_EQUAL = 18
 """A rest of at most so many characters allows no edit, against whatever length."""
 
 
-class SameText:
-    """Of rows of a column of texts, null where nobody has read.
+def text_groups(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """(uint64 (N,) groups, bool (N,) whether the rest is long) of texts, null where nobody has read.
 
-    ``groups``: uint64 (N,); texts of two groups are never the same, and within one all are but for long rests.
+    Texts of two groups are never the same, and within one all are but for long rests, which ``same_rests`` compares.
+    Groups are equal wherever they are computed.
     """
+    import polars as pl
 
-    def __init__(self, texts: pl.Series) -> None:
-        import polars as pl
+    plain = _plain(texts)
+    word = pl.element()
+    is_short = word.str.len_chars() <= _SHORT_LETTERS
+    exact = plain.str.extract_all(_WORDS).list.eval(word.filter(is_short | word.str.contains(r"^\p{Nd}")))
+    rest = rests(texts)
+    is_long = rest.str.len_chars() > _SURELY_EQUAL
+    key = pl.select(
+        pl.concat_str(exact.list.join(" "), pl.lit("\n"), pl.when(is_long).then(pl.lit("\n")).otherwise(rest))
+    )
+    digests = [hashlib.blake2b(text.encode(), digest_size=8).digest() for text in key.to_series()]
+    return np.frombuffer(b"".join(digests), np.uint64), is_long.to_numpy()
 
-        plain = pl.col("text").fill_null("").str.normalize("NFKC").str.to_lowercase()
-        word = pl.element()
-        is_short = word.str.len_chars() <= _SHORT_LETTERS
-        exact = plain.str.extract_all(_WORDS).list.eval(word.filter(is_short | word.str.contains(r"^\p{Nd}")))
-        rest = plain.str.replace_all(r"\p{Nd}+", "").str.replace_all(rf"\b[a-z]{{1,{_SHORT_LETTERS}}}\b", "")
-        rest = rest.str.replace_all(r"[\s\p{P}\p{S}\p{C}]", "")
-        parts = pl.DataFrame({"text": texts}).select(exact=exact.list.join(" "), rest=rest)
-        long = pl.col("rest").str.len_chars() > _SURELY_EQUAL
-        key = pl.struct("exact", long=long, rest=pl.when(long).then(pl.lit("")).otherwise("rest"))
-        self.groups = parts.select(key.hash(seed=0))["exact"].to_numpy().astype(np.uint64)
-        self.exact, self.rest = parts["exact"], parts["rest"]
-        self.is_long = parts.select(long)["rest"].to_numpy()
 
-    def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Bool (N,), of pairs of rows of one group."""
-        same = np.ones(len(a), bool)
-        for pair in np.flatnonzero(self.is_long[a]):
-            one, other = self.rest[int(a[pair])], self.rest[int(b[pair])]
-            most = int(_ALLOWED * max(len(one), len(other)))
-            same[pair] = Levenshtein.distance(one, other, score_cutoff=most) <= most
-        return same
+def rests(texts: pl.Series) -> pl.Series:
+    """What of each text may differ by a little: neither numbers nor short words, nor spaces and marks."""
+    rest = _plain(texts).str.replace_all(r"\p{Nd}+", "").str.replace_all(rf"\b[a-z]{{1,{_SHORT_LETTERS}}}\b", "")
+    return rest.str.replace_all(r"[\s\p{P}\p{S}\p{C}]", "")
+
+
+def same_rests(ones: pl.Series, others: pl.Series) -> np.ndarray:
+    """Bool (N,), of pairs of long rests."""
+    same = np.ones(len(ones), bool)
+    for pair, (one, other) in enumerate(zip(ones, others, strict=True)):
+        most = int(_ALLOWED * max(len(one), len(other)))
+        same[pair] = Levenshtein.distance(one, other, score_cutoff=most) <= most
+    return same
+
+
+def _plain(texts: pl.Series) -> pl.Series:
+    return texts.fill_null("").str.normalize("NFKC").str.to_lowercase()

@@ -10,9 +10,7 @@ alone: pictures of one folder may well show the same sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,11 +38,8 @@ class WatermarkConfig:
             raise ValueError(f"field 'characters': must be at least 1, found {self.characters}")
 
 
-_TOGETHER = 64
-"""Fragments whose regions stand in memory, about 2 MB each; chosen."""
-
 REGIONS = ("uri", "width", "height", "text_regions")
-"""What ``repeated_texts`` needs of rows beside their ids."""
+"""What ``lines_of`` needs of rows beside their ids."""
 
 
 def none_repeated() -> pl.DataFrame:
@@ -59,12 +54,10 @@ def is_judged(table: pl.DataFrame, config: WatermarkConfig) -> bool:
     return config.pictures > 0 and bool(table["uri"].str.contains(_HOST).any())
 
 
-def repeated_texts(regions: Iterable[pl.DataFrame], config: WatermarkConfig) -> pl.DataFrame:
-    """(id, watermark) of rows that show a text which their host shows at one place. ``regions``: parts of a table of id,
-    uri, width, height, text_regions."""
+def repeated_texts(lines: pl.DataFrame, config: WatermarkConfig) -> pl.DataFrame:
+    """(id, watermark) of rows that show a text which their host shows at one place. ``lines``: of all rows."""
     import polars as pl
 
-    lines = pl.concat([_lines(pl.concat(parts)) for parts in _several(iter(regions))])
     place = ["host", "plain", "ninth"]
     seen = lines.unique(["id", *place], maintain_order=True)
     of_host = seen.group_by("host").agg(all=pl.col("id").n_unique())
@@ -78,14 +71,11 @@ def repeated_texts(regions: Iterable[pl.DataFrame], config: WatermarkConfig) -> 
     return marked.select("id", watermark="text").unique("id", keep="first", maintain_order=True)
 
 
-def _several(parts: Iterator[pl.DataFrame]) -> Iterator[list[pl.DataFrame]]:
-    """Fragments together: Polars takes milliseconds for a table however small."""
-    while together := list(islice(parts, _TOGETHER)):
-        yield together
+def lines_of(regions: pl.DataFrame) -> pl.DataFrame:
+    """id, host, text, plain (letters and digits, NFKC, lower case) and ninth (0 top left .. 8 bottom right) of each region.
 
-
-def _lines(regions: pl.DataFrame) -> pl.DataFrame:
-    """id, host, text, plain (letters and digits, NFKC, lower case) and ninth (0 top left .. 8 bottom right) of each region."""
+    ``regions``: id and REGIONS of some rows.
+    """
     import polars as pl
 
     with_host = regions.with_columns(host=pl.col("uri").str.extract(_HOST).str.to_lowercase())

@@ -6,18 +6,19 @@ RUN/run.yaml + --set ──> config (frozen fields may not differ) ──> decid
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from configs import UserError, to_plain
 from pipeline.config import PipelineConfig, load_run_config
 from pipeline.decide import accounting, changes
 from pipeline.decide.rules import check_rules
-from pipeline.decide.run import decide_run
+from pipeline.decide.run import NUMBER, decide_run
 from pipeline.engine import run_config
 from pipeline.engine.erase import finish_removals
 from pipeline.pack import publish
 from pipeline.parquet import read_table
-from pipeline.report.changes import write_gallery
+from pipeline.report.changes import TOLD, write_gallery
 from pipeline.store.commit import committed
 from pipeline.store.ledger import is_listed
 from pipeline.store.lock import run_lock
@@ -38,9 +39,9 @@ def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wa
     with run_lock(run.lock, wait):
         if without_receipt(run):
             raise UserError(f"RUN '{path}': a removal is not finished; python -m pipeline pack {path} goes on with it")
-        publish.redecide(run, config)
+        decisions = publish.redecide(run, config)
         run_config.save_run_config(run, config)
-        print(*accounting.summary(accounting.account(run)), sep="\n")
+        print(*accounting.summary(accounting.account(run, decisions.compacted)), sep="\n")
 
 
 def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None:
@@ -58,11 +59,15 @@ def _preview(run: RunFolder, config: PipelineConfig) -> None:
     import polars as pl
 
     before = pl.DataFrame(read_table(run.decisions / "decisions.parquet", ["id", "stage_to", "stopped_by"]))
-    after = decide_run(run, config).table
-    groups = changes.compare(before, after)
-    print(*changes.summary(groups, before, after), sep="\n")
+    decisions = decide_run(run, config, balanced=False)
+    groups = changes.compare(before, decisions.table)
     if groups:
-        print(f"pictures: {write_gallery(run, groups)}")
+        shown = pl.concat([g.rows for g in groups]).unique(NUMBER).sort(NUMBER)
+        told = decisions.with_scalars(shown, TOLD).select(NUMBER, *(n for n in TOLD if n not in shown.columns))
+        groups = [replace(g, rows=g.rows.join(told, on=NUMBER, maintain_order="left")) for g in groups]
+    print(*changes.summary(groups, before, decisions.table), sep="\n")
+    if groups:
+        print(f"pictures: {write_gallery(run, groups, decisions.compacted.schemas)}")
 
 
 def open_finished(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:

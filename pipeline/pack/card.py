@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline import schema
@@ -13,17 +12,24 @@ if TYPE_CHECKING:
 
 def counts(kept: pl.DataFrame) -> dict[str, dict[str, int]]:
     """Rows by kind, task, language and text level; keys sorted."""
-    kinds = Counter("synthetic" if r is not None else "real" for r in kept["recipe"].to_list())
-    found = {"kind": kinds}
-    for column in ("task", "text_language", "text_level"):
-        found[column] = Counter("unknown" if v is None else str(v) for v in kept[column].to_list())
-    return {name: dict(sorted(counter.items())) for name, counter in found.items()}
+    import polars as pl
+
+    kinds = kept.select(pl.when(pl.col("recipe").is_null()).then(pl.lit("real")).otherwise(pl.lit("synthetic")))
+    columns = {"kind": kinds.to_series(), **{name: kept[name] for name in ("task", "text_language", "text_level")}}
+    return {name: _counted(column) for name, column in columns.items()}
+
+
+def _counted(column: pl.Series) -> dict[str, int]:
+    """Rows by value as text, ``unknown`` for null; sorted."""
+    import polars as pl
+
+    found = column.cast(pl.String).fill_null("unknown").value_counts()
+    return dict(sorted(found.iter_rows()))
 
 
 def card(about: dict[str, Any], kept: pl.DataFrame) -> str:
     """README.md of the dataset: front matter that the Hugging Face hub reads, and what a person wants to know."""
-    languages = sorted({v for v in kept["text_language"].drop_nulls().to_list() if v in ("zh", "en")})
-    licenses = Counter(kept["license"].to_list())
+    languages = [v for v in _counted(kept["text_language"]) if v in ("zh", "en")]
     front = ["---", "license: other", "task_categories:", "- text-to-image"]
     front += ["language:", *(f"- {v}" for v in languages)] if languages else []
     front += [
@@ -47,7 +53,7 @@ def card(about: dict[str, Any], kept: pl.DataFrame) -> str:
         *_table("Kind", about["counts"]["kind"]),
         *_table("Text level", _levels(about["counts"]["text_level"])),
         *_table("Language of visible text", about["counts"]["text_language"]),
-        *_table("License of the picture", dict(sorted(licenses.items()))),
+        *_table("License of the picture", _counted(kept["license"])),
         "```python",
         "import polars as pl",
         'pl.scan_parquet("manifest/*.parquet").group_by("text_language").len().collect()',

@@ -8,16 +8,20 @@ A new manifest over the same shards is all that new thresholds need.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.files import created_once, replace_text
+from configs.files import created_once, flush_all, replace_text
 from configs.storage.spans import each
 from pipeline import schema
 from pipeline.dataset import INDEX
@@ -28,21 +32,28 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def packed_rows(data: Path) -> pa.Table:
-    """What the manifest takes from the shards under ``data``, in canonical order: FROM_SHARDS, and where a row and its
-    pictures lie."""
-    parts = list(each(describe, sorted(data.glob("*.parquet")), data))
-    names = [*FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS]
+_UNLIKE = ("id", "uri", "sha256", "pixel_sha256", "phash", "text")
+"""Columns whose values hardly repeat: a dictionary of them takes time and saves nothing."""
+_WRITERS = 4
+"""Manifests that are written at the same time; chosen: most of it is waiting for the disk or the store."""
+
+
+def packed_rows(data: Path, columns: Sequence[str] | None = None, shards: Sequence[Path] | None = None) -> pa.Table:
+    """What the manifest takes from the shards under ``data`` (or these of them), in canonical order: FROM_SHARDS, and
+    where a row and its pictures lie; or ``columns`` of that."""
+    names = list(columns or [*FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS])
+    files = sorted(data.glob("*.parquet")) if shards is None else shards
+    parts = list(each(lambda shard: describe(shard, names), files, data))
     empty = pa.schema([pa.field(name, schema.COLUMNS[name].type) for name in names]).empty_table()
-    return pa.concat_tables(parts).select(names) if parts else empty
+    return pa.concat_tables(parts) if parts else empty
 
 
 def write_manifests(
     folder: Path, kept: pl.DataFrame, places: pa.Table, annotators: Iterable[str], own: Sequence[schema.Column]
-) -> None:
+) -> dict[str, str]:
     """Write ``folder``/<shard>.parquet for every shard that holds a row of ``kept``; the order is the shard's.
 
-    ``own``: columns that ``annotators`` declare themselves.
+    ``own``: columns that ``annotators`` declare themselves. Returns the sha256 of each file that was written, by name.
     """
     import polars as pl
 
@@ -51,17 +62,33 @@ def write_manifests(
     assert isinstance(where, pl.DataFrame)
     decided = kept.drop([n for n in where.columns if n != "id"], strict=False)
     rows = where.join(decided, on="id", how="inner", maintain_order="left")
-    for part in rows.partition_by("shard", maintain_order=True):
-        table = part.select(arrow.names).to_arrow().cast(arrow).replace_schema_metadata(arrow.metadata)
-        with created_once(folder / part["shard"][0]) as temporary:
-            pq.write_table(table, temporary, compression="zstd", write_page_index=True)
+    begins = np.flatnonzero(rows["shard"].ne_missing(rows["shard"].shift()).to_numpy())  # rows of a shard are neighbors
+    table = rows.select(arrow.names).to_arrow().cast(arrow).replace_schema_metadata(arrow.metadata)
+    parts = [table.slice(a, b - a) for a, b in itertools.pairwise([*begins.tolist(), len(rows)])]
+
+    def write(part: pa.Table) -> tuple[str, str]:
+        name = part["shard"][0].as_py()
+        with created_once(folder / name, durable=False) as temporary:
+            pq.write_table(part, temporary, compression="snappy", use_dictionary=repeated, write_page_index=True)
+            return name, sha256_of(temporary)
+
+    repeated = [f.name for f in arrow if f.name not in _UNLIKE and not pa.types.is_floating(f.type)]
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        digests = dict(pool.map(write, parts))
+    flush_all(folder)
+    return digests
 
 
-def finish(dataset: Path, about: dict[str, Any], kept: pl.DataFrame) -> dict[str, Any]:
-    """Write the card, then dataset.json: from then on the dataset is complete. Returns dataset.json's content."""
+def finish(
+    dataset: Path, about: dict[str, Any], kept: pl.DataFrame, manifests: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Write the card, then dataset.json: from then on the dataset is complete. Returns dataset.json's content.
+
+    ``manifests``: sha256 of files in manifest/ by name, as far as they are known.
+    """
     about = {
         "schema_version": schema.SCHEMA_VERSION,
-        "digest": _dataset_digest(dataset),
+        "digest": _dataset_digest(dataset, manifests),
         "rows": len(kept),
         "files": {str(p.relative_to(dataset)): p.stat().st_size for p in _dataset_files(dataset)},
         **about,
@@ -73,9 +100,14 @@ def finish(dataset: Path, about: dict[str, Any], kept: pl.DataFrame) -> dict[str
     return about
 
 
-def _dataset_digest(dataset: Path) -> str:
+def _dataset_digest(dataset: Path, manifests: Mapping[str, str]) -> str:
     """sha256 over the sorted sha256 of the shard and manifest files."""
-    return hashlib.sha256("\n".join(sorted(each(sha256_of, _dataset_files(dataset), dataset))).encode()).hexdigest()
+
+    def digest(file: Path) -> str:
+        known = manifests.get(file.name) if file.parent.name == "manifest" else None
+        return known or sha256_of(file)
+
+    return hashlib.sha256("\n".join(sorted(each(digest, _dataset_files(dataset), dataset))).encode()).hexdigest()
 
 
 def _dataset_files(dataset: Path) -> list[Path]:

@@ -1,15 +1,15 @@
-"""What a manifest takes from a shard: read from the shard, or of one in an object store from a note beside the dataset's.
+"""What a manifest takes from a shard: from a note beside the dataset's.
 
     shard while it is a local file ──describe──> dataset/notes/<shard>.note: ids, places, spans; sha256, version in the store
 
 So other decisions over the same shards read none of them. A note counts for the version of the shard that it names;
-without one the shard is read whole. On a disk there are none: there it is read as fast.
+without one the shard is read whole, and noted.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.files import local_copy, replaced
-from configs.storage import ObjectPath
 from pipeline import schema
 from pipeline.pack.spans import file_spans
 from pipeline.parquet import opened
@@ -26,52 +25,65 @@ from pipeline.trainable import shard_columns
 FROM_SHARDS = ("id", *schema.CAPTION_FLAT, *schema.TRAINABLE, "ref_sizes")
 """What the manifest repeats of the shards. Captions count as they are judged there: that is what will be trained on."""
 _SHA256, _VERSION = b"glyphmill.sha256", b"glyphmill.version"
+_digests: dict[tuple[Path, str], str] = {}
+"""sha256 by shard and version, of those whose notes this process has read."""
 
 
-def describe(shard: Path) -> pa.Table:
-    """Of every row of a shard FROM_SHARDS, and where it and its pictures lie."""
-    note = _read_note(shard)
+def describe(shard: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Of every row of a shard FROM_SHARDS, and where it and its pictures lie; or ``columns`` of that."""
+    note = _read_note(shard, columns)
     if note is not None:
         return note
     with local_copy(shard) as copy:
-        with opened(copy) as file:
-            lengths = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-        table, spans = shard_columns(copy, FROM_SHARDS), file_spans(copy)
-    columns = {name: table[name] for name in FROM_SHARDS}
-    columns["shard"] = pa.array([shard.name] * len(table), pa.string())
-    columns["row_group"] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-    columns["row"] = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])
-    return pa.table(columns | {name: spans[name] for name in spans.column_names})
+        note = noted(copy, shard.name)
+    if shard.parent.name == "data":
+        write_note(shard.parent.parent, shard, note)
+    return note if columns is None else note.select(list(columns))
 
 
 def sha256_of(file: Path) -> str:
     """Hex digest of a file of the dataset."""
-    note = _read_note(file)
+    known = _digests.get((file, _version(file)))
+    if known:
+        return known
+    note = _read_note(file, ["id"])
     if note is not None:
         return (note.schema.metadata or {})[_SHA256].decode()
-    with local_copy(file) as copy, copy.open("rb") as opened_:
-        return hashlib.file_digest(opened_, "sha256").hexdigest()
+    with local_copy(file) as copy:
+        return _digest(copy)
 
 
-def noted(copy: Path) -> pa.Table:
-    """What is noted of a shard while it is a local file."""
-    return describe(copy).replace_schema_metadata({_SHA256: sha256_of(copy)})
+def noted(copy: Path, name: str) -> pa.Table:
+    """What is noted of the shard ``name`` while it is the local file ``copy``."""
+    with opened(copy) as file:
+        lengths = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    table, spans = shard_columns(copy, FROM_SHARDS), file_spans(copy)
+    columns = {name: table[name] for name in FROM_SHARDS}
+    columns["shard"] = pa.array([name] * len(table), pa.string())
+    columns["row_group"] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    columns["row"] = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])
+    whole = pa.table(columns | {name: spans[name] for name in spans.column_names})
+    return whole.replace_schema_metadata({_SHA256: _digest(copy)})
+
+
+def _digest(copy: Path) -> str:
+    with copy.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_note(dataset: Path, shard: Path, note: pa.Table) -> None:
-    """Keep ``note`` of ``shard``, which was just written to an object store and will be one of ``dataset``."""
+    """Keep ``note`` of ``shard``, which is there and is, or will be, one of ``dataset``."""
     about = (note.schema.metadata or {}) | {_VERSION: _version(shard)}
-    with replaced(_note(dataset, shard.name)) as file:
-        pq.write_table(note.replace_schema_metadata(about), file, compression="zstd")
+    with replaced(_note(dataset, shard.name), durable=False) as file:
+        pq.write_table(note.replace_schema_metadata(about), file, compression="zstd", write_page_checksum=True)
 
 
 def remove_notes(dataset: Path, stay: Collection[str]) -> None:
     """Remove the notes of shards that are no more; ``stay``: names of shards."""
-    if isinstance(dataset, ObjectPath):
-        names = {_note(dataset, name).name for name in stay}
-        for path in list(_note(dataset, "x").parent.iterdir()):
-            if path.name not in names:
-                path.unlink()
+    names = {_note(dataset, name).name for name in stay}
+    for path in list(_note(dataset, "x").parent.glob("[!.]*")):
+        if path.name not in names:
+            path.unlink()
 
 
 def _note(dataset: Path, shard: str) -> Path:
@@ -80,17 +92,25 @@ def _note(dataset: Path, shard: str) -> Path:
     )  # another ending, so that nobody takes it for a part of the data
 
 
-def _read_note(shard: Path) -> pa.Table | None:
-    """The note of a shard in data/ of a dataset in an object store; None where there is none of this version."""
-    if not isinstance(shard, ObjectPath) or shard.parent.name != "data":
+def _read_note(shard: Path, columns: Sequence[str] | None) -> pa.Table | None:
+    """The note of a shard in data/ of a dataset; None where there is none of this version, or a damaged one."""
+    if shard.parent.name != "data":
         return None
+    version = _version(shard)
     try:
-        note = pq.read_table(_note(shard.parent.parent, shard.name).open("rb"))
-        version = (note.schema.metadata or {}).get(_VERSION)
-    except (FileNotFoundError, pa.ArrowInvalid):
+        whole = pa.BufferReader(_note(shard.parent.parent, shard.name).read_bytes())
+        with pq.ParquetFile(whole, page_checksum_verification=True) as file:
+            note = file.read(list(columns) if columns is not None else None, use_threads=False)
+    except (OSError, pa.ArrowInvalid):
         return None
-    return note if version == _version(shard).encode() else None
+    about = note.schema.metadata or {}
+    if about.get(_VERSION) != version.encode():
+        return None
+    _digests[shard, version] = about[_SHA256].decode()
+    return note
 
 
 def _version(shard: Path) -> str:
-    return str(getattr(shard.stat(), "e_tag", None))
+    """What changes with a shard's content: the store's, or size and time."""
+    about = shard.stat()
+    return str(getattr(about, "e_tag", None) or f"{about.st_size} {about.st_mtime_ns}")

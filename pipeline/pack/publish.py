@@ -12,39 +12,45 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import UserError, digest, to_plain
 from configs.files import remove_tree, replace_text
+from configs.portions import portions
 from configs.storage.spans import each
 from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
-from pipeline.decide.run import Decisions, decide_run, decisions_key, generation_of, places, write_decisions
+from pipeline.decide.run import NUMBER, Decisions, decide_run, decisions_key, generation_of, places, write_decisions
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
-from pipeline.pack.notes import remove_notes
+from pipeline.pack.notes import describe, remove_notes
 from pipeline.pack.shards import Shard, ShardWriter, plan_shards, shard_schema
 from pipeline.parquet import read_schema
 from pipeline.progress import progress
+from pipeline.store.compact import Compacted
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_names, own_columns, scored_by
 from pipeline.store.timing import timed
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
     from pipeline.config import PipelineConfig
+
+_ROWS = 1 << 19
+"""Rows of a dataset whose manifests are made at once; chosen: about half a gigabyte."""
 
 
 def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
     """Decide, and bring dataset/ up to date, packing where that is needed; does nothing where it is up to date."""
-    key = decisions_key(run, config)
+    compacted = Compacted(run)
+    key = decisions_key(run, config, compacted)
     there = _there(run.dataset)
     if there and there.about.get("key") == key and not there.damage():
         return there
     with timed(run, "decide and pack"):
-        decisions = decide_run(run, config)
+        decisions = decide_run(run, config, compacted=compacted)
         write_decisions(run, decisions, key)
         shards = plan(run, config, decisions)
         packing = _packing_key(shards, config)
@@ -57,13 +63,13 @@ def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
 def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
     """New decisions and a new manifest over the same shards. Raises UserError when they lack kept rows."""
     decisions = decide_run(run, config)
-    lacking = len(set(decisions.kept["id"]) - set(packed_rows(run.dataset / "data")["id"].to_pylist()))
+    lacking = _lacking(run, decisions)
     if lacking:
         raise UserError(
             f"{run.dataset}: the shards lack {lacking:,} of {len(decisions.kept):,} rows that would now be kept; "
             f"nothing was changed; pack again, with the same --set: python -m pipeline pack {run.path}"
         )
-    key = decisions_key(run, config)
+    key = decisions_key(run, config, decisions.compacted)
     there = _there(run.dataset)
     packing = there.about.get("packing") if there else None
     write_decisions(run, decisions, key)
@@ -73,6 +79,14 @@ def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
     return decisions
 
 
+def _lacking(run: RunFolder, decisions: Decisions) -> int:
+    """How many kept rows no shard holds."""
+    import polars as pl
+
+    held = pl.DataFrame(packed_rows(run.dataset / "data", ["id"]))
+    return len(decisions.kept.select("id").join(held, on="id", how="anti"))
+
+
 def plan(run: RunFolder, config: PipelineConfig, decisions: Decisions) -> list[Shard]:
     """Shards for what is kept, those of each addition to the run by themselves. They are cut as if removed rows were
     still there, and then lack them, so that an addition or a removal leaves the others as they are."""
@@ -80,7 +94,7 @@ def plan(run: RunFolder, config: PipelineConfig, decisions: Decisions) -> list[S
 
     later = generation_of(run).alias("generation")
     rows = pl.concat([decisions.kept, decisions.gone], how="diagonal").with_columns(later)
-    rows = rows.join(_ledger_order(run), on=FRAGMENT, how="left").sort("generation", "order", FRAGMENT_ROW)
+    rows = rows.sort("generation", NUMBER)
     gone = set(places(decisions.gone))
     shards: list[Shard] = []
     for part in rows.partition_by("generation", maintain_order=True) if len(rows) else ():
@@ -176,17 +190,32 @@ def index(
     _unfinish(run.dataset)
     remove_tree(run.dataset / "manifest")
     (run.dataset / "manifest").mkdir()
-    places = packed_rows(run.dataset / "data")
-    write_manifests(run.dataset / "manifest", decisions.kept, places, scored_by(run), own_columns(run))
+    manifests: dict[str, str] = {}
+    for shards in _shards_together(run.dataset / "data"):
+        places = packed_rows(run.dataset / "data", shards=shards)
+        manifests |= write_manifests(
+            run.dataset / "manifest",
+            _scalars_of(decisions, places),
+            places,
+            decisions.compacted.annotators,
+            decisions.compacted.own,
+        )
     about = {"key": key, "config_digest": digest(to_plain(config)), "packing": packing}
-    return finish(run.dataset, about, decisions.kept)
+    return finish(run.dataset, about, decisions.kept, manifests)
 
 
-def _ledger_order(run: RunFolder) -> pl.DataFrame:
-    """Fragment -> its number in ledger order."""
+def _shards_together(data: Path) -> Iterator[list[Path]]:
+    """Shards whose manifests are made at once: their rows are in memory with all scalars."""
+    files = sorted(data.glob("*.parquet"))
+    yield from portions(files, lambda path: describe(path, ["id"]).num_rows, _ROWS)
+
+
+def _scalars_of(decisions: Decisions, places: pa.Table) -> pl.DataFrame:
+    """Kept rows that ``places`` have, with all their scalars."""
     import polars as pl
 
-    return pl.DataFrame({FRAGMENT: fragment_names(run)}, schema={FRAGMENT: pl.String}).with_row_index("order")
+    mine = decisions.kept.join(pl.DataFrame(places.select(["id"])), on="id", how="semi", maintain_order="left")
+    return decisions.with_scalars(mine, [n for n in decisions.compacted.schema.names if n not in mine.columns])
 
 
 def _there(dataset: Path) -> Dataset | None:

@@ -18,14 +18,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.files import created_once
-from configs.storage import ObjectPath
 from pipeline import schema
 from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
 from pipeline.pack.notes import noted, write_note
 from pipeline.pack.spans import BY_OFFSET
+from pipeline.pack.stored import Place, StoredRows
 from pipeline.store.commit import codecs
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_tables, own_columns, scored_by
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_columns, scored_by
 from pipeline.tokens import count_tokens
 from pipeline.trainable import trainable
 
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 ASPECTS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9), (1, 3), (3, 1))
 """Aspect ratios of the report's S1, width to height."""
 _STRATUM = ("task", "synthetic", "text_level", "stage_from", "stage_to", "aspect")
-
-Place = tuple[str, int]
-"""Fragment and row in samples/."""
 
 
 @dataclass(frozen=True)
@@ -134,31 +131,27 @@ class ShardWriter:
     def __init__(self, run: RunFolder, folder: Path, captions: CaptionConfig, columns: Sequence[str]) -> None:
         self._run, self._folder, self._columns = run, folder, columns
         self._judge = CaptionJudge(captions)
+        self._stored: StoredRows | None = None
 
     def __call__(self, shard: Shard) -> Shard:
         path = self._folder / shard.name
         if not path.exists():
-            whole = shard_schema(self._run)
-            arrow = pa.schema([whole.field(name) for name in self._columns], whole.metadata)
-            note = _write_shard(path, _read_groups(self._run, shard, arrow, self._judge))
-            if note is not None:
-                write_note(self._run.dataset, path, note)
+            if self._stored is None:  # once it is where it works
+                self._stored = StoredRows(self._run, self._columns)
+                whole = shard_schema(self._run)
+                self._arrow = pa.schema([whole.field(name) for name in self._columns], whole.metadata)
+            groups = _read_groups(self._stored, shard, self._arrow, self._judge)
+            with created_once(path) as temporary:
+                write_shard(temporary, groups)
+                note = noted(temporary, shard.name)
+            write_note(self._run.dataset, path, note)
         return shard
 
 
-def _read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> list[pa.Table]:
-    """The tables of the shard's row groups; every fragment is read once."""
-    places = [place for group in shard.groups for place in group]
-    by_fragment: dict[str, list[int]] = {}
-    for position, (fragment, _) in enumerate(places):
-        by_fragment.setdefault(fragment, []).append(position)
-    parts, order = [], []
-    tables = fragment_tables(run, list(by_fragment), arrow.names)
-    for table, positions in zip(tables, by_fragment.values(), strict=True):
-        parts.append(_take(table, [places[p][1] for p in positions]))
-        order += positions
-    whole = pa.concat_tables(parts).take(pa.array(np.argsort(order, kind="stable")))
-    whole = _judged(whole, judge).select(arrow.names).cast(arrow)
+def _read_groups(stored: StoredRows, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> list[pa.Table]:
+    """The tables of the shard's row groups."""
+    whole = _judged(stored.read([place for group in shard.groups for place in group]), judge)
+    whole = whole.select(arrow.names).cast(arrow)
     groups, start = [], 0
     for group in shard.groups:
         groups.append(whole.slice(start, len(group)))
@@ -166,27 +159,21 @@ def _read_groups(run: RunFolder, shard: Shard, arrow: pa.Schema, judge: CaptionJ
     return groups
 
 
-def _take(table: pa.Table, rows: Sequence[int]) -> pa.Table:
-    """The rows in this order. Arrow's own take joins all chunks first, which fails above 2 GiB of pictures."""
-    if table["image"].num_chunks <= 1:
-        return table.take(pa.array(rows))
-    return pa.concat_tables([table.slice(row, 1) for row in rows])
-
-
-def _write_shard(path: Path, groups: Sequence[pa.Table]) -> pa.Table | None:
-    """Write row groups as one file, whole or not at all. Returns what is noted of one in an object store.
+def write_shard(path: Path, groups: Sequence[pa.Table]) -> None:
+    """Write row groups as one file.
 
     Pictures are compressed already and texts are short: both are stored as they are, so that they can be read by offset.
     """
     arrow = groups[0].schema
-    compression = codecs(arrow) | dict.fromkeys(BY_OFFSET, "none")
+    # zstd takes half of the time of packing small pictures, and what it saves of them is nothing beside large ones
+    fast = {leaf: "snappy" if codec == "zstd" else codec for leaf, codec in codecs(arrow).items()}
+    numbers = [f.name for f in arrow if pa.types.is_primitive(f.type)]
+    compression = fast | dict.fromkeys([*BY_OFFSET, *numbers], "none")
     named = [leaf for leaf in compression if leaf not in BY_OFFSET]
     options: dict[str, Any] = {"compression": compression, "use_dictionary": named}
-    with created_once(path) as temporary:
-        with pq.ParquetWriter(temporary, arrow, write_page_index=True, store_schema=True, **options) as writer:
-            for group in groups:
-                writer.write_table(group, row_group_size=len(group))
-        return noted(temporary) if isinstance(path, ObjectPath) else None
+    with pq.ParquetWriter(path, arrow, write_page_index=True, store_schema=True, **options) as writer:
+        for group in groups:
+            writer.write_table(group, row_group_size=len(group))
 
 
 def _judged(table: pa.Table, judge: CaptionJudge) -> pa.Table:

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.errors import RunFailed
+from configs.files import local_copy
 from pipeline.parquet import opened
 
 BY_OFFSET = (
@@ -46,6 +48,35 @@ def file_spans(path: Path) -> pa.Table:
     with opened(path) as file, path.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
         parts = [_of_group(file, group, data) for group in range(file.num_row_groups)]
     return pa.concat_tables([_SCHEMA.empty_table(), *parts])
+
+
+def picture_spans(path: Path) -> pa.Table:
+    """Of every row of samples/F ``image_offset`` and ``image_length``, ``image_path``, ``ref_spans`` (offset, length of
+    each reference in turn) and ``ref_paths``; offsets are null where they cannot be told."""
+    paths = ["image.path", "references.list.element.path"]
+    with local_copy(path) as copy, opened(copy) as file, copy.open("rb") as raw:
+        names = [n for n in paths if n.split(".")[0] in file.schema_arrow.names]
+        table = file.read(names)
+        with mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            images = [_values(file, group, _IMAGE, data) for group in range(file.num_row_groups)]
+            named = [[one["path"] for one in row] if row is not None else None for row in _column(table, "references")]
+            references = [_values(file, group, _REFERENCES, data) for group in range(file.num_row_groups)]
+    told = [span for group in images for span in group or ()]
+    whole = len(told) == len(table) and None not in images and None not in references
+    of_references = iter([span for group in references for span in group or ()])
+    spans = [None if row is None else [n for _ in row for n in next(of_references)] for row in named] if whole else []
+    nothing = [None] * len(table)
+    return pa.table(
+        {
+            "image_offset": pa.array([offset for offset, _ in told] if whole else nothing, pa.int64()),
+            "image_length": pa.array([length for _, length in told] if whole else nothing, pa.int64()),
+            "image_path": pa.chunked_array(
+                [pc.struct_field(chunk, "path") for chunk in table["image"].chunks], pa.string()
+            ),
+            "ref_spans": pa.array(spans if whole else nothing, _SPANS),
+            "ref_paths": pa.array(named, pa.list_(pa.string())),
+        }
+    )
 
 
 def value_spans(path: Path, leaf: str) -> list[_Span]:

@@ -27,14 +27,14 @@ _PART_BYTES = 1 << 30
 def write_table(path: Path, table: pa.Table, failures: list[dict[str, str]], **metadata: str) -> None:
     """Commit a fragment's table; ``failures`` (id, uri, step, error) go into its metadata.
 
-    Image bytes are compressed already and are stored as they are.
+    Image bytes are compressed already and are stored as they are, one after the other, so that packing reads them alone.
     """
     extra = {_FAILURES_KEY: json.dumps(failures).encode()}
     extra |= {f"glyphmill.{key}".encode(): value.encode() for key, value in metadata.items()}
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **extra})
     with (
         created_once(path) as temporary,
-        pq.ParquetWriter(temporary, table.schema, compression=codecs(table.schema)) as w,
+        pq.ParquetWriter(temporary, table.schema, **writer_options(table.schema)) as w,
     ):
         for part in [pa.Table.from_batches([batch]) for batch in table.to_batches()] or [table]:
             w.write_table(part)  # a row group each, as ``to_table`` cut them
@@ -50,7 +50,7 @@ def rewrite_table(path: Path, to: Path, change: Callable[[pa.Table], pa.Table]) 
     """Write the table at ``path`` to ``to``, row group by row group as ``change`` gives it, with all its metadata."""
     with opened(path) as file:
         arrow = file.schema_arrow
-        with pq.ParquetWriter(to, arrow, compression=codecs(arrow)) as writer:
+        with pq.ParquetWriter(to, arrow, **writer_options(arrow)) as writer:
             for group in range(file.num_row_groups):
                 writer.write_table(change(file.read_row_group(group)).cast(arrow))
 
@@ -58,6 +58,15 @@ def rewrite_table(path: Path, to: Path, change: Callable[[pa.Table], pa.Table]) 
 def committed(folder: Path) -> frozenset[str]:
     """The fragments that have a file in ``folder``, by one listing of it."""
     return frozenset(path.stem for path in folder.glob("[!.]*.parquet"))
+
+
+def writer_options(schema: pa.Schema) -> dict[str, Any]:
+    """Of a ParquetWriter: no codec and no dictionary for image bytes."""
+    compression = codecs(schema)
+    return {
+        "compression": compression,
+        "use_dictionary": [leaf for leaf, codec in compression.items() if codec != "none"],
+    }
 
 
 def codecs(schema: pa.Schema) -> dict[str, str]:

@@ -15,6 +15,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ class Part:
     @property
     def last(self) -> bool:
         """Whether the listing ends with it."""
-        return not self.name or _LAST.encode() in (read_metadata(self.path).metadata or {})
+        return not self.name or _LAST.encode() in (_footer(self.path).metadata or {})
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,8 @@ def listed_sources(folder: Path) -> list[str]:
 def parts(folder: Path) -> list[Part]:
     """The files of a source's ledger as they were written, those of what is tried again last."""
     old = folder.with_name(folder.name + _ENDING)
-    names = [path.name.removesuffix(_ENDING) for path in folder.glob(f"[!.]*{_ENDING}")]
-    found = [Part(folder / (name + _ENDING), name, int(name[1:]) if name.startswith("r") else 0) for name in names]
+    files = {path.name.removesuffix(_ENDING): path for path in folder.glob(f"[!.]*{_ENDING}")}
+    found = [Part(path, name, int(name[1:]) if name.startswith("r") else 0) for name, path in files.items()]
     listed = [Part(old, "")] if old.is_file() else []
     return listed + sorted(found, key=lambda part: (part.retry, len(part.name), part.name))
 
@@ -272,11 +273,23 @@ def _same_ids(file: pq.ParquetFile, group: int, table: pa.Table) -> bool:
 
 
 def _fragments_of(part: Part, source: str, first: int) -> list[Fragment]:
-    footer, retry = read_metadata(part.path), part.retry
+    footer, retry = _footer(part.path), part.retry
     return [
         Fragment(fragment_name(source, first + i, retry), source, part.name, i, footer.row_group(i).num_rows, 1 + retry)
         for i in range(footer.num_row_groups)
     ]
+
+
+def _footer(path: Path) -> pq.FileMetaData:
+    """Of a committed part; asked for by every step of a command, and read once."""
+    about = path.stat()
+    return _footer_of(path, about.st_size, about.st_mtime)
+
+
+@lru_cache(maxsize=4096)
+def _footer_of(path: Path, size: int, time: float) -> pq.FileMetaData:
+    """``size``, ``time``: what changes with the file."""
+    return read_metadata(path)
 
 
 def _row(source: str, fragment: str, entry: Entry, ordinals: _Ordinals) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def retrievals(run: RunFolder) -> dict[str, list[str]]:
     return {path.stem: read_table(path, ["id"])["id"].to_pylist() for path in sorted(run.retrieved.glob("*.parquet"))}
 
 
-def with_retrieved(table: pl.DataFrame, run: RunFolder) -> pl.DataFrame:
-    """``table`` with the column ``retrieved``: names of the retrievals that found a row, joined with +; null for none."""
+def retrieved_rows(run: RunFolder) -> pl.DataFrame:
+    """id and retrieved: names of the retrievals that found a row, joined with +; rows that none found are not in it."""
     import polars as pl
 
     names: dict[str, list[str]] = {}
@@ -47,5 +47,4 @@ def with_retrieved(table: pl.DataFrame, run: RunFolder) -> pl.DataFrame:
         for id_ in ids:
             names.setdefault(id_, []).append(name)
     found = {"id": list(names), "retrieved": ["+".join(n) for n in names.values()]}
-    frame = pl.DataFrame(found, schema={"id": pl.String, "retrieved": pl.String})
-    return table.join(frame, on="id", how="left", maintain_order="left")
+    return pl.DataFrame(found, schema={"id": pl.String, "retrieved": pl.String})

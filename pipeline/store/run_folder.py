@@ -40,6 +40,11 @@ class RunFolder:
         return self.path / "packed.json"
 
     @property
+    def compact(self) -> Path:
+        """Finished fragments in few files, for decisions (store/compact.py); may be removed at any time."""
+        return self.path / "compact"
+
+    @property
     def added(self) -> Path:
         """Which sources came after the run was finished."""
         return self.path / "added"

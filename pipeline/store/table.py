@@ -21,6 +21,7 @@ from pipeline import schema
 from pipeline.parquet import read_present, read_schema, read_table
 from pipeline.schema import Column
 from pipeline.store.caption_scores import join_caption_scores
+from pipeline.store.commit import committed
 from pipeline.store.ledger import fragments, listed_sources
 from pipeline.store.run_folder import RunFolder
 
@@ -38,11 +39,23 @@ def scored_by(run: RunFolder) -> list[str]:
 
 def own_columns(run: RunFolder) -> list[Column]:
     """Columns of committed scores that schema.py lacks, by name: annotators from outside declared them."""
+    firsts = {name: min(committed(run.scores(name, "x").parent), default="") for name in scored_by(run)}
+    return own_of(score_schemas(run, firsts))
+
+
+def score_schemas(run: RunFolder, fragments: Mapping[str, str]) -> dict[str, pa.Schema]:
+    """Annotator -> what its scores hold. ``fragments``: one that each has scored, or nothing."""
+    known = {name: fragment for name, fragment in fragments.items() if fragment}
+    read = each(lambda item: read_schema(run.scores(*item)), known.items(), run.path)
+    return dict(zip(known, read, strict=True))
+
+
+def own_of(schemas: Mapping[str, pa.Schema]) -> list[Column]:
+    """As ``own_columns``. ``schemas``: annotator -> what its scores hold."""
     found: dict[str, Column] = {}
-    for annotator in scored_by(run):
-        first = min(run.scores(annotator, "x").parent.glob("*.parquet"), default=None)
+    for annotator, arrow in sorted(schemas.items()):
         known = {"id", schema.state_column(annotator), *schema.COLUMNS}
-        for field in read_schema(first) if first else ():
+        for field in arrow:
             if field.name not in known:
                 meaning = (field.metadata or {}).get(b"meaning", b"").decode()
                 found[field.name] = Column(field.name, field.type, meaning)
@@ -59,14 +72,16 @@ def fragment_table(run: RunFolder, fragment: str, columns: Sequence[str]) -> pa.
 
     Columns that nobody filled are null. Raises RunFailed when a score file does not belong to its samples.
     """
-    (table,) = fragment_tables(run, [fragment], columns)
-    return table
+    return _fragment_table(run, fragment, columns, scored_by(run), own_columns(run))
 
 
-def fragment_tables(run: RunFolder, names: Sequence[str], columns: Sequence[str]) -> Iterator[pa.Table]:
-    """As ``fragment_table``, of several fragments, one after the other: pictures of all of them may be too much."""
-    annotators, own = scored_by(run), own_columns(run)
-    return (_fragment_table(run, name, columns, annotators, own) for name in names)
+def fragment_table_of(
+    run: RunFolder, fragment: str, columns: Sequence[str], schemas: Mapping[str, pa.Schema]
+) -> pa.Table:
+    """As ``fragment_table``. ``schemas``: annotator -> what its scores hold, so that only those with one of ``columns``
+    are opened."""
+    filling = [name for name, arrow in schemas.items() if {"id", *arrow.names} & ({*columns} - {"id"})]
+    return _fragment_table(run, fragment, columns, sorted(filling), own_of(schemas))
 
 
 def _fragment_table(
@@ -129,15 +144,18 @@ def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
 def sample_tables(run: RunFolder, columns: Sequence[str]) -> Iterator[pa.Table]:
     """These columns of the samples that did not fail, a table for each fragment in turn."""
     scored, own = scored_by(run), own_columns(run)
+    return each(lambda name: sample_part(run, name, columns, scored, own)[0], fragment_names(run), run.path)
 
-    def part(name: str) -> pa.Table:
-        table = _fragment_table(run, name, columns, scored, own)
-        keep = ~np.isin(np.asarray(table["id"].to_pylist(), dtype=str), _failed_ids(run, name))
-        table = table.append_column(FRAGMENT, pa.repeat(pa.scalar(name), len(table)))
-        table = table.append_column(FRAGMENT_ROW, pa.array(np.arange(len(table)), pa.int32()))
-        return table.filter(pa.array(keep, pa.bool_()))
 
-    return each(part, fragment_names(run), run.path)
+def sample_part(
+    run: RunFolder, fragment: str, columns: Sequence[str], annotators: Sequence[str], own: Sequence[Column]
+) -> tuple[pa.Table, int]:
+    """(``columns`` and place of the samples of a fragment that did not fail, how many there are with those that did)."""
+    table = _fragment_table(run, fragment, columns, annotators, own)
+    keep = ~np.isin(np.asarray(table["id"].to_pylist(), dtype=str), _failed_ids(run, fragment))
+    rows = table.append_column(FRAGMENT, pa.repeat(pa.scalar(fragment), len(table)))
+    rows = rows.append_column(FRAGMENT_ROW, pa.array(np.arange(len(table)), pa.int32()))
+    return rows.filter(pa.array(keep, pa.bool_())), len(table)
 
 
 def _failed_ids(run: RunFolder, fragment: str) -> list[str]:

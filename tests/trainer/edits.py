@@ -15,7 +15,7 @@ import pyarrow.compute
 
 from pipeline.dataset import Dataset
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
-from pipeline.pack.shards import _write_shard
+from pipeline.pack.shards import write_shard
 from pipeline.parquet import read_table
 from pipeline.tokens import finish_captions
 from pipeline.trainable import trainable
@@ -42,7 +42,7 @@ def mixed_tasks(edits: Path, out: Path) -> Path:
         for name in ("n_instructions", "text_tokens", "quoted_box"):
             column = trainable(changed)[name].cast(table.schema.field(name).type)
             changed = changed.set_column(changed.schema.get_field_index(name), table.schema.field(name), column)
-        _write_shard(out / "data" / shard.name, [changed])
+        write_shard(out / "data" / shard.name, [changed])
     kept = pl.from_arrow(Dataset.open(edits).manifest())
     assert isinstance(kept, pl.DataFrame)
     tasks = pl.concat([pl.read_parquet(p, columns=["id", "task"]) for p in sorted((out / "data").glob("*.parquet"))])

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import itertools
 
+import polars as pl
 import pytest
 
 from configs import RunFailed
-from pipeline.decide.accounting import Account, _count
+from pipeline.decide.accounting import Account, Said
+from pipeline.decide.accounting import count as count_said
+
+COLUMNS = {
+    "input": {"id": pl.String, "source": pl.Categorical},
+    "decided": {"id": pl.String, "stopped_by": pl.Categorical},
+    "attempt": {"id": pl.String, "attempt": pl.Int32},
+    "failed": {"id": pl.String, "attempt": pl.Int32, "step": pl.String},
+    "removed": {"id": pl.String},
+}
 
 
 def count(*records: tuple, removed: tuple[str, ...] = ()) -> Account:
     accounts = {"s": Account()}
-    _count(records, removed, accounts)
+    said: dict[str, list[tuple]] = {kind: [] for kind in COLUMNS}
+    for id_, kind, what in [*records, *((id_, "removed", ()) for id_ in removed)]:
+        said[kind].append((id_, *(what if isinstance(what, tuple) else (what,))))
+    frames = [pl.DataFrame(rows, schema=COLUMNS[kind], orient="row") for kind, rows in said.items()]
+    count_said(Said(*frames), accounts)
     return accounts["s"]
 
 

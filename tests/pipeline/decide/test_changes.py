@@ -18,10 +18,10 @@ def test_changes_are_grouped_by_what_happens() -> None:
         ("a", 1, "S2.luma"), ("b", 1, "S2.luma"), ("c", 7, None), ("d", 4, "S5.resolution"), ("e", 0, "S1.nsfw")
     )
     groups = compare(before, after)
-    assert [(g.title, g.rows["id"].to_list()) for g in groups] == [
-        ("only to S1 by S2.luma (now to S7)", ["a", "b"]),
-        ("kept again, up to S7 (now stopped by S1.bytes)", ["c"]),
-        ("rejected by S1.nsfw (now to S7)", ["e"]),
+    assert [(g.title, g.count, g.rows["id"].to_list()) for g in groups] == [
+        ("only to S1 by S2.luma (now to S7)", 2, ["a", "b"]),
+        ("kept again, up to S7 (now stopped by S1.bytes)", 1, ["c"]),
+        ("rejected by S1.nsfw (now to S7)", 1, ["e"]),
     ]
     rows = summary(groups, before, after)
     assert rows[0].startswith("kept: 4 now, 4 then")

@@ -125,9 +125,7 @@ def measured(*pictures: tuple[str, Image.Image, str | None]) -> tuple[pl.DataFra
         small.append(np.frombuffer(scores.pop("thumbnail"), np.uint8))
         size = {"width": picture.width, "height": picture.height}
         rows.append({"id": name, "text": text, **size, **scores})
-    places = {"fragment": ["f"] * len(rows), "fragment_row": list(range(len(rows)))}
-    frame = table(*rows).with_columns(**{k: pl.Series(v) for k, v in places.items()})
-    return frame, lambda _, numbers: (np.stack(small)[numbers], np.ones(len(numbers), bool))
+    return table(*rows), lambda numbers: (np.stack(small)[numbers], np.ones(len(numbers), bool))
 
 
 def jpeg(picture: Image.Image, quality: int) -> Image.Image:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.decide.same_text import SameText
+from pipeline.decide.same_text import rests, same_rests, text_groups
 
 PAGE = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏闰余成岁律吕调阳"
 
 
 def same(one: str | None, other: str | None) -> bool:
     """By group and by the second look."""
-    text = SameText(pl.Series([one, other], dtype=pl.String))
-    return bool(text.groups[0] == text.groups[1] and text(np.array([0]), np.array([1]))[0])
+    texts = pl.Series([one, other], dtype=pl.String)
+    groups, is_long = text_groups(texts)
+    if groups[0] != groups[1] or not is_long[0]:
+        return bool(groups[0] == groups[1])
+    rest = rests(texts)
+    return bool(same_rests(rest[:1], rest[1:])[0])
 
 
 @pytest.mark.parametrize(

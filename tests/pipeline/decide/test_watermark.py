@@ -14,7 +14,14 @@ from pipeline import schema
 from pipeline.config import load_run_config
 from pipeline.decide.rules import DecideConfig, Rule
 from pipeline.decide.run import decide_run
-from pipeline.decide.watermark import WatermarkConfig, is_judged, none_repeated, repeated_texts, with_watermarks
+from pipeline.decide.watermark import (
+    WatermarkConfig,
+    is_judged,
+    lines_of,
+    none_repeated,
+    repeated_texts,
+    with_watermarks,
+)
 from pipeline.store.commit import to_table, write_table
 from pipeline.store.run_folder import RunFolder
 from tests.pipeline.hostile import encode, picture
@@ -42,7 +49,7 @@ def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 def marks(rows: list[dict[str, Any]], **settings: Any) -> dict[str, str]:
     parts = [frame(rows[:3]), frame(rows[3:])] if len(rows) > 3 else [frame(rows)]
-    found = repeated_texts(parts, WatermarkConfig(**settings))
+    found = repeated_texts(pl.concat([lines_of(part) for part in parts]), WatermarkConfig(**settings))
     return dict(found.select("id", "watermark").iter_rows())
 
 

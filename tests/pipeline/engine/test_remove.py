@@ -48,6 +48,12 @@ def holding(run: Path, data: bytes) -> list[str]:
     return sorted(str(p.relative_to(run)) for p in run.rglob("*") if p.is_file() and data in p.read_bytes())
 
 
+def asked(run: Path) -> set[str]:
+    """Instructions that are compacted for packing."""
+    found = [pl.read_parquet(path)["instructions"] for path in (run / "compact" / "nested").iterdir()]
+    return {text["text"] for column in found for row in column.drop_nulls() for text in row}
+
+
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run: pictures, edit pairs of which one begins with a picture, scenes on that picture."""
@@ -70,11 +76,13 @@ def test_a_takedown_follows_scenes_and_edit_pairs_and_holds(here: Path) -> None:
     assert manifest(run)["source"].value_counts().sort("source")["count"].to_list() == [2, 8, 3]
     held = holding(run, data)
     assert len(held) >= 4
+    assert asked(run) == {"Make it small", "Turn it"}
     before = {p: p.read_bytes() for p in run.rglob("*.parquet")}
     told = commands.run_inline("remove", run, "--uris", _list(here, "000.png\nbroken.png\nnot there.png\n"))
     assert "removed 2 rows and 4 made of them" in told
     assert "all sources: 14 inputs = 8 kept + 0 stopped + 0 failed + 6 removed" in told
     assert holding(run, data) == []
+    assert asked(run) <= {"Turn it"}
     assert set(manifest(run)["uri"]) == {"after/001.png", *(f"{n:03d}.png" for n in range(1, 8))}
     shards = pl.read_parquet(run / "dataset" / "data" / "*.parquet")
     assert shards["id"].to_list() == manifest(run)["id"].to_list()

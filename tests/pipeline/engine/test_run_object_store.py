@@ -118,10 +118,15 @@ def there(given: Path, bucket: Path) -> Path:
     return bucket / "run"
 
 
-def test_a_finished_run_is_decided_and_looked_at_there(given: Path, there: Path, tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_a_finished_run_is_decided_and_looked_at_there(given: Path, there: Path, proxy: Proxy, tmp_path: Path) -> None:
     before = Dataset.open(there / "dataset").digest
     other = ["decide.rules=[{name: S2.luma, stage: 2, keep: 'luma < 0.5'}]"]
     decide_again(there, other, dry_run=True)
+    proxy.asked.clear()
+    decide_again(there, other, dry_run=True)
+    assert len(proxy.asked) < 50, (
+        "whatever the number of fragments, but for their listing and the pictures that are shown"
+    )
     assert b"<html" in (there / "changes.html").read_bytes()
     decide_again(there, other)
     here = tmp_path / "disk"

@@ -1,4 +1,4 @@
-"""What is noted of a shard in an object store is what the shard says, for its version alone."""
+"""What is noted of a shard is what the shard says, for its version alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_a_note_stands_for_the_version_it_names(small_run: Path, bucket: Path, p
     expected, digest = describe(here), sha256_of(here)
     assert describe(there).equals(expected), "without a note the shard itself is read"
     assert sha256_of(there) == digest
-    write_note(bucket / "dataset", there, noted(here))
+    write_note(bucket / "dataset", there, noted(here, here.name))
     proxy.asked.clear()
     assert describe(there).equals(expected)
     assert sha256_of(there) == digest

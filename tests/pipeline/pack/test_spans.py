@@ -13,7 +13,7 @@ import pytest
 from configs import RunFailed
 from pipeline import schema
 from pipeline.dataset import Dataset, Pictures, Texts
-from pipeline.pack.shards import _write_shard
+from pipeline.pack.shards import write_shard
 from pipeline.pack.spans import file_spans
 
 COLUMNS = ["bytes_len", "image", "references", "ref_sizes", "captions", "instructions"]
@@ -43,7 +43,7 @@ def rows(count: int, largest: int, seed: int = 0) -> list[dict[str, Any]]:
 
 def shard(path: Path, groups: list[list[dict[str, Any]]]) -> None:
     arrow = schema.arrow(COLUMNS)
-    _write_shard(path, [pa.Table.from_pylist(group, schema=arrow) for group in groups])
+    write_shard(path, [pa.Table.from_pylist(group, schema=arrow) for group in groups])
 
 
 def spelled(data: bytes, spans: list[int]) -> list[bytes]:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import schema
-from pipeline.pack import shards
+from pipeline.pack.spans import picture_spans
 from pipeline.store import commit
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import fragment_table
@@ -35,7 +35,13 @@ def test_pictures_beyond_a_chunk_are_cut_into_row_groups_and_read_back(
     assert commit.read_failures(path) == [{"id": "9"}]
     table = fragment_table(run, "s-00000", list(schema.COLLECTED))
     assert [r["image"]["bytes"] for r in table.to_pylist()] == [r["image"]["bytes"] for r in rows]  # type: ignore[index]
-    assert shards._take(table, [5, 0, 3])["id"].to_pylist() == ["5", "0", "3"]
+    spans, data = picture_spans(path), path.read_bytes()
+    for number, (offset, length, of_references) in enumerate(
+        zip(*(spans[n].to_pylist() for n in ("image_offset", "image_length", "ref_spans")), strict=True)
+    ):
+        assert data[offset : offset + length] == rows[number]["image"]["bytes"]  # type: ignore[index]
+        starts = zip(of_references[::2], of_references[1::2], strict=True)
+        assert [{"bytes": data[a : a + n], "path": None} for a, n in starts] == rows[number]["references"]
 
 
 def test_a_table_that_fits_is_one_row_group_and_an_empty_one_a_file(tmp_path: Path) -> None:

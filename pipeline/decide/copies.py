@@ -1,0 +1,90 @@
+"""Which rows of a run are copies: generation by generation, and only where something changed that this follows from.
+
+    keys of all parts, captions ──kept_copies──> RUN/compact/duplicates ──> the row that each is a copy of
+
+Rows that came later are judged beside those before them, of which the kept ones come first where pictures are the same:
+what was kept stays. Removed rows are judged, too, though they end with the stages that they had: a copy of one stays a
+copy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from configs import to_plain
+from pipeline.decide import dedup
+from pipeline.decide import keys as keys_
+from pipeline.decide.dedup import DedupConfig, kept_copies
+from pipeline.decide.keys import Keys
+from pipeline.store.compact import Compacted, Part
+from pipeline.store.rows import take, thumbnails
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def find_copies(
+    compacted: Compacted, config: DedupConfig, table: pl.DataFrame, generation: np.ndarray, removed: pl.DataFrame
+) -> np.ndarray:
+    """int64 (N,): of each row of the run the one that it is a copy of, itself where it is none.
+
+    ``table``: of all rows ``n_captions`` and ``stage_to``, as if nothing were a copy. ``generation``: which addition they
+    came with. ``removed``: number and stages of rows that were taken down.
+    """
+    captioned = (table["n_captions"].fill_null(0) > 0).to_numpy()
+    good, own = (table["stage_to"] > 0).to_numpy(), np.arange(len(table))
+    told = removed.drop_nulls("stage_to")
+    first = np.zeros(len(table), bool)
+    of = own
+    for number in np.unique(generation):
+        within = generation <= number
+        of = _copies(compacted, config, captioned, first, within, int(number))
+        first = within & good & (of == own)
+        first[told["number"].to_numpy()] = (told["stage_to"] > 0).to_numpy()
+    return of
+
+
+def _copies(
+    compacted: Compacted, config: DedupConfig, captioned: np.ndarray, first: np.ndarray, within: np.ndarray, number: int
+) -> np.ndarray:
+    """As ``kept_copies``, which is asked only where its answer is not kept."""
+    bits = hashlib.sha256()
+    for flags in (captioned, first, within):
+        bits.update(np.packbits(flags).tobytes())
+    recipe = json.dumps([dedup.VERSION, keys_.VERSION, to_plain(config), bits.hexdigest()])
+
+    def search() -> pa.Table:
+        of = kept_copies(
+            _keys(compacted),
+            captioned,
+            first,
+            config,
+            lambda rows: take(compacted, rows, ["text"])["text"],
+            lambda rows: thumbnails(compacted, rows),
+            within,
+        )
+        copies = np.flatnonzero(of != np.arange(len(of)))
+        return pa.table({"row": copies, "of": of[copies]})
+
+    found = compacted.derived(compacted.whole(f"run-{number}"), "duplicates", recipe, search)
+    of = np.arange(len(captioned))
+    of[found["row"].to_numpy()] = found["of"].to_numpy()
+    return of
+
+
+def _keys(compacted: Compacted) -> Keys:
+    return Keys(
+        [compacted.derived(part, "keys", keys_.VERSION, partial(_keys_of, compacted, part)) for part in compacted.parts]
+    )
+
+
+def _keys_of(compacted: Compacted, part: Part) -> pa.Table:
+    import polars as pl
+
+    return keys_.keys(pl.DataFrame(compacted.rows(part, [*keys_.COLUMNS, *keys_.SCORES])))
