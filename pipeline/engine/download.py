@@ -32,6 +32,7 @@ from pipeline.store.failures import REMOVED
 from pipeline.store.ledger import Fragment, read_fragment
 from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
+from pipeline.tokens import LATIN
 from pipeline.watch import beat
 
 if TYPE_CHECKING:
@@ -69,9 +70,9 @@ class Downloader:
         readers: dict[str, Reader],
         limits: Limits,
         guard: GuardConfig,
-        languages: Sequence[str],
         sources: dict[str, Source],
         config: DownloadsConfig,
+        languages: Sequence[str] = LATIN,
     ) -> None:
         self._run, self._sources, self._config, self._limits = run, sources, config, limits
         self._removals = read_removals(run)

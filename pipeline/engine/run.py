@@ -111,7 +111,8 @@ def _download(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragme
         print("downloads.contact is not set: whoever runs a site cannot reach you", flush=True)
     with timed(run, "collect"):
         cluster.connect(config.cluster)
-        worker = (*_collecting(run, config, fragments), {s.name: s for s in config.sources}, config.downloads)
+        *collecting, languages = _collecting(run, config, fragments)
+        worker = (*collecting, {s.name: s for s in config.sources}, config.downloads, languages)
         waves = download.waves(fragments)
         done = cluster.each(waves, "download", download.Downloader, worker, config.cluster, cpus=0.95, workers=1)
         _follow("download", fragments, (fragment for wave in done for fragment in wave.fragments))

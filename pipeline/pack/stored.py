@@ -96,7 +96,8 @@ class StoredRows:
 
     def _nested(self, part: Part) -> pa.Table:
         """The nested columns of a part's rows, and where in samples/F their pictures lie."""
-        ours = [n for n in schema.STORED if n in schema.NESTED and n not in (*_BYTES, *_COMPUTED)]
+        there = (*_BYTES, *_COMPUTED, *self._compacted.schema.names)
+        ours = [n for n in schema.STORED if n in schema.NESTED and n not in there]
         names = [*ours, *(c.name for c in self._own if c.nested)]
 
         def read(fragment: str) -> pa.Table:
