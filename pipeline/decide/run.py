@@ -1,8 +1,9 @@
 """From committed scores to decisions/: rules, duplicates, judged captions, balance. Seconds, and no pixels.
 
-    compacted part ──judge──> stages of each row, a few numbers about it ┐
-                   ──keys───> copies among all rows ─────────────────────┼──> decisions/decisions.parquet
-                   ──texts of what is kept──> repeats ───────────────────┘
+    compacted part ──watermark, subset, retrieved──judge: S1 to S6──> stages of each row ┐
+                   ──keys──> copies among all rows ──────────────────────────────────────┼──> decisions/decisions.parquet
+                   all rows ──leaf_rank──judge_last: S7──────────────────────────────────┤
+                   ──texts of what is kept──> repeats ───────────────────────────────────┘
 
 Only columns that somebody asks for are read, a part of the ledger at a time; what stays in memory of a row is 0.2 to 0.5
 KB. Copies are looked for anew only where scores, captions or ``dedup`` changed (RUN/compact).
