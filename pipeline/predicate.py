@@ -115,7 +115,8 @@ def _polars_kinds(schema: Mapping[str, Any]) -> dict[str, str]:
     def kind(dtype: Any) -> str:
         if dtype.is_numeric():
             return "number"
-        return {pl.String: "string", pl.Boolean: "bool"}.get(dtype.base_type(), "other")
+        texts = {pl.String: "string", pl.Categorical: "string", pl.Enum: "string"}
+        return {**texts, pl.Boolean: "bool"}.get(dtype.base_type(), "other")
 
     return {name: kind(dtype) for name, dtype in schema.items()}
 

@@ -53,11 +53,20 @@ def refuse_missing(report: Mapping[str, Any]) -> None:
         raise ValueError(f"{len(lacking)} weights are missing or of another shape, the first is {lacking[0]}")
 
 
+def _is_hidden(file: Path, folder: Path) -> bool:
+    """What ``hf download`` notes beside the files that it fetched is no part of a model."""
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
 def fingerprint(*files: Path) -> str:
     """12 hex digits that change with the files of the given folders and files, their ends and sizes."""
     found = hashlib.sha256()
     for given in files:
-        for file in sorted(p for p in given.rglob("*") if p.is_file()) if given.is_dir() else [given]:
+        for file in (
+            sorted(p for p in given.rglob("*") if p.is_file() and not _is_hidden(p, given))
+            if given.is_dir()
+            else [given]
+        ):
             size = file.stat().st_size
             found.update(f"{file.name}\0{size}\0".encode())
             with file.open("rb") as opened:

@@ -25,7 +25,18 @@ _OBJECTS = 64
 """Places where an object may begin that are tried; chosen."""
 
 _YES, _NO = frozenset({"yes", "true", "y", "是", "有"}), frozenset({"no", "false", "n", "none", "否", "无", "没有"})
-_NOTHING = frozenset({"", "none", "null", "no", "n/a", "无", "没有", "无水印", "no watermark", "no watermarks"})
+_NOTHING = re.compile(
+    r"\W*|n\W?a|null|nil|nothing|(no|none|not|无|無|没有|沒有|未)\W*"
+    r"(any|可见|可見|明显|明顯|发现|發現|检测到|visible|obvious|detected|found|present|\W)*(watermarks?|水印|浮水印)?"
+    r"(visible|detected|found|present|\W)*",
+    re.IGNORECASE,
+)
+"""What an empty list of watermarks is called."""
+
+
+def _is_nothing(text: str) -> bool:
+    # A longer one says something, and would cost the expression minutes.
+    return not any(map(str.isalnum, text)) or (len(text) <= 40 and _NOTHING.fullmatch(text) is not None)
 
 
 class NoAnswer(Exception):
@@ -136,7 +147,9 @@ def _value(value: str, is_last: bool) -> Any:
 
 
 def _unescaped(text: str) -> str:
-    """Of a JSON string's inside, whose quotes may lack their backslash."""
+    """Of a JSON string's inside, whose quotes may lack their backslash; nothing where it ends inside of an escape."""
+    if (len(text) - len(text.rstrip("\\"))) % 2:
+        return ""
     quoted = re.sub(r'(?<!\\)((?:\\\\)*)"', r'\1\\"', text)
     try:
         return str(json.loads(f'"{quoted}"', strict=False))
@@ -156,11 +169,11 @@ def _text(value: Any) -> str | None:
 def _list(value: Any) -> tuple[str, ...] | None:
     """A list of texts; a lone text is a list of one, "none" is an empty one."""
     if isinstance(value, str):
-        value = [] if value.strip(" .").lower() in _NOTHING else [value]
+        value = [] if _is_nothing(value) else [value]
     if not isinstance(value, list):
         return None
     texts = [_text(item) for item in value]
-    return tuple(text for text in texts if text and text.strip(" .").lower() not in _NOTHING)
+    return tuple(text for text in texts if text and not _is_nothing(text))
 
 
 def _yes(value: Any) -> bool | None:

@@ -15,6 +15,7 @@ from pipeline import schema
 from pipeline.decide.captions import CaptionJudge
 from pipeline.decide.contamination import Evaluation, contaminated_by
 from pipeline.decide.quoted import quoted_read
+from pipeline.decide.rules import columns_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,5 +52,5 @@ def is_asked(config: PipelineConfig) -> bool:
 
 
 def _quotes_count(config: PipelineConfig) -> bool:
-    """Whether a rule looks at ``quoted_read``: it takes longer than all other decisions."""
-    return any("quoted_read" in rule.columns() for rule in config.decide.rules)
+    """Whether somebody looks at ``quoted_read``: it takes longer than all other decisions."""
+    return "quoted_read" in columns_of(config.decide)

@@ -43,7 +43,9 @@ def leaf_rank(table: pl.DataFrame, good: pl.Series, config: BestConfig) -> pl.Se
     """
     import polars as pl
 
-    ranked = table.select("id", *config.by, leaf=believed(config)).with_row_index("row")
+    # A NaN, which a model may give, would rank before all numbers.
+    scores = [pl.col(name).cast(pl.Float64).fill_nan(None) for name in config.by]
+    ranked = table.select("id", *scores, leaf=believed(config)).with_row_index("row")
     ranked = ranked.filter(good & pl.col("leaf").is_not_null())
     order = ranked.sort([*config.by, "id"], descending=[True] * len(config.by) + [False], nulls_last=True)
     ranks = order.select("row", leaf_rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("leaf"))

@@ -22,6 +22,7 @@ from pipeline.decide import dedup
 from pipeline.decide import keys as keys_
 from pipeline.decide.dedup import DedupConfig, kept_copies
 from pipeline.decide.keys import Keys
+from pipeline.decide.rules import LICENSE
 from pipeline.store.compact import Compacted, Part
 from pipeline.store.rows import take, thumbnails
 
@@ -34,16 +35,23 @@ def find_copies(
 ) -> np.ndarray:
     """int64 (N,): of each row of the run the one that it is a copy of, itself where it is none.
 
-    ``table``: of all rows ``n_captions`` and ``stage_to``, as if nothing were a copy. ``generation``: which addition they
+    ``table``: of all rows ``n_captions``, ``stage_to`` and ``stopped_by``, as if nothing were a copy. ``generation``: which addition they
     came with. ``removed``: number and stages of rows that were taken down.
     """
-    captioned = (table["n_captions"].fill_null(0) > 0).to_numpy()
+    import polars as pl
+
+    captioned = (table["n_captions"].fill_null(0) > 0).to_numpy().copy()
     good, own = (table["stage_to"] > 0).to_numpy(), np.arange(len(table))
     told = removed.drop_nulls("stage_to")
+    taken = told.filter(told["stage_to"] > 0)["number"].to_numpy()
     first = np.zeros(len(table), bool)
+    # What was kept when it was taken down stays the keeper of its copies, though its captions are blanked now.
+    first[taken] = captioned[taken] = True
+    # What its license forbids is stopped by that: it neither is a copy nor has any.
+    allowed = (table["stopped_by"].cast(pl.String) != LICENSE).fill_null(True).to_numpy()
     of = own
     for number in np.unique(generation):
-        within = generation <= number
+        within = (generation <= number) & allowed
         of = _copies(compacted, config, captioned, first, within, int(number))
         first = within & good & (of == own)
         first[told["number"].to_numpy()] = (told["stage_to"] > 0).to_numpy()

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _LAST_STAGE = 7
 _DUPLICATE = "S1.duplicate"
 """The operator of pipeline/decide/dedup.py."""
-_LICENSE = "S1.license"
+LICENSE = "S1.license"
 """The operator of ``licenses``."""
 
 
@@ -83,7 +83,7 @@ class DecideConfig:
     def __post_init__(self) -> None:
         names = [rule.name for rule in self.rules]
         for index, name in enumerate(names):
-            if name in names[:index] or name in (_DUPLICATE, _LICENSE):
+            if name in names[:index] or name in (_DUPLICATE, LICENSE):
                 raise ValueError(f"field 'rules.{index}.name': '{name}' is given twice; names are unique")
         if not 1 <= self.synthetic_from <= _LAST_STAGE:
             raise ValueError(
@@ -169,19 +169,25 @@ def judge(table: pl.DataFrame, config: DecideConfig, unknown: Unknown) -> pl.Dat
     rules = sorted(config.rules, key=lambda rule: rule.stage)  # stable: as listed within a stage
     fails: _Fails = {}
     if config.licenses is not None:
-        fails[_LICENSE] = (1, _forbidden(table, config.licenses), pl.lit(None, pl.Float32))
+        fails[LICENSE] = (1, _forbidden(table, config.licenses), pl.lit(None, pl.Float32))
     return _judged(table, fails | _failing(table, rules, range(1, _LAST_STAGE), unknown), config)
 
 
-def judge_last(decided: pl.DataFrame, config: DecideConfig, unknown: Unknown) -> pl.DataFrame:
-    """``decided``, all rows with ``columns_of_last`` beside what ``judge`` gives, with leaf_rank and judged by S7, too."""
+def judge_last(
+    decided: pl.DataFrame, config: DecideConfig, unknown: Unknown, removed: Sequence[int] | np.ndarray = ()
+) -> pl.DataFrame:
+    """``decided``, all rows with ``columns_of_last`` beside what ``judge`` gives, with leaf_rank and judged by S7, too.
+
+    ``removed``: numbers of rows that were taken down, which have no rank.
+    """
     import polars as pl
 
-    good = decided.select(pl.col("fails").list.len() == 0).to_series()
+    there = pl.Series(~np.isin(np.arange(len(decided)), removed))
+    good = decided.select(pl.col("fails").list.len() == 0).to_series() & there
     table = decided.with_columns(leaf_rank=leaf_rank(decided, good, config.best))
-    last = _judged(table, _failing(table, config.rules, [_LAST_STAGE], unknown), config)
-    last = last.select(pl.all().name.suffix("_7"))
     free = pl.col("stopped_by").is_null()
+    last = _judged(table, _failing(table, config.rules, [_LAST_STAGE], unknown, free), config)
+    last = last.select(pl.all().name.suffix("_7"))
     return table.hstack(last).select(
         *(n for n in table.columns if n not in _BY_RULES),
         stage_to=pl.when(free).then("stage_to_7").otherwise("stage_to"),
@@ -196,9 +202,12 @@ _Fails = dict[str, tuple[int, "pl.Expr", "pl.Expr"]]
 _BY_RULES = ("stage_to", "stopped_by", "stopped_value", "fails")
 
 
-def _failing(table: pl.DataFrame, rules: Sequence[Rule], stages: Collection[int], unknown: Unknown) -> _Fails:
+def _failing(
+    table: pl.DataFrame, rules: Sequence[Rule], stages: Collection[int], unknown: Unknown, asked: pl.Expr | None = None
+) -> _Fails:
+    """``asked``: rows that a rule with ``if_null: error`` must know, None for all."""
     judged = [rule for rule in rules if rule.stage in stages]
-    return {rule.name: (rule.stage, _fails(rule, table, unknown), _value(rule, table)) for rule in judged}
+    return {rule.name: (rule.stage, _fails(rule, table, unknown, asked), _value(rule, table)) for rule in judged}
 
 
 def _judged(table: pl.DataFrame, fails: _Fails, config: DecideConfig) -> pl.DataFrame:
@@ -275,14 +284,15 @@ def _forbidden(table: pl.DataFrame, licenses: Collection[str]) -> pl.Expr:
     return ~pl.col("license").is_in([text for text in table["license"].unique() if permits(allowed, text)])
 
 
-def _fails(rule: Rule, table: pl.DataFrame, unknown: Unknown) -> pl.Expr:
+def _fails(rule: Rule, table: pl.DataFrame, unknown: Unknown, asked: pl.Expr | None) -> pl.Expr:
     import polars as pl
 
     keep = rule.condition().polars(table.schema)
     scope = rule.scope()
     judged = scope.polars(table.schema).fill_null(False) if scope else pl.lit(True)
     if rule.if_null == "error":
-        unknown.add(rule, table.filter(judged & keep.is_null())["id"].to_list())
+        known = judged if asked is None else judged & asked
+        unknown.add(rule, table.filter(known & keep.is_null())["id"].to_list())
     return judged & ~keep.fill_null(rule.if_null == "pass")
 
 

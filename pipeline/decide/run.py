@@ -103,7 +103,7 @@ def decide_run(
     is_copy = pl.lit(pl.Series(of != np.arange(len(of))))
     copies = pl.when(is_copy).then(pl.lit(table["id"].gather(of)))
     table = table.with_columns(*with_duplicates(is_copy), duplicate_of=copies)
-    table = judge_last(table, config.decide, unknown)
+    table = judge_last(table, config.decide, unknown, removed[NUMBER].to_numpy())
     unknown.refuse()
     table, gone = _without_removed(table, removed)
     table = table.with_columns(repeats=pl.lit(None, pl.Float32))

@@ -27,6 +27,7 @@ from pipeline.sandbox.guard import Failed, Guard, GuardConfig
 from pipeline.store.commit import read_failures, to_table, write_table
 from pipeline.store.failures import Failure
 from pipeline.store.ledger import Fragment
+from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class PixelWorker:
         self._run, self._pixel, self._thumbnail = run, pixel, thumbnail
         self._limits, self._config = limits, guard
         self._guards: dict[tuple[str, ...], Guard] = {}
+        self._gone = read_removals(run).ids
 
     def __call__(self, work: FragmentWork) -> FragmentWork:
         name = work.name
@@ -93,18 +95,18 @@ class PixelWorker:
         if not pixel and not thumbnail:
             return work
         rows = _read_rows(self._run, name)
-        seen = rows if pixel else [row for row in rows if any(a.applies_to(known(row)) for a in thumbnail)]
-        results = list(self._guard(pixel, thumbnail).map(seen))
-        failures = [f for row, result in zip(seen, results, strict=True) if (f := _broken(row, result))]
+        there = [row for row in rows if row["id"] not in self._gone]  # a takedown blanked the others
+        seen = there if pixel else [row for row in there if any(a.applies_to(known(row)) for a in thumbnail)]
+        results = {row["id"]: r for row, r in zip(seen, self._guard(pixel, thumbnail).map(seen), strict=True)}
+        failures = [f for row in seen if (f := _broken(row, results[row["id"]]))]
         for annotator in pixel:
-            _stop_when_hopeless(annotator, name, len(rows), failures)
-            scores = [r.scores.get(annotator.name) if isinstance(r, DecodeResult) else None for r in results]
+            _stop_when_hopeless(annotator, name, len(seen), failures)
+            each = [results.get(row["id"]) for row in rows]
+            scores = [r.scores.get(annotator.name) if isinstance(r, DecodeResult) else None for r in each]
             commit_scores(self._run, annotator, name, rows, scores, failures)
         if not thumbnail:
             return work
-        thumbnails = {
-            row["id"]: r.thumbnails for row, r in zip(seen, results, strict=True) if isinstance(r, DecodeResult)
-        }
+        thumbnails = {id_: r.thumbnails for id_, r in results.items() if isinstance(r, DecodeResult)}
         return replace(work, thumbnails=thumbnails, failures=tuple(failures))
 
     def _left(self, annotators: Sequence[Annotator], fragment: str) -> list[Annotator]:
@@ -126,6 +128,7 @@ class ModelWorker:
     ) -> None:
         self._run, self._annotator, self._before, self._last = run, annotator, before, last
         self._guard = Guard(ModelJob(annotator), guard)
+        self._gone = read_removals(run).ids
 
     def __call__(self, work: FragmentWork) -> FragmentWork:
         name = work.name
@@ -155,9 +158,9 @@ class ModelWorker:
         return committed | {f["id"] for f in fresh}, fresh
 
     def _picture(self, row: Mapping[str, Any], work: FragmentWork) -> Picture | None:
-        """What the annotator gets to see of the row; None when it does not apply."""
+        """What the annotator gets to see of the row; None when it does not apply, or was taken down."""
         about = known(row)
-        if not self._annotator.applies_to(about):
+        if row["id"] in self._gone or not self._annotator.applies_to(about):
             return None
         if self._annotator.input == "bytes":
             return Picture({**about, **{name: row[name] for name in ("image", *self._annotator.nested)}})

@@ -138,8 +138,14 @@ def _annotate_fragments(
             steps = annotate.steps(run, able, config.limits, config.guard)
             work = [annotate.FragmentWork(fragment) for fragment in left]
             _follow("annotate", left, (done.fragment for done in cluster.flow(work, steps, config.cluster)))
-    order = list(annotate.names(able))
-    for _ in each(lambda f: write_failures(run, f.name, order, f.attempt), fragments, run.path):
+    # One that cannot run here any more has told of failures all the same.
+    scored = {name: committed(run.scores(name, "x").parent) for name in annotate.names(annotators)}
+
+    def close(fragment: Fragment) -> int:
+        order = [name for name, there in scored.items() if fragment.name in there]
+        return write_failures(run, fragment.name, order, fragment.attempt)
+
+    for _ in each(close, fragments, run.path):
         pass
 
 

@@ -23,7 +23,7 @@ from pipeline.retrieve.words import TEXTS, matches, words_of
 from pipeline.store.embeddings import embedded_with, embeddings
 from pipeline.store.lock import run_lock
 from pipeline.store.removed import read_removals
-from pipeline.store.retrieved import check_name, write_retrieved
+from pipeline.store.retrieved import check_name, retrieved_rows, write_retrieved
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import sample_tables
 
@@ -53,7 +53,13 @@ def retrieve(
         *(f"{score:8.3f}  {uris[id_]}" for id_, score in best[:_LINES]), f"{len(best):,} rows found: {noted}", sep="\n"
     )
     print(f"pictures: {write_found(run, name, best, facts)}")
-    print(f"python -m pipeline decide {path} joins them; rules and --where find them by: retrieved == '{name}'")
+    print(f"python -m pipeline decide {path} joins them; rules and --where find them by: {_found_by(run, name)}")
+
+
+def _found_by(run: RunFolder, name: str) -> str:
+    """The condition that finds the rows of a retrieval, whichever others found them, too."""
+    values = sorted({value for value in retrieved_rows(run)["retrieved"] if name in value.split("+")} or {name})
+    return f"retrieved == '{name}'" if values == [name] else f"retrieved in ({', '.join(map(repr, values))})"
 
 
 def _by_words(run: RunFolder, text: str) -> Iterator[tuple[str, float]]:

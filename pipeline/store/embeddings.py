@@ -40,8 +40,14 @@ def embeddings(run: RunFolder, annotator: str) -> Iterator[Embedded]:
         table = table.filter(pc.and_(pc.is_valid(table[1]), pc.invert(pc.is_in(table[0], failed))))
         return Embedded(fragment, table[0].to_pylist(), _matrix(table[1].combine_chunks()))
 
-    return each(part, sorted(committed(run.embeddings(annotator, "x").parent)), run.path)
+    parts = each(part, sorted(committed(run.embeddings(annotator, "x").parent)), run.path)
+    return (embedded for embedded in parts if embedded.ids)
 
 
 def _matrix(column: pa.FixedSizeListArray) -> np.ndarray:
-    return column.flatten().to_numpy(zero_copy_only=False).astype(np.float16).reshape(len(column), -1)
+    return (
+        column.flatten()
+        .to_numpy(zero_copy_only=False)
+        .astype(np.float16)
+        .reshape(len(column), -1 if len(column) else 0)
+    )

@@ -45,7 +45,7 @@ def test_render_makes_a_dataset_once_and_refuses_another_in_its_place(
     assert set(table["stage_from"]) == {4}
     assert set(table["stage_to"]) == {7}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["set"]
-    assert {p.name for p in out.iterdir()} == {"README.md", "data", "dataset.json", "manifest"}
+    assert {p.name for p in out.iterdir()} == {"README.md", "data", "dataset.json", "manifest", "notes"}
 
     assert command(main, [*arguments, "12"]) == 0
     assert "is there already" in capsys.readouterr().out

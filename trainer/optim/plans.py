@@ -137,7 +137,8 @@ def _adamw(weights: Tensor, gradient: Tensor, first: Tensor, second: Tensor, ste
 def descend(weights: Tensor, first: Tensor, second: Tensor, step: Step) -> None:
     """Decay, then move ``weights`` by the corrected first moment over the root of the second. ``step``: of AdamW."""
     decay, rate, root, eps = step.numbers[:4].unbind()
-    store(weights, widened(weights) * decay - rate * first / (second.sqrt() / root + eps), step.key)
+    update = second.sqrt().div_(root).add_(eps).reciprocal_().mul_(first).mul_(rate)
+    store(weights, (widened(weights) * decay).sub_(update), step.key)
 
 
 class Adafactor(PlannedOptimizer):
@@ -195,14 +196,14 @@ def _square_sums(gradient: Tensor, step: Step) -> tuple[Tensor, Tensor]:
 
 @fused
 def _squared_update(gradient: Tensor, row: Tensor, column: Tensor, step: Step) -> Tensor:
-    return (_scaled(gradient, step) * (row * column).rsqrt()).square().sum()
+    return (row * column).rsqrt_().mul_(_scaled(gradient, step)).square_().sum()
 
 
 @fused
 def _move(weights: Tensor, gradient: Tensor, row: Tensor, column: Tensor, divisor: Tensor, step: Step) -> None:
-    update = _scaled(gradient, step) * (row * column).rsqrt() / divisor
     decay, rate = step.numbers[:2].unbind()
-    store(weights, widened(weights) * decay - rate * update, step.key)
+    update = (row * column).rsqrt_().mul_(_scaled(gradient, step)).mul_(rate / divisor)
+    store(weights, (widened(weights) * decay).sub_(update), step.key)
 
 
 @lru_cache(maxsize=8)

@@ -103,11 +103,15 @@ words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
         and s.strip(" .")
     )
 )
+# What a list says without a letter, or in a form of "none", names no watermark.
+marks = words.filter(
+    lambda s: any(map(str.isalnum, s)) and not s.lower().startswith(("n", "无", "無", "没", "沒", "未"))
+)
 
 
 @fuzzed(60)
 @given(
-    values=st.tuples(words, words, words, st.lists(words, max_size=3), st.booleans()),
+    values=st.tuples(words, words, words, st.lists(marks, max_size=3), st.booleans()),
     fenced=st.booleans(),
     escaped=st.booleans(),
     cut=st.floats(0, 1),
@@ -115,19 +119,19 @@ words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 def test_whatever_is_written_comes_back_whole_or_not_at_all(
     values: tuple[str, str, str, list[str], bool], fenced: bool, escaped: bool, cut: float
 ) -> None:
-    caption, kind, style, marks, abnormal = values
+    caption, kind, style, listed, abnormal = values
     text = json.dumps(
         {
             "Caption": caption,
             "Image Type": kind,
             "Image Style": style,
-            "Watermark List": marks,
+            "Watermark List": listed,
             "Abnormal Element": "yes" if abnormal else "no",
         },
         ensure_ascii=escaped,
     )
     whole = f"Sure!\n```json\n{text}\n```" if fenced else text
-    assert parse_answer(whole) == Answer(caption, kind, style, tuple(marks), abnormal)
+    assert parse_answer(whole) == Answer(caption, kind, style, tuple(listed), abnormal)
     try:
         part = parse_answer(whole[: int(cut * len(whole))])
     except NoAnswer:
@@ -148,3 +152,27 @@ def test_no_text_does_harm(text: str) -> None:
     except NoAnswer:
         return
     assert answer.caption.strip() == answer.caption != ""
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        "No visible watermark",
+        "没有水印",
+        "无可见水印",
+        "未发现水印",
+        "None visible",
+        "-",
+        "[]",
+        "no visible watermarks.",
+        "N/A",
+    ],
+)
+def test_a_list_of_no_watermarks_is_empty(listed: str) -> None:
+    answer = parse_answer(json.dumps({"Caption": "a cat", "Watermark List": [listed]}))
+    assert answer.watermarks == ()
+
+
+def test_a_name_that_begins_like_nothing_is_a_watermark() -> None:
+    names = ["No Limits Photography", "Nonesuch", "无锡日报"]
+    assert parse_answer(json.dumps({"Caption": "a cat", "Watermark List": names})).watermarks == tuple(names)

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from configs import UserError
+from configs import RunFailed, UserError
 from pipeline.decide.best import BestConfig
-from pipeline.decide.rules import DecideConfig, Rule, decide
+from pipeline.decide.rules import DecideConfig, Rule, Unknown, decide, judge, judge_last
 from tests.pipeline.rows import table
 
 NONE = pl.DataFrame(schema={"id": pl.String, "duplicate_of": pl.String})
@@ -60,3 +60,24 @@ def test_earlier_rules_do_not_know_the_rank() -> None:
 def test_a_rank_by_what_is_no_score_is_refused(by: str) -> None:
     with pytest.raises(UserError, match=f"field 'decide.best.by': '{by}'"):
         ranks([{}], best=BestConfig(by=(by,)))
+
+
+def test_no_number_ranks_last() -> None:
+    assert ranks([{**CATS, "clarity": c} for c in (float("nan"), 3.0, None, 5.0)])[1::2] == [2, 1]
+
+
+def test_what_was_taken_down_has_no_rank() -> None:
+    rows = table(*({**CATS, "clarity": c} for c in (10.0, 30.0, 20.0)))
+    config, unknown = DecideConfig((Rule("S7.best", 7, "leaf_rank <= 1"),)), Unknown()
+    judged = judge(rows, config, unknown).with_columns(duplicate_of=pl.lit(None, pl.String))
+    decided = judge_last(judged.hstack(rows), config, unknown, removed=[1])
+    assert decided["leaf_rank"].to_list() == [2, None, 1]
+    assert decided["stage_to"].to_list()[2] == 7
+
+
+def test_a_rule_that_must_know_the_rank_asks_only_who_has_come_so_far() -> None:
+    rows = [{**CATS, "clarity": 10.0}, {**CATS, "clarity": 50.0, "luma": 0.01}]
+    best = Rule("S7.best", 7, "leaf_rank <= 2", if_null="error")
+    assert ranks(rows, Rule("S2.luma", 2, "luma > 0.1"), best) == [1, None]
+    with pytest.raises(RunFailed, match=r"rule S7.best: .* is unknown for 1 samples"):
+        ranks([*rows, {"clarity": 1.0}], Rule("S2.luma", 2, "luma > 0.1"), best)
