@@ -246,12 +246,12 @@ def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
 
 
 def decisions_key(run: RunFolder, config: PipelineConfig, compacted: Compacted | None = None) -> str:
-    """Identity of what ``decide_run`` would give: the decision fields, fragments and the annotators that scored them."""
+    """Identity of what ``decide_run`` would give: the decision fields, fragments, and the annotators that scored them with their versions."""
     plain = to_plain(config)
     compacted = compacted or Compacted(run)
     fragments = [fragment for part in compacted.parts for fragment in compacted.fragments(part)]
     facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
-    facts |= {"annotators": compacted.annotators, "schema": schema.SCHEMA_VERSION}
+    facts |= {"annotators": compacted.versions(), "schema": schema.SCHEMA_VERSION}
     if is_asked(config):
         facts["about_captions"] = recipe(config, Evaluation(config.decontaminate))
     if later := generations(run):

@@ -78,6 +78,11 @@ class Compacted:
         self._told: dict[str, tuple[int, list[tuple[str, int]]]] = {}
         self.parts = tuple(self._parts(known))
 
+    def versions(self) -> dict[str, str]:
+        """Annotator -> version of the definition by which it scored."""
+        told = {name: self.schemas[name].metadata or {} if name in self.schemas else {} for name in self.annotators}
+        return {name: metadata.get(b"glyphmill.version", b"").decode() for name, metadata in told.items()}
+
     def rows(self, part: Part, columns: Sequence[str]) -> pa.Table:
         """``columns`` of ``schema`` of the part's samples that did not fail, in ledger order."""
         table = self._read(part, _ROWS, columns)

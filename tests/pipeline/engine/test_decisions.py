@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 import yaml
 from PIL import Image
 
+from configs import UserError
+from pipeline.annotators.measure import MeasureAnnotator
 from pipeline.annotators.provenance import ProvenanceAnnotator
 from pipeline.config import load_config
 from pipeline.engine.remove import remove_rows
@@ -103,3 +106,21 @@ def test_a_failure_stays_one_where_its_annotator_cannot_run_any_more(
     assert run(tmp_path, sources, ("measure", "provenance")) == []
     monkeypatch.setattr(ProvenanceAnnotator, "missing", lambda self: "the package is not installed")
     assert run(tmp_path, sources, ("measure", "provenance")) == []
+
+
+def test_scores_of_another_definition_are_decided_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the error over another version advises: delete the scores, run again."""
+    sources = [{"name": "a", "path": str(pictures(tmp_path / "in", 1, 2))}]
+    sharp = {"name": "S2.clarity", "stage": 2, "keep": "clarity >= 0"}
+    assert {row["stopped_by"] for row in run(tmp_path, sources, rules=[sharp])} == {None}
+    annotate = MeasureAnnotator.annotate
+
+    def another(self: MeasureAnnotator, pictures: list[Any]) -> list[dict[str, Any]]:
+        return [{**row, "clarity": -5.0} for row in annotate(self, pictures)]
+
+    monkeypatch.setattr(MeasureAnnotator, "annotate", another)
+    monkeypatch.setattr(MeasureAnnotator, "version", "another")
+    with pytest.raises(UserError, match="scores/measure"):
+        run(tmp_path, sources, rules=[sharp])
+    shutil.rmtree(tmp_path / "run/scores/measure")
+    assert {row["stopped_by"] for row in run(tmp_path, sources, rules=[sharp])} == {"S2.clarity"}
