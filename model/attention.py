@@ -51,16 +51,16 @@ def split_streams(x: Tensor, joint: JointLayout) -> tuple[Tensor, Tensor]:
 
 def reorder(x: Tensor, queries: TokenOrder) -> Tensor:
     """One stream into the order of ``queries``."""
-    return x if queries.order is None else _taken(x, queries.order, queries.inverse, queries)
+    return x if queries.order is None else _taken(x, queries.order, queries.inverse, queries.padded)
 
 
 def restore(x: Tensor, queries: TokenOrder) -> Tensor:
     """The inverse of ``reorder``."""
-    return x if queries.inverse is None else _taken(x, queries.inverse, queries.order, queries)
+    return x if queries.inverse is None else _taken(x, queries.inverse, queries.order, queries.padded)
 
 
-def _taken(x: Tensor, ids: Tensor, back: Tensor | None, queries: TokenOrder) -> Tensor:
-    if queries.padded:  # token 0 is taken several times, and its gradients add up
+def _taken(x: Tensor, ids: Tensor, back: Tensor | None, padded: bool) -> Tensor:
+    if padded:  # token 0 is taken several times, and its gradients add up
         return x.index_select(0, ids)
     out: Tensor = _Permuted.apply(x, ids, back)
     return out

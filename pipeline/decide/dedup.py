@@ -11,13 +11,13 @@ picture, never with another duplicate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.decide.keys import REAL, RENDERED, SCORES, Keys, keys
+from pipeline.decide.keys import REAL, RENDERED, SCORES, Keys
 from pipeline.decide.near import NearRows, greedy_near
 from pipeline.decide.same_text import rests, same_rests
 
@@ -65,26 +65,6 @@ class DedupConfig:
                 raise ValueError(f"field '{name}': must be between 0 and 1, found {getattr(self, name)}")
         if not 0 <= self.pixels <= 255:
             raise ValueError(f"field 'pixels': must be between 0 and 255 gray levels, found {self.pixels}")
-
-
-def find_duplicates(
-    table: pl.DataFrame, config: DedupConfig, first: Collection[str] = (), thumbnails: ThumbnailReader | None = None
-) -> pl.DataFrame:
-    """(id, duplicate_of) of every row that has a kept copy, by id. ``table``: with the columns that ``keys`` wants and
-    ``n_captions``. ``first``: ids; see ``kept_copies``."""
-    import polars as pl
-
-    of = kept_copies(
-        Keys([keys(table)]),
-        (table["n_captions"].fill_null(0) > 0).to_numpy(),
-        np.isin(table["id"].to_numpy(), list(first)),
-        config,
-        lambda rows: table["text"].gather(rows),
-        thumbnails,
-    )
-    copies = np.flatnonzero(of != np.arange(len(of)))
-    ids = table["id"]
-    return pl.DataFrame({"id": ids.gather(copies), "duplicate_of": ids.gather(of[copies])}).sort("id")
 
 
 def kept_copies(

@@ -106,24 +106,6 @@ def check_rules(config: DecideConfig, schema: Mapping[str, Any]) -> None:
             scope.polars(known)
 
 
-def decide(table: pl.DataFrame, duplicates: pl.DataFrame, config: DecideConfig) -> pl.DataFrame:
-    """One row per row of ``table``, in its order: id and the decided columns but repeats, names as text.
-
-    ``duplicates``: (id, duplicate_of). Raises UserError for a wrong rule, RunFailed where ``if_null: error`` meets null.
-    """
-    import polars as pl
-
-    unknown = Unknown()
-    judged = judge(table, config, unknown).with_columns(id=table["id"])
-    both = judged.join(duplicates, on="id", how="left", maintain_order="left")
-    is_copy = pl.col("duplicate_of").is_not_null()
-    decided = both.select("id", *with_duplicates(is_copy), "duplicate_of")
-    names = [n for n in table.columns if n not in decided.columns]
-    decided = judge_last(decided.hstack(table.select(names)), config, unknown).drop(names)
-    unknown.refuse()
-    return decided.with_columns(pl.col("stopped_by").cast(pl.String), pl.col("fails").cast(pl.List(pl.String)))
-
-
 class Unknown:
     """Rows for which a rule with ``if_null: error`` is unknown, as parts of a table are judged one after the other."""
 

@@ -36,7 +36,15 @@ from pipeline.decide.rules import (
     with_duplicates,
 )
 from pipeline.decide.subset import subset
-from pipeline.decide.watermark import REGIONS, is_judged, lines_of, none_repeated, repeated_texts, with_watermarks
+from pipeline.decide.watermark import (
+    REGIONS,
+    WatermarkConfig,
+    is_judged,
+    lines_of,
+    none_repeated,
+    repeated_texts,
+    with_watermarks,
+)
 from pipeline.store.additions import generations
 from pipeline.store.commit import replace_table
 from pipeline.store.compact import WATERMARKS, Compacted, Part
@@ -125,20 +133,22 @@ def _marks(compacted: Compacted, config: PipelineConfig) -> pl.DataFrame:
     """Texts that a host repeats at one place; the lines of a part are kept as long as its scores are the same."""
     import polars as pl
 
-    if not any(is_judged(pl.DataFrame(compacted.rows(p, ["uri"])), config.decide.watermark) for p in compacted.parts):
+    if not config.decide.watermark.pictures:
         return none_repeated()
-    lines = [pl.DataFrame(_lines(compacted, part)) for part in compacted.parts]
-    return repeated_texts(pl.concat(lines), config.decide.watermark)
+    lines = [pl.DataFrame(_lines(compacted, part, config.decide.watermark)) for part in compacted.parts]
+    return repeated_texts(pl.concat(lines), config.decide.watermark) if lines else none_repeated()
 
 
-def _lines(compacted: Compacted, part: Part) -> pa.Table:
+def _lines(compacted: Compacted, part: Part, config: WatermarkConfig) -> pa.Table:
     import polars as pl
 
+    def read(fragment: str) -> pa.Table:
+        return sample_part(compacted.run, fragment, REGIONS, compacted.annotators, compacted.own)[0]
+
     def make() -> pa.Table:
-        some = (
-            sample_part(compacted.run, name, REGIONS, compacted.annotators, compacted.own)[0] for name in part.fragments
-        )
-        return pl.concat([lines_of(pl.DataFrame(table)) for table in some]).to_arrow()
+        looked = is_judged(pl.DataFrame(compacted.rows(part, ["uri"])), config)
+        tables = map(read, part.fragments) if looked else [schema.arrow(["id", *REGIONS]).empty_table()]
+        return pl.concat([lines_of(pl.DataFrame(table)) for table in tables]).to_arrow()
 
     return compacted.derived(part, "lines", "1", make)
 

@@ -9,7 +9,8 @@ import pytest
 
 from configs import RunFailed, UserError
 from pipeline.decide.best import BestConfig
-from pipeline.decide.rules import DecideConfig, Rule, Unknown, decide, judge, judge_last
+from pipeline.decide.rules import DecideConfig, Rule, Unknown, judge, judge_last
+from tests.pipeline.decide.whole import decide
 from tests.pipeline.rows import table
 
 NONE = pl.DataFrame(schema={"id": pl.String, "duplicate_of": pl.String})

@@ -16,8 +16,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.annotators.base import Picture
 from pipeline.annotators.measure import MeasureAnnotator
-from pipeline.decide.dedup import DedupConfig, ThumbnailReader, find_duplicates
+from pipeline.decide.dedup import DedupConfig, ThumbnailReader
 from synth import Recipe
+from tests.pipeline.decide.whole import find_duplicates
 from tests.pipeline.rows import table
 
 

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from configs import RunFailed, UserError, decode
-from pipeline.decide.rules import DecideConfig, Rule, decide
+from pipeline.decide.rules import DecideConfig, Rule
+from tests.pipeline.decide.whole import decide
 from tests.pipeline.rows import table
 
 NONE = pl.DataFrame(schema={"id": pl.String, "duplicate_of": pl.String})
