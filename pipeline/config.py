@@ -68,7 +68,7 @@ class PipelineConfig:
                 raise ValueError(f"field 'sources.{index}.name': '{name}' is given twice; names are unique")
 
     def annotators(self) -> list[Annotator]:
-        """All annotators of this run, ready to travel. Raises UserError for those that cannot run here or together."""
+        """All annotators of this run, ready to travel. Raises UserError for those that cannot run together."""
         return build(self.annotate, self.limits)
 
 

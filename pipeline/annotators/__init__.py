@@ -12,7 +12,7 @@ from typing import Annotated
 
 from configs.kinds import OpenKind
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
-from pipeline.annotators.build import build
+from pipeline.annotators.build import build, check
 from pipeline.annotators.captioner import CaptionerConfig
 from pipeline.annotators.chinese_clip import ChineseClipConfig
 from pipeline.annotators.classify import ClassifyConfig
@@ -25,7 +25,7 @@ from pipeline.annotators.ocr import OcrConfig
 from pipeline.annotators.provenance import ProvenanceConfig
 from pipeline.annotators.verify import VerifyConfig
 
-__all__ = ["DEFAULT", "Annotator", "AnnotatorConfig", "AnyAnnotator", "Picture", "build"]
+__all__ = ["DEFAULT", "Annotator", "AnnotatorConfig", "AnyAnnotator", "Picture", "build", "check"]
 
 _Ours = (
     MeasureConfig | NsfwConfig | OcrConfig | VerifyConfig  # S1, S2, S4

@@ -38,6 +38,8 @@ class AlignConfig(AnnotatorConfig):
     gpus: float = 0.0
     threads: int = 1
 
+    folders = ("model",)
+
     def __post_init__(self) -> None:
         if self.batch < 1 or self.threads < 1:
             raise ValueError(f"batch and threads: at least 1, found {self.batch} and {self.threads}")

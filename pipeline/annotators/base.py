@@ -11,13 +11,17 @@ An annotator is picklable before ``setup`` (it travels to its worker) and need n
 
 from __future__ import annotations
 
+import dataclasses
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from configs.errors import UserError
 from pipeline.schema import Column
 
 if TYPE_CHECKING:
@@ -83,6 +87,24 @@ class AnnotatorConfig(ABC):
 
     kind: str
     required: bool = field(default=False, kw_only=True)
+
+    files: ClassVar[tuple[str, ...]] = ()
+    """Its fields that are paths of files."""
+    folders: ClassVar[tuple[str, ...]] = ()
+    """Its fields that are paths of folders, or names where there is no such folder."""
+
+    def absolute(self) -> Self:
+        """The entry with absolute paths, so that it means the same in any working directory."""
+        given = {name: getattr(self, name) for name in (*self.files, *self.folders)}
+        paths = {n: p for n, p in given.items() if p and (n in self.files or Path(p).is_dir())}
+        return dataclasses.replace(self, **{name: os.path.abspath(path) for name, path in paths.items()})
+
+    def check(self, where: str) -> None:
+        """Raise UserError naming the field where a file of ``files`` is not there."""
+        for name in self.files:
+            path = getattr(self, name)
+            if path is not None and not Path(path).is_file():
+                raise UserError(f"field '{where}.{name}': '{path}' is no file")
 
     @abstractmethod
     def make(self, limits: Limits) -> Annotator:

@@ -18,8 +18,7 @@ _STEPS = ("collect", "decode")
 def build(configs: Sequence[AnnotatorConfig], limits: Limits | None = None) -> list[Annotator]:
     """The annotators of a run, ready to travel to their workers.
 
-    Raises UserError for a repeated name or column, a column that cannot be filled, or a required annotator that
-    cannot run here.
+    Raises UserError for a repeated name or column, or a column that cannot be filled.
     """
     made: list[Annotator] = []
     for index, config in enumerate(configs):
@@ -31,10 +30,17 @@ def build(configs: Sequence[AnnotatorConfig], limits: Limits | None = None) -> l
             )
         if problem := next(_problems(annotator, made), None):
             raise UserError(f"field 'annotate.{index}': {problem}")
-        if config.required and (reason := annotator.missing()):
-            raise UserError(f"field 'annotate.{index}.required': {annotator.name} cannot run here: {reason}")
         made.append(annotator)
     return made
+
+
+def check(configs: Sequence[AnnotatorConfig], annotators: Sequence[Annotator]) -> None:
+    """Raise UserError where scoring cannot begin here: a file is not there, or a required annotator cannot run.
+    Deciding over what is scored asks for none of it. ``annotators``: what ``build`` made of ``configs``."""
+    for index, (config, annotator) in enumerate(zip(configs, annotators, strict=True)):
+        config.check(f"annotate.{index}")
+        if config.required and (reason := annotator.missing()):
+            raise UserError(f"field 'annotate.{index}.required': {annotator.name} cannot run here: {reason}")
 
 
 def _problems(annotator: Annotator, others: Sequence[Annotator]) -> Iterator[str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -61,6 +60,9 @@ class CaptionerConfig(AnnotatorConfig):
     batch: int = 4
     gpus: float = 0.0
 
+    files = ("key_file",)
+    folders = ("model",)
+
     def __post_init__(self) -> None:
         for name in ("max_tokens", "connections", "batch", "budget_tokens"):
             if (value := getattr(self, name)) is not None and value < 1:
@@ -71,8 +73,6 @@ class CaptionerConfig(AnnotatorConfig):
             raise ValueError("languages: en, zh or both, each once")
         if self.server and (urlsplit(self.server).scheme not in ("http", "https") or not urlsplit(self.server).netloc):
             raise ValueError(f"server: expected a URL such as http://localhost:8000/v1, found '{self.server}'")
-        if self.key_file and not Path(self.key_file).is_file():
-            raise ValueError(f"key_file: expected a file, found '{self.key_file}'")
 
     def make(self, limits: Limits) -> CaptionerAnnotator:
         return CaptionerAnnotator(self, limits)

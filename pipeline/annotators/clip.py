@@ -6,7 +6,6 @@ tokenizer and ``open_clip_config.json``. Preprocessing, tokenizer and towers are
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +30,10 @@ class ClipConfig(AlignConfig):
     kind: Literal["clip"]
     aesthetics: str | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.aesthetics is not None and not Path(self.aesthetics).is_file():
-            raise ValueError(f"aesthetics: expected a safetensors file, found '{self.aesthetics}'")
+    files = ("aesthetics",)
 
     def make(self, limits: Limits) -> ClipAnnotator:
-        head = self.aesthetics and str(Path(self.aesthetics).absolute())
-        return ClipAnnotator(dataclasses.replace(self, aesthetics=head), limits)
+        return ClipAnnotator(self, limits)
 
 
 class ClipAnnotator(AlignAnnotator):
@@ -52,7 +47,9 @@ class ClipAnnotator(AlignAnnotator):
     marker = "open_clip_config.json"
 
     def __init__(self, config: ClipConfig, limits: Limits | None = None) -> None:
-        super().__init__(config, limits, [Path(config.aesthetics)] if config.aesthetics else ())
+        super().__init__(
+            config, limits, [head] if config.aesthetics and (head := Path(config.aesthetics)).is_file() else ()
+        )
         self._head = config.aesthetics
         self._weight: np.ndarray | None = None
         self._bias = 0.0

@@ -24,6 +24,7 @@ from configs.files import find_package
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.annotators.hiding import blurred, mosaic, shrunk
+from pipeline.annotators.model_folder import fingerprint
 
 if TYPE_CHECKING:
     from configs.pictures import Limits
@@ -46,12 +47,14 @@ Box = tuple[int, int, int, int]
 @dataclass(frozen=True)
 class FacesConfig(AnnotatorConfig):
     """``edge``: px to which the longer side is shrunk while faces are looked for. ``smallest``: px that a face must have
-    there. ``cascade``: the absolute path of another cascade of OpenCV, an XML file; null: the one in its wheel."""
+    there. ``cascade``: the path of another cascade of OpenCV, an XML file; null: the one in its wheel."""
 
     kind: Literal["faces"]
     edge: int = 480  # chosen
     smallest: int = 24  # chosen: a twentieth of the longer side
     cascade: str | None = None
+
+    files = ("cascade",)
 
     def __post_init__(self) -> None:
         if not 64 <= self.edge <= 4000:
@@ -73,6 +76,8 @@ class FacesAnnotator(Annotator):
 
     def __init__(self, config: FacesConfig | None = None) -> None:
         self.config = config or FacesConfig("faces")
+        if self.config.cascade and self._cascade().is_file():
+            self.version = f"{FacesAnnotator.version}-{fingerprint(self._cascade())}"  # type: ignore[misc]
         self._face: Any = None
         self._eye: Any = None
 

@@ -141,8 +141,9 @@ def _value(value: str, is_last: bool) -> Any:
             if end
             else None
         )
-    word = re.match(r"[^,}\n]*(?=[,}\n])" if is_last else r"[^,}\n]*", value)
-    bare = word[0].strip() if word else ""
+    # Bare text may have commas: of others all up to the next key is theirs, the last one ends with its line.
+    word = re.match(r"[^}\n]*(?=[}\n])", value) if is_last else re.match(r"[^}]*", value)
+    bare = word[0].strip().rstrip(",").rstrip() if word else ""
     return None if bare.lower() in ("null", "none") else bare
 
 

@@ -33,6 +33,9 @@ _AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _THIS_PICTURE = frozenset({400, 413, 415, 422, 451})
 """Statuses that refuse one picture: too large, or against the server's rules."""
 
+_HOPELESS = 8
+"""A server that refused so many pictures, and has answered none, takes none at all; chosen."""
+
 _SAFE = "nothing of this fragment was written, committed fragments are safe; the same command goes on"
 
 
@@ -55,6 +58,7 @@ class ServerCaptioner:
     def __init__(self, config: ServerConfig) -> None:
         self._config, self._loop = config, asyncio.Runner()
         self._used = 0
+        self._refused: int | None = 0  # pictures before the first that was answered, None from then on
         self._without: dict[str, int] = {}  # prompt -> its tokens without a picture
         key = Path(config.key_file).read_text(encoding="utf-8").strip() if config.key_file else ""
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
@@ -87,7 +91,9 @@ class ServerCaptioner:
         try:
             answer, tokens = await self._post(session, content, self._config.max_tokens)
         except _Refused as refused:
+            self._count_refusal(str(refused))
             return Reply("", 0, str(refused))
+        self._refused = None
         (own,) = count_tokens([question.prompt.removeprefix(question.common)])
         seen = _image_tokens(answer, tokens - self._without[question.common] - own)
         if seen <= 0:
@@ -150,6 +156,16 @@ class ServerCaptioner:
             raise _Refused(what)
         if status not in _AGAIN:
             raise RunFailed(f"captioner: {self._config.url} refuses: {what}; {_SAFE} when that is repaired")
+
+    def _count_refusal(self, what: str) -> None:
+        if self._refused is None:
+            return
+        self._refused += 1
+        if self._refused >= _HOPELESS:
+            raise RunFailed(
+                f"captioner: {self._config.model} at {self._config.url} refused each of {self._refused} pictures, the last "
+                f"one with {what}; {_SAFE} with a model that takes pictures"
+            )
 
     def _check_budget(self) -> None:
         budget = self._config.budget_tokens

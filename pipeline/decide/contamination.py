@@ -58,10 +58,16 @@ class DecontaminateConfig:
             raise ValueError(f"ngram_zh and ngram_en: at least 2, found {self.ngram_zh} and {self.ngram_en}")
         if not 0 <= self.radius <= 16:
             raise ValueError(f"radius: from 0 to 16 bits, found {self.radius}")
+
+    def check(self) -> None:
+        """Raise UserError where a file or folder is not there: what is decided without it would be something else."""
         for name in ("prompts", "pictures"):
             for index, path in enumerate(getattr(self, name)):
                 if not Path(path).exists():
-                    raise ValueError(f"{name}.{index}: '{path}' does not exist")
+                    raise UserError(
+                        f"field 'decontaminate.{name}.{index}': '{path}' does not exist; put it back, or decide without "
+                        f"it: --set decontaminate.{name}=[]"
+                    )
 
 
 @dataclass(frozen=True)

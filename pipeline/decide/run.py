@@ -150,7 +150,7 @@ def _lines(compacted: Compacted, part: Part, config: WatermarkConfig) -> pa.Tabl
         tables = map(read, part.fragments) if looked else [schema.arrow(["id", *REGIONS]).empty_table()]
         return pl.concat([lines_of(pl.DataFrame(table)) for table in tables]).to_arrow()
 
-    return compacted.derived(part, "lines", "1", make)
+    return compacted.derived(part, "lines", "2", make)
 
 
 def _polars_schema(compacted: Compacted) -> pl.Schema:
@@ -256,12 +256,14 @@ def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
 
 
 def decisions_key(run: RunFolder, config: PipelineConfig, compacted: Compacted | None = None) -> str:
-    """Identity of what ``decide_run`` would give: the decision fields, fragments, and the annotators that scored them with their versions."""
+    """Identity of what ``decide_run`` would give: the decision fields, fragments, what is known of their rows, and the
+    annotators that scored them with their versions."""
     plain = to_plain(config)
     compacted = compacted or Compacted(run)
     fragments = [fragment for part in compacted.parts for fragment in compacted.fragments(part)]
     facts: dict[str, Any] = {"decisions": {name: plain[name] for name in _DECISION_FIELDS}, "fragments": fragments}
     facts |= {"annotators": compacted.versions(), "schema": schema.SCHEMA_VERSION}
+    facts["rows"] = [compacted.digests(part) for part in compacted.parts]
     if is_asked(config):
         facts["about_captions"] = recipe(config, Evaluation(config.decontaminate))
     if later := generations(run):

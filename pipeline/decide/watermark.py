@@ -21,8 +21,8 @@ _HOST = r"^https?://(?:[^/?#@]*@)?(?:www\.)?([^/:?#]+)"
 
 @dataclass(frozen=True)
 class WatermarkConfig:
-    """When a text is a host's watermark. ``pictures``: at least so many of the host show it at one place; ``share``:
-    and at least this share of the host's pictures that show text; ``characters``: of letters and digits it has at least
+    """When a text is a host's watermark. ``pictures``: at least so many of the host show it at one place, copies of one
+    picture counted once; ``share``: and at least this share of the host's pictures that show text; ``characters``: of letters and digits it has at least
     so many. 0 ``pictures`` leaves watermarks to the captioner."""
 
     pictures: int = 5  # chosen
@@ -38,7 +38,7 @@ class WatermarkConfig:
             raise ValueError(f"field 'characters': must be at least 1, found {self.characters}")
 
 
-REGIONS = ("uri", "width", "height", "text_regions")
+REGIONS = ("uri", "width", "height", "pixel_sha256", "phash", "text_regions")
 """What ``lines_of`` needs of rows beside their ids."""
 
 
@@ -60,8 +60,8 @@ def repeated_texts(lines: pl.DataFrame, config: WatermarkConfig) -> pl.DataFrame
 
     place = ["host", "plain", "ninth"]
     seen = lines.unique(["id", *place], maintain_order=True)
-    of_host = seen.group_by("host").agg(all=pl.col("id").n_unique())
-    counted = seen.group_by(place).agg(found=pl.len()).join(of_host, on="host")
+    of_host = seen.group_by("host").agg(all=pl.col("picture").n_unique())
+    counted = seen.group_by(place).agg(found=pl.col("picture").n_unique()).join(of_host, on="host")
     marks = counted.filter(
         (pl.col("found") >= config.pictures)
         & (pl.col("found") >= config.share * pl.col("all"))
@@ -72,7 +72,8 @@ def repeated_texts(lines: pl.DataFrame, config: WatermarkConfig) -> pl.DataFrame
 
 
 def lines_of(regions: pl.DataFrame) -> pl.DataFrame:
-    """id, host, text, plain (letters and digits, NFKC, lower case) and ninth (0 top left .. 8 bottom right) of each region.
+    """id, picture (equal for copies), host, text, plain (letters and digits, NFKC, lower case) and ninth (0 top left .. 8
+    bottom right) of each region.
 
     ``regions``: id and REGIONS of some rows.
     """
@@ -88,7 +89,10 @@ def lines_of(regions: pl.DataFrame) -> pl.DataFrame:
         (3 * m / pl.col(size)).floor().clip(0, 2) for m, size in zip(middle, ("width", "height"), strict=True)
     )
     plain = region.field("text").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[^\p{L}\p{Nd}]", "")
-    return lines.select("id", "host", text=region.field("text"), plain=plain, ninth=(3 * row + column).cast(pl.Int8))
+    picture = pl.coalesce(pl.col("phash").cast(pl.String), "pixel_sha256", "id")
+    return lines.select(
+        "id", "host", picture=picture, text=region.field("text"), plain=plain, ninth=(3 * row + column).cast(pl.Int8)
+    )
 
 
 def with_watermarks(table: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:

@@ -203,7 +203,8 @@ def commit_scores(
             f"annotator {annotator.name}: what it gave for {fragment} does not fit its columns: {error.args[0]}; "
             "nothing of it was written, committed fragments are safe; the same command goes on when it is repaired"
         ) from None
-    if aside:
+    if aside:  # there may be one of scores that were deleted so that the pictures are scored again
+        run.embeddings(annotator.name, fragment).unlink(missing_ok=True)
         write_table(run.embeddings(annotator.name, fragment), beside, [], version=annotator.version)
     write_table(run.scores(annotator.name, fragment), committed, failures, version=annotator.version)
 

@@ -25,6 +25,7 @@ def plan(config: PipelineConfig, path: Path | None) -> str:
     config = run_config.resolve(config)
     run = run_config.run_folder(path) if path else None
     annotators = config.annotators()
+    run_config.check_files(config, annotators)
     check_rules(config.decide, planned_columns({a.name: a.columns for a in annotators}))
     if run:
         run_config.check_versions(run, annotators)

@@ -13,18 +13,18 @@ from configs import UserError, to_plain
 from pipeline.config import PipelineConfig, load_run_config
 from pipeline.decide import accounting, changes
 from pipeline.decide.rules import check_rules
-from pipeline.decide.run import NUMBER, decide_run
+from pipeline.decide.run import NUMBER, decide_run, decisions_key
 from pipeline.engine import run_config
 from pipeline.engine.erase import finish_removals
 from pipeline.pack import publish
 from pipeline.parquet import read_table
 from pipeline.report.changes import TOLD, write_gallery
-from pipeline.store.commit import committed
+from pipeline.store.commit import committed, metadata
 from pipeline.store.ledger import is_listed
 from pipeline.store.lock import run_lock
 from pipeline.store.removed import without_receipt
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import fragment_names, planned_columns
+from pipeline.store.table import fragment_names, planned_columns, scored_by
 
 
 def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wait: bool = False) -> None:
@@ -75,20 +75,34 @@ def open_finished(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, Pipe
     run = run_config.run_folder(path)
     if not run.config.exists():
         raise UserError(f"RUN '{path}': there is no run (no run.yaml); python -m pipeline run CONFIG {path} makes one")
-    before = load_run_config(run.config)
-    config = load_run_config(run.config, overrides)
+    before = run_config.resolve(load_run_config(run.config))
+    config = run_config.resolve(load_run_config(run.config, overrides))
     run_config.refuse_changes(run, to_plain(before), to_plain(config))
     check_rules(config.decide, planned_columns({a.name: a.columns for a in config.annotators()}))
+    config.decontaminate.check()
     if not (run.decisions / "decisions.parquet").exists():
         raise UserError(f"RUN '{path}': nothing is decided yet; the command that began it goes on")
+    goes_on = f"the command that began it goes on: python -m pipeline run CONFIG {path}"
     done = committed(run.failures("x").parent)
     left = [name for name in _fragments(run, config) if name not in done]
     if left:
-        raise UserError(
-            f"RUN '{path}': {len(left):,} fragments are not collected and scored yet; the command that began it "
-            f"goes on: python -m pipeline run CONFIG {path}"
-        )
+        raise UserError(f"RUN '{path}': {len(left):,} fragments are not collected and scored yet; {goes_on}")
+    if half := _half_scored(run, before):
+        name, lacking = half
+        raise UserError(f"RUN '{path}': {lacking:,} fragments are not scored by {name} yet; {goes_on}")
     return run, config
+
+
+def _half_scored(run: RunFolder, config: PipelineConfig) -> tuple[str, int] | None:
+    """An annotator that has scored some fragments and not others, and how many lack. None where the run was decided as it
+    is now, as it is where an annotator cannot run here any more."""
+    everything = fragment_names(run)
+    lacking = {name: set(everything) - committed(run.scores(name, "x").parent) for name in scored_by(run)}
+    half = next(((name, len(left)) for name, left in lacking.items() if left), None)
+    if half is None:
+        return None
+    decided = metadata(run.decisions / "decisions.parquet").get(b"glyphmill.key", b"").decode()
+    return None if decided == decisions_key(run, config) else half
 
 
 def _fragments(run: RunFolder, config: PipelineConfig) -> list[str]:

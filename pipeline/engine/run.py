@@ -48,6 +48,7 @@ def run_pipeline(
     run = run_config.run_folder(path)
     config = run_config.resolve(config)
     annotators = config.annotators()
+    run_config.check_files(config, annotators)
     list_sources.check_sources(run, config.sources, again=bool(reasons))
     run_config.check_versions(run, annotators)
     check_rules(config.decide, planned_columns({a.name: a.columns for a in annotators}))

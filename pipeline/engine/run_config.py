@@ -19,7 +19,8 @@ from configs import UserError
 from configs.files import replace_text
 from configs.storage import ObjectPath, location
 from configs.storage.client import before_work
-from pipeline.annotators.base import Annotator
+from pipeline.annotators import check
+from pipeline.annotators.base import Annotator, AnnotatorConfig
 from pipeline.cluster import in_job
 from pipeline.config import FROZEN_FIELDS, PipelineConfig, load_run_config
 from pipeline.sources import Source
@@ -34,7 +35,7 @@ _FREE = ("required", "gpus", "server", "key_file", "connections", "timeout_s", "
 
 
 def resolve(config: PipelineConfig) -> PipelineConfig:
-    """The config with absolute source paths, so that it means the same wherever it is read again.
+    """The config with absolute paths, so that it means the same wherever it is read again.
 
     Raises UserError for a relative path inside a Ray job: its working directory is a throw-away copy.
     """
@@ -43,8 +44,6 @@ def resolve(config: PipelineConfig) -> PipelineConfig:
     if downloads.previous:
         check_absolute(downloads.previous, "field 'downloads.previous'")
         previous = location(downloads.previous)
-        if not previous.is_dir():
-            raise UserError(f"field 'downloads.previous': expected the folder of a run, found '{downloads.previous}'")
         downloads = dataclasses.replace(
             downloads, previous=str(previous) if isinstance(previous, ObjectPath) else os.path.abspath(previous)
         )
@@ -53,7 +52,20 @@ def resolve(config: PipelineConfig) -> PipelineConfig:
         prompts=tuple(_absolute_path(p, "field 'decontaminate.prompts'") for p in config.decontaminate.prompts),
         pictures=tuple(_absolute_path(p, "field 'decontaminate.pictures'") for p in config.decontaminate.pictures),
     )
-    return dataclasses.replace(config, sources=sources, downloads=downloads, decontaminate=decontaminate)
+    annotate = tuple(_absolute_annotator(entry, f"annotate.{i}") for i, entry in enumerate(config.annotate))
+    return dataclasses.replace(
+        config, sources=sources, downloads=downloads, decontaminate=decontaminate, annotate=annotate
+    )
+
+
+def check_files(config: PipelineConfig, annotators: Sequence[Annotator]) -> None:
+    """Raise UserError where a file or folder that a run begins with is not there, or a required annotator cannot run.
+    ``annotators``: those of ``config``."""
+    previous = config.downloads.previous
+    if previous and not location(previous).is_dir():
+        raise UserError(f"field 'downloads.previous': expected the folder of a run, found '{previous}'")
+    check(config.annotate, annotators)
+    config.decontaminate.check()
 
 
 def _absolute_path(path: str, what: str) -> str:
@@ -90,7 +102,7 @@ def save_run_config(run: RunFolder, config: PipelineConfig, added: Sequence[str]
     """
     plain = configs.to_plain(config)
     if run.config.exists():
-        before = configs.to_plain(load_run_config(run.config))
+        before = configs.to_plain(resolve(load_run_config(run.config)))
         refuse_changes(run, before, plain | {"sources": [s for s in plain["sources"] if s["name"] not in added]})
         if before == plain:
             return
@@ -157,6 +169,13 @@ def _absolute(source: Source, where: str) -> Any:
         if path := getattr(source, name):
             check_absolute(path, f"field '{where}.{name}'")
     return source.absolute()
+
+
+def _absolute_annotator(entry: AnnotatorConfig, where: str) -> Any:
+    for name in entry.files:
+        if path := getattr(entry, name):
+            check_absolute(path, f"field '{where}.{name}'")
+    return entry.absolute()
 
 
 def _show(value: Any) -> str:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
     from pipeline.config import PipelineConfig
 
+_RECAPTIONS = "recaptions"
+"""They are read where they lack in shards: training wants them."""
 _ROWS = 1 << 19
 """Rows of a dataset whose manifests are made at once; chosen: about half a gigabyte."""
 
@@ -53,9 +55,10 @@ def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
         decisions = decide_run(run, config, compacted=compacted)
         write_decisions(run, decisions, key)
         shards = plan(run, config, decisions)
-        packing = _packing_key(shards, config)
+        packing = _packing_key(shards, config, decisions.compacted)
         if not there or there.about.get("packing") != packing or there.damage("data/"):
-            pack(run, config, shards, key)
+            pack(run, config, shards, key, decisions.compacted)
+            packing = _packing_key(shards, config, decisions.compacted)  # of the columns that they have now
         index(run, config, decisions, key, packing)
     return Dataset.open(run.dataset)
 
@@ -73,7 +76,7 @@ def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
     there = _there(run.dataset)
     packing = there.about.get("packing") if there else None
     write_decisions(run, decisions, key)
-    if packing != _packing_key(plan(run, config, decisions), config):
+    if packing != _packing_key(plan(run, config, decisions), config, decisions.compacted):
         key += " over other shards"  # another key than `run` and `pack` compute: they will pack anew
     index(run, config, decisions, key, packing)
     return decisions
@@ -102,17 +105,36 @@ def plan(run: RunFolder, config: PipelineConfig, decisions: Decisions) -> list[S
     return [left for shard in shards if (left := shard.without(gone)).groups]
 
 
-def _packing_key(shards: Sequence[Shard], config: PipelineConfig) -> str:
-    """Identity of what the shards hold: which rows in which groups, which columns, and the caption rules whose verdicts
-    they carry."""
-    rules = [schema.SCHEMA_VERSION, to_plain(config)["captions"]]
-    found = hashlib.sha256(json.dumps(rules, sort_keys=True).encode())
-    for shard in shards:
-        found.update(json.dumps([shard.name, shard.groups]).encode())
-    return found.hexdigest()
+class _Identity:
+    """Of what shards hold: which rows in which groups, what is known in ``columns`` of the parts that those come from, the
+    versions of the annotators that filled them, a captioner's captions, and the rules whose verdicts captions carry.
+    An annotator whose state is not among ``columns`` came later: what it fills does not count."""
+
+    def __init__(self, config: PipelineConfig, compacted: Compacted, columns: Collection[str]) -> None:
+        versions = {n: v for n, v in compacted.versions().items() if schema.state_column(n) in columns}
+        self._same = json.dumps([schema.SCHEMA_VERSION, to_plain(config)["captions"], versions], sort_keys=True)
+        filled = {column for name in versions for column in compacted.schemas[name].names}
+        counted = {_RECAPTIONS} | ({*schema.COLLECTED, *filled} & {*columns})
+        self._known: dict[str, str] = {}
+        for part in compacted.parts:
+            told = {name: value for name, value in compacted.digests(part).items() if name in counted}
+            self._known |= dict.fromkeys(part.fragments, f"{part.name} {digest(told)}")
+
+    def of(self, shards: Sequence[Shard]) -> str:
+        found = hashlib.sha256(self._same.encode())
+        for shard in shards:
+            known = sorted({self._known[fragment] for group in shard.groups for fragment, _ in group})
+            found.update(json.dumps([shard.name, shard.groups, known]).encode())
+        return found.hexdigest()
 
 
-def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: str) -> None:
+def _packing_key(shards: Sequence[Shard], config: PipelineConfig, compacted: Compacted) -> str:
+    """Identity of ``shards`` with the columns of those that are there, with all where there are none."""
+    there = min(_packed(compacted.run), default=None)
+    return _Identity(config, compacted, _columns(compacted.run, there)).of(shards)
+
+
+def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: str, compacted: Compacted) -> None:
     """Write the shards that are not there as they would be packed. Finished ones of a killed pack are kept if they hold
     the same rows."""
     folder = run.path / f"packing-{key[:16]}"
@@ -120,34 +142,49 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
         if other != folder:
             remove_tree(other)
     rows = {shard.name: sum(len(group) for group in shard.groups) for shard in shards}
-    keys = {shard.name: _packing_key([shard], config) for shard in shards}
-    stay = {name for name, about in _packed(run).items() if about["key"] == keys.get(name)}
+    noted = _packed(run)
+    columns = _columns(run, min(noted, default=None))
+    keys = _keys(shards, config, compacted, columns)
+    stay = {name for name, about in noted.items() if about["key"] == keys.get(name)}
+    if stay:
+        _tell_lacking(run, columns)
+    else:  # all of them are written: with all columns
+        columns = _columns(run, None)
+        keys = _keys(shards, config, compacted, columns)
     written = {path.name for path in folder.glob("[!.]*.parquet")}
     left = [shard for shard in shards if shard.name not in stay and shard.name not in written]
     if left:
         cluster.connect(config.cluster)
         with progress("pack", sum(rows[shard.name] for shard in left)) as counter:
-            worker = (run, folder, config.captions, _columns(run, stay))
+            worker = (run, folder, config.captions, columns)
             for shard in cluster.each(left, "pack", ShardWriter, worker, config.cluster, cpus=0.95):
                 counter.add(rows[shard.name])
     _unfinish(run.dataset)
     _exchange(run, folder, stay, keys)
 
 
-def _columns(run: RunFolder, stay: Collection[str]) -> list[str]:
-    """Of all shards: those that the ones that ``stay`` have, for readers want the same in every file; says what an
-    annotator that came later would add."""
+def _keys(
+    shards: Sequence[Shard], config: PipelineConfig, compacted: Compacted, columns: Sequence[str]
+) -> dict[str, str]:
+    identity = _Identity(config, compacted, columns)
+    return {shard.name: identity.of([shard]) for shard in shards}
+
+
+def _columns(run: RunFolder, like: str | None) -> list[str]:
+    """Of all shards, for readers want the same in every file: those that the shard ``like`` has; None: all."""
     columns = shard_schema(run).names
-    if stay:
-        there = read_schema(run.dataset / "data" / min(stay)).names
-        if lacking := [name for name in columns if name not in there]:
-            print(
-                f"the shards keep the columns that they were begun with; in the manifest alone, as far as it takes them: "
-                f"{', '.join(lacking)}; where {run.dataset} is removed, pack writes all of them",
-                flush=True,
-            )
-        columns = [name for name in columns if name in there]
-    return columns
+    there = set(read_schema(run.dataset / "data" / like).names if like else columns)
+    return [name for name in columns if name in there]
+
+
+def _tell_lacking(run: RunFolder, columns: Sequence[str]) -> None:
+    """Say what an annotator that came later would add to ``columns``."""
+    if lacking := [name for name in shard_schema(run).names if name not in columns]:
+        print(
+            f"the shards keep the columns that they were begun with; in the manifest alone, as far as it takes them: "
+            f"{', '.join(lacking)}; where {run.dataset} is removed, pack writes all of them",
+            flush=True,
+        )
 
 
 def _exchange(run: RunFolder, folder: Path, stay: Collection[str], keys: Mapping[str, str]) -> None:

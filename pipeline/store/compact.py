@@ -25,14 +25,14 @@ import pyarrow as pa
 from configs.errors import RunFailed
 from configs.storage.spans import each
 from pipeline.parquet import read_table
-from pipeline.schema import COLUMNS
+from pipeline.schema import CAPTION_SCORES, COLUMNS
 from pipeline.store.compact_files import CompactFiles, stamps
 from pipeline.store.ledger import fragments, listed_sources
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_of, sample_part, scalar_schema, score_schemas, scored_by
 
 _T = TypeVar("_T")
-_VERSION = "1"
+_VERSION = "2"
 """Another one when the files have another form."""
 _BEGIN = 8
 """Digits of a part's stamp with which the keys of all of its files begin."""
@@ -43,6 +43,8 @@ _CHECKSUM = "thumbnail_crc32"
 """Column of ``rows``: of the small copy, null where there is none."""
 _FRAGMENTS = b"glyphmill.fragments"
 """In the metadata of ``rows``: name and length of each fragment."""
+_DIGESTS = b"glyphmill.digests"
+"""In the metadata of ``rows``: of the values of each of its columns, and of what annotators say of captions."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,15 @@ class Part:
     stamp: str
     newest: int
     attempt: int = 1
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the file of a part's rows says beside them."""
+
+    rows: int
+    fragments: list[tuple[str, int]]
+    digests: dict[str, str]
 
 
 class Compacted:
@@ -75,7 +86,7 @@ class Compacted:
             arrow = arrow.append(pa.field(WATERMARKS, COLUMNS[WATERMARKS].type))
         self.schema = arrow.append(pa.field(FRAGMENT, pa.string())).append(pa.field(FRAGMENT_ROW, pa.int32()))
         self._files = CompactFiles(run.compact)
-        self._told: dict[str, tuple[int, list[tuple[str, int]]]] = {}
+        self._told: dict[str, _Told] = {}
         self.parts = tuple(self._parts(known))
 
     def versions(self) -> dict[str, str]:
@@ -86,8 +97,9 @@ class Compacted:
     def rows(self, part: Part, columns: Sequence[str]) -> pa.Table:
         """``columns`` of ``schema`` of the part's samples that did not fail, in ledger order."""
         table = self._read(part, _ROWS, columns)
-        told = json.loads((table.schema.metadata or {})[_FRAGMENTS])
-        self._told[part.name] = len(table), [(name, count) for name, count in told]
+        metadata = table.schema.metadata or {}
+        fragments = [(name, count) for name, count in json.loads(metadata[_FRAGMENTS])]
+        self._told[part.name] = _Told(len(table), fragments, json.loads(metadata[_DIGESTS]))
         return table
 
     def captions(self, part: Part) -> pa.ChunkedArray:
@@ -101,11 +113,16 @@ class Compacted:
 
     def length(self, part: Part) -> int:
         """How many rows it has."""
-        return self._about(part)[0]
+        return self._about(part).rows
 
     def fragments(self, part: Part) -> list[tuple[str, int]]:
         """(name, rows of samples/F, failed ones among them) of the part's fragments."""
-        return self._about(part)[1]
+        return self._about(part).fragments
+
+    def digests(self, part: Part) -> dict[str, str]:
+        """Column of ``schema`` or of schema.CAPTION_SCORES -> a digest of its values in the part. Blanking the pictures and
+        captions of removed rows changes none of them."""
+        return self._about(part).digests
 
     def thumbnails(self, part: Part, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(uint8 (N, 1152), bool (N,) whether there is one) of ascending ``rows`` of the part."""
@@ -129,7 +146,7 @@ class Compacted:
         stamp = hashlib.sha256("".join(part.stamp for part in self.parts).encode()).hexdigest()
         return Part(name, (), stamp, max((part.newest for part in self.parts), default=0))
 
-    def _about(self, part: Part) -> tuple[int, list[tuple[str, int]]]:
+    def _about(self, part: Part) -> _Told:
         if part.name not in self._told:
             self.rows(part, [FRAGMENT_ROW])
         return self._told[part.name]
@@ -163,7 +180,9 @@ class Compacted:
 
     def _compact(self, part: Part) -> None:
         """Write the files of a part."""
-        columns = [*(n for n in self.schema.names if n not in (FRAGMENT, FRAGMENT_ROW)), "captions", "thumbnail"]
+        scalars = [n for n in self.schema.names if n not in (FRAGMENT, FRAGMENT_ROW)]
+        of_captions = [n for n in CAPTION_SCORES if any(n in arrow.names for arrow in self.schemas.values())]
+        columns = [*scalars, *of_captions, "captions", "thumbnail"]
 
         def read(name: str) -> tuple[pa.Table, int, pa.Table]:
             rows, count = sample_part(self.run, name, columns, self.annotators, self.own)
@@ -177,6 +196,19 @@ class Compacted:
         self._files.write(_FAILURES, *of, pa.concat_tables(failed))
         told = json.dumps(list(zip(part.fragments, counts, strict=True)))
         rows = table.select(self.schema.names).append_column(_CHECKSUM, checks)
+        digests = {name: _digest(table[name]) for name in [*self.schema.names, *of_captions]}
+        metadata = {_FRAGMENTS: told, _DIGESTS: json.dumps(digests | {_CHECKSUM: _digest(rows[_CHECKSUM])})}
         # what was derived of older rows may hold texts that were taken down since
         self._files.remove_older(part.name, part.stamp[:_BEGIN], part.newest, keep=_ROWS)
-        self._files.write(_ROWS, *of, rows.replace_schema_metadata({_FRAGMENTS: told}))  # last: it is asked for first
+        self._files.write(_ROWS, *of, rows.replace_schema_metadata(metadata))  # last: it is asked for first
+
+
+def _digest(column: pa.ChunkedArray) -> str:
+    """Of the values of a column and of which are null: 16 hex digits, whatever lies in memory under a null."""
+    whole = column.combine_chunks()
+    found = hashlib.sha256(np.packbits(np.asarray(whole.is_valid())).tobytes())
+    if pa.types.is_nested(whole.type):
+        found.update(json.dumps(whole.to_pylist()).encode())
+    else:
+        found.update(pa.record_batch([whole.drop_null()], names=[""]).serialize())
+    return found.hexdigest()[:16]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,8 @@ import pytest
 from configs import UserError, decode, to_plain
 from configs.pictures import Limits
 from pipeline import schema
-from pipeline.annotators import DEFAULT, Annotator, AnnotatorConfig, Picture, build, ocr
+from pipeline.annotators import DEFAULT, Annotator, AnnotatorConfig, Picture, build, check, ocr
+from pipeline.annotators.clip import ClipConfig
 from pipeline.config import PipelineConfig
 
 KINDS = ["measure", "nsfw", "ocr", "verify", "codes", "provenance", "faces", "classify"]
@@ -66,8 +68,31 @@ def test_wrong_settings_are_one_line(entries: list[dict[str, object]], said: str
 def test_a_required_model_that_is_missing_stops_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "missing", lambda: "it is not here")
     assert [a.name for a in build(DEFAULT)] == ["measure", "nsfw", "ocr"]
+    config = decoded({"kind": "measure"}, {"kind": "ocr", "required": True})
     with pytest.raises(UserError, match=r"field 'annotate.1.required': ocr cannot run here: it is not here"):
-        decoded({"kind": "measure"}, {"kind": "ocr", "required": True}).annotators()
+        check(config.annotate, config.annotators())
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        ({"kind": "captioner", "model": "x", "key_file": "no/such/file"}, "key_file"),
+        ({"kind": "clip", "model": "x", "aesthetics": "no.safetensors"}, "aesthetics"),
+        ({"kind": "faces", "cascade": "no.xml"}, "cascade"),
+    ],
+)
+def test_a_file_that_is_not_there_stops_before_any_work(entry: dict[str, object], field: str) -> None:
+    config = decoded({"kind": "measure"}, entry)
+    with pytest.raises(UserError, match=rf"field 'annotate\.1\.{field}': 'no.*' is no file"):
+        check(config.annotate, config.annotators())
+
+
+def test_paths_are_absolute_and_names_of_models_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    here, named = (ClipConfig(kind="clip", model=m, aesthetics="a").absolute() for m in ("mine", "timm/SigLIP"))
+    assert (here.model, here.aesthetics) == (str(tmp_path / "mine"), str(tmp_path / "a"))
+    assert named.model == "timm/SigLIP"
 
 
 class Own(Annotator):

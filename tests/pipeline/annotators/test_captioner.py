@@ -120,6 +120,20 @@ def test_a_picture_that_is_refused_or_answered_badly_keeps_its_row(server: Serve
     assert rows[0]["image_type"] is rows[1]["abnormal"] is None
 
 
+def test_a_server_that_takes_no_pictures_stops_the_run(server: Server) -> None:
+    server.script = [400] * 100
+    made = annotator(server, connections=1)
+    assert made.annotate([picture()] * 7)[0]["captioner_fault"]
+    with pytest.raises(RunFailed, match=r"refused each of 8 pictures, the last one with status 400.* takes pictures"):
+        made.annotate([picture()])
+
+
+def test_a_server_that_has_answered_may_refuse_as_many_as_it_likes(server: Server) -> None:
+    server.script = [400, GOOD, *[400] * 20]
+    rows = annotator(server, connections=1).annotate([picture()] * 22)
+    assert sum(row["captioner_fault"] is None for row in rows) == 1
+
+
 def test_a_server_that_drops_pictures_is_caught(server: Server) -> None:
     server.blind = True
     with pytest.raises(
@@ -153,7 +167,6 @@ def test_a_fused_caption_is_asked_for_with_the_raw_one(server: Server) -> None:
         ({"server": "localhost:8000"}, "server: expected a URL"),
         ({"languages": ()}, "languages"),
         ({"budget_tokens": 0}, "budget_tokens: at least 1"),
-        ({"key_file": "no/such/file"}, "key_file: expected a file"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(fields: dict[str, Any], said: str) -> None:

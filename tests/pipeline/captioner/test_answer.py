@@ -68,6 +68,12 @@ def test_forms_of_one_answer(text: str) -> None:
         ('{"Caption": "a", ', Answer("a")),
         ('{"Caption": "half of a lone \\ud800 pair\\u0000"}', Answer("half of a lone  pair")),
         (
+            "Caption: a cat, a dog, and a hat\nImage Type: photograph, close\n",
+            Answer("a cat, a dog, and a hat", "photograph, close"),
+        ),
+        ("{Caption: a cat, asleep, Image Type: photograph}", Answer("a cat, asleep", "photograph")),
+        ("Image Type: poster\nCaption: red, green\n", Answer("red, green", "poster")),
+        (
             "Caption: a cat\nImage Type: photograph\nAbnormal Element: no\n",
             Answer("a cat", "photograph", abnormal=False),
         ),

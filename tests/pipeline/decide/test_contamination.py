@@ -98,5 +98,5 @@ def test_files_that_hold_no_prompts_are_named(tmp_path: Path, name: str, content
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=said):
         Evaluation(DecontaminateConfig(prompts=(str(tmp_path / name),))).names([["a"]])
-    with pytest.raises(UserError, match=r"prompts\.0: 'no/such/file' does not exist"):
-        decode({"prompts": ["no/such/file"]}, DecontaminateConfig, "config x")
+    with pytest.raises(UserError, match=r"decontaminate\.prompts\.0': 'no/such/file' does not exist"):
+        decode({"prompts": ["no/such/file"]}, DecontaminateConfig, "config x").check()

@@ -38,7 +38,8 @@ def row(id_: str, uri: str, *lines: Line) -> dict[str, Any]:
         {"text": text, "quad": [x0, y0, x1, y0, x1, y1, x0, y1], "level": "line", "direction": "ltr", "score": 0.9}
         for text, (x0, y0, x1, y1) in lines
     ]
-    return {"id": id_, "uri": uri, "width": 640, "height": 480, "text_regions": regions}
+    hashes = {"pixel_sha256": f"sha of {id_}", "phash": None}
+    return {"id": id_, "uri": uri, "width": 640, "height": 480, **hashes, "text_regions": regions}
 
 
 def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
@@ -135,3 +136,10 @@ def _ids(run: RunFolder) -> list[str]:
 def test_wrong_settings_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="field"):
         WatermarkConfig(**settings)
+
+
+def test_copies_of_one_picture_count_once() -> None:
+    shown = photos("shop.example", 6, ("shop.example", CORNER))
+    assert len(marks(shown)) == 6
+    assert marks([{**row, "phash": 7} for row in shown]) == {}
+    assert marks([{**row, "pixel_sha256": "the same"} for row in shown]) == {}

@@ -157,7 +157,7 @@ def test_a_kill_while_packing_leaves_no_dataset_that_looks_whole(
     monkeypatch.setattr(publish, "write_manifests", killed)
     decisions = decide_run(run, changed)
     key = decisions_key(run, changed)
-    publish.pack(run, changed, publish.plan_shards(decisions.kept, changed.pack), key)
+    publish.pack(run, changed, publish.plan_shards(decisions.kept, changed.pack), key, decisions.compacted)
     with pytest.raises(KeyboardInterrupt):
         publish.index(run, changed, decisions, key)
     with pytest.raises(UserError, match="unfinished"):
