@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from configs import RunFailed, UserError
+from pipeline import threads
 from pipeline.watch import HOW_TO_GO_ON, Report, Reporter, Table, Watch, WatchConfig, died
 
 
@@ -54,7 +55,8 @@ _TICK = 2.0
 class ClusterConfig:
     """Where work runs. ``address``: ``local`` starts Ray for this command and ends it with it; ``auto`` or
     ``host:port`` joins a running cluster. Inside ``ray job submit`` the job's cluster is used whatever stands here.
-    ``cpus``: of a local cluster; null takes all that the machine has.
+    ``cpus``: of a local cluster; null takes all that the machine has. ``small``: a step of at most so many fragments or
+    shards that wants no GPU is worked on by threads of the command, where the address is ``local``; 0: all on Ray.
 
     ``max_retries``: how often a fragment whose worker died is tried again. ``max_restarts``: how often one worker is
     started again during a step. What still cannot be done then stops the run and is named.
@@ -63,6 +65,7 @@ class ClusterConfig:
 
     address: str = "local"
     cpus: int | None = None
+    small: int = 2  # chosen: with 256 inputs each they take about as long as Ray takes to start
     max_restarts: int = 16  # chosen: a worker that the kernel ends now and then survives a long run
     max_retries: int = 3  # chosen
     stall_s: float = 300.0  # chosen: a picture may take guard.seconds
@@ -73,7 +76,7 @@ class ClusterConfig:
             raise ValueError(f"field 'address': local, auto or host:port, found '{self.address}'")
         if self.cpus is not None and self.cpus < 1:
             raise ValueError(f"field 'cpus': must be at least 1, found {self.cpus}")
-        for name in ("max_restarts", "max_retries"):
+        for name in ("small", "max_restarts", "max_retries"):
             if getattr(self, name) < 0:
                 raise ValueError(f"field '{name}': must be at least 0, found {getattr(self, name)}")
         if not 0 < self.stall_s <= self.stall_stop_s:
@@ -99,6 +102,16 @@ class Step:
 def in_job() -> bool:
     """Whether this process is the entrypoint of a ``ray job submit``: its folder is a throw-away copy."""
     return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ  # the name Ray's job supervisor gives its own variable
+
+
+def prepare(items: int, config: ClusterConfig, gpus: float = 0.0) -> None:
+    """Connect, where ``flow`` would for so many items, before the clock of a step starts."""
+    if _wants_ray(items, config, gpus):
+        connect(config)
+
+
+def _wants_ray(items: int, config: ClusterConfig, gpus: float) -> bool:
+    return items > config.small or config.address != "local" or gpus > 0 or in_job()
 
 
 def connect(config: ClusterConfig | None = None) -> None:
@@ -201,6 +214,9 @@ def flow(items: Sequence[Item], steps: Sequence[Step], config: ClusterConfig | N
     if not items:
         return
     config = config or ClusterConfig()
+    if not _wants_ray(len(items), config, max(step.gpus for step in steps)):
+        yield from threads.flow(items, steps, config.cpus or len(os.sched_getaffinity(0)))
+        return
     connect(config)
     _check_gpus(steps)
     limits = WatchConfig(config.stall_s, config.stall_stop_s, config.max_retries)

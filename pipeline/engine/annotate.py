@@ -109,6 +109,11 @@ class PixelWorker:
         thumbnails = {id_: r.thumbnails for id_, r in results.items() if isinstance(r, DecodeResult)}
         return replace(work, thumbnails=thumbnails, failures=tuple(failures))
 
+    def close(self) -> None:
+        """End the children."""
+        for guard in self._guards.values():
+            guard.close()
+
     def _left(self, annotators: Sequence[Annotator], fragment: str) -> list[Annotator]:
         return [a for a in annotators if not self._run.scores(a.name, fragment).exists()]
 
@@ -145,6 +150,10 @@ class ModelWorker:
         scores = [None if isinstance(r := results.get(i), Failed) else r for i in range(len(rows))]
         commit_scores(self._run, self._annotator, name, rows, scores, [*failures, *own], broken)
         return self._rest(work)
+
+    def close(self) -> None:
+        """End the child."""
+        self._guard.close()
 
     def _rest(self, work: FragmentWork) -> FragmentWork:
         """What travels on: thumbnails only as far as a later pool uses them."""

@@ -98,7 +98,7 @@ def _read(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragment])
     if not fragments:
         return
     with timed(run, "collect"):
-        cluster.connect(config.cluster)
+        cluster.prepare(len(fragments), config.cluster)
         worker = _collecting(run, config, fragments)
         results = cluster.each(fragments, collect.STEP, collect.Collector, worker, config.cluster, cpus=0.95)
         _follow("collect", fragments, results)
@@ -110,11 +110,11 @@ def _download(run: RunFolder, config: PipelineConfig, fragments: Sequence[Fragme
         return
     if not config.downloads.contact:
         print("downloads.contact is not set: whoever runs a site cannot reach you", flush=True)
+    waves = download.waves(fragments)
     with timed(run, "collect"):
-        cluster.connect(config.cluster)
+        cluster.prepare(len(waves), config.cluster)
         *collecting, languages = _collecting(run, config, fragments)
         worker = (*collecting, {s.name: s for s in config.sources}, config.downloads, languages)
-        waves = download.waves(fragments)
         done = cluster.each(waves, "download", download.Downloader, worker, config.cluster, cpus=0.95, workers=1)
         _follow("download", fragments, (fragment for wave in done for fragment in wave.fragments))
 
@@ -135,8 +135,8 @@ def _annotate_fragments(
     left = [f for f in fragments if any(f.name not in names for names in done)]
     if left:
         with timed(run, "annotate"):
-            cluster.connect(config.cluster)
             steps = annotate.steps(run, able, config.limits, config.guard)
+            cluster.prepare(len(left), config.cluster, max(step.gpus for step in steps))
             work = [annotate.FragmentWork(fragment) for fragment in left]
             _follow("annotate", left, (done.fragment for done in cluster.flow(work, steps, config.cluster)))
     # One that cannot run here any more has told of failures all the same.

@@ -154,7 +154,7 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
     written = {path.name for path in folder.glob("[!.]*.parquet")}
     left = [shard for shard in shards if shard.name not in stay and shard.name not in written]
     if left:
-        cluster.connect(config.cluster)
+        cluster.prepare(len(left), config.cluster)
         with progress("pack", sum(rows[shard.name] for shard in left)) as counter:
             worker = (run, folder, config.captions, columns)
             for shard in cluster.each(left, "pack", ShardWriter, worker, config.cluster, cpus=0.95):

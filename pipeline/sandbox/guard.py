@@ -81,6 +81,18 @@ class _ChildLost(Exception):
         self.reason = reason
 
 
+class Stopped(Exception):
+    """The thread that asked shall end, see ``stop_by``."""
+
+
+_stop = threading.local()
+
+
+def stop_by(event: threading.Event) -> None:
+    """Let what this thread asks of its children end with ``Stopped`` once ``event`` is set."""
+    _stop.event = event
+
+
 class Guard:
     """Runs a job in a guarded child. Use as a context manager, or ``close`` it."""
 
@@ -238,11 +250,13 @@ class _Child:
             left = left[found:]
         return data
 
-    def _wait(self, descriptor: int, event: int, deadline: float, seconds: float) -> None:
-        """Until the pipe is ready; raises ChildLost when time or memory ran out before."""
+    def _wait(self, descriptor: int, ready: int, deadline: float, seconds: float) -> None:
+        """Until the pipe is ready; raises ChildLost when time or memory ran out before, Stopped as ``stop_by`` says."""
         poll = select.poll()
-        poll.register(descriptor, event)
+        poll.register(descriptor, ready)
         while not poll.poll(_TICK * 1000):
+            if (event := getattr(_stop, "event", None)) and event.is_set():
+                raise Stopped
             if time.monotonic() > deadline:
                 raise _ChildLost(f"did not end within {seconds:g} s", "timeout")
             if self._memory() > self._ceiling:

@@ -48,7 +48,7 @@ def expected(folder: Path) -> dict[bytes, hostile.Expectation]:
 def run(folder: Path, expected: dict[bytes, hostile.Expectation]) -> tuple[Path, str]:
     """The run by the shipped config, and what it printed."""
     path = folder.parent / "run"
-    settings = [f"sources.0.path={folder}", "fragments.inputs=16", "cluster.cpus=2", ANNOTATE]
+    settings = [f"sources.0.path={folder}", "fragments.inputs=16", "cluster.small=1000", ANNOTATE]
     settings += ["guard={seconds: 8, memory_mb: 600, retries: 0}"]
     settings += ["decide.rules=[{name: S2.rotation, stage: 2, keep: orientation == 1}]"]
     more = [part for setting in settings for part in ("--set", setting)]

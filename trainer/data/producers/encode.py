@@ -87,7 +87,7 @@ def _encode(config: FitConfig, units: list[Unit], arguments: tuple[object, ...])
     found = _Sum()
     producers = config.producers
     resources = {"cpus": producers.cpus, "gpus": producers.gpus, "workers": producers.count}
-    cluster.connect(producers.cluster)
+    cluster.prepare(len(units), producers.cluster, producers.gpus)
     with progress("encode", sum(len(unit.table) for unit in units), "pictures and texts") as counter:
         for done in cluster.each(units, "encode", UnitEncoder, arguments, producers.cluster, **resources):
             found.add(done)

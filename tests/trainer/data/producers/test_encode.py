@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -14,6 +15,7 @@ import torch
 
 from configs import RunFailed, UserError
 from pipeline import cluster
+from pipeline.cluster import ClusterConfig
 from pipeline.dataset import Dataset
 from tests.tolerance import rounding
 from tests.trainer.data.producers.common import losses, losses_of, training
@@ -30,9 +32,12 @@ _SAME_LOSS = 1e-5
 """Of losses on shards and on pixels, relative, where the encoders are fp32: what the README states."""
 
 
+_THREADS = ("producers.cluster.small=1000",)
+
+
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> FitConfig:
-    return training(tmp_path_factory.mktemp("config"), "producers.shard_samples=16", "producers.count=1")
+    return training(tmp_path_factory.mktemp("config"), "producers.shard_samples=16", "producers.count=1", *_THREADS)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +110,8 @@ def test_an_encoding_that_was_killed_ends_in_the_same_bytes(
     for path in sorted(encoded.glob("shards/*.parquet"))[::3]:
         path.unlink()
     (encoded / "shards" / ".half.parquet.0123456789ab.tmp").write_bytes(b"torn")
-    encode(config, all_tasks, encoded)
+    on_ray = dataclasses.replace(config.producers, cluster=ClusterConfig(small=0))
+    encode(dataclasses.replace(config, producers=on_ray), all_tasks, encoded)
     assert digests(encoded) == before
     assert [p.name for p in (encoded / "shards").iterdir() if p.name.startswith(".")] == []
     encode(config, all_tasks, encoded)
