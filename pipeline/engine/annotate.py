@@ -23,7 +23,7 @@ from pipeline.annotators.base import Annotator, Picture
 from pipeline.cluster import Step
 from pipeline.engine.annotate_jobs import DecodeJob, DecodeResult, ModelJob, known
 from pipeline.parquet import read_table
-from pipeline.sandbox.guard import Failed, Guard, GuardConfig
+from pipeline.sandbox.guard import SMALL, TOGETHER, Failed, Guard, GuardConfig
 from pipeline.store.commit import read_failures, to_table, write_table
 from pipeline.store.failures import Failure
 from pipeline.store.ledger import Fragment
@@ -94,10 +94,12 @@ class PixelWorker:
         thumbnail = self._left(self._thumbnail, name)
         if not pixel and not thumbnail:
             return work
-        rows = _read_rows(self._run, name)
+        rows = _read_rows(self._run, name, (*_SCALARS, "image"))
         there = [row for row in rows if row["id"] not in self._gone]  # a takedown blanked the others
         seen = there if pixel else [row for row in there if any(a.applies_to(known(row)) for a in thumbnail)]
-        results = {row["id"]: r for row, r in zip(seen, self._guard(pixel, thumbnail).map(seen), strict=True)}
+        large = [place for place, row in enumerate(seen) if row["bytes_len"] > SMALL]
+        looked = self._guard(pixel, thumbnail).map(seen, (TOGETHER,), large)
+        results = {row["id"]: result for row, result in zip(seen, looked, strict=True)}
         failures = [f for row in seen if (f := _broken(row, results[row["id"]]))]
         for annotator in pixel:
             _stop_when_hopeless(annotator, name, len(seen), failures)
@@ -139,9 +141,9 @@ class ModelWorker:
         name = work.name
         if self._run.scores(self._annotator.name, name).exists():
             return self._rest(work)
-        rows = _read_rows(self._run, name, self._annotator.nested)
+        rows = _read_rows(self._run, name)
         broken, failures = self._earlier(work)
-        pictures = {i: p for i, row in enumerate(rows) if row["id"] not in broken and (p := self._picture(row, work))}
+        pictures = self._pictures(rows, broken, work)
         results = dict(
             zip(pictures, self._guard.map(list(pictures.values()), self._annotator.batch_widths), strict=True)
         )
@@ -166,21 +168,30 @@ class ModelWorker:
         fresh = [f for f in broken if f["id"] not in committed]
         return committed | {f["id"] for f in fresh}, fresh
 
-    def _picture(self, row: Mapping[str, Any], work: FragmentWork) -> Picture | None:
-        """What the annotator gets to see of the row; None when it does not apply, or was taken down."""
-        about = known(row)
-        if row["id"] in self._gone or not self._annotator.applies_to(about):
-            return None
-        if self._annotator.input == "bytes":
-            return Picture({**about, **{name: row[name] for name in ("image", *self._annotator.nested)}})
-        edge = self._annotator.thumbnail_edge
-        return Picture(about, thumbnails={edge: work.thumbnails[row["id"]][edge]})
+    def _pictures(self, rows: Rows, broken: set[str], work: FragmentWork) -> dict[int, Picture]:
+        """What the annotator gets to see, by the number of the row: not what it does not apply to, nor what was broken
+        or taken down."""
+        left_out = broken | self._gone
+        about = {i: known(row) for i, row in enumerate(rows) if row["id"] not in left_out}
+        about = {i: row for i, row in about.items() if self._annotator.applies_to(row)}
+        if self._annotator.input == "thumbnail":
+            edge = self._annotator.thumbnail_edge
+            return {i: Picture(row, thumbnails={edge: work.thumbnails[row["id"]][edge]}) for i, row in about.items()}
+        large = _read_rows(self._run, work.name, ("image", *self._annotator.nested), list(about)) if about else []
+        return {i: Picture({**row, **more}) for (i, row), more in zip(about.items(), large, strict=True)}
 
 
-def _read_rows(run: RunFolder, fragment: str, nested: Sequence[str] = ()) -> Rows:
-    """The samples of a fragment, of the nested columns only ``nested`` and the image."""
-    columns = [c for c in schema.COLLECTED if c in ("image", *nested) or c not in schema.NESTED]
-    return read_table(run.samples(fragment), columns=columns).to_pylist()
+_SCALARS = tuple(c for c in schema.COLLECTED if c not in schema.NESTED)
+
+
+def _read_rows(
+    run: RunFolder, fragment: str, columns: Sequence[str] = _SCALARS, places: Sequence[int] | None = None
+) -> Rows:
+    """``columns`` of the samples of a fragment, of all or of those at ``places``."""
+    table = read_table(run.samples(fragment), columns=list(columns))
+    if places is None:
+        return table.to_pylist()
+    return [row for place in places for row in table.slice(place, 1).to_pylist()]  # take() fails above 2 GiB
 
 
 def commit_scores(

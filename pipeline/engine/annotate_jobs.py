@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from configs.pictures import decode, small
 from pipeline import schema
 from pipeline.annotators.base import Annotator, Picture
-from pipeline.sandbox.child import describe
+from pipeline.sandbox.child import describe, failed
+from pipeline.sandbox.guard import Failed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,11 +52,14 @@ class DecodeJob:
         for annotator in self.annotators:
             annotator.setup()
 
-    def run(self, items: list[Mapping[str, Any]]) -> list[DecodeResult]:
+    def run(self, items: list[Mapping[str, Any]]) -> list[DecodeResult | Failed]:
         return [self._decode(row) for row in items]
 
-    def _decode(self, row: Mapping[str, Any]) -> DecodeResult:
-        pixels = decode(row["image"]["bytes"], self.limits)
+    def _decode(self, row: Mapping[str, Any]) -> DecodeResult | Failed:
+        try:
+            pixels = decode(row["image"]["bytes"], self.limits)
+        except Exception as error:  # its neighbors need not be looked at again for it
+            return failed(error)
         picture = Picture(known(row), pixels=pixels)
         edges = {a.thumbnail_edge for a in self.thumbnail if a.applies_to(picture.row)}
         result = DecodeResult({edge: small(pixels, edge) for edge in edges})

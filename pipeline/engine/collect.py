@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from configs import RunFailed
 from pipeline import schema
 from pipeline.sandbox.child import failed
-from pipeline.sandbox.guard import Failed, Guard, GuardConfig
+from pipeline.sandbox.guard import SMALL, TOGETHER, Failed, Guard, GuardConfig
 from pipeline.sources import Reader
 from pipeline.store.commit import to_table, write_table
 from pipeline.store.failures import REMOVED
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
 STEP = "collect"
 """The name of this step in failures/."""
-
-_TOGETHER, _SMALL = 16, 250_000
-"""Inputs that a child is handed at a time, because handing over takes as long as reading a small picture; larger than so
-many bytes, they go one by one; chosen."""
 
 
 @dataclass
@@ -110,8 +106,8 @@ class Collector:
         """What the reader makes of each entry; what was taken down is not read, or let go once its license is known."""
         refused = [self._removals.refuse(entry) for entry in entries]
         allowed = [index for index, why in enumerate(refused) if not why]
-        large = [place for place, index in enumerate(allowed) if (entries[index]["bytes"] or 0) > _SMALL]
-        read = iter(self._guards[source].map(_Chosen(items, allowed), (_TOGETHER,), large))
+        large = [place for place, index in enumerate(allowed) if (entries[index]["bytes"] or 0) > SMALL]
+        read = iter(self._guards[source].map(_Chosen(items, allowed), (TOGETHER,), large))
         for item, why in enumerate(refused):
             result = Failed(why, REMOVED) if why else next(read)
             if self._removals.asked and not isinstance(result, Failed):

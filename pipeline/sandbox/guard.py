@@ -38,6 +38,10 @@ _TICK = 0.05
 _PIPE_BYTES = 1 << 20
 """Of a pipe, so that a picture goes through it without a change of process for every 64 KB; chosen."""
 
+TOGETHER, SMALL = 16, 250_000
+"""Pictures that a child is handed at a time, because handing over takes as long as reading a small one; larger than so
+many bytes, they go one by one; chosen."""
+
 _SETUP_SECONDS = 900.0
 """Loading models may take this long on a busy machine. Chosen."""
 
