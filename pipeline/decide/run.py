@@ -93,17 +93,22 @@ class Decisions:
 
 
 def decide_run(
-    run: RunFolder, config: PipelineConfig, balanced: bool = True, compacted: Compacted | None = None
+    run: RunFolder,
+    config: PipelineConfig,
+    balanced: bool = True,
+    compacted: Compacted | None = None,
+    evaluation: Evaluation | None = None,
 ) -> Decisions:
     """Decide from the committed files of ``run``; writes RUN/compact alone. Raises UserError for a wrong rule.
 
-    ``balanced``: compute ``repeats``, which are null otherwise. ``compacted``: of the run as it is now, where it is known.
+    ``balanced``: compute ``repeats``, which are null otherwise. ``compacted``: of the run as it is now, ``evaluation``: of
+    the config, where they are known.
     """
     import polars as pl
 
     compacted = compacted or Compacted(run)
     check_rules(config.decide, _polars_schema(compacted))
-    unknown, known = Unknown(), _Known(compacted, config)
+    unknown, known = Unknown(), _Known(compacted, config, evaluation or Evaluation(config.decontaminate))
     table = pl.concat([_judge_part(compacted, part, config, known, unknown) for part in compacted.parts])
     table = table.with_row_index(NUMBER)
     removed = _removed(run, table)
@@ -123,8 +128,8 @@ def decide_run(
 class _Known:
     """What is known of rows before the rules, and does not stand in their part."""
 
-    def __init__(self, compacted: Compacted, config: PipelineConfig) -> None:
-        self.evaluation = Evaluation(config.decontaminate)
+    def __init__(self, compacted: Compacted, config: PipelineConfig, evaluation: Evaluation) -> None:
+        self.evaluation = evaluation
         self.marks = _marks(compacted, config)
         self.retrieved = retrieved_rows(compacted.run)
 
@@ -255,7 +260,12 @@ def write_decisions(run: RunFolder, decisions: Decisions, key: str) -> None:
     replace_table(run.decisions / "decisions.parquet", table.replace_schema_metadata({"glyphmill.key": key}))
 
 
-def decisions_key(run: RunFolder, config: PipelineConfig, compacted: Compacted | None = None) -> str:
+def decisions_key(
+    run: RunFolder,
+    config: PipelineConfig,
+    compacted: Compacted | None = None,
+    evaluation: Evaluation | None = None,
+) -> str:
     """Identity of what ``decide_run`` would give: the decision fields, fragments, what is known of their rows, and the
     annotators that scored them with their versions."""
     plain = to_plain(config)
@@ -265,7 +275,7 @@ def decisions_key(run: RunFolder, config: PipelineConfig, compacted: Compacted |
     facts |= {"annotators": compacted.versions(), "schema": schema.SCHEMA_VERSION}
     facts["rows"] = [compacted.digests(part) for part in compacted.parts]
     if is_asked(config):
-        facts["about_captions"] = recipe(config, Evaluation(config.decontaminate))
+        facts["about_captions"] = recipe(config, evaluation or Evaluation(config.decontaminate))
     if later := generations(run):
         facts["added"] = later
     if found := retrievals(run):

@@ -22,6 +22,7 @@ from configs.portions import portions
 from configs.storage.spans import each
 from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
+from pipeline.decide.contamination import Evaluation
 from pipeline.decide.run import NUMBER, Decisions, decide_run, decisions_key, generation_of, places, write_decisions
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
 from pipeline.pack.notes import describe, remove_notes
@@ -46,13 +47,13 @@ _ROWS = 1 << 19
 
 def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
     """Decide, and bring dataset/ up to date, packing where that is needed; does nothing where it is up to date."""
-    compacted = Compacted(run)
-    key = decisions_key(run, config, compacted)
+    compacted, evaluation = Compacted(run), Evaluation(config.decontaminate)
+    key = decisions_key(run, config, compacted, evaluation)
     there = _there(run.dataset)
     if there and there.about.get("key") == key and not there.damage():
         return there
     with timed(run, "decide and pack"):
-        decisions = decide_run(run, config, compacted=compacted)
+        decisions = decide_run(run, config, compacted=compacted, evaluation=evaluation)
         write_decisions(run, decisions, key)
         shards = plan(run, config, decisions)
         packing = _packing_key(shards, config, decisions.compacted)
@@ -65,14 +66,15 @@ def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
 
 def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
     """New decisions and a new manifest over the same shards. Raises UserError when they lack kept rows."""
-    decisions = decide_run(run, config)
+    evaluation = Evaluation(config.decontaminate)
+    decisions = decide_run(run, config, evaluation=evaluation)
     lacking = _lacking(run, decisions)
     if lacking:
         raise UserError(
             f"{run.dataset}: the shards lack {lacking:,} of {len(decisions.kept):,} rows that would now be kept; "
             f"nothing was changed; pack again, with the same --set: python -m pipeline pack {run.path}"
         )
-    key = decisions_key(run, config, decisions.compacted)
+    key = decisions_key(run, config, decisions.compacted, evaluation)
     there = _there(run.dataset)
     packing = there.about.get("packing") if there else None
     write_decisions(run, decisions, key)
