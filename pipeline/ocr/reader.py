@@ -33,6 +33,10 @@ _MOST_PIXELS = 16_000_000
 _TALL = 1.5
 """Height over width from which on a box holds a turned line or a column (PaddleOCR's own number)."""
 
+_NARROWEST = 48
+"""px of width to which shorter lines are padded, at the recognizer's height of 48. PaddleOCR pads to 320: over that, of 300
+glyphs 299 read the same in a third of the time, 151 rendered lines no worse (0.977 of their characters against 0.973)."""
+
 _SURE = 0.9
 """Score below which a box is read the other way round as well (chosen)."""
 
@@ -116,7 +120,10 @@ class Reader:
 
     @cached_property
     def _recognizer(self) -> Any:
-        return self._model("TextRecognition", RECOGNITION)
+        model = self._model("TextRecognition", RECOGNITION)
+        resize = model.paddlex_predictor.pre_tfs["ReisizeNorm"]
+        resize.rec_image_shape = [*resize.rec_image_shape[:2], _NARROWEST]
+        return model
 
     def _model(self, kind: str, name: str) -> Any:
         folder = model_folders(self._cache)[name]
