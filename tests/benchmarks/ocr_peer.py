@@ -91,7 +91,12 @@ def peer(threads: int, batch: int) -> Callable[[Sequence[np.ndarray]], list[str]
         use_doc_unwarping=False,
         use_textline_orientation=False,
     )
-    return lambda pictures: ["\n".join(sorted(pipeline.predict(np.ascontiguousarray(p[..., ::-1]))[0]["rec_texts"]))]
+
+    def read(pictures: Sequence[np.ndarray]) -> list[str]:
+        found = [pipeline.predict(np.ascontiguousarray(picture[..., ::-1]))[0]["rec_texts"] for picture in pictures]
+        return ["\n".join(sorted(lines)) for lines in found]
+
+    return read
 
 
 _reader: Reader
