@@ -19,7 +19,11 @@ from markupsafe import Markup
 
 from configs.files import replace_text
 from configs.numbers import duration, number, percent, size
+from pipeline.report.charts import runtime
+from pipeline.report.font import font_face
 
+_FONT = "/* the page's own font */"
+"""What stands for it in base.html.j2: which characters it needs is known when all else is there."""
 TEMPLATES = Path(__file__).parent / "templates"
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 """Unicode categories of characters that are not shown as themselves."""
@@ -30,7 +34,8 @@ _KEPT = "\n\u200d"
 def write_page(path: Path, template: str, context: dict[str, Any]) -> Path:
     """Fill ``template`` with ``context`` and put it at ``path`` in one step. Raises OSError."""
     html = _environment().get_template(template).render(context)
-    replace_text(path, html.encode("utf-8", "replace").decode("utf-8"))  # half a surrogate pair cannot be written
+    html = html.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be written
+    replace_text(path, html.replace(_FONT, font_face(frozenset(html)), 1))
     return path
 
 
@@ -55,6 +60,13 @@ def _slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name)
 
 
+def _value(value: object) -> str:
+    """What an operator saw of a picture: a number, a word, or a dash for nothing."""
+    if value is None or isinstance(value, bool):
+        return "–" if value is None else str(value).lower()
+    return number(value) if isinstance(value, int | float) else clean(value, 60)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -73,8 +85,9 @@ def _environment() -> Environment:
         "share": lambda part: "–" if part is None else percent(part),
         "duration": duration,
         "bytes": size,
+        "value": _value,
     }
-    environment.globals["inline"] = _inline
+    environment.globals |= {"inline": _inline, "runtime": runtime}
     return environment
 
 

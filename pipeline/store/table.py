@@ -39,8 +39,13 @@ def scored_by(run: RunFolder) -> list[str]:
 
 def own_columns(run: RunFolder) -> list[Column]:
     """Columns of committed scores that schema.py lacks, by name: annotators from outside declared them."""
+    return own_of(stored_schemas(run))
+
+
+def stored_schemas(run: RunFolder) -> dict[str, pa.Schema]:
+    """Annotator -> what its scores hold."""
     firsts = {name: min(committed(run.scores(name, "x").parent), default="") for name in scored_by(run)}
-    return own_of(score_schemas(run, firsts))
+    return score_schemas(run, firsts)
 
 
 def score_schemas(run: RunFolder, fragments: Mapping[str, str]) -> dict[str, pa.Schema]:
