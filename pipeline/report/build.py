@@ -1,8 +1,8 @@
 """Puts RUN/report.html together: read the tables, compute each part, take the pictures, fill the template.
 
-    read_run ──> funnel, coverage, balance, taxonomy, scores ──┐
-             ──> reasons, select ──> fetch.fetch ──> pictures ─┼──> templates/report.html.j2
-    train/   ──> training ─────────────────────────────────────┘
+read_run ──> funnel, coverage, balance, taxonomy, scores ──┐
+         ──> reasons, select ──> fetch.fetch ──> pictures ─┼──> templates/report.html.j2
+train/   ──> training ─────────────────────────────────────┘
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import yaml
 
 from configs import UserError

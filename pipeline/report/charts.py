@@ -21,7 +21,7 @@ import numpy as np
 import vl_convert
 from markupsafe import Markup
 
-from configs.numbers import number, short
+from configs.numbers import short
 
 _BINS = 48
 """Bars of a histogram; chosen: a bar is about 5 px wide in the narrowest layout."""
@@ -36,16 +36,25 @@ _VERTICES = 400
 _SIDES = {"real": 1, "rendered": -1}
 """Which way bars of a kind grow."""
 _COLORS = {"real": "var(--real)", "rendered": "var(--synthetic)"}
+_INKS = {"raw": "var(--pale)", "smooth": "var(--accent)", "before": "var(--faint)", "after": "var(--accent)"}
 _SHADES = [f"var(--shade-{i})" for i in range(5)]
+_NUMBER = "abs(datum.value) >= 10000 ? format(datum.value, '~s') : format(datum.value, '~g')"
+"""A tick as Vega's expression: with a unit from ten thousand on, and 0.2 never as 200m."""
 _THEME: dict[str, Any] = {
     "aria": False,  # the figure around it has a name; a label for each of 8,105 squares would be no help
     "background": "transparent",
     "font": "inherit",
     "view": {"stroke": None},
     "axis": {
-        **{"labelColor": "var(--faint)", "titleColor": "var(--soft)", "gridColor": "var(--line)"},
-        **{"domainColor": "var(--line)", "tickColor": "var(--line)", "labelFontSize": 11},
-        **{"titleFontSize": 11, "titleFontWeight": "normal", "labelOverlap": "greedy"},
+        "labelColor": "var(--faint)",
+        "titleColor": "var(--soft)",
+        "gridColor": "var(--line)",
+        "domainColor": "var(--line)",
+        "tickColor": "var(--line)",
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "labelOverlap": "greedy",
     },
 }
 
@@ -139,7 +148,7 @@ def histogram(lanes: Mapping[str, np.ndarray], scale: Scale, cuts: Sequence[Cut]
     ``lanes``: ``real`` and ``rendered`` -> values; one without any is left out.
     """
     shown = {kind: values for kind, values in lanes.items() if len(values)}
-    x = alt.X("from:Q", scale=scale.altair(), title=None, axis=alt.Axis(grid=False, tickCount=5, format="~s"))
+    x = alt.X("from:Q", scale=scale.altair(), title=None, axis=alt.Axis(grid=False, tickCount=5, labelExpr=_NUMBER))
     ends = [min(0, *(_SIDES[kind] for kind in shown)), max(0, *(_SIDES[kind] for kind in shown))] if shown else [0, 1]
     y = alt.Y("size:Q", scale=alt.Scale(domain=[1.05 * end for end in ends]), axis=None)
     bars = [bar for kind, values in shown.items() for bar in _bars(kind, scale.count(values), scale.edges())]
@@ -158,8 +167,12 @@ def _bars(kind: str, counts: np.ndarray, edges: np.ndarray) -> list[dict[str, An
     peak = counts.max(initial=1)
     return [
         {
-            **{"from": float(edges[i]), "to": float(edges[i + 1]), "values": f"{short(edges[i])} to {short(edges[i + 1])}"},
-            **{"kind": kind, "pictures": int(counts[i]), "zero": 0},
+            "from": float(edges[i]),
+            "to": float(edges[i + 1]),
+            "values": f"{short(edges[i])} to {short(edges[i + 1])}",
+            "kind": kind,
+            "pictures": int(counts[i]),
+            "zero": 0,
             "size": round(_SIDES[kind] * float(counts[i]) / peak, 4),
         }
         for i in np.flatnonzero(counts)
@@ -173,11 +186,18 @@ def _thresholds(cuts: Sequence[Cut], scale: Scale, x: alt.X, y: alt.Y, ends: Seq
         low, high = ends[0] if cut.lanes[1] else 0, ends[1] if cut.lanes[0] else 0
         low, high = (low, high) if high > low else (ends[0], ends[1])
         rows.append(
-            {"at": cut.value, "from": reach[0], "to": reach[1], "size": 1.05 * low, "top": 1.05 * high, "rule": cut.label}
+            {
+                "at": cut.value,
+                "from": reach[0],
+                "to": reach[1],
+                "size": 1.05 * low,
+                "top": 1.05 * high,
+                "rule": cut.label,
+            }
         )
-    both = {"y": y, "y2": alt.Y2("top:Q"), "tooltip": ["rule:N"]}
+    both: dict[str, Any] = {"y": y, "y2": alt.Y2("top:Q"), "tooltip": ["rule:N"]}
     stopped = _of(rows).mark_rect(color="var(--bad)", opacity=0.09, clip=True).encode(x, alt.X2("to:Q"), **both)
-    line = {"color": "var(--bad)", "strokeDash": [4, 3], "strokeWidth": 1.5, "clip": True}
+    line: dict[str, Any] = {"color": "var(--bad)", "strokeDash": [4, 3], "strokeWidth": 1.5, "clip": True}
     return [stopped, _of(rows).mark_rule(**line).encode(alt.X("at:Q", scale=scale.altair()), **both)]
 
 
@@ -193,18 +213,19 @@ def line_chart(
     rows = [row for index, one in enumerate(series) for row in _vertices(one, index, log)]
     low, high = min(float(one.x[0]) for one in series), max(float(one.x[-1]) for one in series)
     x_scale = alt.Scale(type="log" if log[0] else "linear", domain=[low, high], nice=False)
-    y_scale = alt.Scale(type="log" if log[1] else "linear", zero=False, nice=not y_range, clamp=True)
-    if y_range:
-        y_scale.domain = list(y_range)
-    x = alt.X("x:Q", scale=x_scale, title=names[0], axis=alt.Axis(grid=False, format="~s", tickCount=6))
-    y = alt.Y("y:Q", scale=y_scale, title=names[1], axis=alt.Axis(format="~g", tickCount=5, minExtent=34))
-    styles = {"raw": 0.28, "smooth": 1.0, "before": 1.0, "after": 1.0}
-    ink = {kind: "var(--faint)" if kind == "before" else "var(--accent)" for kind in styles}
-    lines = _of(rows).encode(x, y, alt.Color("kind:N", scale=_scale(ink), legend=None), detail="line:N")
+    ends: dict[str, Any] = {"domain": list(y_range), "nice": False} if y_range else {} if log[1] else {"zero": False}
+    y_scale = alt.Scale(type="log" if log[1] else "linear", clamp=True, **ends)
+    x = alt.X("x:Q", scale=x_scale, title=names[0], axis=alt.Axis(grid=False, labelExpr=_NUMBER, tickCount=6))
+    y = alt.Y("y:Q", scale=y_scale, title=names[1], axis=alt.Axis(labelExpr=_NUMBER, tickCount=5, minExtent=34))
+    lines = _of(rows).encode(x, y, alt.Color("kind:N", scale=_scale(_INKS), legend=None), detail="line:N")
     words = [alt.Tooltip("label:N", title="line")] if any(one.label for one in series) else []
-    told = [*words, alt.Tooltip("x:Q", title=names[0], format=","), alt.Tooltip("y:Q", title=names[1], format=".4~g")]
+    told: list[Any] = [
+        *words,
+        alt.Tooltip("x:Q", title=names[0], format=","),
+        alt.Tooltip("y:Q", title=names[1], format=".4~g"),
+    ]
     layers = [
-        lines.mark_line(strokeWidth=2, clip=True).encode(opacity=alt.Opacity("kind:N", scale=_scale(styles), legend=None)),
+        lines.mark_line(strokeWidth=2, clip=True),
         lines.mark_point(filled=True, size=90, opacity=0).encode(tooltip=told),
     ]
     drawn = alt.layer(*layers)  # by themselves, so that their values stand on the page once
@@ -227,31 +248,36 @@ def _vertices(one: Series, index: int, log: tuple[bool, bool]) -> list[dict[str,
 
 
 def _bands(bands: Sequence[tuple[float, float, str]], x: alt.X) -> list[Any]:
-    rows = [{"x": a, "to": b, "phase": label, "odd": i % 2} for i, (a, b, label) in enumerate(bands)]
-    shade = alt.Opacity("odd:N", scale=alt.Scale(domain=[0, 1], range=[0.0, 0.55]), legend=None)
-    ground = _of(rows).mark_rect(color="var(--sunk)").encode(x, alt.X2("to:Q"), shade, tooltip=["phase:N"])
-    look = {"align": "left", "baseline": "top", "dx": 4, "dy": 2, "color": "var(--soft)", "limit": 120}
+    rows = [{"x": a, "to": b, "phase": label} for a, b, label in bands]
+    ground = _of(rows[1::2]).mark_rect(color="var(--sunk)", opacity=0.55).encode(x, alt.X2("to:Q"), tooltip=["phase:N"])
+    look: dict[str, Any] = {"align": "left", "baseline": "top", "dx": 4, "dy": 2, "color": "var(--soft)", "limit": 120}
     return [ground, _of(rows).mark_text(**look).encode(x, y=alt.value(0), text="phase:N")]
 
 
 def heat_map(cells: Sequence[Mapping[str, Any]], steps: Sequence[str]) -> Chart:
     """A square for each source and step: source, step, left, share 0..1, label."""
     sources = list(dict.fromkeys(cell["source"] for cell in cells))
-    x = alt.X("step:N", sort=list(steps), title=None, axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False))
+    x = alt.X(
+        "step:N", sort=list(steps), title=None, axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False)
+    )
     y = alt.Y("source:N", sort=sources, title=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=110))
     strength = alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.75]), legend=None)
-    told = ["source:N", "step:N", alt.Tooltip("left:Q", format=","), alt.Tooltip("share:Q", format=".1%")]
+    told: list[Any] = ["source:N", "step:N", alt.Tooltip("left:Q", format=","), alt.Tooltip("share:Q", format=".1%")]
     base = _of(cells).encode(x, y, tooltip=told)
     words = base.mark_text(fontSize=10, color="var(--ink)").encode(text="label:N")
-    return _chart(alt.layer(base.mark_rect(color="var(--accent)", cornerRadius=2).encode(strength), words), 26 * len(sources))
+    return _chart(
+        alt.layer(base.mark_rect(color="var(--accent)", cornerRadius=2).encode(strength), words), 26 * len(sources)
+    )
 
 
 def character_map(table: Sequence[str], counts: Mapping[str, int], limits: Sequence[int], columns: int = 100) -> Chart:
     """A square for each character of ``table`` in its order, darker from each of ``limits`` of occurrences on."""
     rows = [{"c": f"{c} U+{ord(c):04X}", "n": counts.get(c, 0)} for c in table]
     lines = -(-len(table) // columns)
-    base = _of(rows).transform_window(i="row_number()").transform_calculate(
-        x=f"(datum.i - 1) % {columns}", y=f"floor((datum.i - 1) / {columns})"
+    base = (
+        _of(rows)
+        .transform_window(i="row_number()")
+        .transform_calculate(x=f"(datum.i - 1) % {columns}", y=f"floor((datum.i - 1) / {columns})")
     )
     base = base.transform_calculate(right="datum.x + 0.9", bottom="datum.y + 0.9")
     shade = alt.Scale(type="threshold", domain=list(limits[1:]), range=_SHADES)

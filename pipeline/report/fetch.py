@@ -1,7 +1,7 @@
 """Reads the chosen pictures of a run: bytes, captions and regions of some rows, nothing else.
 
-    rows ──by fragment──> small columns of samples/F and scores/*/F ┐
-                          bytes of these pictures alone ────────────┴──> show(row), and the bytes are gone again
+rows ──by fragment──> small columns of samples/F and scores/*/F ┐
+                      bytes of these pictures alone ────────────┴──> show(row), and the bytes are gone again
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def fetch(
         numbers = [int(row[FRAGMENT_ROW]) for row in mine]
         stored = fragment_table_of(run, fragment, _COLUMNS, schemas).take(numbers).to_pylist()
         pictures = _pictures(run.samples(fragment), numbers)
-        return [(row["id"], show({**row, "image": {"bytes": data}})) for row, data in zip(stored, pictures, strict=True)]
+        return [
+            (row["id"], show({**row, "image": {"bytes": data}})) for row, data in zip(stored, pictures, strict=True)
+        ]
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return dict(pair for found in pool.map(load, sorted(by_fragment.items())) for pair in found)

@@ -17,7 +17,7 @@ from fontTools.ttLib import TTFont
 
 from configs.files import package_folder
 
-FAMILY = "Glyphmill"
+_FAMILY = "Glyphmill"
 _PACKAGE, _FILE, _SIMPLIFIED, _WEIGHT = "manimgx_fonts_cjk", "NotoSansCJK-VF.otf.ttc", 2, 400
 _NOT_SHAPED = ("GSUB", "GPOS", "GDEF", "BASE", "STAT", "VORG", "vhea", "vmtx")
 """Tables of typesetting that captions do without; they would be half of the font."""
@@ -32,7 +32,7 @@ def font_face(characters: frozenset[str]) -> str:
     if not wanted:
         return ""
     data = base64.b64encode(_as_woff(_subset(wanted))).decode()
-    return f'@font-face {{ font-family: "{FAMILY}"; src: url(data:font/woff;base64,{data}) format("woff"); }}'
+    return f'@font-face {{ font-family: "{_FAMILY}"; src: url(data:font/woff;base64,{data}) format("woff"); }}'
 
 
 @cache

@@ -25,7 +25,9 @@ def write_found(run: RunFolder, name: str, found: Sequence[tuple[str, float]], f
     """Write RUN/retrieved/NAME.html. ``found``: (id, score), best first. ``facts``: scalars and fragment of the first
     ``SHOWN`` of them."""
     known = {row["id"]: row for row in facts.iter_rows(named=True)}
-    figures: dict[str, Sample] = fetch(run, stored_schemas(run), known.values(), lambda row: sample(row, known[row["id"]]))
+    figures: dict[str, Sample] = fetch(
+        run, stored_schemas(run), known.values(), lambda row: sample(row, known[row["id"]])
+    )
     items = [replace(figures[id_], tags=[f"{score:.3f}", *figures[id_].tags]) for id_, score in found[:SHOWN]]
     context: dict[str, Any] = {
         "title": f"Retrieved: {name}",

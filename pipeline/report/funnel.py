@@ -1,8 +1,8 @@
 """How many inputs are left at every stage S1..S7: real and synthetic pictures apart, and source by source.
 
-    inputs ──failures──> readable ──S1──> ... ──S7──>      a row belongs to stage k when
-                                                           stage_from <= k <= stage_to
-    rows ──tally──> a few hundred kinds of row ──> Funnel, by_source
+inputs ──failures──> readable ──S1──> ... ──S7──>      a row belongs to stage k when
+                                                       stage_from <= k <= stage_to
+rows ──tally──> a few hundred kinds of row ──> Funnel, by_source
 """
 
 from __future__ import annotations

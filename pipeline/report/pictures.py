@@ -16,7 +16,7 @@ from PIL import Image
 
 from configs.pictures import DecodeError, Limits, decode
 
-LEVELS = ("paragraph", "line", "word", "glyph")
+_LEVELS = ("paragraph", "line", "word", "glyph")
 """Levels of regions from the outermost to the innermost: the order in which boxes are drawn."""
 
 _LOSSLESS = 96 * 96
@@ -48,7 +48,7 @@ class Picture:
     def levels(self) -> list[str]:
         """Levels that have a box, outermost first."""
         present = {box.level for box in self.boxes}
-        return [level for level in LEVELS if level in present]
+        return [level for level in _LEVELS if level in present]
 
 
 def picture(row: Mapping[str, Any], edge: int, limits: Limits | None = None) -> Picture:
@@ -70,13 +70,13 @@ def plain(row: Mapping[str, Any], edge: int) -> Picture:
 def levels_of(pictures: Iterable[Picture]) -> list[str]:
     """Levels that have a box in any of ``pictures``, outermost first."""
     present = {level for one in pictures for level in one.levels}
-    return [level for level in LEVELS if level in present]
+    return [level for level in _LEVELS if level in present]
 
 
 def boxes(regions: Iterable[Mapping[str, Any]]) -> list[Box]:
     """Boxes of regions, outermost levels first, so that inner ones lie on top."""
-    ordered = sorted(regions, key=lambda r: LEVELS.index(r["level"]) if r["level"] in LEVELS else len(LEVELS))
-    return [Box(_points(r["quad"]), r["level"] if r["level"] in LEVELS else "other", r["text"] or "") for r in ordered]
+    ordered = sorted(regions, key=lambda r: _LEVELS.index(r["level"]) if r["level"] in _LEVELS else len(_LEVELS))
+    return [Box(_points(r["quad"]), r["level"] if r["level"] in _LEVELS else "other", r["text"] or "") for r in ordered]
 
 
 def _data_uri(data: bytes, edge: int, limits: Limits) -> str:

@@ -16,7 +16,6 @@ import polars as pl
 from pipeline.predicate import parse
 from pipeline.report.cuts import cuts, expression
 
-
 _LOOKED_AT = {"S1.license": ("license",)}
 """What operators that are no rules look at."""
 _VALUES = 3

@@ -1,7 +1,7 @@
 """Where the scores of a run lie, and where the rules of ``decide`` cut them.
 
-    keep: clarity >= 40 and luma < 0.9   ──cuts──>   clarity: 40 and above, luma: below 0.9
-    every score ──histogram──> a chart with its thresholds, and how many pictures lie on both sides of each
+keep: clarity >= 40 and luma < 0.9   ──cuts──>   clarity: 40 and above, luma: below 0.9
+every score ──histogram──> a chart with its thresholds, and how many pictures lie on both sides of each
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from configs.numbers import short
 from pipeline.predicate import parse
 from pipeline.report import charts
 from pipeline.report.cuts import Cut, cuts, values
+from pipeline.report.tables import NUMBER
+from pipeline.store.table import FRAGMENT_ROW
 
 _KNOWN = {
     "clarity": "sharpness of edges",
@@ -55,10 +57,19 @@ _RATIOS = ("clarity", "width * height", "bytes_len", "repeats")
 _FLAGS = 8
 """A quantity with so few values is a code, not a score, as the EXIF orientation is; chosen."""
 
-_PARTS = ("exposure", "nsfw", "ocr_score", "text_area", "quoted_read", "text_read", "face_area", "face_hidden")
+_PARTS: tuple[str, ...] = (
+    "exposure",
+    "nsfw",
+    "ocr_score",
+    "text_area",
+    "quoted_read",
+    "text_read",
+    "face_area",
+    "face_hidden",
+)
 _PARTS += ("code_area", "category_score")
 """Quantities that are shares or probabilities: their axis is 0 to 1."""
-_NO_SCORES = {"number", "text_level", "stage_from", "stage_to", "stopped_value", "leaf_rank", "n_captions"}
+_NO_SCORES = {NUMBER, FRAGMENT_ROW, "text_level", "stage_from", "stage_to", "stopped_value", "leaf_rank", "n_captions"}
 _SCORES_OF_PIPELINE = {"width", "height", "faces", "codes", "text_read_clean"}
 """Numbers of ours that have no chart unless a rule asks."""
 
@@ -126,7 +137,9 @@ def _judged(rows: pl.DataFrame, applies_to: str) -> tuple[np.ndarray | None, tup
         return None, (not synthetic.all(), bool(synthetic.any()))
     if not set(parse(applies_to).columns) <= set(rows.columns):
         return np.zeros(len(rows), bool), (True, False)
-    judged = rows.lazy().select(judged=parse(applies_to).polars(rows.schema).fill_null(False)).collect()["judged"].to_numpy()
+    judged = (
+        rows.lazy().select(judged=parse(applies_to).polars(rows.schema).fill_null(False)).collect()["judged"].to_numpy()
+    )
     return judged, (bool((judged & ~synthetic).any()) or not judged.any(), bool((judged & synthetic).any()))
 
 

@@ -35,7 +35,9 @@ def samples(kept: pl.DataFrame, synthetic: bool, count: int) -> list[str]:
     lane = kept.lazy().filter(pl.col("synthetic") == synthetic).select("id", *cell).collect()
     # more than ``count`` of a cell are never shown, and ranking a million ids takes seconds
     first = lane.group_by(cell).agg(pl.col("id").bottom_k(count).sort()).explode("id")
-    turned = first.with_columns(turn=pl.col("id").rank("ordinal").over(cell), language=pl.col("text_language").cast(pl.String))
+    turned = first.with_columns(
+        turn=pl.col("id").rank("ordinal").over(cell), language=pl.col("text_language").cast(pl.String)
+    )
     order = ["turn", "text_level", "language", "recipe", "id"]
     ordered = turned.with_columns(pl.col("recipe").cast(pl.String)).sort(
         order, descending=[False, True, False, False, False], nulls_last=True

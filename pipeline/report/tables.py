@@ -152,7 +152,7 @@ def _decide(rows: pl.DataFrame, run: RunFolder) -> tuple[pl.DataFrame, bool]:
     decisions = decisions.with_columns(pl.lit(None).alias(name) for name in lacking)
     rows = rows.drop([name for name in schema.DECIDED if name in rows.columns])
     if decisions["id"].equals(rows["id"]):  # nearly always, and a join of a million ids takes a second
-        return rows.hstack(decisions.drop("id")), True
+        return rows.hstack(decisions.drop("id")), found is not None
     return rows.join(decisions, on="id", how="left", maintain_order="left"), found is not None
 
 
@@ -163,9 +163,12 @@ def _failures(run: RunFolder, compacted: Compacted) -> pl.DataFrame:
     told = ((part, compacted.failures(part, texts)) for part in compacted.parts)
     tables = [pl.DataFrame(table).with_columns(source=pl.lit(part.source)) for part, table in told]
     found = pl.concat([blank, *tables]).sort("attempt", maintain_order=True).unique("id", keep="last")
-    return found.join(_tried_again(run), on="id", how="left").filter(
-        pl.col("attempt") >= pl.col("last").fill_null(1)
-    ).drop("attempt", "last").sort("source", "uri", "id")
+    return (
+        found.join(_tried_again(run), on="id", how="left")
+        .filter(pl.col("attempt") >= pl.col("last").fill_null(1))
+        .drop("attempt", "last")
+        .sort("source", "uri", "id")
+    )
 
 
 def _tried_again(run: RunFolder) -> pl.DataFrame:
@@ -173,6 +176,7 @@ def _tried_again(run: RunFolder) -> pl.DataFrame:
     again = [part for name in listed_sources(run.ledgers) for part in parts(run.ledger(name)) if part.retry]
     blank = pl.DataFrame(schema={"id": pl.String, "last": pl.Int32})
     found = [
-        pl.DataFrame(read_table(part.path, ["id"])).with_columns(last=pl.lit(1 + part.retry, pl.Int32)) for part in again
+        pl.DataFrame(read_table(part.path, ["id"])).with_columns(last=pl.lit(1 + part.retry, pl.Int32))
+        for part in again
     ]
     return pl.concat([blank, *found]).group_by("id").agg(pl.col("last").max())

@@ -1,6 +1,6 @@
 """The taxonomy of categories as a tree: how many pictures are below each branch, and how many of them are kept.
 
-    category "food/coffee" ──split at /──> food ──> coffee        pictures without a category are a branch of their own
+category "food/coffee" ──split at /──> food ──> coffee        pictures without a category are a branch of their own
 """
 
 from __future__ import annotations

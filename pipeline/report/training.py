@@ -137,7 +137,10 @@ def _rate(metrics: Sequence[dict[str, Any]], steps: np.ndarray) -> charts.Chart 
     if not np.isfinite(rates).any():
         return None
     return charts.line_chart(
-        [charts.Series(steps, rates, "smooth")], ("step", "rate"), y_range=(0.0, float(np.nanmax(rates)) or 1.0), height=90
+        [charts.Series(steps, rates, "smooth")],
+        ("step", "rate"),
+        y_range=(0.0, float(np.nanmax(rates)) or 1.0),
+        height=90,
     )
 
 

@@ -74,7 +74,7 @@ def test_no_dataset(tmp_path: Path) -> None:
 
 def test_summary_counts_the_manifest(run: Path) -> None:
     manifest = scan(run / "dataset").collect()
-    told = summarize(manifest)
+    told = summarize(manifest.lazy())
     assert told.rows == len(manifest)
     assert sum(count for _, count in told.counts["text_language"]) == told.rows
     assert told.stages["S7"] == len(manifest.filter((pl.col("stage_from") <= 7) & (pl.col("stage_to") >= 7)))
