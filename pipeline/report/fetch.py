@@ -42,14 +42,17 @@ def fetch(
     for row in rows:
         by_fragment.setdefault(str(row[FRAGMENT]), []).append(row)
 
+    distant = isinstance(run.path, ObjectPath)  # an object is asked for once, with all that is wanted of it
+    columns = (*_COLUMNS, "image") if distant else _COLUMNS
+
     def load(item: tuple[str, list[Mapping[str, Any]]]) -> list[tuple[str, _T]]:
         fragment, mine = item
         numbers = [int(row[FRAGMENT_ROW]) for row in mine]
-        stored = fragment_table_of(run, fragment, _COLUMNS, schemas).take(numbers).to_pylist()
-        pictures = _pictures(run.samples(fragment), numbers)
-        return [
-            (row["id"], show({**row, "image": {"bytes": data}})) for row, data in zip(stored, pictures, strict=True)
-        ]
+        stored = fragment_table_of(run, fragment, columns, schemas).take(numbers).to_pylist()
+        if not distant:
+            pictures = _pictures(run.samples(fragment), numbers)
+            stored = [row | {"image": {"bytes": data}} for row, data in zip(stored, pictures, strict=True)]
+        return [(row["id"], show(row)) for row in stored]
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return dict(pair for found in pool.map(load, sorted(by_fragment.items())) for pair in found)
@@ -57,8 +60,8 @@ def fetch(
 
 def _pictures(path: Path, rows: Sequence[int]) -> list[bytes]:
     """The bytes of these pictures of samples/F; a fragment may hold 128 MB of them."""
-    told = picture_spans(path).take(list(rows)).to_pylist() if not isinstance(path, ObjectPath) else []
-    if not told or any(one["image_offset"] is None for one in told):  # an object is read whole to find them
+    told = picture_spans(path).take(list(rows)).to_pylist()
+    if any(one["image_offset"] is None for one in told):  # an earlier version wrote them compressed
         images = read_table(path, ["image"])["image"]
         return [images[row].as_py()["bytes"] for row in rows]
     with path.open("rb") as file:

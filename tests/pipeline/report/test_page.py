@@ -64,6 +64,13 @@ return {
 """
 
 MORE = """
+dispatchEvent(new Event("beforeprint"));
+await new Promise((done) => setTimeout(done, 3000));
+const bar = document.querySelector('.chart[aria-label="histogram of clarity"] svg .mark-rect path');
+const middle = bar.getBoundingClientRect();
+const where = { clientX: middle.x + middle.width / 2, clientY: middle.y + middle.height / 2, bubbles: true };
+bar.dispatchEvent(new PointerEvent("pointermove", where));
+const tooltip = document.getElementById("vg-tooltip-element");
 const shot = document.querySelector("#samples-real .shot");
 const image = shot.querySelector("img").getBoundingClientRect();
 const box = shot.querySelector("polygon.line").getBoundingClientRect();
@@ -75,6 +82,7 @@ const after = glyph.getClientRects().length;
 document.querySelector("#samples-synthetic .zoom").click();
 const dialog = document.querySelector("dialog");
 return {
+  hint: [tooltip?.textContent, tooltip?.classList.contains("visible")],
   box: [...share(box.left, box.top), ...share(box.right, box.bottom)],
   levels: ["glyph", "word", "line", "paragraph"].map((l) => document.querySelectorAll(`#samples-synthetic polygon.${l}`).length),
   switched: [before, after],
@@ -151,6 +159,12 @@ def test_charts_are_drawn_and_fit(wide: Visit, narrow: Visit) -> None:
         } <= set(charts)
         assert all(shapes > 3 for shapes, _ in charts.values()), charts
         assert all(fits for _, fits in charts.values()), charts
+
+
+def test_a_bar_says_what_it_counts(more: Any) -> None:
+    text, visible = more["hint"]
+    assert re.fullmatch(r"kindreal\s*values[\d.k]+ to [\d.k]+\s*pictures\d+", text)
+    assert visible is True
 
 
 def test_the_page_carries_the_glyphs_that_it_shows_and_no_others(report: Path, wide: Visit) -> None:
