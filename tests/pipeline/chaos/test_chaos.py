@@ -26,7 +26,7 @@ def strike(folder: Path, seeds: range, node: bool) -> dict[str, Any]:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=3000,
             check=False,
         )
     log = folder / "drivers.log"
