@@ -83,7 +83,8 @@ class Scale:
         """(bins,) how many finite ``values`` each bar holds; those beyond an end are in the last one there."""
         values = values[np.isfinite(values)].astype(np.float64, copy=False)
         if self.log:
-            part = np.log(np.maximum(values, self.low) / self.low) / math.log(self.high / self.low)
+            low, high = math.log(self.low), math.log(self.high)
+            part = (np.log(np.maximum(values, self.low)) - low) / (high - low)
         else:
             part = (values - self.low) / (self.high - self.low)
         return np.bincount(np.clip(part * bins, 0, bins - 1).astype(np.int64), minlength=bins)
@@ -134,7 +135,7 @@ def fit(values: np.ndarray, include: Sequence[float] = (), log: bool | None = No
     if log and low > 0:
         low, high = (float(q) for q in np.quantile(seen, (_TAIL, 1 - _TAIL)))
         low, high = min(low, *include, low), max(high, *include, high)
-        return Scale(low, high if high > low else low * 10, log=True)
+        return Scale(low, high if math.log(high) > math.log(low) else low * 10, log=True)
     if high == low:
         low, high = low - 0.5, high + 0.5
     if 0 < low < 0.35 * high:  # a bar chart that nearly reaches zero is easier to read with it

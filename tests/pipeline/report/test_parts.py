@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ import pytest
 
 from configs import UserError
 from pipeline.report import balance, coverage, cuts, funnel, reasons, scores, select
+from pipeline.report.tables import read_run
 from pipeline.report.taxonomy import taxonomy
 from synth.coverage import count_characters, tables
 
@@ -248,6 +250,15 @@ def test_charts_of_scores_count_what_lies_on_both_sides_of_each_threshold() -> N
     low, high = told["luma"].thresholds
     assert ((low.kept, low.stopped), (high.kept, high.stopped)) == ((2, 0), (1, 1))  # luma < 0.9
     assert (told["luma"].real, told["luma"].synthetic, told["luma"].nulls) == (2, 0, 1)
+
+
+def test_what_lies_on_the_stopped_side_is_what_fails(run: Path) -> None:
+    told = read_run(run)
+    thresholds = {t.label: t for chart in scores.score_charts(told.rows, told.rules) for t in chart.thresholds}
+    fails = {reason.name: reason.fails for reason in reasons.reasons(told.rows, told.rules)}
+    assert thresholds["S2.clarity: at least 40"].stopped == fails["S2.clarity"] > 0
+    assert sum(t.stopped for name, t in thresholds.items() if name.startswith("S2.luma")) == fails["S2.luma"]
+    assert thresholds["S4.dense: at most 60"].stopped == fails["S4.dense"] > 0
 
 
 def test_a_score_that_nobody_named_has_a_chart_and_a_code_has_none() -> None:
