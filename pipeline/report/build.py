@@ -20,7 +20,7 @@ from configs import UserError
 from configs.numbers import number, percent
 from configs.storage import location
 from configs.storage.client import before_work
-from pipeline.report import balance, coverage, funnel, reasons, scores, select, training
+from pipeline.report import balance, captions, coverage, funnel, reasons, scores, select, training
 from pipeline.report.fetch import fetch
 from pipeline.report.files import list_files, next_commands
 from pipeline.report.page import write_page
@@ -40,6 +40,7 @@ _CONTENTS = (
     ("timing", "Time"),
     ("samples", "Samples"),
     ("reasons", "Reasons"),
+    ("captions", "Captions"),
     ("failures", "Failures"),
     ("duplicates", "Duplicates"),
     ("text", "Text"),
@@ -93,6 +94,7 @@ def _numbers(tables: RunTables, summary: Mapping[str, Any]) -> dict[str, Any]:
         "cards": _cards(steps),
         "funnel": steps,
         "by_source": funnel.by_source(counts, tables.inputs, tables.failures),
+        "more_sources": max(0, len(tables.inputs) - funnel.SOURCES),
         "decided": tables.decided,
         "failure_groups": reasons.failure_groups(tables.failures),
         "duplicates": rows["duplicate_of"].count(),
@@ -136,10 +138,12 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
     real = select.samples(kept, synthetic=False, count=select.REAL_SAMPLES)
     synthetic = select.samples(kept, synthetic=True, count=select.SYNTHETIC_SAMPLES)
     found = reasons.reasons(rows, tables.rules)
+    said = captions.captions(tables.compacted, tables.config)
     groups = select.copies(rows)
     wanted: dict[str, set[str]] = {form: set() for form in _FORMS}
     wanted["sample"] |= {*real, *synthetic}
     wanted["example"] |= {e.id for reason in found for e in (*reason.examples, *reason.passed)}
+    wanted["example"] |= {one.id for verdict in said.verdicts for one in verdict.examples}
     wanted["copy"] |= {i for group in groups for i in (group.kept, *group.stopped)}
     shown = _shown(tables, wanted)
     samples = {"real_samples": real, "synthetic_samples": synthetic}
@@ -150,6 +154,7 @@ def _pictures(tables: RunTables) -> dict[str, Any]:
         "active_reasons": [r for r in found if r.fails],
         "idle_reasons": [r for r in found if not r.fails],
         "examples": {i: forms["example"] for i, forms in shown.items() if "example" in forms},
+        "captions": said,
         "copies": groups,
         "copy_pictures": {i: forms["copy"] for i, forms in shown.items() if "copy" in forms},
     }

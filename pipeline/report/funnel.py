@@ -28,7 +28,7 @@ STAGES = {
 """Short name, name and resolution of each filtering stage (Qwen-Image report, section on data filtering)."""
 
 _KINDS = ("source", "synthetic", "stage_from", "stage_to", "stopped_by")
-_SOURCES = 24
+SOURCES = 24
 """Sources that have a line of their own in the chart, those with the most inputs; chosen."""
 _Pair = tuple[int, int]
 """Of real and of synthetic pictures."""
@@ -117,7 +117,7 @@ def by_source(counts: pl.DataFrame, inputs: pl.DataFrame, failures: pl.DataFrame
     if len(inputs) < 2:
         return None
     failed = dict(failures["source"].value_counts().iter_rows())
-    largest = inputs.sort(["inputs", "source"], descending=[True, False]).head(_SOURCES)
+    largest = inputs.sort(["inputs", "source"], descending=[True, False]).head(SOURCES)
     cells: list[dict[str, Any]] = []
     for source, _, listed in largest.select("source", "synthetic", "inputs").iter_rows():
         mine = counts.filter(pl.col("source").cast(pl.String) == source)
