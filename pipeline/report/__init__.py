@@ -2,7 +2,7 @@
 
     tables.py  ──> funnel, reasons, coverage, balance, taxonomy, scores, training   pure functions: data in, data out
                    charts.py                                                         by Altair
-    fetch.py   ──> pictures, samples                                                 small copies and boxes
+    fetch.py   ──> pictures                                                          small copies and boxes
     build.py   ──> templates/report.html.j2, page.py, font.py                        one file without any request to elsewhere
 
 Names are loaded when first used, so that importing the package costs nothing.

@@ -20,12 +20,12 @@ from configs import UserError
 from configs.numbers import number, percent
 from configs.storage import location
 from configs.storage.client import before_work
-from pipeline.report import balance, captions, coverage, funnel, reasons, scores, select, training
+from pipeline.report import balance, captions, charts, coverage, funnel, reasons, scores, select, training
 from pipeline.report.fetch import fetch
 from pipeline.report.files import list_files, next_commands
 from pipeline.report.page import write_page
-from pipeline.report.pictures import levels_of, plain
-from pipeline.report.samples import sample
+from pipeline.report.pictures import levels_of, plain, sample
+from pipeline.report.stages import KEPT
 from pipeline.report.tables import NUMBER, RunTables, read_run
 from pipeline.report.taxonomy import taxonomy
 from pipeline.store.run_folder import RunFolder
@@ -93,6 +93,7 @@ def _numbers(tables: RunTables, summary: Mapping[str, Any]) -> dict[str, Any]:
         "lead": _lead(tables),
         "cards": _cards(steps),
         "funnel": steps,
+        "runtime": charts.runtime(),
         "by_source": funnel.by_source(counts, tables.inputs, tables.failures),
         "more_sources": max(0, len(tables.inputs) - funnel.SOURCES),
         "decided": tables.decided,
@@ -108,7 +109,7 @@ def _numbers(tables: RunTables, summary: Mapping[str, Any]) -> dict[str, Any]:
 
 def _text(tables: RunTables) -> dict[str, Any]:
     names = (NUMBER, "synthetic", "task", "text_language", "text_level", "repeats")
-    kept = tables.rows.lazy().filter(funnel.KEPT).select(names).collect()
+    kept = tables.rows.lazy().filter(KEPT).select(names).collect()
     draws = balance.character_draws(tables.texts(kept[NUMBER].to_numpy()), kept["repeats"].to_numpy())
     return {
         "kept_count": len(kept),
@@ -134,7 +135,7 @@ def _times(run: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
 def _pictures(tables: RunTables) -> dict[str, Any]:
     """What stopped pictures, and all pictures of the page, each taken from its file once."""
     rows = tables.rows
-    kept = rows.lazy().filter(funnel.KEPT).select("id", "synthetic", "text_level", "text_language", "recipe").collect()
+    kept = rows.lazy().filter(KEPT).select("id", "synthetic", "text_level", "text_language", "recipe").collect()
     real = select.samples(kept, synthetic=False, count=select.REAL_SAMPLES)
     synthetic = select.samples(kept, synthetic=True, count=select.SYNTHETIC_SAMPLES)
     found = reasons.reasons(rows, tables.rules)

@@ -12,8 +12,7 @@ from configs.numbers import number
 from pipeline.decide.changes import EXAMPLES, Group
 from pipeline.report.fetch import fetch
 from pipeline.report.page import write_page
-from pipeline.report.pictures import levels_of
-from pipeline.report.samples import Sample, sample
+from pipeline.report.pictures import Sample, levels_of, sample
 from pipeline.store.run_folder import RunFolder
 
 TOLD = ("uri", "text_language", "text_level", "ocr_score")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.report import charts
-from pipeline.schema import TEXT_LEVELS
+from pipeline.report.page import level_name
 
 _SHADES = (0, 1, 3, 10, 30)
 """Lower limits of the shades of the map; shade 0 is: never seen."""
@@ -94,13 +94,6 @@ def _label(column: str, value: object) -> str:
     if value is None:
         return "unknown"
     return level_name(value) if column == "text_level" and isinstance(value, int) else str(value)
-
-
-def level_name(level: int | None) -> str:
-    """Words for a ``text_level``; a number that this code does not know stays a number."""
-    if level is None:
-        return "unknown"
-    return TEXT_LEVELS[level] if 0 <= level < len(TEXT_LEVELS) else str(level)
 
 
 def shade_labels() -> list[str]:

@@ -12,8 +12,7 @@ import polars as pl
 from configs.numbers import number
 from pipeline.report.fetch import fetch
 from pipeline.report.page import write_page
-from pipeline.report.pictures import levels_of
-from pipeline.report.samples import Sample, sample
+from pipeline.report.pictures import Sample, levels_of, sample
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import stored_schemas
 

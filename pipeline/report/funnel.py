@@ -15,17 +15,7 @@ import polars as pl
 
 from configs.numbers import number
 from pipeline.report import charts
-
-STAGES = {
-    1: ("S1", "initial curation", "256p"),
-    2: ("S2", "image quality", "256p"),
-    3: ("S3", "image-text alignment", "256p"),
-    4: ("S4", "text rendering", "256p"),
-    5: ("S5", "high resolution", "640p"),
-    6: ("S6", "category balance, portraits", "640p"),
-    7: ("S7", "balanced multi-scale", "640p + 1328p"),
-}
-"""Short name, name and resolution of each filtering stage (Qwen-Image report, section on data filtering)."""
+from pipeline.report.stages import KEPT, STAGES, within
 
 _KINDS = ("source", "synthetic", "stage_from", "stage_to", "stopped_by")
 SOURCES = 24
@@ -101,15 +91,6 @@ def funnel(counts: pl.DataFrame, inputs: pl.DataFrame, failures: pl.DataFrame) -
         kept=_sum(kept),
         synthetic_kept=_sum(kept.filter("synthetic")),
     )
-
-
-KEPT = pl.col("stage_to") >= pl.col("stage_from")
-"""Whether a row is good for at least one stage."""
-
-
-def within(stage: int) -> pl.Expr:
-    """Whether a row is good for ``stage``."""
-    return (pl.col("stage_from") <= stage) & (pl.col("stage_to") >= stage)
 
 
 def by_source(counts: pl.DataFrame, inputs: pl.DataFrame, failures: pl.DataFrame) -> charts.Chart | None:

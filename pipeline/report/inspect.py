@@ -7,6 +7,7 @@ manifest/ ──where──> summary.show
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from pipeline.dataset import Dataset, find_dataset, scan
 from pipeline.predicate import parse
 from pipeline.report import summary
 from pipeline.report.page import write_page
-from pipeline.report.pictures import levels_of
-from pipeline.report.samples import Sample, sample
+from pipeline.report.pictures import SAMPLE_EDGE, Sample, levels_of, sample
 
 _READ = ("id", "uri", "width", "height", "captions", "text_regions")
 _FACTS = ("text_language", "text_level", "ocr_score", "stage_from", "stage_to")
 _AT_ONCE = 64
 """Pictures that are held with all of their bytes; chosen."""
+_MANY, _SMALL_EDGE = 300, 320
+"""From more than so many pictures on their copies are smaller, px; chosen: 20 KB each, so that thousands are one page."""
 
 
 def inspect_dataset(path: Path, where: str | None = None, limit: int = 240, out: Path | None = None) -> Path:
@@ -118,6 +120,7 @@ def _samples(dataset: Dataset, manifest: pl.LazyFrame, rows: np.ndarray) -> list
         return []
     index = pl.Series(rows, dtype=pl.UInt32)
     facts = manifest.with_row_index("number").filter(pl.col("number").is_in(index.implode())).select(_FACTS).collect()
+    edge = SAMPLE_EDGE if len(rows) <= _MANY else _SMALL_EDGE
     items: list[Sample] = []
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(rows), _AT_ONCE):
@@ -125,7 +128,7 @@ def _samples(dataset: Dataset, manifest: pl.LazyFrame, rows: np.ndarray) -> list
             pictures = dataset.read_pictures(these, references=np.zeros(len(these), bool))
             stored = dataset.read(these, _READ)
             whole = [row | {"image": {"bytes": one.image}} for row, one in zip(stored, pictures, strict=True)]
-            items += pool.map(sample, whole, facts[start : start + _AT_ONCE].to_dicts())
+            items += pool.map(partial(sample, edge=edge), whole, facts[start : start + _AT_ONCE].to_dicts())
     return items
 
 

@@ -19,8 +19,8 @@ from markupsafe import Markup
 
 from configs.files import replace_text
 from configs.numbers import duration, number, percent, size
-from pipeline.report.charts import runtime
 from pipeline.report.font import font_face
+from pipeline.schema import TEXT_LEVELS
 
 _FONT = "/* the page's own font */"
 """What stands for it in base.html.j2: which characters it needs is known when all else is there."""
@@ -55,6 +55,13 @@ def name_of(uri: str) -> str:
     return clean(unquote(uri.rstrip("/").rsplit("/", 1)[-1], errors="replace") or uri, 80)
 
 
+def level_name(level: int | None) -> str:
+    """Words for a ``text_level``; a number that this code does not know stays a number."""
+    if level is None:
+        return "unknown"
+    return TEXT_LEVELS[level] if 0 <= level < len(TEXT_LEVELS) else str(level)
+
+
 def _slug(name: str) -> str:
     """A name as part of an element's id."""
     return re.sub(r"[^\w.-]+", "-", name)
@@ -87,7 +94,7 @@ def _environment() -> Environment:
         "bytes": size,
         "value": _value,
     }
-    environment.globals |= {"inline": _inline, "runtime": runtime}
+    environment.globals["inline"] = _inline
     return environment
 
 

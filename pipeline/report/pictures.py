@@ -1,4 +1,4 @@
-"""Pictures on a page: small copies inside the HTML, and the boxes of their text.
+"""Pictures on a page: small copies inside the HTML, the boxes of their text, and figures of a gallery.
 
 bytes ──decode, shrink──> WebP ──> data URI          quads stay in px of the full picture: the overlay
 text_regions ──> Box(points, level, text)            is an SVG whose viewBox is that size
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
 
 from configs.pictures import DecodeError, Limits, decode
+from pipeline.report.page import level_name
 
 _LEVELS = ("paragraph", "line", "word", "glyph")
 """Levels of regions from the outermost to the innermost: the order in which boxes are drawn."""
@@ -106,3 +107,32 @@ def _encode(image: Any, edge: int) -> str:
 def _points(quad: Iterable[float]) -> str:
     values = [f"{v:g}" for v in (round(float(v), 1) for v in quad)]
     return " ".join(f"{x},{y}" for x, y in zip(values[::2], values[1::2], strict=True))
+
+
+SAMPLE_EDGE = 480
+"""Longer side in px of the copy inside the page; chosen."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    picture: Picture
+    caption: str
+    tags: list[str]
+
+
+def sample(row: Mapping[str, Any], facts: Mapping[str, Any], edge: int = SAMPLE_EDGE) -> Sample:
+    """``row``: id, uri, image, size, captions, text_regions. ``facts``: scalars and decisions of the same sample."""
+    captions: Sequence[Mapping[str, Any]] = row.get("captions") or ()
+    valid = [c["text"] for c in captions if c.get("text") and not c.get("invalid")]
+    return Sample(picture(row, edge), valid[0] if valid else "", tags(facts))
+
+
+def tags(facts: Mapping[str, Any]) -> list[str]:
+    """What one wants to know at a glance: language and amount of text, recipe, confidence, stages."""
+    language, level = facts.get("text_language"), facts.get("text_level")
+    words = [] if language in (None, "none") else [f"text: {language}, {level_name(level)}"]
+    if facts.get("ocr_score") is not None:
+        words.append(f"read with confidence {facts['ocr_score']:.2f}")
+    if facts.get("stage_to") is not None:
+        words.append(f"S{facts['stage_from']}–S{facts['stage_to']}")
+    return words

@@ -155,12 +155,7 @@ def _chart(rows: pl.DataFrame, synthetic: np.ndarray, quantity: str, rules: Sequ
     every = seen[finite]
     if not every.size:
         return None
-    positive = float(every.min()) > 0
-    shown = [rule.cut.value for rule in rules if rule.cut.value > 0 or not positive]
-    if quantity in _PARTS:
-        scale = charts.Scale(0.0, 1.0)
-    else:
-        scale = charts.fit(every, shown, log=True if quantity in _RATIOS and positive else None)
+    scale = _scale(quantity, every, [rule.cut.value for rule in rules])
     lines = [charts.Cut(r.cut.value, r.cut.side, _words(r), r.lanes) for r in rules]
     return ScoreChart(
         quantity,
@@ -172,6 +167,14 @@ def _chart(rows: pl.DataFrame, synthetic: np.ndarray, quantity: str, rules: Sequ
         len(lanes["rendered"]),
         len(seen) - len(every),
     )
+
+
+def _scale(quantity: str, values: np.ndarray, thresholds: Sequence[float]) -> charts.Scale:
+    if quantity in _PARTS:
+        return charts.Scale(0.0, 1.0)
+    positive = float(values.min()) > 0
+    shown = [value for value in thresholds if value > 0 or not positive]
+    return charts.fit(values, shown, log=True if quantity in _RATIOS and positive else None)
 
 
 def _words(rule: _Rule) -> str:

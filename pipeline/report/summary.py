@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from configs.numbers import number, percent, size
-from pipeline.report.coverage import level_name
-from pipeline.report.funnel import STAGES, within
-from pipeline.report.page import clean
+from pipeline.report.page import clean, level_name
+from pipeline.report.stages import STAGES, within
 
 _COUNTED = ("task", "origin", "text_language", "text_level", "subset", "category", "format", "license")
 """Columns whose values are counted."""

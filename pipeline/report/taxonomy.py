@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.report.funnel import KEPT
+from pipeline.report.stages import KEPT
 
 _UNKNOWN = "without a category"
 _LEAVES = 60

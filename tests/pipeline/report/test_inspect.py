@@ -12,8 +12,7 @@ from pipeline import Dataset, scan
 from pipeline.report import inspect_dataset
 from pipeline.report.inspect import spread
 from pipeline.report.page import write_page
-from pipeline.report.pictures import Picture
-from pipeline.report.samples import Sample
+from pipeline.report.pictures import Picture, Sample
 from pipeline.report.summary import summarize
 from tests.chromium import visit
 
