@@ -171,7 +171,12 @@ def _parser() -> argparse.ArgumentParser:
     inspect = _command(commands, "inspect", _inspect, "what is in a dataset, and a gallery with the boxes drawn")
     inspect.add_argument("dataset", type=place, metavar="DATASET", help="a dataset, or a run that has one")
     inspect.add_argument("--where", metavar="EXPR", help="only samples for which this is true, e.g. 'text_level >= 2'")
-    inspect.add_argument("--limit", type=int, default=60, help="samples in the gallery (%(default)s)")
+    inspect.add_argument(
+        "--limit",
+        type=int,
+        default=240,
+        help="samples in the gallery, which turns pages: thousands are fine (%(default)s)",
+    )
     inspect.add_argument("--out", type=place, metavar="FILE", help="the gallery; by default DATASET.html")
     add_storage(inspect)
 

@@ -51,7 +51,9 @@ class Visit:
 
 
 def visit(page: Path, script: str, width: int = 1280, height: int = 900, dark: bool = False) -> Visit:
-    """Open a copy of ``page`` at ``width`` x ``height`` CSS px and evaluate ``script``, the body of a JS function."""
+    """Open a copy of ``page`` at ``width`` x ``height`` CSS px and evaluate ``script``, the body of an async JS function.
+
+    Timers run ahead of the clock: what a page draws a little later is there when the script has waited for it."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "page.html"
         copy.write_text(page.read_text(encoding="utf-8") + _probe(script), encoding="utf-8")
@@ -59,7 +61,9 @@ def visit(page: Path, script: str, width: int = 1280, height: int = 900, dark: b
         frame.write_text(
             f'<body style="margin:0"><iframe src="page.html" width="{width}" height="{height}" frameborder="0">'
         )
-        out, log = _chromium(folder, frame, ["--dump-dom"], max(width, 500), height, dark)
+        out, log = _chromium(
+            folder, frame, ["--dump-dom", "--virtual-time-budget=10000"], max(width, 500), height, dark
+        )
     found = _RESULT.search(out)
     if found is None:
         raise AssertionError(f"the page gave no result; chromium said:\n{log[-3000:]}")
@@ -74,7 +78,8 @@ def screenshot(page: Path, out: Path, width: int = 1280, height: int = 900, dark
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "page.html"
         eager = page.read_text(encoding="utf-8").replace(' loading="lazy"', ' decoding="sync"')
-        copy.write_text(eager, encoding="utf-8")
+        charts = '<script>dispatchEvent(new Event("beforeprint"))</script>'  # else drawn when they come into sight
+        copy.write_text(eager + charts, encoding="utf-8")
         action = [f"--screenshot={out}", "--virtual-time-budget=5000", *_WHOLE_FRAMES]
         _, log = _chromium(folder, copy, action, width, height, dark)
     assert out.exists(), f"chromium took no picture; it said:\n{log[-3000:]}"
@@ -82,9 +87,9 @@ def screenshot(page: Path, out: Path, width: int = 1280, height: int = 900, dark
 
 def _probe(script: str) -> str:
     return f"""<script>
-addEventListener("load", () => {{
+addEventListener("load", async () => {{
   let answer;
-  try {{ answer = {{ result: (() => {{ {script} }})() ?? null }}; }} catch (error) {{ answer = {{ error: String(error) }}; }}
+  try {{ answer = {{ result: (await (async () => {{ {script} }})()) ?? null }}; }} catch (error) {{ answer = {{ error: String(error) }}; }}
   answer.requests = performance.getEntriesByType("resource").map((e) => e.name).filter((n) => !n.startsWith("data:"));
   const pre = parent.document.createElement("pre");
   pre.id = "visit-result";

@@ -44,7 +44,7 @@ THUMBNAIL, THUMBNAIL_CHROMA = 32, 8
 """px of each side of ``thumbnail``, and of its colors."""
 THUMBNAIL_BYTES = THUMBNAIL**2 + 2 * THUMBNAIL_CHROMA**2
 
-LEVELS = 16
+_LEVELS = 16
 """Levels per channel of the histogram behind ``entropy``."""
 
 _GRID = 8
@@ -166,8 +166,8 @@ def entropy(pixels: np.ndarray) -> float:
 
     ``pixels``: uint8 (H, W, 3). A drawing in two flat colors has at most 1.
     """
-    level = (pixels // (256 // LEVELS)).astype(np.int32)
-    index = (level[..., 0] * LEVELS + level[..., 1]) * LEVELS + level[..., 2]
+    level = (pixels // (256 // _LEVELS)).astype(np.int32)
+    index = (level[..., 0] * _LEVELS + level[..., 1]) * _LEVELS + level[..., 2]
     counts = np.bincount(index.ravel())
     fraction = counts[counts > 0] / index.size
     return float(max(0.0, -(fraction * np.log2(fraction)).sum()))

@@ -21,11 +21,13 @@ _KINDS = ("stage_before", "stage_to", "stopped_before", "stopped_by")
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that change in the same way. ``rows``: the first ones by id, with their new decisions."""
+    """Rows that change in the same way. ``rows``: the first ones by id, with their new decisions. ``comes``: whether they
+    would be good for more stages."""
 
     title: str
     count: int
     rows: pl.DataFrame
+    comes: bool = True
 
 
 def compare(before: pl.DataFrame, after: pl.DataFrame) -> list[Group]:
@@ -48,7 +50,11 @@ def compare(before: pl.DataFrame, after: pl.DataFrame) -> list[Group]:
     rows = changed.join(titled, on=_KINDS, nulls_equal=True)
     parts = rows.partition_by("title")
     shown = min(EXAMPLES, max(1, _EXAMPLES_IN_ALL // max(len(parts), 1)))
-    groups = [Group(str(p["title"][0]), len(p), p.bottom_k(shown, by="id").sort("id")) for p in parts]
+    comes = [bool(p["stage_to"][0] > p["stage_before"][0]) for p in parts]
+    groups = [
+        Group(str(p["title"][0]), len(p), p.bottom_k(shown, by="id").sort("id"), more)
+        for p, more in zip(parts, comes, strict=True)
+    ]
     return sorted(groups, key=lambda g: (-g.count, g.title))
 
 

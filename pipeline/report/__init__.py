@@ -1,8 +1,9 @@
 """What people look at: ``RUN/report.html``, the gallery of a dataset, the summary on the terminal.
 
-    tables.py  ──> funnel, reasons, coverage, balance, scores, training   pure functions: data in, data out
-    pictures.py ─> small copies and boxes                                 the only part that opens pictures
-    build.py   ──> templates/report.html.j2 ──> one file without any request to elsewhere
+    tables.py  ──> funnel, reasons, coverage, balance, taxonomy, scores, training   pure functions: data in, data out
+                   charts.py                                                         by Altair
+    fetch.py   ──> pictures                                                          small copies and boxes
+    build.py   ──> templates/report.html.j2, page.py, font.py                        one file without any request to elsewhere
 
 Names are loaded when first used, so that importing the package costs nothing.
 """

@@ -6,7 +6,8 @@ kept rows, ``repeats`` times  ──> frequency of every character   "after"
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,22 @@ from pipeline.report import charts
 
 _CELL = ("task", "text_language", "text_level")
 """``repeats`` averages 1 within each of these: shares between them belong to the training phase."""
+_CODES = 0x110000
+"""Code points of Unicode."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """``characters``: the C distinct ones. ``once``, ``weighted``: (C,) draws of each per epoch, where each row is drawn
+    once, and where it is drawn ``repeats`` times."""
+
+    characters: list[str]
+    once: np.ndarray
+    weighted: np.ndarray
+
+    def counts(self) -> Counter[str]:
+        """Occurrences of each character."""
+        return Counter(dict(zip(self.characters, self.once.astype(int).tolist(), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -40,17 +57,17 @@ class Balance:
     """
 
     cells: list[Cell]
-    chart: charts.LineChart | None
-    lift: charts.LineChart | None
+    chart: charts.Chart | None
+    lift: charts.Chart | None
     characters: int
     top_before: float
     top_after: float
 
 
-def balance(kept: pl.DataFrame) -> Balance:
-    """The balance of kept rows (text, repeats, task, text_language, text_level); ``repeats`` null counts as 1."""
-    kept = kept.with_columns(pl.col("repeats").fill_null(1.0).cast(pl.Float64))
-    before, after = character_draws(kept)
+def balance(kept: pl.DataFrame, draws: Draws) -> Balance:
+    """The balance of kept rows (repeats, task, text_language, text_level), whose texts hold ``draws``."""
+    kept = kept.select(*_CELL, pl.col("repeats").fill_null(1.0).cast(pl.Float64))
+    before, after = draws.once, draws.weighted
     if len(before) < 2:
         return Balance(_cells(kept), None, None, len(before), 0.0, 0.0)
     ranks = np.arange(1, len(before) + 1, dtype=np.float64)
@@ -59,33 +76,33 @@ def balance(kept: pl.DataFrame) -> Balance:
             charts.Series(ranks, np.sort(before)[::-1], "before", "each picture once"),
             charts.Series(ranks, np.maximum(np.sort(after)[::-1], 1e-3), "after", "with repeats"),
         ],
-        log_x=True,
-        log_y=True,
+        ("rank", "draws"),
+        log=(True, True),
     )
     return Balance(_cells(kept), chart, _lift(before, after, ranks), len(before), _top(before), _top(after))
 
 
-def character_draws(kept: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """(C,) expected draws per epoch of each distinct visible character, unweighted and weighted by ``repeats``."""
-    once: defaultdict[str, float] = defaultdict(float)
-    weighted: defaultdict[str, float] = defaultdict(float)
-    for text, repeats in kept.select("text", "repeats").iter_rows():
-        for character in text or "":
-            if not character.isspace():
-                once[character] += 1
-                weighted[character] += repeats
-    order = sorted(once)
-    return np.array([once[c] for c in order]), np.array([weighted[c] for c in order])
+def character_draws(texts: Iterable[pl.Series], repeats: np.ndarray) -> Draws:
+    """Of the visible characters of all ``texts`` together, in pieces; ``repeats`` (N,) are their rows', NaN counts as 1."""
+    once, weighted, start = np.zeros(_CODES), np.zeros(_CODES), 0
+    for piece in texts:
+        filled = piece.fill_null("")
+        codes = np.frombuffer("".join(filled).encode("utf-32-le", "replace"), np.uint32)
+        weights = np.nan_to_num(repeats[start : start + len(filled)], nan=1.0)
+        once += np.bincount(codes, minlength=_CODES)
+        weighted += np.bincount(codes, np.repeat(weights, filled.str.len_chars().to_numpy()), minlength=_CODES)
+        start += len(filled)
+    seen = np.array([code for code in np.flatnonzero(once) if not chr(code).isspace()], np.int64)
+    return Draws([chr(code) for code in seen], once[seen], weighted[seen])
 
 
-def _lift(before: np.ndarray, after: np.ndarray, ranks: np.ndarray) -> charts.LineChart:
+def _lift(before: np.ndarray, after: np.ndarray, ranks: np.ndarray) -> charts.Chart:
     order = np.argsort(-before, kind="stable")
     ratio = charts.smooth((after / before)[order], max(1, len(order) // 20))
-    even = charts.Series(ranks[[0, -1]], np.ones(2), "before")
+    even = charts.Series(ranks[[0, -1]], np.ones(2), "before", "as often as before")
     reach = max(1.1, float(ratio.max()), 1 / max(float(ratio.min()), 0.1))
-    return charts.line_chart(
-        [even, charts.Series(ranks, ratio, "after")], log_x=True, log_y=True, y_range=(1 / reach, reach), y_ticks=3
-    )
+    lines = [even, charts.Series(ranks, ratio, "after", "after balancing")]
+    return charts.line_chart(lines, ("rank", "times"), log=(True, True), y_range=(1 / reach, reach), height=110)
 
 
 def _top(draws: np.ndarray) -> float:

@@ -12,25 +12,26 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.schema import TEXT_LEVELS
-
-COLUMNS = {1: 100, 2: 100, 3: 100}
-"""Cells per row of the map of a level."""
+from pipeline.report import charts
+from pipeline.report.page import level_name
 
 _SHADES = (0, 1, 3, 10, 30)
 """Lower limits of the shades of the map; shade 0 is: never seen."""
 
 
+_MISSING = 120
+"""Characters that never occur and are written out for each level, in the table's order; chosen: a few lines."""
+
+
 @dataclass(frozen=True)
 class LevelMap:
-    """One level: a cell per character in the table's order. ``shades[i]`` is an SVG path of the cells of shade i."""
+    """One level: a square per character in the table's order. ``missing``: the first of those that never occur."""
 
     level: int
     characters: int
     seen: int
-    columns: int
-    rows: int
-    shades: list[str]
+    chart: charts.Chart
+    missing: str
 
     @property
     def share(self) -> float:
@@ -63,13 +64,9 @@ def coverage(counts: Counter[str], tables: dict[int, Sequence[str]], examples: i
 
 
 def _level_map(level: int, table: Sequence[str], counts: Counter[str]) -> LevelMap:
-    columns = COLUMNS.get(level, 100)
-    cells: list[list[str]] = [[] for _ in _SHADES]
-    for index, character in enumerate(table):
-        shade = sum(counts[character] >= limit for limit in _SHADES) - 1
-        cells[shade].append(f"M{index % columns} {index // columns}h1v1h-1z")
-    seen = sum(counts[c] > 0 for c in table)
-    return LevelMap(level, len(table), seen, columns, -(-len(table) // columns), ["".join(c) for c in cells])
+    missing = [c for c in table if not counts[c]]
+    chart = charts.character_map(table, counts, _SHADES)
+    return LevelMap(level, len(table), len(table) - len(missing), chart, "".join(missing[:_MISSING]))
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class Part:
 def distribution(rows: pl.DataFrame, column: str) -> list[Part]:
     """Pictures by value of ``column``, most first (text levels in their own order); null is ``unknown``."""
     counted: dict[object, list[int]] = {}
-    for value, synthetic, count in rows.group_by([column, "synthetic"]).len().iter_rows():
+    for value, synthetic, count in rows.lazy().group_by([column, "synthetic"]).len().collect().iter_rows():
         counted.setdefault(value, [0, 0])[int(synthetic)] += count
     if column == "text_level":
         order = sorted(counted, key=lambda v: (v is None, v))
@@ -97,13 +94,6 @@ def _label(column: str, value: object) -> str:
     if value is None:
         return "unknown"
     return level_name(value) if column == "text_level" and isinstance(value, int) else str(value)
-
-
-def level_name(level: int | None) -> str:
-    """Words for a ``text_level``; a number that this code does not know stays a number."""
-    if level is None:
-        return "unknown"
-    return TEXT_LEVELS[level] if 0 <= level < len(TEXT_LEVELS) else str(level)
 
 
 def shade_labels() -> list[str]:

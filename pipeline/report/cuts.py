@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from pipeline.predicate import parse
@@ -17,7 +18,7 @@ from pipeline.predicate import parse
 
 @dataclass(frozen=True)
 class Cut:
-    """A rule keeps values on the ``side`` (``above``, ``below``, ``equal``) of ``value``.
+    """A rule keeps values on the ``side`` (``above``, ``below``, ``equal``) of ``value``, itself among them if ``closed``.
 
     ``quantity``: a column, or arithmetic over columns as an expression.
     """
@@ -25,9 +26,23 @@ class Cut:
     quantity: str
     side: str
     value: float
+    closed: bool = True
+
+    def keeps(self, values: np.ndarray) -> np.ndarray:
+        """Which of ``values`` lie on its side."""
+        if self.side == "equal":
+            return values == self.value
+        compare: dict[tuple[str, bool], Callable[[np.ndarray, float], np.ndarray]] = {
+            ("above", True): operator.ge,
+            ("above", False): operator.gt,
+            ("below", True): operator.le,
+            ("below", False): operator.lt,
+        }
+        return compare[self.side, self.closed](values, self.value)
 
 
 _SIDES = {ast.Gt: "above", ast.GtE: "above", ast.Lt: "below", ast.LtE: "below", ast.Eq: "equal"}
+_OPEN = (ast.Gt, ast.Lt)
 _FLIP = {"above": "below", "below": "above", "equal": "equal"}
 
 
@@ -51,9 +66,9 @@ def _cuts(node: ast.expr) -> Iterable[Cut]:
             if side is None:
                 continue
             if (limit := _number(right)) is not None and _number(left) is None:
-                yield Cut(ast.unparse(left), side, limit)
+                yield Cut(ast.unparse(left), side, limit, not isinstance(sign, _OPEN))
             elif (limit := _number(left)) is not None and _number(right) is None:
-                yield Cut(ast.unparse(right), _FLIP[side], limit)
+                yield Cut(ast.unparse(right), _FLIP[side], limit, not isinstance(sign, _OPEN))
 
 
 def _number(node: ast.expr) -> float | None:
@@ -70,11 +85,17 @@ _ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.
 
 def values(rows: pl.DataFrame, quantity: str) -> pl.Series | None:
     """The ``quantity`` of a ``Cut`` for every row, float64; None where ``rows`` lacks a column of it."""
+    found = expression(rows, quantity)
+    return None if found is None else rows.lazy().select(value=found).collect()["value"]
+
+
+def expression(rows: pl.DataFrame, quantity: str) -> pl.Expr | None:
+    """As ``values``, to be computed by Polars."""
     tree = ast.parse(quantity, mode="eval").body
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    if not names or not names <= set(rows.columns) or not all(rows[name].dtype.is_numeric() for name in names):
+    if not names or not all(name in rows.columns and rows.schema[name].is_numeric() for name in names):
         return None
-    return rows.select(_compute(tree).alias("value"))["value"]
+    return _compute(tree)
 
 
 def _compute(node: ast.expr) -> pl.Expr:

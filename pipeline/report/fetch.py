@@ -1,64 +1,68 @@
-"""Reads the chosen pictures of a run: bytes, captions and regions of some ids, nothing else.
+"""Reads the chosen pictures of a run: bytes, captions and regions of some rows, nothing else.
 
-The file of a fragment is read once for all of its chosen pictures, and not at all where it has none.
+rows ──by fragment──> small columns of samples/F and scores/*/F ┐
+                      bytes of these pictures alone ────────────┴──> show(row), and the bytes are gone again
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline.parquet import opened, read_row_group, read_schema
+from configs.storage import ObjectPath
+from pipeline.pack.spans import picture_spans
+from pipeline.parquet import read_table
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, fragment_table_of
 
-COLUMNS = ("id", "uri", "image", "width", "height", "captions", "text_regions")
+_COLUMNS = ("id", "uri", "width", "height", "captions", "text_regions")
+_THREADS = min(8, os.cpu_count() or 1)
+"""Pictures that are decoded at the same time, and held; chosen."""
 
-_MOST_FRAGMENTS = 256
-"""From how many fragments pictures are taken at most; chosen, because a fragment may hold 128 MB of bytes."""
-
-
-def visible_fragments(fragments: Iterable[str]) -> list[str]:
-    """All fragments, or ``_MOST_FRAGMENTS`` of them evenly spread: where the page's pictures come from."""
-    ordered = sorted(set(fragments))
-    if len(ordered) <= _MOST_FRAGMENTS:
-        return ordered
-    return [ordered[i * len(ordered) // _MOST_FRAGMENTS] for i in range(_MOST_FRAGMENTS)]
+_T = TypeVar("_T")
 
 
-def fetch(run: Path, chosen: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """``chosen``: id -> fragment. Returns id -> row of ``COLUMNS``; regions that OCR found stand in for exact ones."""
-    by_fragment: dict[str, list[str]] = {}
-    for id_, fragment in chosen.items():
-        by_fragment.setdefault(fragment, []).append(id_)
-    found: dict[str, dict[str, Any]] = {}
-    for fragment, ids in sorted(by_fragment.items()):
-        rows = _rows(run / "samples" / f"{fragment}.parquet", ids, COLUMNS)
-        read = _read_regions(run, fragment, [i for i in ids if not rows[i]["text_regions"]])
-        for id_, row in rows.items():
-            found[id_] = row | ({"text_regions": read[id_]} if id_ in read else {})
-    return found
+def fetch(
+    run: RunFolder,
+    schemas: Mapping[str, pa.Schema],
+    rows: Iterable[Mapping[str, Any]],
+    show: Callable[[dict[str, Any]], _T],
+) -> dict[str, _T]:
+    """id -> what ``show`` makes of the stored row: id, uri, image, size, captions, and the regions of its text, which are
+    exact ones or those that OCR found. It is called by several threads.
+
+    ``rows``: id and place (fragment, fragment_row) of each. ``schemas``: annotator -> what its scores hold.
+    """
+    by_fragment: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_fragment.setdefault(str(row[FRAGMENT]), []).append(row)
+
+    distant = isinstance(run.path, ObjectPath)  # an object is asked for once, with all that is wanted of it
+    columns = (*_COLUMNS, "image") if distant else _COLUMNS
+
+    def load(item: tuple[str, list[Mapping[str, Any]]]) -> list[tuple[str, _T]]:
+        fragment, mine = item
+        numbers = [int(row[FRAGMENT_ROW]) for row in mine]
+        stored = fragment_table_of(run, fragment, columns, schemas).take(numbers).to_pylist()
+        if not distant:
+            pictures = _pictures(run.samples(fragment), numbers)
+            stored = [row | {"image": {"bytes": data}} for row, data in zip(stored, pictures, strict=True)]
+        return [(row["id"], show(row)) for row in stored]
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(pair for found in pool.map(load, sorted(by_fragment.items())) for pair in found)
 
 
-def _read_regions(run: Path, fragment: str, ids: list[str]) -> dict[str, Any]:
-    regions: dict[str, Any] = {}
-    for path in sorted((run / "scores").glob(f"*/{fragment}.parquet")):
-        if "text_regions" in read_schema(path).names:
-            rows = _rows(path, ids, ("id", "text_regions"))
-            regions |= {id_: row["text_regions"] for id_, row in rows.items() if row["text_regions"]}
-    return regions
-
-
-def _rows(path: Path, ids: list[str], columns: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Rows of a file by id, one row group at a time, so that little of the bytes is held at once."""
-    rows: dict[str, dict[str, Any]] = {}
-    ids_ = pa.array(ids, pa.string())
-    with opened(path) as file:
-        for group in range(file.num_row_groups):
-            if pc.any(pc.is_in(read_row_group(file, group, ["id"])["id"], ids_)).as_py():
-                table = read_row_group(file, group, list(columns))
-                chosen = table.filter(pc.is_in(table["id"], ids_))
-                rows |= {row["id"]: row for row in chosen.to_pylist()}
-    return rows
+def _pictures(path: Path, rows: Sequence[int]) -> list[bytes]:
+    """The bytes of these pictures of samples/F; a fragment may hold 128 MB of them."""
+    told = picture_spans(path).take(list(rows)).to_pylist()
+    if any(one["image_offset"] is None for one in told):  # an earlier version wrote them compressed
+        images = read_table(path, ["image"])["image"]
+        return [images[row].as_py()["bytes"] for row in rows]
+    with path.open("rb") as file:
+        return [os.pread(file.fileno(), one["image_length"], one["image_offset"]) for one in told]

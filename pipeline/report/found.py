@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,9 @@ import polars as pl
 from configs.numbers import number
 from pipeline.report.fetch import fetch
 from pipeline.report.page import write_page
-from pipeline.report.pictures import levels_of
-from pipeline.report.samples import Sample, sample
+from pipeline.report.pictures import Sample, levels_of, sample
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT
+from pipeline.store.table import stored_schemas
 
 SHOWN = 60
 """Pictures on the page at most; chosen."""
@@ -24,11 +24,10 @@ def write_found(run: RunFolder, name: str, found: Sequence[tuple[str, float]], f
     """Write RUN/retrieved/NAME.html. ``found``: (id, score), best first. ``facts``: scalars and fragment of the first
     ``SHOWN`` of them."""
     known = {row["id"]: row for row in facts.iter_rows(named=True)}
-    rows = fetch(run.path, {id_: str(row[FRAGMENT]) for id_, row in known.items()})
-    items = []
-    for id_, score in found[:SHOWN]:
-        figure = sample(rows[id_], known[id_])
-        items.append(Sample(figure.picture, figure.caption, [f"{score:.3f}", *figure.tags]))
+    figures: dict[str, Sample] = fetch(
+        run, stored_schemas(run), known.values(), lambda row: sample(row, known[row["id"]])
+    )
+    items = [replace(figures[id_], tags=[f"{score:.3f}", *figures[id_].tags]) for id_, score in found[:SHOWN]]
     context: dict[str, Any] = {
         "title": f"Retrieved: {name}",
         "lead": f"{number(len(found))} rows of {run.path} were found, {number(len(items))} are shown, the best first.",

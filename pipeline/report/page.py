@@ -19,7 +19,11 @@ from markupsafe import Markup
 
 from configs.files import replace_text
 from configs.numbers import duration, number, percent, size
+from pipeline.report.font import font_face
+from pipeline.schema import TEXT_LEVELS
 
+_FONT = "/* the page's own font */"
+"""What stands for it in base.html.j2: which characters it needs is known when all else is there."""
 TEMPLATES = Path(__file__).parent / "templates"
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn")
 """Unicode categories of characters that are not shown as themselves."""
@@ -30,7 +34,8 @@ _KEPT = "\n\u200d"
 def write_page(path: Path, template: str, context: dict[str, Any]) -> Path:
     """Fill ``template`` with ``context`` and put it at ``path`` in one step. Raises OSError."""
     html = _environment().get_template(template).render(context)
-    replace_text(path, html.encode("utf-8", "replace").decode("utf-8"))  # half a surrogate pair cannot be written
+    html = html.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair cannot be written
+    replace_text(path, html.replace(_FONT, font_face(frozenset(html)), 1))
     return path
 
 
@@ -50,9 +55,23 @@ def name_of(uri: str) -> str:
     return clean(unquote(uri.rstrip("/").rsplit("/", 1)[-1], errors="replace") or uri, 80)
 
 
+def level_name(level: int | None) -> str:
+    """Words for a ``text_level``; a number that this code does not know stays a number."""
+    if level is None:
+        return "unknown"
+    return TEXT_LEVELS[level] if 0 <= level < len(TEXT_LEVELS) else str(level)
+
+
 def _slug(name: str) -> str:
     """A name as part of an element's id."""
     return re.sub(r"[^\w.-]+", "-", name)
+
+
+def _value(value: object) -> str:
+    """What an operator saw of a picture: a number, a word, or a dash for nothing."""
+    if value is None or isinstance(value, bool):
+        return "–" if value is None else str(value).lower()
+    return number(value) if isinstance(value, int | float) else clean(value, 60)
 
 
 @cache
@@ -73,6 +92,7 @@ def _environment() -> Environment:
         "share": lambda part: "–" if part is None else percent(part),
         "duration": duration,
         "bytes": size,
+        "value": _value,
     }
     environment.globals["inline"] = _inline
     return environment

@@ -1,4 +1,4 @@
-"""Pictures on a page: small copies inside the HTML, and the boxes of their text.
+"""Pictures on a page: small copies inside the HTML, the boxes of their text, and figures of a gallery.
 
 bytes ──decode, shrink──> WebP ──> data URI          quads stay in px of the full picture: the overlay
 text_regions ──> Box(points, level, text)            is an SVG whose viewBox is that size
@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
 
 from configs.pictures import DecodeError, Limits, decode
+from pipeline.report.page import level_name
 
-LEVELS = ("paragraph", "line", "word", "glyph")
+_LEVELS = ("paragraph", "line", "word", "glyph")
 """Levels of regions from the outermost to the innermost: the order in which boxes are drawn."""
 
 _LOSSLESS = 96 * 96
@@ -48,7 +49,7 @@ class Picture:
     def levels(self) -> list[str]:
         """Levels that have a box, outermost first."""
         present = {box.level for box in self.boxes}
-        return [level for level in LEVELS if level in present]
+        return [level for level in _LEVELS if level in present]
 
 
 def picture(row: Mapping[str, Any], edge: int, limits: Limits | None = None) -> Picture:
@@ -70,13 +71,13 @@ def plain(row: Mapping[str, Any], edge: int) -> Picture:
 def levels_of(pictures: Iterable[Picture]) -> list[str]:
     """Levels that have a box in any of ``pictures``, outermost first."""
     present = {level for one in pictures for level in one.levels}
-    return [level for level in LEVELS if level in present]
+    return [level for level in _LEVELS if level in present]
 
 
 def boxes(regions: Iterable[Mapping[str, Any]]) -> list[Box]:
     """Boxes of regions, outermost levels first, so that inner ones lie on top."""
-    ordered = sorted(regions, key=lambda r: LEVELS.index(r["level"]) if r["level"] in LEVELS else len(LEVELS))
-    return [Box(_points(r["quad"]), r["level"] if r["level"] in LEVELS else "other", r["text"] or "") for r in ordered]
+    ordered = sorted(regions, key=lambda r: _LEVELS.index(r["level"]) if r["level"] in _LEVELS else len(_LEVELS))
+    return [Box(_points(r["quad"]), r["level"] if r["level"] in _LEVELS else "other", r["text"] or "") for r in ordered]
 
 
 def _data_uri(data: bytes, edge: int, limits: Limits) -> str:
@@ -106,3 +107,32 @@ def _encode(image: Any, edge: int) -> str:
 def _points(quad: Iterable[float]) -> str:
     values = [f"{v:g}" for v in (round(float(v), 1) for v in quad)]
     return " ".join(f"{x},{y}" for x, y in zip(values[::2], values[1::2], strict=True))
+
+
+SAMPLE_EDGE = 480
+"""Longer side in px of the copy inside the page; chosen."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    picture: Picture
+    caption: str
+    tags: list[str]
+
+
+def sample(row: Mapping[str, Any], facts: Mapping[str, Any], edge: int = SAMPLE_EDGE) -> Sample:
+    """``row``: id, uri, image, size, captions, text_regions. ``facts``: scalars and decisions of the same sample."""
+    captions: Sequence[Mapping[str, Any]] = row.get("captions") or ()
+    valid = [c["text"] for c in captions if c.get("text") and not c.get("invalid")]
+    return Sample(picture(row, edge), valid[0] if valid else "", tags(facts))
+
+
+def tags(facts: Mapping[str, Any]) -> list[str]:
+    """What one wants to know at a glance: language and amount of text, recipe, confidence, stages."""
+    language, level = facts.get("text_language"), facts.get("text_level")
+    words = [] if language in (None, "none") else [f"text: {language}, {level_name(level)}"]
+    if facts.get("ocr_score") is not None:
+        words.append(f"read with confidence {facts['ocr_score']:.2f}")
+    if facts.get("stage_to") is not None:
+        words.append(f"S{facts['stage_from']}–S{facts['stage_to']}")
+    return words

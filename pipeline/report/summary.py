@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from configs.numbers import number, percent, size
-from pipeline.report.coverage import level_name
-from pipeline.report.funnel import STAGES
-from pipeline.report.page import clean
+from pipeline.report.page import clean, level_name
+from pipeline.report.stages import STAGES, within
 
 _COUNTED = ("task", "origin", "text_language", "text_level", "subset", "category", "format", "license")
 """Columns whose values are counted."""
+_SPREAD = ("width", "height", "bytes_len", "text_chars", "repeats")
+"""Those of which the least, the median and the most are told."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,27 @@ class Summary:
     nulls: dict[str, int]
 
 
-def summarize(manifest: pl.DataFrame) -> Summary:
-    """The summary of these manifest rows; columns that are not there are left out."""
-    present = [name for name in _COUNTED if name in manifest.columns]
-    stages = {
-        name: int(((manifest["stage_from"] <= stage) & (manifest["stage_to"] >= stage)).sum())
-        for stage, (name, *_) in STAGES.items()
-    }
-    nulls = {name: manifest[name].null_count() for name in manifest.columns}
+def summarize(manifest: pl.LazyFrame) -> Summary:
+    """The summary of these manifest rows, one at least; columns that are not there are left out."""
+    names = manifest.collect_schema().names()
+    present = [name for name in _COUNTED if name in names]
+    counted, nulls = pl.collect_all(
+        [
+            manifest.select(*present, *(n for n in _SPREAD if n not in present), "stage_from", "stage_to"),
+            manifest.select(
+                pl.len().alias("\0rows"), pl.all().null_count(), pl.col("bytes_len").sum().alias("\0bytes")
+            ),
+        ]
+    )
+    stages = {name: int(counted.select(within(stage).sum()).item()) for stage, (name, *_) in STAGES.items()}
+    found = nulls.row(0, named=True)
     return Summary(
-        len(manifest),
-        int(manifest["bytes_len"].sum()),
-        {name: _counts(manifest[name]) for name in present},
+        found.pop("\0rows"),
+        found.pop("\0bytes"),
+        {name: _counts(counted[name]) for name in present},
         stages,
-        {name: _spread(manifest[name]) for name in ("width", "height", "bytes_len", "text_chars", "repeats")},
-        {name: count for name, count in nulls.items() if count},
+        {name: _spread(counted[name]) for name in _SPREAD},
+        {name: count for name, count in found.items() if count},
     )
 
 

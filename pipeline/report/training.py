@@ -52,8 +52,8 @@ class Phase:
 
 @dataclass(frozen=True)
 class Loss:
-    chart: charts.LineChart
-    rate: charts.LineChart | None
+    chart: charts.Chart
+    rate: charts.Chart | None
     phases: list[Phase]
     steps: int
     window: int
@@ -122,20 +122,25 @@ def loss(metrics: Sequence[dict[str, Any]]) -> Loss | None:
     raw = np.clip(values, low, high)
     chart = charts.line_chart(
         [charts.Series(steps, raw, "raw"), *(charts.Series(steps[a:b], smoothed[a:b], "smooth") for a, b in spans)],
+        ("step", "loss"),
         bands,
-        log_y=bool(high > 4 * low),
+        log=(False, bool(high > 4 * low)),
         y_range=(float(low), float(high)),
+        height=260,
     )
     phases = _phases(spans, names, steps, values)
     return Loss(chart, _rate(metrics, steps), phases, len(metrics), window, _samples(metrics), _seconds(metrics))
 
 
-def _rate(metrics: Sequence[dict[str, Any]], steps: np.ndarray) -> charts.LineChart | None:
+def _rate(metrics: Sequence[dict[str, Any]], steps: np.ndarray) -> charts.Chart | None:
     rates = np.array([_float(m.get("lr")) for m in metrics])
     if not np.isfinite(rates).any():
         return None
     return charts.line_chart(
-        [charts.Series(steps, rates, "rate")], y_range=(0.0, float(np.nanmax(rates)) or 1.0), y_ticks=3
+        [charts.Series(steps, rates, "smooth")],
+        ("step", "rate"),
+        y_range=(0.0, float(np.nanmax(rates)) or 1.0),
+        height=90,
     )
 
 

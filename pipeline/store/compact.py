@@ -3,7 +3,7 @@
     samples/F, scores/*/F, failures/F   ┌> rows/PART.STAMP.parquet        scalars of the samples that did not fail
     of the fragments of a part ─────────┼> captions/PART.STAMP.parquet    their captions
                                         ├> thumbnails/PART.STAMP.bin      their small copies, one after the other
-                                        └> failures/PART.STAMP.parquet    id and step of those that did
+                                        └> failures/PART.STAMP.parquet    those that did: id, uri, step, error, reason
     rows, captions ──somebody's function──> KIND/PART.KEY.parquet         what follows from them (``derived``)
 
 A million rows are 4 thousand fragments and 20 thousand small files; here they are 16 parts. The stamp covers names and
@@ -45,18 +45,20 @@ _FRAGMENTS = b"glyphmill.fragments"
 """In the metadata of ``rows``: name and length of each fragment."""
 _DIGESTS = b"glyphmill.digests"
 """In the metadata of ``rows``: of the values of each of its columns, and of what annotators say of captions."""
+_OF_FAILURES = ("id", "uri", "step", "error", "reason")
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a ledger. ``stamp``: of what is committed of its fragments, ``newest``: time in ns of the newest of that.
-    ``attempt``: which one they are of their inputs, from 1."""
+    """A part of the ledger of ``source``. ``stamp``: of what is committed of its fragments, ``newest``: time in ns of the
+    newest of that. ``attempt``: which one they are of their inputs, from 1."""
 
     name: str
     fragments: tuple[str, ...]
     stamp: str
     newest: int
     attempt: int = 1
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,9 @@ class Compacted:
         """Their captions, as they were collected."""
         return self._read(part, _CAPTIONS, ["captions"])["captions"]
 
-    def failures(self, part: Part) -> pa.Table:
-        """id, step and attempt of the inputs of the part that failed in it."""
-        table = self._read(part, _FAILURES, ["id", "step"])
+    def failures(self, part: Part, columns: Sequence[str] = ("id", "step")) -> pa.Table:
+        """``columns`` (of id, uri, step, error, reason) and attempt of the inputs of the part that failed in it."""
+        table = self._read(part, _FAILURES, columns)
         return table.append_column("attempt", pa.repeat(pa.scalar(part.attempt, pa.int32()), len(table)))
 
     def length(self, part: Part) -> int:
@@ -162,7 +164,8 @@ class Compacted:
                     (folder, name, *there.get(name, (-1, 0))) for folder, there in known.items() for name in members
                 ]
                 told = hashlib.sha256(json.dumps([names, [file[:3] for file in files]]).encode()).hexdigest()[:20]
-                yield Part(f"{source}-{part or 'whole'}", tuple(members), told, max(f[3] for f in files), attempt)
+                newest = max(file[3] for file in files)
+                yield Part(f"{source}-{part or 'whole'}", tuple(members), told, newest, attempt, source)
 
     def _read(self, part: Part, kind: str, columns: Sequence[str]) -> pa.Table:
         return self._made(part, lambda: self._files.read(kind, part.name, part.stamp, part.newest, columns))
@@ -186,7 +189,7 @@ class Compacted:
 
         def read(name: str) -> tuple[pa.Table, int, pa.Table]:
             rows, count = sample_part(self.run, name, columns, self.annotators, self.own)
-            return rows, count, read_table(self.run.failures(name), ["id", "step"]).replace_schema_metadata(None)
+            return rows, count, _failures(self.run, name)
 
         tables, counts, failed = zip(*each(read, part.fragments, self.run.path), strict=True)
         table = pa.concat_tables(tables)
@@ -212,3 +215,11 @@ def _digest(column: pa.ChunkedArray) -> str:
     else:
         found.update(pa.record_batch([whole.drop_null()], names=[""]).serialize())
     return found.hexdigest()[:16]
+
+
+def _failures(run: RunFolder, fragment: str) -> pa.Table:
+    """What failed of a fragment; earlier versions gave no reason."""
+    table = read_table(run.failures(fragment)).replace_schema_metadata(None)
+    if "reason" not in table.column_names:
+        table = table.append_column("reason", pa.repeat(pa.scalar("error"), len(table)))
+    return table.select(_OF_FAILURES)

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from configs.errors import RunFailed, UserError
 from configs.files import created_once
-from pipeline.parquet import opened, read_metadata, read_table
+from pipeline.parquet import opened, read_metadata
 from pipeline.store.spill import temporary_database
 
 _ENDING = ".parquet"
@@ -215,13 +215,6 @@ def read_fragment(folder: Path, fragment: Fragment) -> list[dict[str, Any]]:
     (part,) = [part for part in parts(folder) if part.name == fragment.part]
     with opened(part.path) as file:
         return file.read_row_group(fragment.index).to_pylist()
-
-
-def listed_ids(folder: Path) -> Iterator[str]:
-    """The id of every input of a source, once, in ledger order."""
-    for part in parts(folder):
-        if not part.retry:
-            yield from read_table(part.path, ["id"])["id"].to_pylist()
 
 
 class _Ahead(Iterator[list[Entry]]):

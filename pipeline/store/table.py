@@ -1,6 +1,6 @@
 """Scores joined to samples: the table that decisions are made from, and the rows that shards are made of.
 
-    samples/F + scores/*/F ──by row──> one Arrow table per fragment ──scalars──> sample_table(run)
+    samples/F + scores/*/F ──by row──> one Arrow table per fragment ──> sample_tables(run, columns)
 
 Score files hold one row per sample in the order of samples/F, so joining needs no keys; ids are checked.
 Exact text of synthetic pictures takes precedence over what OCR read. Inputs that failed are left out.
@@ -39,8 +39,13 @@ def scored_by(run: RunFolder) -> list[str]:
 
 def own_columns(run: RunFolder) -> list[Column]:
     """Columns of committed scores that schema.py lacks, by name: annotators from outside declared them."""
+    return own_of(stored_schemas(run))
+
+
+def stored_schemas(run: RunFolder) -> dict[str, pa.Schema]:
+    """Annotator -> what its scores hold."""
     firsts = {name: min(committed(run.scores(name, "x").parent), default="") for name in scored_by(run)}
-    return own_of(score_schemas(run, firsts))
+    return score_schemas(run, firsts)
 
 
 def score_schemas(run: RunFolder, fragments: Mapping[str, str]) -> dict[str, pa.Schema]:
@@ -128,21 +133,11 @@ def planned_columns(annotators: Mapping[str, Sequence[Column]]) -> pl.Schema:
     return frame.schema
 
 
-def sample_table(run: RunFolder, extra: Sequence[str] = ()) -> pl.DataFrame:
-    """All scalar columns (and ``extra`` nested ones) of the samples that did not fail, in ledger order.
+def sample_tables(run: RunFolder, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """These columns, and place, of the samples that did not fail, a table for each fragment in turn.
 
     ``fragment`` and ``fragment_row`` say where each lies in samples/.
     """
-    import polars as pl
-
-    columns = [*scalar_schema(scored_by(run), own_columns(run)).names, *extra]
-    frame = pl.from_arrow(pa.concat_tables(sample_tables(run, columns)))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
-
-
-def sample_tables(run: RunFolder, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """These columns of the samples that did not fail, a table for each fragment in turn."""
     scored, own = scored_by(run), own_columns(run)
     return each(lambda name: sample_part(run, name, columns, scored, own)[0], fragment_names(run), run.path)
 

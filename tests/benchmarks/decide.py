@@ -49,14 +49,10 @@ def main() -> None:
         subprocess.run(
             [sys.executable, "-m", "tests.benchmarks.decide", *sys.argv[1:], "--prepare"], check=True, cwd=ROOT
         )
-    rules = yaml.safe_load((ROOT / "configs" / "pipeline" / "folder.yaml").read_text(encoding="utf-8"))["decide"][
-        "rules"
-    ]
-    rules.append({"name": "S3.clip", "stage": 3, "keep": "clip_en >= 0.1 or clip_zh >= 0.1"})
     run = RunFolder(given.folder.absolute() / "run")
     found: dict[str, Any] = {"rows": given.rows}
     if not run.config.exists():
-        write_scored_run(run.path, given.rows, rules, given.sources)
+        write_scored_run(run.path, given.rows, rules(), given.sources)
     config = load_run_config(run.config)
     if not run.compact.exists():
         found["compact and decide for the first time"] = _seconds(lambda: decide_run(run, config))
@@ -68,9 +64,16 @@ def main() -> None:
         return
     for name, arguments in _CASES.items():
         if not given.no_pack or name != "decide":
-            found[name] = _command([str(run.path) if a == "RUN" else a for a in arguments])
+            found[name] = command([str(run.path) if a == "RUN" else a for a in arguments])
             print(name, found[name], flush=True)
     print(json.dumps(found))
+
+
+def rules() -> list[dict[str, Any]]:
+    """Those of configs/pipeline/folder.yaml, and one of S3."""
+    text = (ROOT / "configs" / "pipeline" / "folder.yaml").read_text(encoding="utf-8")
+    clip = {"name": "S3.clip", "stage": 3, "keep": "clip_en >= 0.1 or clip_zh >= 0.1"}
+    return [*yaml.safe_load(text)["decide"]["rules"], clip]
 
 
 def _seconds(work: Callable[[], object]) -> dict[str, float]:
@@ -79,7 +82,8 @@ def _seconds(work: Callable[[], object]) -> dict[str, float]:
     return {"seconds": round(time.monotonic() - begun, 1)}
 
 
-def _command(arguments: list[str]) -> dict[str, float]:
+def command(arguments: list[str]) -> dict[str, float]:
+    """Wall-clock and CPU seconds and the most memory of ``python -m pipeline`` with these arguments."""
     begun = time.monotonic()
     child = subprocess.Popen([sys.executable, "-m", "pipeline", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from pipeline import schema
+from pipeline.store.run_folder import RunFolder
+from pipeline.store.table import own_columns, sample_tables, scalar_schema, scored_by
 
 DEFAULTS: dict[str, Any] = {
     "recipe": None,
@@ -42,3 +45,11 @@ def table(*rows: dict[str, Any]) -> pl.DataFrame:
     empty = pl.from_arrow(arrow.empty_table())
     assert isinstance(empty, pl.DataFrame)
     return pl.DataFrame(full, schema=dict(empty.schema))
+
+
+def sample_table(run: RunFolder) -> pl.DataFrame:
+    """All scalar columns of the samples of a run that did not fail, read from its fragments, in ledger order."""
+    columns = scalar_schema(scored_by(run), own_columns(run)).names
+    frame = pl.from_arrow(pa.concat_tables(sample_tables(run, columns)))
+    assert isinstance(frame, pl.DataFrame)
+    return frame

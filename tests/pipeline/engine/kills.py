@@ -1,7 +1,7 @@
 """An addition that is killed before any of its changes to the disk: ``python -m tests.pipeline.engine.kills RUN CONFIG SCRATCH [every]``.
 
-Each life is a fork of this process, which has imported everything already, and works without Ray. It ends, without a
-word to anybody, before it links, renames or removes a file for the n-th time. Without ``every``, each life goes on
+Each life is a fork of this process (tests/pipeline/chaos/lives.py). It ends, without a word to anybody, before it links,
+renames or removes a file for the n-th time. Without ``every``, each life goes on
 where the last one ended, one change further than that one came; with it, each starts from RUN and another one brings
 it to its end. Prints, as JSON, the number of kills and the digests that differ from those of an addition that nobody
 killed.
@@ -10,22 +10,16 @@ killed.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 
-import pytest
-
 from pipeline.engine.add import add_sources
 from tests.pipeline import commands
-from tests.pipeline.inline import work_inline
-
-_CHANGES = ("os.link", "os.rename", "os.remove", "os.rmdir", "os.truncate")
+from tests.pipeline.chaos.lives import Death, live
 
 
 def main(run: str, config: str, scratch: str, how: str = "chained") -> None:
-    work_inline(pytest.MonkeyPatch())
     whole, killed = Path(scratch) / "whole", Path(scratch) / "killed"
     shutil.copytree(run, whole)
     assert life(whole, config, None)
@@ -47,34 +41,7 @@ def main(run: str, config: str, scratch: str, how: str = "chained") -> None:
 
 def life(run: Path, config: str, end_before: int | None) -> bool:
     """Whether an addition came to its end; it dies before its change ``end_before``."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            if end_before:
-                _die_before(end_before)
-            add_sources(run, Path(config), ())
-            status = 0
-        finally:
-            os._exit(status)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in (0, 137), code
-    return code == 0
-
-
-def _die_before(number: int) -> None:
-    seen = 0
-
-    def hook(event: str, _: object) -> None:
-        nonlocal seen
-        if event in _CHANGES:
-            seen += 1
-            if seen == number:
-                os._exit(137)
-
-    sys.addaudithook(hook)
+    return live(lambda: add_sources(run, Path(config), ()), Death(change=end_before) if end_before else None)
 
 
 if __name__ == "__main__":

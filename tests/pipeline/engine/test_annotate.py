@@ -24,9 +24,9 @@ from pipeline.store.embeddings import embeddings
 from pipeline.store.failures import write_failures
 from pipeline.store.ledger import Fragment, FragmentsConfig
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import sample_table
 from tests.pipeline.commands import table, write_pictures
 from tests.pipeline.hooks import Eyes, Saboteur, Thumb
+from tests.pipeline.rows import sample_table
 
 LIMITS, GUARD = Limits(), GuardConfig(seconds=20, retries=0)
 

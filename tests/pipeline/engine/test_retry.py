@@ -88,6 +88,7 @@ def test_a_retry_takes_what_can_be_read_now_and_leaves_the_rest(tmp_path: Path) 
     again = commands.table(run, "failures").filter(pl.col("attempt") == 2)
     assert dict(again.select("uri", "reason").iter_rows()) == {"out.png": "forbidden", "text.png": "undecodable"}
     page = write_report(run).read_text()
+    assert "8 inputs = 6 kept for at least one stage + 0 stopped before their first + 2 failed." in page
     assert "out.png" in page
     assert json.loads((run / "dataset" / "dataset.json").read_text())["rows"] == 6
 

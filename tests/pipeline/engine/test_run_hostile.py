@@ -107,7 +107,8 @@ def test_a_dry_run_shows_changes_and_makes_none(run: tuple[Path, str], capsys: p
     told = capsys.readouterr().out
     assert "1  up to S7 (now stopped by S2.rotation); for example orientation-2.jpg" in told
     page = (run[0] / "changes.html").read_text()
-    assert "orientation-2.jpg" in page
+    assert "orientation-2.jpg" in page.split("Would come")[1]
+    assert "Would go" not in page
     assert "data:image/webp;base64," in page
     assert commands.digest(run[0]) == before
     config = (run[0] / "run.yaml").read_text()

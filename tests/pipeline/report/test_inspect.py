@@ -11,6 +11,8 @@ from configs import UserError
 from pipeline import Dataset, scan
 from pipeline.report import inspect_dataset
 from pipeline.report.inspect import spread
+from pipeline.report.page import write_page
+from pipeline.report.pictures import Picture, Sample
 from pipeline.report.summary import summarize
 from tests.chromium import visit
 
@@ -39,6 +41,32 @@ def test_gallery_shows_matching_samples_with_boxes(run: Path, tmp_path: Path, ca
     assert f"{count} of {Dataset.open(run / 'dataset').rows}" in said
     assert str(out) in said
     assert "unknown, because a column is null" in said  # real pictures have no recipe
+
+
+def test_a_gallery_turns_its_pages(tmp_path: Path) -> None:
+    about = {"title": "t", "lead": "", "where": None, "levels": [], "digest": ""}
+    items = [
+        Sample(Picture(f"{i:032x}", None, 9, 9, f"{i}.png", problem="none"), f"caption {i}", []) for i in range(3000)
+    ]
+    page = write_page(tmp_path / "pages.html", "gallery.html.j2", about | {"items": items})
+    script = """
+    const shown = () => [...document.querySelectorAll("#page figcaption b")].map((e) => e.textContent);
+    const [back, on] = document.querySelectorAll("nav.pages button");
+    const number = document.querySelector("nav.pages input");
+    const told = [shown(), back.disabled, number.max];
+    on.click();
+    const second = shown();
+    number.value = 50;
+    number.dispatchEvent(new Event("change"));
+    const last = [shown(), on.disabled];
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }));
+    return { told, second, last, before: shown(), all: document.querySelectorAll("figure").length };
+    """
+    seen = visit(page, script, width=400).result
+    names = [[f"{i}.png" for i in range(start, start + 60)] for start in (0, 60, 2940, 2880)]
+    assert seen["told"] == [names[0], True, "50"]
+    assert (seen["second"], seen["last"], seen["before"]) == (names[1], [names[2], True], names[3])
+    assert seen["all"] == 60  # the others are inert
 
 
 def test_gallery_lies_beside_the_dataset_and_a_run_will_do(run: Path) -> None:
@@ -74,7 +102,7 @@ def test_no_dataset(tmp_path: Path) -> None:
 
 def test_summary_counts_the_manifest(run: Path) -> None:
     manifest = scan(run / "dataset").collect()
-    told = summarize(manifest)
+    told = summarize(manifest.lazy())
     assert told.rows == len(manifest)
     assert sum(count for _, count in told.counts["text_language"]) == told.rows
     assert told.stages["S7"] == len(manifest.filter((pl.col("stage_from") <= 7) & (pl.col("stage_to") >= 7)))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fontTools.ttLib import TTFont
 from PIL import Image
 
 from configs import UserError
@@ -23,13 +26,17 @@ PARTS = (
         "samples-real",
         "samples-synthetic",
         "reasons",
+        "captions",
         "failures",
         "duplicates",
     ),
-    *("text", "balance", "scores", "training", "loss", "phases", "evaluation", "files"),
+    *("text", "balance", "by-source", "taxonomy", "scores", "training", "loss", "phases", "evaluation", "files"),
 )
 
 LOOK = """
+dispatchEvent(new Event("beforeprint"));  // draws all charts
+await document.fonts.ready;
+await new Promise((done) => setTimeout(done, 3000));
 const all = (selector) => [...document.querySelectorAll(selector)];
 const wide = all("body *").filter((e) => {
   if (e.closest(".scroll, pre, svg, dialog")) return false;
@@ -51,11 +58,20 @@ return {
   captions: all("#samples .quote").map((e) => e.textContent),
   failures: document.getElementById("failures")?.textContent,
   handlers: all("*").filter((e) => [...e.attributes].some((a) => a.name.startsWith("on"))).length,
-  scripts: document.scripts.length,
+  scripts: all("script:not([type='application/json'])").length,
+  charts: all(".chart").map((e) => [e.getAttribute("aria-label"), e.querySelectorAll("svg path, svg rect").length, e.querySelector("svg")?.clientWidth <= e.clientWidth]),
+  glyphs: document.fonts.check("16px Glyphmill", "招牌"),
 };
 """
 
 MORE = """
+dispatchEvent(new Event("beforeprint"));
+await new Promise((done) => setTimeout(done, 3000));
+const bar = document.querySelector('.chart[aria-label="histogram of clarity"] svg .mark-rect path');
+const middle = bar.getBoundingClientRect();
+const where = { clientX: middle.x + middle.width / 2, clientY: middle.y + middle.height / 2, bubbles: true };
+bar.dispatchEvent(new PointerEvent("pointermove", where));
+const tooltip = document.getElementById("vg-tooltip-element");
 const shot = document.querySelector("#samples-real .shot");
 const image = shot.querySelector("img").getBoundingClientRect();
 const box = shot.querySelector("polygon.line").getBoundingClientRect();
@@ -67,6 +83,7 @@ const after = glyph.getClientRects().length;
 document.querySelector("#samples-synthetic .zoom").click();
 const dialog = document.querySelector("dialog");
 return {
+  hint: [tooltip?.textContent, tooltip?.classList.contains("visible")],
   box: [...share(box.left, box.top), ...share(box.right, box.bottom)],
   levels: ["glyph", "word", "line", "paragraph"].map((l) => document.querySelectorAll(`#samples-synthetic polygon.${l}`).length),
   switched: [before, after],
@@ -114,7 +131,8 @@ def test_one_file_without_requests(report: Path, wide: Visit, narrow: Visit) -> 
     assert report.stat().st_size < 8_000_000
     assert wide.result["elsewhere"] == []
     assert "default-src 'none'" in report.read_text()
-    assert re.findall(r"url\(|@import", report.read_text()) == []
+    style = re.findall(r"<style>.*?</style>", report.read_text(), re.DOTALL)
+    assert re.findall(r"url\((?!data:)|@import", "".join(style)) == []
     for seen in (wide, narrow):
         assert (seen.console, seen.requests) == ([], [])
         assert seen.result["pictures"] > 30
@@ -128,8 +146,36 @@ def test_strangers_texts_stay_texts(report: Path, wide: Visit) -> None:
     shown = EVIL.replace("\u202e", "\ufffd").replace("\x07", "\ufffd")
     assert shown in page["failures"]
     assert page["handlers"] == 0
-    assert page["scripts"] == 2  # ours, and the one that looks
+    assert page["scripts"] == 3  # Vega, ours, and the one that looks
     assert not {"\u202e", "\x07"} & set(report.read_text())
+
+
+def test_charts_are_drawn_and_fit(wide: Visit, narrow: Visit) -> None:
+    for seen in (wide, narrow):
+        charts = {label: (shapes, fits) for label, shapes, fits in seen.result["charts"]}
+        assert {
+            "histogram of clarity",
+            "loss by step",
+            "how many pictures of each source are left at every stage",
+        } <= set(charts)
+        assert all(shapes > 3 for shapes, _ in charts.values()), charts
+        assert all(fits for _, fits in charts.values()), charts
+
+
+def test_a_bar_says_what_it_counts(more: Any) -> None:
+    text, visible = more["hint"]
+    assert re.fullmatch(r"kindreal\s*values[\d.k]+ to [\d.k]+\s*pictures\d+", text)
+    assert visible is True
+
+
+def test_the_page_carries_the_glyphs_that_it_shows_and_no_others(report: Path, wide: Visit) -> None:
+    page = report.read_text()
+    found = re.search(r"src: url\(data:font/woff;base64,([\w+/=]+)\)", page)
+    assert found is not None
+    drawn = {chr(code) for code in TTFont(io.BytesIO(base64.b64decode(found[1]))).getBestCmap()}
+    assert {"招", "牌"} <= drawn <= set(page)
+    assert {c for c in page if "\u4e00" <= c <= "\u9fff"} <= drawn
+    assert wide.result["glyphs"] is True
 
 
 def test_boxes_lie_where_the_text_is(more: Any) -> None:
@@ -153,10 +199,10 @@ def test_funnel_numbers_on_the_page(more: Any) -> None:
 
 def test_screenshot_shows_pictures(report: Path, tmp_path: Path) -> None:
     out = tmp_path / "page.png"
-    screenshot(report, out, width=1280, height=1700)
+    screenshot(report, out, width=1280, height=2100)
     with Image.open(out) as image:
-        assert image.size == (1280, 1700)
-        colors = image.convert("RGB").crop((250, 900, 1280, 1700)).getcolors(10**7)
+        assert image.size == (1280, 2100)
+        colors = image.convert("RGB").crop((250, 1300, 1280, 2100)).getcolors(10**7)
     assert colors is not None
     assert len(colors) > 2000  # photographs, not plain boxes
 
@@ -172,9 +218,11 @@ def test_runs_with_parts_missing(tmp_path: Path, kind: str) -> None:
         "samples",
         "reasons",
         "failures",
+        "captions",
         "duplicates",
         "text",
         "balance",
+        "taxonomy",
         "scores",
         "training",
         "files",

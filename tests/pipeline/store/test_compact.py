@@ -18,7 +18,8 @@ from pipeline.decide.run import Decisions, decide_run, write_decisions
 from pipeline.engine.redecide import decide_again
 from pipeline.store.compact import Compacted
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, sample_table
+from pipeline.store.table import FRAGMENT
+from tests.pipeline.rows import sample_table
 
 
 @pytest.fixture
