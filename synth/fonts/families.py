@@ -11,7 +11,8 @@ from typing import Literal
 
 from configs.files import find_package
 
-Style = Literal["sans", "serif", "mono", "display", "handwriting"]
+Style = Literal["sans", "serif", "kai", "mono", "display", "handwriting"]
+"""``kai``: the regular script of Chinese, printed; nobody calls it handwritten."""
 
 LATIN: dict[Style, tuple[str, ...]] = {
     "sans": ("inter", "roboto", "open_sans", "montserrat", "nunito", "work_sans", "dm_sans", "rubik", "karla"),
@@ -29,18 +30,16 @@ LATIN: dict[Style, tuple[str, ...]] = {
         *("permanent_marker", "kalam"),
     ),
 }
-CAPITALS = frozenset({"bebas_neue", "cinzel", "permanent_marker"})
-"""Families without small letters of their own: what they draw for "a" is an "A"."""
 
 # Debian package, files under /usr/share/fonts, face index, style.
 _DEBIAN_CHINESE: tuple[tuple[str, str, int, Style], ...] = (
-    ("fonts-lxgw-wenkai", "truetype/lxgw-wenkai/LXGWWenKai-*.ttf", 0, "handwriting"),
+    ("fonts-lxgw-wenkai", "truetype/lxgw-wenkai/LXGWWenKai-*.ttf", 0, "kai"),
     ("fonts-noto-cjk", "opentype/noto/NotoSerifCJK-*.ttc", 2, "serif"),
     ("fonts-noto-cjk-extra", "opentype/noto/NotoSerifCJK-*.ttc", 2, "serif"),
-    ("fonts-arphic-ukai", "truetype/arphic/ukai.ttc", 0, "handwriting"),
+    ("fonts-arphic-ukai", "truetype/arphic/ukai.ttc", 0, "kai"),
     ("fonts-arphic-uming", "truetype/arphic/uming.ttc", 0, "serif"),
     ("fonts-arphic-gbsn00lp", "truetype/arphic-gbsn00lp/gbsn00lp.ttf", 0, "serif"),
-    ("fonts-arphic-gkai00mp", "truetype/arphic-gkai00mp/gkai00mp.ttf", 0, "handwriting"),
+    ("fonts-arphic-gkai00mp", "truetype/arphic-gkai00mp/gkai00mp.ttf", 0, "kai"),
     ("fonts-wqy-zenhei", "truetype/wqy/wqy-zenhei.ttc", 0, "sans"),
     ("fonts-wqy-microhei", "truetype/wqy/wqy-microhei.ttc", 0, "sans"),
     ("fonts-babelstone-han", "truetype/babelstone/BabelStoneHan.ttf", 0, "serif"),

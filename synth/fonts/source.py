@@ -21,11 +21,13 @@ from configs.errors import UserError
 from configs.files import package_folder
 from synth.choice import check_weights
 from synth.fonts.face import Face, blob, open_face
-from synth.fonts.families import CAPITALS, LATIN, Style, chinese_files, latin_files
+from synth.fonts.families import LATIN, Style, chinese_files, latin_files
 from synth.fonts.license import license_of, refusal
-from synth.fonts.webfonts import groups, joined
+from synth.fonts.webfonts import PACKED, groups, joined, slices_of, unpacked
 
-_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc", *PACKED)
+_FAMILY, _TYPOGRAPHIC_FAMILY = 1, 16  # ids of OpenType's name table; 1 has the default weight in it: "Bitter Thin"
+_REGULAR = 400  # the weight that a variable font is drawn in unless the recipe says otherwise
 _WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
 
 
@@ -34,7 +36,8 @@ class FontSource:
     """Fonts a recipe may draw with: one file, a folder, or a collection that needs no file of the user's.
 
     ``file``: a font or a folder of fonts, npm's @fontsource packages among them; relative to the Python package ``package`` when that is given,
-    else to the working directory. ``wght``: lowest and highest weight drawn from a variable font.
+    else to the working directory. ``wght``: lowest and highest weight drawn from a variable font, regular where it is
+    not given.
     ``collection``: "latin", the families that come with the installation in the ``styles``' weights, or
     "debian-chinese", what Debian's font packages brought. ``weight``: how often its fonts come beside other sources'.
     """
@@ -75,8 +78,8 @@ class FontFile:
     """A font file on disk with the settings of the source that named it."""
 
     def __init__(self, path: Path, source: FontSource, where: str) -> None:
-        self.path = path
         self.source = source
+        self.path = path = unpacked(path, where) if path.suffix.lower() in PACKED else path
         self.sha256, faces = _read(path, where)
         if not 0 <= source.face < faces:
             raise UserError(f"{where}.face: {path} has no face {source.face}; it holds faces 0..{faces - 1}")
@@ -91,7 +94,8 @@ class FontFile:
     @cached_property
     def family(self) -> str:
         """Family in the name table, or the file's name where it has none."""
-        return self.face(self.wghts[0]).name(1) or self.path.stem
+        face = self.face(self.wghts[0])
+        return face.name(_TYPOGRAPHIC_FAMILY) or face.name(_FAMILY) or self.path.stem
 
     @cached_property
     def license(self) -> str:
@@ -114,9 +118,8 @@ class FontFile:
         return None
 
     def _draws(self, character: str) -> bool:
-        if self.path.parent.parent.name.removeprefix("fontpkg_") in CAPITALS and character.islower():
-            return False
-        return self.face(self.wghts[0]).draws(character)
+        face = self.face(self.wghts[0])
+        return face.draws(character) and not (character.islower() and face.capitals_only)
 
     def face(self, wght: int | None) -> Face:
         """The font at one weight, kept in the process."""
@@ -128,7 +131,8 @@ class FontFile:
         axis = next((a for a in face.axis_infos if a.tag == "wght"), None)
         if axis is None:
             return [None]
-        low, high = self.source.wght or (axis.default_value, axis.default_value)
+        regular = min(max(_REGULAR, axis.min_value), axis.max_value)
+        low, high = self.source.wght or (regular, regular)
         if low > axis.max_value or high < axis.min_value:
             found, allowed = f"[{low:g}, {high:g}]", f"{axis.min_value:g}..{axis.max_value:g}"
             raise UserError(f"{where}.wght: {self.path.name} has weights {allowed}, found {found}")
@@ -189,8 +193,10 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     path = _locate(source, f"{where}.file")
     if not path.is_dir():
         return [(path, source)]
-    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    paths += [joined(slices, where) for slices in groups(path)]
+    slices = groups(path)
+    parts = set(slices_of(path))
+    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p not in parts)
+    paths += [joined(group, where) for group in slices]
     if not paths:
         looked = f"{', '.join(_SUFFIXES)}, and packages of @fontsource"
         raise UserError(f"{where}.file: the folder {path} holds no font; looked for {looked}")

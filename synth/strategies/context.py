@@ -10,7 +10,8 @@ import numpy as np
 from configs.errors import UserError
 from synth.choice import choose
 from synth.content.base import Text
-from synth.drawing.colors import Color, ColorConfig
+from synth.drawing.colors import RGB, Color, ColorConfig
+from synth.drawing.outlines import stem
 from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
@@ -85,10 +86,10 @@ class RenderContext:
         wrap, curved, margin = shaped_text.text.wrap, shaped_text.curved, self.effects.stroke_margin
         return arrange(shaped_text.shaped, size, layout, rng, wrap, curved, margin)
 
-    def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
-        """A style in one color, readable on ``grounds``; text below ``effects.min_size`` px stays plain."""
+    def style(self, block: Block, color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> TextStyle:
+        """A style in one color, readable on a ground of these shades; text below ``effects.min_size`` px stays plain."""
         effects = self.effects if block.size >= self.effects.min_size else _PLAIN
-        return pick_style(effects, color, grounds, rng)
+        return pick_style(effects, color, shades, rng, lambda: stem(block))
 
     def _covering(self, text: Text) -> list[FontFile]:
         fitting = [f for f in self.fonts if text.language in f.source.languages]

@@ -35,6 +35,9 @@ class Shaped:
         self.glyphs = [shape(p) for p in self.paragraphs]
         for paragraph, glyphs in zip(self.paragraphs, self.glyphs, strict=True):
             check_visible(face, paragraph, glyphs)
+            stray = None if vertical else face.stray(paragraph, glyphs)
+            if stray is not None:
+                raise Undrawable(f"the font draws '{stray}' as something else")
         if not text.strip():
             raise Undrawable("there is nothing visible in the text")
         self.length = sum(len(p) for p in self.paragraphs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from synth.content.base import Text
-from synth.drawing.colors import Color, Ground, opposite, pick, readable
+from synth.drawing.colors import RGB, Color, Ground, pick, readable, shades_of
 from synth.drawing.layers import Layer, Light, TextLayer
 from synth.drawing.regions import layer_regions
 from synth.fonts.source import FontFile
@@ -18,6 +18,7 @@ from synth.photos import Backdrop
 from synth.strategies.base import DrawRequest
 from synth.strategies.context import ShapedText
 from synth.strategies.ground import ground_layers
+from synth.strategies.scene.lighting import light_for
 from synth.strategies.scene.scene import SceneDrawer, find_place
 from synth.typeset.layout import LayoutConfig
 from synth.typeset.shaped import Shaped
@@ -42,14 +43,10 @@ class EditCanvas:
     areas: tuple[Area, ...]
     colors: tuple[Color, ...]
     ground: Ground | None
+    shades: tuple[RGB, ...]  # what the ground shows, as it is lit
     medium: str | None = None
     backdrop: Backdrop | None = None
     light: Light | None = None
-
-    @property
-    def grounds(self) -> tuple[Color, ...]:
-        """The colors under the text; on a photograph one that stands for them."""
-        return self.ground.colors if self.ground else (opposite(self.colors[0]),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +86,9 @@ def plain_canvas(request: DrawRequest, canvas: tuple[int, int], count: int) -> E
     areas = tuple(Area(size, translation(margin, margin + k * height)) for k in range(count))
     ground, _ = pick(request.context.colors, request.rng)
     behind = ground_layers(ground, canvas, request.rng)
-    return EditCanvas(canvas, behind, areas, tuple(readable(request.context.colors, ground)), ground)
+    return EditCanvas(
+        canvas, behind, areas, tuple(readable(request.context.colors, ground)), ground, shades_of(ground.colors)
+    )
 
 
 def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, int], text: Text) -> EditCanvas:
@@ -99,7 +98,9 @@ def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, in
     place = find_place(scene.strategy, backdrop, shaped_text.aspect(request.rng), request.rng)
     ground = Ground(place.ground) if place.ground else None
     areas = (Area(place.size, place.matrix),)
-    return EditCanvas(backdrop.canvas, place.behind, areas, place.colors, ground, place.medium, backdrop, place.light)
+    return EditCanvas(
+        *(backdrop.canvas, place.behind, areas, place.colors, ground, place.shades, place.medium, backdrop, place.light)
+    )
 
 
 def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text) -> PlacedText:
@@ -108,8 +109,10 @@ def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text)
     layout = _horizontal(request.layout)
     shaped_text = context.shape(text, layout, rng)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng)
-    style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.grounds, rng)
-    layer = TextLayer(block, style, area.matrix @ matrix, light=canvas.light, one_word=shaped_text.one)
+    style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.shades, rng)
+    layer = TextLayer(
+        block, style, area.matrix @ matrix, light=light_for(canvas.light, style.named), one_word=shaped_text.one
+    )
     return PlacedText(shaped_text, layer, area)
 
 
@@ -131,7 +134,9 @@ def place_text_like(request: DrawRequest, canvas: EditCanvas, old: PlacedText, t
     )
     block, matrix = request.context.arrange(shaped_text, area.size, layout, request.rng)
     style = old.layer.style
-    layer = TextLayer(block, style, area.matrix @ matrix, light=canvas.light, one_word=shaped_text.one)
+    layer = TextLayer(
+        block, style, area.matrix @ matrix, light=light_for(canvas.light, style.named), one_word=shaped_text.one
+    )
     return PlacedText(shaped_text, layer, area)
 
 

@@ -129,7 +129,7 @@ def _restyle(edit: Edit) -> Edited:
     effect = _EFFECTS[int(request.rng.integers(len(_EFFECTS)))]
     if effect == layer.style.effect or layer.block.size < request.context.effects.min_size:
         raise Undrawable("the text has this effect, or is too small for one")
-    style = pick_style(EffectConfig(weights={effect: 1.0}), layer.style.color, edit.canvas.grounds, request.rng)
+    style = pick_style(EffectConfig(weights={effect: 1.0}), layer.style.color, edit.canvas.shades, request.rng)
     return edit.restyled(style, replace(edit.change, effect=effect))
 
 
