@@ -116,7 +116,7 @@ def _paint_shadow(target: skia.Canvas, block: Block, style: TextStyle, shadow: S
     target.saveLayer(None, skia.Paint(ImageFilter=filter_, Alphaf=shadow.alpha))
     target.translate(shadow.offset[0] * size, shadow.offset[1] * size)
     pen = skia.Paint(AntiAlias=True, Color=_argb(shadow.rgb))
-    if style.stroke or style.effect == "glow":
+    if style.stroke or shadow.glows:
         pen.setStyle(skia.Paint.kStrokeAndFill_Style if style.fill else skia.Paint.kStroke_Style)
         pen.setStrokeWidth(style.width or 0.08)
         pen.setStrokeJoin(skia.Paint.kRound_Join)

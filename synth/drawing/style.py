@@ -15,7 +15,7 @@ from synth.drawing.colors import PALETTE, RGB, Color, contrast, luminance
 Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow"]
 
 _SEEN = 1.5  # chosen: WCAG contrast that an edge, a glow or a shadow has to the ground; at 1.3 nobody notices it
-_OFF_FILL = 3.0  # chosen: contrast of an edge to the letters it surrounds
+OFF_FILL = 3.0  # chosen: contrast of an edge to the letters it surrounds
 _OPEN = 0.5  # chosen: the part of a hollow letter's stroke that its line may take
 
 
@@ -27,6 +27,17 @@ class Shadow:
     offset: tuple[float, float]
     blur: float
     alpha: float
+
+    @property
+    def glows(self) -> bool:
+        """Whether it is a glow around the letters; else a shadow beside them."""
+        return self.offset == (0.0, 0.0)
+
+    def seen_on(self, shades: Sequence[RGB]) -> bool:
+        """Whether it can be told from a ground of these shades."""
+        if self.glows:
+            return all(contrast(self.rgb, shade) >= _SEEN for shade in shades)
+        return all(contrast(_mixed(shade, self.rgb, self.alpha), shade) >= _SEEN for shade in shades)
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,22 @@ class TextStyle:
         color = self.fill or self.stroke
         assert color is not None  # `pick_style` always gives one of them
         return color
+
+    @property
+    def effects(self) -> list[Effect]:
+        """Every effect that the style shows."""
+        found: list[Effect] = ["gradient"] if self.to else []
+        if self.stroke:
+            found.append("stroke" if self.fill else "hollow")
+        return found + [
+            effect for effect in ("shadow", "glow") if any(s.glows == (effect == "glow") for s in self.shadows)
+        ]
+
+    def seen_on(self, shades: Sequence[RGB]) -> bool:
+        """Whether all of its effects can be told from a ground of these shades."""
+        edge = self.stroke if self.fill else None
+        seen = edge is None or all(contrast(edge.rgb, shade) >= _SEEN for shade in shades)
+        return seen and all(shadow.seen_on(shades) for shadow in self.shadows)
 
     @property
     def named(self) -> tuple[Color, ...]:
@@ -135,9 +162,7 @@ def _shadow(
     shift = rng.uniform(*config.offset)
     offset = (shift * float(rng.choice([-1, 1])), shift)
     shadow = Shadow((0, 0, 0), offset, rng.uniform(*config.blur), rng.uniform(0.35, 0.6))
-    darkened = [(int(r * f), int(g * f), int(b * f)) for f in (1 - shadow.alpha,) for r, g, b in shades]
-    seen = all(contrast(dark, shade) >= _SEEN for dark, shade in zip(darkened, shades, strict=True))
-    return TextStyle(color, shadows=(shadow,), effect="shadow") if seen else None
+    return TextStyle(color, shadows=(shadow,), effect="shadow") if shadow.seen_on(shades) else None
 
 
 def _glow(
@@ -147,6 +172,12 @@ def _glow(
     if edge is None:
         return None
     return TextStyle(color, shadows=(Shadow(edge.rgb, (0.0, 0.0), rng.uniform(0.08, 0.16), 0.9),), effect="glow")
+
+
+def _mixed(under: RGB, over: RGB, alpha: float) -> RGB:
+    """What is seen of a color laid over another."""
+    red, green, blue = (round(a * (1 - alpha) + b * alpha) for a, b in zip(under, over, strict=True))
+    return (red, green, blue)
 
 
 _STYLES: dict[Effect, Callable[..., TextStyle | None]] = {
@@ -163,7 +194,7 @@ def _edge(color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> Colo
     fitting = [
         c
         for c in PALETTE.values()
-        if contrast(c.rgb, color.rgb) >= _OFF_FILL and all(contrast(c.rgb, shade) >= _SEEN for shade in shades)
+        if contrast(c.rgb, color.rgb) >= OFF_FILL and all(contrast(c.rgb, shade) >= _SEEN for shade in shades)
     ]
     return fitting[int(rng.integers(len(fitting)))] if fitting else None
 

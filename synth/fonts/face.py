@@ -68,6 +68,7 @@ class Face:
         self._font = hb.Font(self._face)
         if wght is not None:
             self._font.set_variations({"wght": wght})
+        self.weight = _weight(self._face) if wght is None else wght  # of CSS's, 400 is regular
         self.upem = self._face.upem
         self._variable = bool(self._face.axis_infos)
         self.ascent, self.descent = _em_box(self._face)
@@ -251,6 +252,12 @@ def blob(path: str) -> hb.Blob:
 def open_face(path: Path, index: int, wght: int | None) -> Face:
     """A face, kept in the process."""
     return Face(path, index, wght)
+
+
+def _weight(face: hb.Face) -> int:
+    """The weight class of OS/2, regular where there is none."""
+    table = face.reference_table("OS/2").data
+    return int(struct.unpack(">H", table[4:6])[0]) if len(table) >= 6 else 400
 
 
 def _em_box(face: hb.Face) -> tuple[float, float]:

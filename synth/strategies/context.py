@@ -14,13 +14,16 @@ from synth.drawing.colors import RGB, Color, ColorConfig
 from synth.drawing.outlines import stem
 from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
+from synth.fonts.face import Face
 from synth.fonts.source import FontFile
 from synth.geometry import Matrix
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig, arrange, direction_for
+from synth.typeset.setting import Setting
 from synth.typeset.shaped import Shaped
 
 _PLAIN = EffectConfig()
+_ALIKE = 150  # chosen: of CSS's weights; more is seen as another weight
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,33 @@ class RenderContext:
         return self._shape_with(covering, text, shaped_text.shaped.vertical, shaped_text.curved, rng)
 
     def arrange(
-        self, shaped_text: ShapedText, size: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator
+        self,
+        shaped_text: ShapedText,
+        size: tuple[int, int],
+        layout: LayoutConfig,
+        rng: np.random.Generator,
+        setting: Setting | None = None,
     ) -> tuple[Block, Matrix]:
         """The text as a block that fits a box of ``size`` px, and its place in it. Raises Undrawable where none does."""
         wrap, curved, margin = shaped_text.text.wrap, shaped_text.curved, self.effects.stroke_margin
-        return arrange(shaped_text.shaped, size, layout, rng, wrap, curved, margin)
+        return arrange(shaped_text.shaped, size, layout, rng, wrap, curved, margin, setting)
 
     def style(self, block: Block, color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> TextStyle:
         """A style in one color, readable on a ground of these shades; text below ``effects.min_size`` px stays plain."""
         effects = self.effects if block.size >= self.effects.min_size else _PLAIN
         return pick_style(effects, color, shades, rng, lambda: stem(block))
+
+    def counterparts(self, text: Text, old: FontFile, old_face: Face) -> list[tuple[FontFile, Face]]:
+        """Faces that cover ``text`` in the style of another font and about its weight, each font's nearest one."""
+        found = []
+        for font in self.fonts:
+            alike = font.source.style == old.source.style and font.handwriting == old.handwriting
+            if not alike or text.language not in font.source.languages or font.missing(text.text):
+                continue
+            face = min(map(font.face, font.wghts), key=lambda face: abs(face.weight - old_face.weight))
+            if abs(face.weight - old_face.weight) <= _ALIKE:
+                found.append((font, face))
+        return found
 
     def _covering(self, text: Text) -> list[FontFile]:
         fitting = [f for f in self.fonts if text.language in f.source.languages]

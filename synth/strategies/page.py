@@ -20,7 +20,8 @@ from synth.geometry import Matrix, translation
 from synth.strategies.base import Composition, DrawRequest
 from synth.strategies.ground import ground_layers
 from synth.typeset.block import Block
-from synth.typeset.layout import Align, Measure, compose
+from synth.typeset.layout import Measure, compose
+from synth.typeset.setting import Align
 from synth.typeset.shaped import Shaped
 
 _LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger

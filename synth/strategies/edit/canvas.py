@@ -12,6 +12,7 @@ from synth.content.base import Text
 from synth.drawing.colors import RGB, Color, Ground, pick, readable, shades_of
 from synth.drawing.layers import Layer, Light, TextLayer
 from synth.drawing.regions import layer_regions
+from synth.fonts.face import Face
 from synth.fonts.source import FontFile
 from synth.geometry import Box, Matrix, translation
 from synth.photos import Backdrop
@@ -21,9 +22,8 @@ from synth.strategies.ground import ground_layers
 from synth.strategies.scene.lighting import light_for
 from synth.strategies.scene.scene import SceneDrawer, find_place
 from synth.typeset.layout import LayoutConfig
+from synth.typeset.setting import Setting, pick_setting
 from synth.typeset.shaped import Shaped
-
-_MIN_SHRINK = 0.55  # chosen: a new text set smaller than this fraction of the old one's size is drawn again
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +56,7 @@ class PlacedText:
     shaped_text: ShapedText
     layer: TextLayer
     area: Area
+    setting: Setting
 
     @property
     def text(self) -> str:
@@ -108,36 +109,22 @@ def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text)
     context, rng = request.context, request.rng
     layout = _horizontal(request.layout)
     shaped_text = context.shape(text, layout, rng)
-    block, matrix = context.arrange(shaped_text, area.size, layout, rng)
+    setting = pick_setting(layout, rng)
+    block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
     style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.shades, rng)
-    layer = TextLayer(
-        block, style, area.matrix @ matrix, light=light_for(canvas.light, style.named), one_word=shaped_text.one
-    )
-    return PlacedText(shaped_text, layer, area)
+    light = light_for(canvas.light, style.named)
+    layer = TextLayer(block, style, area.matrix @ matrix, light=light, one_word=shaped_text.one)
+    return PlacedText(shaped_text, layer, area, setting)
 
 
-def place_text_like(request: DrawRequest, canvas: EditCanvas, old: PlacedText, text: Text) -> PlacedText:
-    """A text in the area, font, size and style of ``old``; smaller, down to MIN_SHRINK, where it must be.
-
-    Raises Undrawable where it does not fit even so.
-    """
-    face, size, area = old.layer.block.face, old.layer.block.size, old.area
-    shaped_text = ShapedText(text, old.font, Shaped(face, text.text, text.language))
-    layout = replace(
-        _horizontal(request.layout),
-        size="fit",
-        fill=(1.0, 1.0),
-        min_size=_MIN_SHRINK * size,
-        max_size=size,
-        jitter=0.0,
-        rotate=(0.0, 0.0),
-    )
-    block, matrix = request.context.arrange(shaped_text, area.size, layout, request.rng)
-    style = old.layer.style
-    layer = TextLayer(
-        block, style, area.matrix @ matrix, light=light_for(canvas.light, style.named), one_word=shaped_text.one
-    )
-    return PlacedText(shaped_text, layer, area)
+def place_text_like(request: DrawRequest, old: PlacedText, text: Text, font: FontFile, face: Face) -> PlacedText:
+    """A text in the area, size, setting and style of ``old``. Raises Undrawable where it does not fit."""
+    size = old.layer.block.size
+    shaped_text = ShapedText(text, font, Shaped(face, text.text, text.language))
+    layout = replace(_horizontal(request.layout), size=(size, size))
+    block, matrix = request.context.arrange(shaped_text, old.area.size, layout, request.rng, old.setting)
+    layer = replace(old.layer, block=block, matrix=old.area.matrix @ matrix, one_word=shaped_text.one)
+    return PlacedText(shaped_text, layer, old.area, old.setting)
 
 
 def _horizontal(layout: LayoutConfig) -> LayoutConfig:
