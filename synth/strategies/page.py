@@ -128,6 +128,7 @@ class _Page:
             lines = measure.lines(self.title, head)
             if lines is None or len(lines) > 2:
                 return None
+            measure, lines = measure.in_words(self.title, head, lines)
             block = compose(self.title, lines, head, measure, "center" if s.centered else "left")
             width = block.box[2] - block.box[0]
             left = x0 + ((x1 - x0 - width) / 2 - block.box[0] if s.centered else 0.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from synth.typeset.shaped import Shaped, Span
 
 Direction = Literal["horizontal", "vertical", "curved"]
 _EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
+_DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are broken between any two characters
 _STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
@@ -87,6 +88,7 @@ class Measure:
     wrap: bool  # whether a line may be broken
     indent: float = 0.0  # em, of first lines; negative: of all others
     stroke_margin: float = 0.0  # em that strokes add around the text
+    whole_words: bool = False  # whether no line ends inside of a Chinese word
 
     def room(self, size: float) -> float:
         """Px that a line at ``size`` px may take."""
@@ -94,7 +96,9 @@ class Measure:
 
     def lines(self, shaped: Shaped, size: float, width: float | None = None) -> list[Span] | None:
         """The lines at ``size`` px in the measure (or in ``width`` em), None where they do not fit it."""
-        lines = shaped.wrap(self.room(size) / size if width is None else width, self.letter, self.indent)
+        lines = shaped.wrap(
+            self.room(size) / size if width is None else width, self.letter, self.indent, self.whole_words
+        )
         return None if lines is None or (not self.wrap and len(lines) > len(shaped.paragraphs)) else lines
 
     def height_of(self, lines: Sequence[Span], size: float) -> float:
@@ -127,6 +131,14 @@ class Measure:
         tall = 1 + (len(lines) - 1) * self.spacing + 2 * self.stroke_margin
         largest = min(high, self.width / widest, self.height / tall)
         return largest if largest >= low else None
+
+    def in_words(self, shaped: Shaped, size: float, lines: list[Span]) -> tuple[Measure, list[Span]]:
+        """The measure and as many lines of whole Chinese words where that is a display text and they fit; else unchanged."""
+        if shaped.language == "en" or not len(shaped.paragraphs) < len(lines) <= _DISPLAY:
+            return self, lines
+        whole = replace(self, whole_words=True)
+        found = whole.lines(shaped, size)
+        return (whole, found) if found is not None and len(found) <= len(lines) else (self, lines)
 
     def balanced(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span]:
         """The same number of lines in the narrowest measure: no orphan on the last line of centered text."""
@@ -179,6 +191,8 @@ def arrange(
     lines = measure.lines(shaped, size)
     if lines is None:
         raise Undrawable(f"a word is wider than the canvas at {size:g} px")
+    if setting.align != "justify":
+        measure, lines = measure.in_words(shaped, size, lines)
     if setting.align == "center":
         lines = measure.balanced(shaped, size, lines)
     block = compose(shaped, lines, size, measure, setting.align)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
+
+import regex
 
 from synth.errors import Undrawable
 from synth.fonts.face import Face, Glyph
 from synth.typeset.line_breaks import Unit, is_wide, units
+from synth.typeset.marks import compressed
 from synth.typeset.vertical import shape_column
+from synth.typeset.words import inside_words
+
+_RIGHT_TO_LEFT = regex.compile(r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}]")
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,12 @@ class Shaped:
     """A text shaped paragraph by paragraph, in lines or in ``vertical`` columns. Raises Undrawable."""
 
     def __init__(self, face: Face, text: str, language: str, vertical: bool = False) -> None:
-        self.face, self.vertical = face, vertical
+        self.face, self.vertical, self.language = face, vertical, language
         self.paragraphs = text.split("\n")
         shape = (lambda p: shape_column(face, p, language)) if vertical else (lambda p: face.shape(p, language))
         self.glyphs = [shape(p) for p in self.paragraphs]
+        if language != "en":
+            self.glyphs = [compressed(face, *pair, vertical) for pair in zip(self.paragraphs, self.glyphs, strict=True)]
         for paragraph, glyphs in zip(self.paragraphs, self.glyphs, strict=True):
             check_visible(face, paragraph, glyphs)
             stray = None if vertical else face.stray(paragraph, glyphs)
@@ -44,18 +52,25 @@ class Shaped:
         self.advance = max(sum(g.advance for g in glyphs) for glyphs in self.glyphs)  # em, of the longest paragraph
         self._lines = [_Breakable(p, g) for p, g in zip(self.paragraphs, self.glyphs, strict=True)]
 
-    def wrap(self, measure: float, letter: float, indent: float = 0.0) -> list[Span] | None:
+    def wrap(self, measure: float, letter: float, indent: float = 0.0, whole_words: bool = False) -> list[Span] | None:
         """Greedy lines for a measure in em; None when a unit is wider than that.
 
+        ``whole_words``: no line ends inside of a Chinese word, too.
         ``indent`` (em) shortens the first line of each paragraph; a negative one hangs: it shortens all others.
         """
         lines: list[Span] = []
-        for number, breakable in enumerate(self._lines):
+        for number, breakable in enumerate(self._whole if whole_words else self._lines):
             broken = breakable.wrap(measure, letter, indent)
             if broken is None:
                 return None
             lines += [Span(number, a, b, k == 0, k == len(broken) - 1) for k, (a, b) in enumerate(broken)]
         return lines
+
+    @cached_property
+    def _whole(self) -> list[_Breakable]:
+        """The paragraphs with whole words for units."""
+        pairs = zip(self.paragraphs, self.glyphs, strict=True)
+        return [_Breakable(text, glyphs, inside_words(text)) for text, glyphs in pairs]
 
     def width(self, line: Span, letter: float) -> float:
         """Advance of a line in em."""
@@ -83,8 +98,8 @@ class Shaped:
 class _Breakable:
     """One paragraph's units with running sums, so that a line's end is found by bisection."""
 
-    def __init__(self, text: str, glyphs: Sequence[Glyph]) -> None:
-        self.units: list[Unit] = units(text)
+    def __init__(self, text: str, glyphs: Sequence[Glyph], together: frozenset[int] = frozenset()) -> None:
+        self.units: list[Unit] = units(text, together)
         advance, count = [0.0] * len(text), [0] * len(text)
         for glyph in glyphs:
             advance[glyph.start] += glyph.advance
@@ -125,5 +140,5 @@ def check_visible(face: Face, text: str, glyphs: Sequence[Glyph]) -> None:
             continue
         if glyph.id == 0 or face.ink(glyph.id) is None:
             raise Undrawable(f"the font has no glyph for '{character}'")
-        if unicodedata.bidirectional(character[0]) in ("R", "AL", "AN"):
+        if _RIGHT_TO_LEFT.match(character):
             raise Undrawable(f"'{character}' runs right to left, which is not set here")

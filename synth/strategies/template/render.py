@@ -274,9 +274,10 @@ class _Sheet:
     def _set(self, text: _Pending, size: float) -> TextLayer:
         node, box = text.node, text.box
         lines: list[Span] = text.measure.lines(text.shaped, size) or []
+        measure, lines = text.measure.in_words(text.shaped, size, lines)
         if 1 < len(lines) <= _MAX_BALANCED:
-            lines = text.measure.balanced(text.shaped, size, lines)
-        block = compose(text.shaped, lines, size, text.measure, node.align)
+            lines = measure.balanced(text.shaped, size, lines)
+        block = compose(text.shaped, lines, size, measure, node.align)
         x0, y0, x1, y1 = block.box
         slack = {"top": 0.0, "middle": 0.5, "bottom": 1.0}[node.valign]
         left = box[0] + (box[2] - box[0] - (x1 - x0)) * SLACK[node.align]

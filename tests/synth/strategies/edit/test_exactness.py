@@ -16,7 +16,11 @@ from tests.synth.test_geometry import drawn
 
 EDIT = "configs/synth/edit.yaml"
 EFFECTS = "effects.weights={plain: 1, stroke: 2, hollow: 1, shadow: 2, glow: 1}"
-SET = ("layout.line_spacing=[1.1, 2.0]", "layout.letter_spacing=[0, 0.2]", "layout.align={left: 1, center: 1, right: 1}")
+SET = (
+    "layout.line_spacing=[1.1, 2.0]",
+    "layout.letter_spacing=[0, 0.2]",
+    "layout.align={left: 1, center: 1, right: 1}",
+)
 VALIGN = "layout.valign={top: 1, middle: 1, bottom: 1}"
 SEEDS = 24
 MAY_CHANGE = {
