@@ -133,7 +133,10 @@ def _converter() -> OpenCC:
 
 def is_held_out(text: str, fraction: float) -> bool:
     """Whether ``text`` belongs to the held-out ``fraction`` (0..1): by a hash of the text alone, the same in every recipe."""
-    return int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < fraction * 2**64
+    return (
+        fraction > 0
+        and int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < fraction * 2**64
+    )
 
 
 def cycled(items: Sequence[str], request: ContentRequest) -> str:

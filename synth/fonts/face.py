@@ -75,15 +75,12 @@ class Face:
         self._outlines: dict[int, tuple[skia.Path, Box | None]] = {}
         self._united: dict[int, skia.Path] = {}
         self._strokes: dict[int, tuple[float, float]] = {}
-        self._nominal: dict[str, int] = {}
+        self._nominal = _Nominal(self._font)
         self._alike: dict[tuple[int, int], bool] = {}
 
     def nominal(self, character: str) -> int:
         """The glyph that the character map names for a character, 0 where it names none."""
-        known = self._nominal.get(character)
-        if known is None:
-            known = self._nominal[character] = self._font.get_nominal_glyph(ord(character)) or 0
-        return known
+        return self._nominal[character]
 
     def draws(self, character: str) -> bool:
         """Whether the font has a glyph with a sound outline of its own, not .notdef's, for one character."""
@@ -145,9 +142,9 @@ class Face:
         """
         proportional = _PROPORTIONAL["en" if language == "en" else "zh"]
         marks = [(found.start(), found.end(), 1) for found in proportional.finditer(text)]
-        width: _Features = {"pwid": [*marks]} if marks else {}
-        glyphs = self._shape(text, language, "ltr", _FEATURES | width)
-        if any(not self._is_itself(text[g.start : g.end], g.id) for g in glyphs):
+        width: _Features = {"pwid": marks} if marks else {}
+        glyphs = self._shape(text, language, "ltr", _FEATURES | width if marks else _FEATURES)
+        if self.stray(text, glyphs) is not None:
             glyphs = self._shape(text, language, "ltr", _BARE | width)
         return glyphs
 
@@ -180,6 +177,8 @@ class Face:
 
     def stray(self, text: str, glyphs: Sequence[Glyph]) -> str | None:
         """The first characters of a horizontal text that do not have a glyph of their own, or whose glyph shows another."""
+        if [glyph.id for glyph in glyphs] == [self._nominal[character] for character in text]:
+            return None
         return next((t for g in glyphs if not self._is_itself(t := text[g.start : g.end], g.id)), None)
 
     def _is_itself(self, text: str, glyph: int) -> bool:
@@ -240,6 +239,17 @@ class Face:
         funcs.set_close_path_func(lambda _: path.close())
         self._font.draw_glyph(glyph, funcs)
         return path
+
+
+class _Nominal(dict[str, int]):
+    """Character -> the glyph that a font's character map names, looked up once."""
+
+    def __init__(self, font: hb.Font) -> None:
+        self._font = font
+
+    def __missing__(self, character: str) -> int:
+        glyph = self[character] = self._font.get_nominal_glyph(ord(character)) or 0
+        return glyph
 
 
 @lru_cache(maxsize=256)

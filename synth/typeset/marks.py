@@ -6,16 +6,15 @@ stand between them or half of one; the first gives up to half an em.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-import regex
-
 from synth.fonts.face import Face, Glyph
 
 _MARK = "，。、；：！？．“”‘’「」『』（）《》〈〉【】〔〕〖〗［］｛｝·…—"
-_PAIR = regex.compile(f"[{_MARK}](?=[{_MARK}])")
+_PAIR = re.compile(f"[{re.escape(_MARK)}]{{2}}")
 _SOLID = "…—"  # two of them are one mark
 _HALF = 0.5  # em that a mark gives at most
 _LEFT = 0.12  # chosen: em of blank that stays between the ink of both

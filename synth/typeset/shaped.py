@@ -134,11 +134,12 @@ class _Breakable:
 
 def check_visible(face: Face, text: str, glyphs: Sequence[Glyph]) -> None:
     """Raise Undrawable when the font lacks a character, draws nothing for it, or it runs right to left."""
+    backwards = _RIGHT_TO_LEFT.search(text)
+    if backwards:
+        raise Undrawable(f"'{backwards[0]}' runs right to left, which is not set here")
     for glyph in glyphs:
         character = text[glyph.start : glyph.end]
         if character.isspace():
             continue
         if glyph.id == 0 or face.ink(glyph.id) is None:
             raise Undrawable(f"the font has no glyph for '{character}'")
-        if _RIGHT_TO_LEFT.match(character):
-            raise Undrawable(f"'{character}' runs right to left, which is not set here")

@@ -100,9 +100,12 @@ def _replace(edit: Edit) -> Edited:
         text = edit.request.other_text()
         wraps_alike = text.wrap == old.shaped_text.text.wrap
         if wraps_alike and text.language == language and text.text not in shown and not old.font.missing(text.text):
-            new = place_text_like(edit.request, old, text, old.font, old.layer.block.face)
+            try:
+                new = place_text_like(edit.request, old, text, old.font, old.layer.block.face)
+            except Undrawable:
+                continue  # it does not fit; another may
             return edit.replaced(new, replace(edit.change, after=text.text))
-    raise Undrawable("no other text of the same language came up")
+    raise Undrawable("no other text of the same language that fits came up")
 
 
 def _add(edit: Edit) -> Edited:
@@ -140,11 +143,13 @@ def _recolor(edit: Edit) -> Edited:
 def _restyle(edit: Edit) -> Edited:
     """One more effect, in the same color and beside the effects that are there."""
     layer, request = edit.target.layer, edit.request
-    effect, old = _EFFECTS[int(request.rng.integers(len(_EFFECTS)))], layer.style
-    if effect in old.effects or layer.block.size < request.context.effects.min_size:
-        raise Undrawable("the text has this effect, or is too small for one")
-    if (effect == "hollow" and old.effects) or (effect == "stroke" and old.stroke):
-        raise Undrawable("the effect would take the place of another")
+    old = layer.style
+    # Hollow letters have no fill that the other effects could stand beside, and one outline is enough.
+    taken = {*old.effects} | ({"hollow"} if old.effects else set()) | ({"stroke"} if old.stroke else set())
+    able = [effect for effect in _EFFECTS if effect not in taken]
+    if not able or layer.block.size < request.context.effects.min_size:
+        raise Undrawable("the text has every effect, or is too small for one")
+    effect = able[int(request.rng.integers(len(able)))]
     config = EffectConfig(weights={effect: 1.0})
     new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
     if new.effect != effect:
