@@ -37,7 +37,9 @@ _PROPORTIONAL = {
     "zh": re.compile("(?<=[A-Za-z])’(?=[A-Za-z])"),
 }
 """Where proportional widths (pwid) are asked for: CJK fonts draw the marks of English one em wide, apostrophes too."""
-_TAGS = {"zh": "zh-Hans", "zh-Hant": "zh-Hant", "en": "en"}
+_TAGS = {"zh": "zh-Hans", "zh-Hant-TW": "zh-Hant-TW", "zh-Hant-HK": "zh-Hant-HK", "en": "en"}
+_SYSTEMS = {"zh-Hant-TW": "ZHT ", "zh-Hant-HK": "ZHH "}  # OpenType's language systems
+_EAST_ASIAN = 0x2E80  # the first code point of its scripts
 _ENCODED_TWICE = {"墫", "壿"}  # one character by Unihan's kZVariant, and one glyph in Noto
 _CASED = "abdeghnqrt"  # letters whose small form is no smaller copy of the capital
 _CAPITAL = 0.85  # chosen: overlap with the capitals; faces without small letters have 0.89 to 1.00, others up to 0.77
@@ -144,7 +146,7 @@ class Face:
         marks = [(found.start(), found.end(), 1) for found in proportional.finditer(text)]
         width: _Features = {"pwid": marks} if marks else {}
         glyphs = self._shape(text, language, "ltr", _FEATURES | width if marks else _FEATURES)
-        if self.stray(text, glyphs) is not None:
+        if self.stray(text, glyphs, language) is not None:
             glyphs = self._shape(text, language, "ltr", _BARE | width)
         return glyphs
 
@@ -175,18 +177,28 @@ class Face:
             for info, p, end in zip(infos, positions, ends, strict=True)
         ]
 
-    def stray(self, text: str, glyphs: Sequence[Glyph]) -> str | None:
-        """The first characters of a horizontal text that do not have a glyph of their own, or whose glyph shows another."""
+    def localizes(self, language: str) -> bool:
+        """Whether the font has forms of its own for traditional Chinese of a region (``zh-Hant-TW``, ``zh-Hant-HK``)."""
+        scripts = range(len(hb.ot_layout_table_get_script_tags(self._face, "GSUB")))
+        return any(_SYSTEMS[language] in hb.ot_layout_script_get_language_tags(self._face, "GSUB", s) for s in scripts)
+
+    def stray(self, text: str, glyphs: Sequence[Glyph], language: str) -> str | None:
+        """The first characters of a horizontal text that do not have a glyph of their own, or whose glyph shows another.
+
+        In traditional Chinese the glyph of a Chinese character is the one of its region.
+        """
         if [glyph.id for glyph in glyphs] == [self._nominal[character] for character in text]:
             return None
-        return next((t for g in glyphs if not self._is_itself(t := text[g.start : g.end], g.id)), None)
+        regional = language in _SYSTEMS
+        spans = ((text[g.start : g.end], g.id) for g in glyphs)
+        return next((span for span, glyph in spans if not self._is_itself(span, glyph, regional)), None)
 
-    def _is_itself(self, text: str, glyph: int) -> bool:
+    def _is_itself(self, text: str, glyph: int, regional: bool) -> bool:
         """Whether ``glyph`` is what a reader takes for ``text``: one character, with its combining marks if it has any."""
         if len(text) > 1:
             return sum(not unicodedata.combining(character) for character in text) == 1
         nominal = self.nominal(text)
-        if nominal == glyph or text.isspace() or text in _WIDE_MARKS:
+        if nominal == glyph or text.isspace() or text in _WIDE_MARKS or (regional and ord(text) >= _EAST_ASIAN):
             return True
         known = self._alike.get((nominal, glyph))
         if known is None:

@@ -107,6 +107,15 @@ class FontFile:
         """Whether a person would call what it draws handwritten."""
         return self.source.handwriting or self.source.style == "handwriting"
 
+    def writes(self, language: str) -> bool:
+        """Whether the recipe draws a language with it; traditional Chinese where it is named, or the font has its forms."""
+        if language in self.source.languages or not language.startswith("zh-Hant"):
+            return language in self.source.languages
+        return "zh-Hant" in self.source.languages or ("zh" in self.source.languages and self._localizes(language))
+
+    def _localizes(self, language: str) -> bool:
+        return self.face(self.wghts[0]).localizes(language)
+
     def missing(self, text: str) -> str | None:
         """The first visible character of ``text`` that the font does not draw, or None."""
         for character in text:

@@ -43,9 +43,7 @@ class ShapedText:
     def horizontal(self) -> ShapedText:
         """The same text in lines instead of columns, for places that are wider than high."""
         shaped = self.shaped
-        return (
-            replace(self, shaped=Shaped(shaped.face, self.text.text, self.text.language)) if shaped.vertical else self
-        )
+        return replace(self, shaped=Shaped(shaped.face, self.text.text, self.text.tag)) if shaped.vertical else self
 
     def aspect(self, rng: np.random.Generator) -> float:
         """Width to height of a place that would suit the text."""
@@ -76,7 +74,7 @@ class RenderContext:
     def by_hand(self, shaped_text: ShapedText, rng: np.random.Generator) -> ShapedText:
         """The same text in a handwriting font, unchanged where none covers it."""
         text = shaped_text.text
-        fonts = [f for f in self.fonts if f.handwriting and text.language in f.source.languages]
+        fonts = [f for f in self.fonts if f.handwriting and f.writes(text.tag)]
         covering = [f for f in fonts if f.missing(text.text) is None]
         if not covering:
             return shaped_text
@@ -104,7 +102,7 @@ class RenderContext:
         found = []
         for font in self.fonts:
             alike = font.source.style == old.source.style and font.handwriting == old.handwriting
-            if not alike or text.language not in font.source.languages or font.missing(text.text):
+            if not alike or not font.writes(text.tag) or font.missing(text.text):
                 continue
             face = min(map(font.face, font.wghts), key=lambda face: abs(face.weight - old_face.weight))
             if abs(face.weight - old_face.weight) <= _ALIKE:
@@ -112,9 +110,9 @@ class RenderContext:
         return found
 
     def _covering(self, text: Text) -> list[FontFile]:
-        fitting = [f for f in self.fonts if text.language in f.source.languages]
+        fitting = [f for f in self.fonts if f.writes(text.tag)]
         if not fitting:
-            raise UserError(f"fonts: none is for language '{text.language}'")
+            raise UserError(f"fonts: none is for language '{text.tag}'")
         covering = [f for f in fitting if f.missing(text.text) is None]
         if not covering:
             missing = max(filter(None, (f.missing(text.text) for f in fitting)), key=text.text.index)
@@ -126,4 +124,4 @@ class RenderContext:
     ) -> ShapedText:
         font = fonts[choose(rng, [f.source.weight for f in fonts])]
         wght = font.wghts[int(rng.integers(len(font.wghts)))]
-        return ShapedText(text, font, Shaped(font.face(wght), text.text, text.language, vertical), curved)
+        return ShapedText(text, font, Shaped(font.face(wght), text.text, text.tag, vertical), curved)

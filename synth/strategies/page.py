@@ -108,10 +108,10 @@ class _Page:
         setting: _Setting,
     ) -> None:
         self.text, self.box, self.setting = text, box, setting
-        self.title = Shaped(title_face, text.title, text.language) if text.title else None
-        self.items = [Shaped(body_face, line, text.language) for line in text.lines]
+        self.title = Shaped(title_face, text.title, text.text.tag) if text.title else None
+        self.items = [Shaped(body_face, line, text.text.tag) for line in text.lines]
         self.indents = (
-            [-sum(g.advance for g in body_face.shape(m + text.glue, text.language)) for m in text.markers]
+            [-sum(g.advance for g in body_face.shape(m + text.glue, text.text.tag)) for m in text.markers]
             if text.markers
             else [_INDENT[text.language]] * len(self.items)
         )

@@ -43,7 +43,7 @@ class Shaped:
             self.glyphs = [compressed(face, *pair, vertical) for pair in zip(self.paragraphs, self.glyphs, strict=True)]
         for paragraph, glyphs in zip(self.paragraphs, self.glyphs, strict=True):
             check_visible(face, paragraph, glyphs)
-            stray = None if vertical else face.stray(paragraph, glyphs)
+            stray = None if vertical else face.stray(paragraph, glyphs, language)
             if stray is not None:
                 raise Undrawable(f"the font draws '{stray}' as something else")
         if not text.strip():

@@ -1,19 +1,14 @@
 """Chinese words, which display lines keep whole: ``北京|大学``, ``2月28日``, ``三只|小猫``.
 
-The words and how often they come are jieba's dictionary's (MIT), the cut is its own too: the likeliest row of words, each
-as likely as it is frequent. jieba itself takes five seconds to load; this takes a third of one, and only where such a
-line has to be broken.
+The words are those of ``synth.corpus.words``, which are looked up only where such a line has to be broken.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from functools import lru_cache
 
-from configs.files import package_folder
+from synth.corpus.words import HAN_RUN, words_of
 
-_HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 _MEASURES = [
     "年",
     "月",
@@ -111,16 +106,14 @@ _COUNTED = re.compile(
 )
 _TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛")
 """Particles that lean on the word before them."""
-_LONGEST = 6  # characters of a word
-_RARE = math.log(0.5)  # of a single character that the dictionary lacks
 
 
 def inside_words(text: str) -> frozenset[int]:
     """Places in ``text`` where a break would part a word, a number and its measure word, or a particle from its word."""
     found: set[int] = set()
-    for run in _HAN_RUN.finditer(text):
+    for run in HAN_RUN.finditer(text):
         at = run.start()
-        for word in _cut(run[0]):
+        for word in words_of(run[0]):
             found.update(range(at + 1, at + len(word)))
             if word[0] in _TRAILING and len(word) == 1 and at > run.start():
                 found.add(at)
@@ -129,31 +122,3 @@ def inside_words(text: str) -> frozenset[int]:
         found.update(range(counted.start() + 1, counted.end()))
         found.discard(counted.end())
     return frozenset(found)
-
-
-def _cut(run: str) -> list[str]:
-    """The likeliest words of a run of Chinese characters."""
-    frequencies, total = _dictionary()
-    best: list[tuple[float, int]] = [(0.0, 0)] * (len(run) + 1)
-    for start in range(len(run) - 1, -1, -1):
-        ends = range(start + 1, min(start + _LONGEST, len(run)) + 1)
-        best[start] = max(
-            (frequencies.get(run[start:end], _RARE) - total + best[end][0], end)
-            for end in ends
-            if end == start + 1 or run[start:end] in frequencies
-        )
-    words, at = [], 0
-    while at < len(run):
-        words.append(run[at : best[at][1]])
-        at = best[at][1]
-    return words
-
-
-@lru_cache(maxsize=1)
-def _dictionary() -> tuple[dict[str, float], float]:
-    """The logarithm of each word's frequency, and of their sum. Raises UserError where jieba is not installed."""
-    lines = (package_folder("jieba", "words of Chinese lines") / "dict.txt").read_text("utf-8").splitlines()
-    entries = (line.split(" ", 2) for line in lines)
-    counts = {word: int(count) for word, count, _ in entries if len(word) <= _LONGEST}
-    total = math.log(sum(counts.values()))
-    return {word: math.log(max(count, 1)) for word, count in counts.items()}, total

@@ -120,7 +120,7 @@ def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text)
 def place_text_like(request: DrawRequest, old: PlacedText, text: Text, font: FontFile, face: Face) -> PlacedText:
     """A text in the area, size, setting and style of ``old``. Raises Undrawable where it does not fit."""
     size = old.layer.block.size
-    shaped_text = ShapedText(text, font, Shaped(face, text.text, text.language))
+    shaped_text = ShapedText(text, font, Shaped(face, text.text, text.tag))
     layout = replace(_horizontal(request.layout), size=(size, size))
     block, matrix = request.context.arrange(shaped_text, old.area.size, layout, request.rng, old.setting)
     layer = replace(old.layer, block=block, matrix=old.area.matrix @ matrix, one_word=shaped_text.one)

@@ -95,11 +95,11 @@ def apply(edit: Edit) -> Edited:
 def _replace(edit: Edit) -> Edited:
     """Another text of the same language, in the same size, style, setting and place."""
     old = edit.target
-    language, shown = edit.target.shaped_text.text.language, {text.text for text in edit.texts}
+    language, shown = edit.target.shaped_text.text.tag, {text.text for text in edit.texts}
     for _ in range(_TRIES):
         text = edit.request.other_text()
         wraps_alike = text.wrap == old.shaped_text.text.wrap
-        if wraps_alike and text.language == language and text.text not in shown and not old.font.missing(text.text):
+        if wraps_alike and text.tag == language and text.text not in shown and not old.font.missing(text.text):
             try:
                 new = place_text_like(edit.request, old, text, old.font, old.layer.block.face)
             except Undrawable:

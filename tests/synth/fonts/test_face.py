@@ -52,7 +52,7 @@ def test_no_family_of_the_shipped_recipe_strays_on_plain_english() -> None:
     text = "THE QUICK BROWN FOX, 1234567890 x 42"
     for font in recipe(SHIPPED).fonts:
         face = font.face(font.wghts[0])
-        assert face.stray(text, face.shape(text, "en")) is None, font.path.name
+        assert face.stray(text, face.shape(text, "en"), "en") is None, font.path.name
 
 
 def test_outlines_overlap_wherever_they_stand() -> None:
