@@ -35,7 +35,7 @@ FF5B FF60 Tr, FFE0 FFE2 U, FFE3 FFE3 Tr, FFE4 FFE7 U, FFFC FFFD U, 1F000 1F1FF U
 """
 _ROWS = [(int(low, 16), int(high, 16), kind) for low, high, kind in (row.split() for row in _RANGES.split(","))]
 _LOWS = [low for low, _, _ in _ROWS]
-UPRIGHT_MARKS = "：；"
+_UPRIGHT_MARKS = "：；"
 """Tr by the annex; Chinese sets them upright (clreq, positions of punctuation marks in vertical writing)."""
 
 
@@ -51,4 +51,4 @@ def orientation(character: str) -> Orientation:
 
 def is_turned(character: str) -> bool:
     """Whether a character lies on its side in vertical Chinese, by a form of its font or by turning it."""
-    return orientation(character) in ("R", "Tr") and character not in UPRIGHT_MARKS
+    return orientation(character) in ("R", "Tr") and character not in _UPRIGHT_MARKS
