@@ -264,13 +264,13 @@ class _Nominal(dict[str, int]):
         return glyph
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def blob(path: str) -> hb.Blob:
     """A font file, mapped once."""
     return hb.Blob.from_file_path(path)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def open_face(path: Path, index: int, wght: int | None) -> Face:
     """A face, kept in the process."""
     return Face(path, index, wght)

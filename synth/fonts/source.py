@@ -18,10 +18,10 @@ from typing import ClassVar, Literal
 import uharfbuzz as hb
 
 from configs.errors import UserError
-from configs.files import package_folder
+from configs.files import find_package, package_folder
 from synth.choice import check_weights
 from synth.fonts.face import Face, blob, open_face
-from synth.fonts.families import LATIN, Style, chinese_files, latin_files
+from synth.fonts.families import CHINESE, LATIN, STYLES, ChineseFamily, Style, debian_files, latin_files, npm_folder
 from synth.fonts.license import license_of, refusal
 from synth.fonts.webfonts import PACKED, groups, joined, slices_of, unpacked
 
@@ -38,16 +38,16 @@ class FontSource:
     ``file``: a font or a folder of fonts, npm's @fontsource packages among them; relative to the Python package ``package`` when that is given,
     else to the working directory. ``wght``: lowest and highest weight drawn from a variable font, regular where it is
     not given.
-    ``collection``: "latin", the families that come with the installation in the ``styles``' weights, or
-    "debian-chinese", what Debian's font packages brought. ``weight``: how often its fonts come beside other sources'.
+    ``collection``: "latin" or "chinese", the families that come with the installation (Chinese ones of npm join by
+    ``make fonts``) in the ``styles``' weights, or "debian-chinese", what Debian's font packages brought. ``weight``: how often its fonts come beside other sources'.
     """
 
     renamed: ClassVar[dict[str, str]] = {"share": "weight"}
 
     file: str = ""
     package: str | None = None
-    collection: Literal["latin", "debian-chinese"] | None = None
-    styles: dict[Style, float] = field(default_factory=lambda: dict.fromkeys(LATIN, 1.0))
+    collection: Literal["latin", "chinese", "debian-chinese"] | None = None
+    styles: dict[Style, float] = field(default_factory=lambda: dict.fromkeys(STYLES, 1.0))
     face: int = 0  # index within a collection file; Noto CJK: 0 is Japanese, 2 simplified Chinese
     wght: tuple[int, int] | None = None
     languages: tuple[str, ...] = ("zh", "en", "other")
@@ -189,8 +189,10 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     """Files with a source of their own each. Weights are divided: a family counts once, however many files it has."""
     if source.collection == "latin":
         return _latin(source, where)
+    if source.collection == "chinese":
+        return _chinese(source, where)
     if source.collection == "debian-chinese":
-        files = chinese_files()
+        files = debian_files()
         if not files:
             raise UserError(
                 f"{where}.collection: no Chinese font of Debian is installed; sudo apt-get install fonts-lxgw-wenkai"
@@ -213,10 +215,10 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
 
 
 def _latin(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
-    total = sum(source.styles.values())
+    total = sum(source.styles[style] for style in source.styles if style in LATIN)
     found = []
     for style, style_weight in source.styles.items():
-        families = [files for family in LATIN[style] if (files := latin_files(family))]
+        families = [files for family in LATIN.get(style, ()) if (files := latin_files(family))]
         for files in families if style_weight else []:
             weight = source.weight * style_weight / total / len(families) / len(files)
             own = replace(source, style=style, weight=weight, languages=("en", "other"), wght=source.wght or (300, 800))
@@ -224,6 +226,34 @@ def _latin(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     if not found:
         raise UserError(f"{where}.collection: no family of it is installed; make setup")
     return found
+
+
+def _chinese(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
+    """The families that are there; those of one standard share the source's weight by style, then alike."""
+    there = {family: files for family in CHINESE if (files := _family_files(family, where))}
+    found = []
+    for family, files in there.items():
+        peers = [f for f in there if f.traditional == family.traditional]
+        styles = {f.style: source.styles.get(f.style, 0.0) for f in peers}
+        alike = sum(f.style == family.style for f in peers) * len(files)
+        weight = source.weight * styles[family.style] / (sum(styles.values()) or 1.0) / alike
+        latin = family.style not in ("display", "handwriting")  # whose Latin letters are an afterthought
+        languages = ("zh-Hant",) if family.traditional else source.languages if latin else ("zh",)
+        own = replace(
+            source, face=family.face, style=family.style, languages=languages, wght=source.wght or family.wght
+        )
+        found += [(path, replace(own, weight=weight)) for path in files if weight]
+    if not found:
+        raise UserError(f"{where}.collection: no family of it is installed; make setup")
+    return found
+
+
+def _family_files(family: ChineseFamily, where: str) -> list[Path]:
+    if family.file:
+        folder = find_package(family.package)
+        return [folder / family.file] if folder else []
+    folder = npm_folder(family.package)
+    return [joined(slices, where) for slices in groups(folder)] if folder else []
 
 
 def _locate(source: FontSource, where: str) -> Path:

@@ -52,6 +52,7 @@ _MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
 _MIN_SIZE = 8.0  # px: no text is set smaller
 _TRIES = 8  # texts drawn for a slot before the picture is given up
 _MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
+_TEXT_STYLES: tuple[Style, ...] = ("sans", "serif", "kai")  # that long texts are set in
 _MIN_SQUEEZE = 0.75  # where a canvas is too small for fixed sizes, they may shrink to this fraction
 
 
@@ -297,10 +298,17 @@ class _Sheet:
         return self.color("ground").rgb
 
     def _pick(self, styles: Sequence[Style]) -> FontFile:
-        """A font of the language in one of the styles, or any of the language."""
-        mine = [f for f in self._context.fonts if self._language in f.source.languages]
+        """A font of the language in one of the styles, or any of the language.
+
+        A style of text that only one family has takes the others as well: Chinese is set in Song where English has
+        one of nine sans-serif faces, and all of its pages would look alike.
+        """
+        mine = [f for f in self._context.fonts if f.writes(self._language) and "Italic" not in f.path.stem]
         style = styles[int(self._rng.integers(len(styles)))]
-        fitting = [f for f in mine if f.source.style == style and "Italic" not in f.path.stem] or mine
+        if len({f.family for f in mine if f.source.style == style}) == 1 and style in _TEXT_STYLES:
+            there = [s for s in _TEXT_STYLES if any(f.source.style == s for f in mine)]
+            style = there[int(self._rng.integers(len(there)))]
+        fitting = [f for f in mine if f.source.style == style] or mine
         if not fitting:
             raise UserError(f"fonts: none is for language '{self._language}'")
         return fitting[choose(self._rng, [f.source.weight for f in fitting])]
