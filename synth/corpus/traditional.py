@@ -38,7 +38,12 @@ def to_traditional(text: str, script: Script) -> str:
     return "".join(c if at in kept else c.translate(_QUOTES) for at, c in enumerate(text))
 
 
-@lru_cache(maxsize=2)
+def to_simplified(text: str) -> str:
+    """Each character by itself in its simplified form, so that words can be looked up."""
+    return "".join(map(_converter("t2s").convert, text))
+
+
+@lru_cache(maxsize=3)
 def _converter(standard: str) -> OpenCC:
     from opencc import OpenCC
 

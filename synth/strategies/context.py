@@ -23,6 +23,7 @@ from synth.typeset.setting import Setting
 from synth.typeset.shaped import Shaped
 
 _PLAIN = EffectConfig()
+_ORNATE, _ORNATE_BODY = ("handwriting", "display"), 0.15  # chosen: of their weight, for paragraphs
 _ALIKE = 150  # chosen: of CSS's weights; more is seen as another weight
 
 
@@ -64,7 +65,7 @@ class RenderContext:
     def font(self, text: Text, rng: np.random.Generator) -> FontFile:
         """A font that covers a text. Raises Undrawable where none does, UserError where none is for its language."""
         fonts = self._covering(text)
-        return fonts[choose(rng, [f.source.weight for f in fonts])]
+        return fonts[choose(rng, _weights(fonts, text))]
 
     def shape(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> ShapedText:
         """The text in a direction, a font that covers it and a weight. Raises Undrawable where no font covers it."""
@@ -122,6 +123,13 @@ class RenderContext:
     def _shape_with(
         self, fonts: Sequence[FontFile], text: Text, vertical: bool, curved: bool, rng: np.random.Generator
     ) -> ShapedText:
-        font = fonts[choose(rng, [f.source.weight for f in fonts])]
+        font = fonts[choose(rng, _weights(fonts, text))]
         wght = font.wghts[int(rng.integers(len(font.wghts)))]
         return ShapedText(text, font, Shaped(font.face(wght), text.text, text.tag, vertical), curved)
+
+
+def _weights(fonts: Sequence[FontFile], text: Text) -> list[float]:
+    """How often each font comes; whole paragraphs in a script or a display face are as rare as in print."""
+    if text.unit != "paragraph" or all(f.source.style in _ORNATE for f in fonts):
+        return [f.source.weight for f in fonts]
+    return [f.source.weight * (_ORNATE_BODY if f.source.style in _ORNATE else 1.0) for f in fonts]

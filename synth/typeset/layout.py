@@ -26,6 +26,7 @@ from synth.typeset.shaped import Shaped, Span
 Direction = Literal["horizontal", "vertical", "curved"]
 _EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
 _DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are broken between any two characters
+_SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
 _STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
@@ -192,13 +193,24 @@ def arrange(
     if lines is None:
         raise Undrawable(f"a word is wider than the canvas at {size:g} px")
     if setting.align != "justify":
-        measure, lines = measure.in_words(shaped, size, lines)
+        size, measure, lines = _in_words(measure, shaped, size, low, lines)
     if setting.align == "center":
         lines = measure.balanced(shaped, size, lines)
     block = compose(shaped, lines, size, measure, setting.align)
     if curved:
         block = bent(block, canvas, rng)
     return block, place(block, canvas, margin, setting, _EDGE + stroke_margin * block.size)
+
+
+def _in_words(
+    measure: Measure, shaped: Shaped, size: float, low: float, lines: list[Span]
+) -> tuple[float, Measure, list[Span]]:
+    """Lines of whole words, a little smaller where they do not fit else; unchanged where they do not fit even so."""
+    for step in _SHRINK:
+        whole, found = measure.in_words(shaped, size * step, lines)
+        if whole is not measure and (step == 1 or size * step >= low):
+            return size * step, whole, found
+    return size, measure, lines
 
 
 def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure, align: Align) -> Block:

@@ -10,12 +10,13 @@ from itertools import accumulate, pairwise
 
 import regex
 
+from synth.corpus.traditional import to_simplified
 from synth.errors import Undrawable
 from synth.fonts.face import Face, Glyph
 from synth.typeset.line_breaks import Unit, is_wide, units
 from synth.typeset.marks import compressed
 from synth.typeset.vertical import shape_column
-from synth.typeset.words import inside_words
+from synth.typeset.words import inside_counts, inside_words
 
 _RIGHT_TO_LEFT = regex.compile(r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}]")
 
@@ -50,7 +51,9 @@ class Shaped:
             raise Undrawable("there is nothing visible in the text")
         self.length = sum(len(p) for p in self.paragraphs)
         self.advance = max(sum(g.advance for g in glyphs) for glyphs in self.glyphs)  # em, of the longest paragraph
-        self._lines = [_Breakable(p, g) for p, g in zip(self.paragraphs, self.glyphs, strict=True)]
+        chinese = language.startswith("zh")
+        pairs = zip(self.paragraphs, self.glyphs, strict=True)
+        self._lines = [_Breakable(p, g, inside_counts(p) if chinese else frozenset()) for p, g in pairs]
 
     def wrap(self, measure: float, letter: float, indent: float = 0.0, whole_words: bool = False) -> list[Span] | None:
         """Greedy lines for a measure in em; None when a unit is wider than that.
@@ -70,7 +73,8 @@ class Shaped:
     def _whole(self) -> list[_Breakable]:
         """The paragraphs with whole words for units."""
         pairs = zip(self.paragraphs, self.glyphs, strict=True)
-        return [_Breakable(text, glyphs, inside_words(text)) for text, glyphs in pairs]
+        traditional = self.language.startswith("zh-Hant")
+        return [_Breakable(p, glyphs, inside_words(to_simplified(p) if traditional else p)) for p, glyphs in pairs]
 
     def width(self, line: Span, letter: float) -> float:
         """Advance of a line in em."""

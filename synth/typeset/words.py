@@ -118,7 +118,9 @@ def inside_words(text: str) -> frozenset[int]:
             if word[0] in _TRAILING and len(word) == 1 and at > run.start():
                 found.add(at)
             at += len(word)
-    for counted in _COUNTED.finditer(text):
-        found.update(range(counted.start() + 1, counted.end()))
-        found.discard(counted.end())
-    return frozenset(found)
+    return inside_counts(text) | found
+
+
+def inside_counts(text: str) -> frozenset[int]:
+    """Places where a break would part a number and its measure word, which no text does."""
+    return frozenset(at for found in _COUNTED.finditer(text) for at in range(found.start() + 1, found.end()))
