@@ -43,7 +43,12 @@ def parser() -> argparse.ArgumentParser:
     sheet.add_argument("out", type=Path, help=f"the picture to write, {', '.join(PICTURES)}")
     sheet.add_argument("--count", type=_positive, default=48, help="samples of each recipe (default 48)")
     sheet.add_argument("--columns", type=_positive, default=8, help="samples in a row (default 8)")
-    sheet.add_argument("--width", type=_positive, help="scale the samples into rows of this width, px")
+    sheet.add_argument(
+        "--from", type=_whole, default=0, dest="first", metavar="INDEX", help="the first index (default 0)"
+    )
+    sheet.add_argument("--seed", type=_whole, help="another seed than the recipe's")
+    sheet.add_argument("--family", action="append", default=[], help="of a recipe of templates: only this family")
+    sheet.add_argument("--width", type=_positive, help="scale the samples into rows of this width, px, without labels")
     sheet.add_argument("--boxes", action="store_true", help="draw the regions: glyph, word, line, paragraph")
     _overridable(sheet, preview)
 
@@ -113,12 +118,12 @@ def preview(args: argparse.Namespace) -> None:
         raise UserError(f"OUT: expected a name ending in {', '.join(PICTURES)}, found '{args.out}'")
     if not args.out.parent.is_dir():
         raise UserError(f"OUT: the folder {args.out.parent} does not exist")
-    recipes = [Recipe.load(config, args.set) for config in args.config]
-    samples = [recipe.render(index) for index in range(args.count) for recipe in recipes]
+    recipes = [Recipe.load(config, [*args.set, *_shown(args)]) for config in args.config]
+    samples = [recipe.render(index) for index in range(args.first, args.first + args.count) for recipe in recipes]
     if args.width:
         sheet = filled_sheet(samples, args.width, args.columns, args.boxes)
     else:
-        sheet = preview_sheet(samples, args.columns, args.boxes)
+        sheet = preview_sheet(samples, args.columns, args.boxes, labels=True)
     sheet.save(args.out, quality=85)
     names = ", ".join(recipe.name for recipe in recipes)
     print(f"{args.out}: {len(samples)} samples of recipe {names}, {sheet.width}x{sheet.height} px")
@@ -128,6 +133,13 @@ def preview(args: argparse.Namespace) -> None:
         for sample in samples[number :: len(recipes)]:
             missing_glyphs.update(sample.missing_glyphs)
         _report(recipe, missing_glyphs)
+
+
+def _shown(args: argparse.Namespace) -> list[str]:
+    """The overrides that preview's own options stand for."""
+    seed = [] if args.seed is None else [f"seed={args.seed}"]
+    weights = ", ".join(f"{family}: 1" for family in args.family)
+    return [*seed, *([f"strategy.families={{{weights}}}"] if weights else [])]
 
 
 def coverage(args: argparse.Namespace) -> None:
@@ -220,6 +232,12 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     from synth.recipe import Recipe
 
     return Recipe.load(args.config, args.set)
+
+
+def _whole(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 on, found '{text}'")
+    return int(text)
 
 
 def _positive(text: str) -> int:

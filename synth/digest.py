@@ -27,7 +27,7 @@ from synth.corpus.builtin import data_sha256
 from synth.corpus.corpus import Corpora
 from synth.fonts.source import FontFile
 
-_VERSION = "3"
+_VERSION = "4"
 """Raised whenever the same config would draw other pixels or other words."""
 
 
@@ -73,11 +73,13 @@ def _code_sha256(kind: str) -> str:
 
 
 def _engines() -> dict[str, str]:
-    """Versions of what shapes, paints, encodes and draws lots."""
+    """Versions of what shapes, breaks, paints, encodes and draws lots."""
     return {
         "harfbuzz": uharfbuzz.version_string(),
         "skia": skia.__version__,
         "pillow": PIL.__version__,
         "webp": str(features.version("webp")),
         "numpy": np.__version__,
+        "regex": metadata.version("regex"),  # whose Unicode decides what is drawn and where a line may end
+        "jieba": metadata.version("jieba"),  # whose words stay whole
     }

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw
 
 from configs.contact_sheet import Cell, Color, centered, contact_sheet
+from synth.preview_labels import labelled
 from synth.sample import Level, Sample
 
 _BOX_COLORS: dict[Level, Color] = {
@@ -24,9 +25,13 @@ ARROW = 20  # px between the two pictures of an edit
 BEHIND: Color = (96, 96, 96)  # sRGB of the sheet
 
 
-def preview_sheet(samples: Sequence[Sample], columns: int = 8, boxes: bool = False) -> Image.Image:
-    """Samples in rows of ``columns`` at their own size, centered in equal cells."""
+def preview_sheet(
+    samples: Sequence[Sample], columns: int = 8, boxes: bool = False, labels: bool = False
+) -> Image.Image:
+    """Samples in rows of ``columns`` at their own size, centered in equal cells; ``labels``: what is said under each."""
     pictures = [_picture(sample, boxes) for sample in samples]
+    if labels:
+        pictures = [labelled(picture, sample, BEHIND) for picture, sample in zip(pictures, samples, strict=True)]
     size = max(p.width for p in pictures), max(p.height for p in pictures)
     cells = [Cell(centered(picture, size, BEHIND)) for picture in pictures]
     return contact_sheet([cells[i : i + columns] for i in range(0, len(cells), columns)], GAP, BEHIND)

@@ -56,8 +56,8 @@ class CaptionConfig:
 def describe(facts: SceneFacts, config: CaptionConfig, rng: np.random.Generator) -> list[Caption]:
     """``config.count`` captions, or fewer when there are no more different ones.
 
-    The templates know one color on a clean ground: photographs, media and text in a gradient are always described by
-    the grammar.
+    The templates know one color on a clean ground: photographs, media, text in a gradient and pages of two colors are
+    always described by the grammar.
     """
     found: dict[str, Caption] = {}
     for _ in range(8 * config.count):
@@ -66,7 +66,8 @@ def describe(facts: SceneFacts, config: CaptionConfig, rng: np.random.Generator)
         style = choose_key(rng, config.styles)
         drawn = choose_key(rng, config.languages)
         spoken: CaptionLanguage = ("zh" if facts.language == "zh" else "en") if drawn == "same" else drawn
-        if style == "grammar" or facts.ground is None or facts.medium or (facts.color_to and style != "short"):
+        several_colors = facts.color_to or not facts.one_color
+        if style == "grammar" or facts.ground is None or facts.medium or (several_colors and style != "short"):
             caption = Caption(write_caption(facts, spoken, rng), spoken)
         else:
             caption = fill(style, spoken, facts.text, facts.ground, facts.color, facts.face == "handwriting")

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from synth.drawing.colors import Color, Ground
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
-from synth.language import CaptionLanguage, Language
+from synth.language import CaptionLanguage, Language, is_han
 from synth.strategies.base import Composition
 
 _LARGE, _SMALL = 0.22, 0.06  # chosen: type sizes that a person calls large or small, of the canvas's shorter side
+_FOREIGN = 0.1  # chosen: of a text's letters; with more of another script it is not simply Chinese, or English
 _SPREAD = 0.6  # chosen: text that takes more of the canvas's width and of its height has no place of its own
 
 
@@ -40,6 +41,18 @@ class SceneFacts:
     title_color: Color | None = None
     body: str | None = None
     columns: int = 1
+
+    @property
+    def one_color(self) -> bool:
+        """Whether all of a page's text has the body's color."""
+        return self.title_color is None or self.title_color.en == self.color.en
+
+    @property
+    def tongue(self) -> Language | None:
+        """The language that a person would call the text's: none where more than a few letters are of the other script."""
+        han, latin = sum(map(is_han, self.text)), sum(c.isalpha() and c.isascii() for c in self.text)
+        foreign = latin if self.language == "zh" else han
+        return self.language if foreign <= _FOREIGN * (han + latin) else None
 
     @property
     def kind(self) -> str:

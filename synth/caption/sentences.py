@@ -59,17 +59,17 @@ def _slots(sentence: str) -> frozenset[str]:
 
 def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:
     """Phrases for the facts that are there; in English each also with a capital, under its slot with a capital."""
-    words = {
-        "quote": quoted(facts.text, language),
-        "adj": _adjectives(facts, language, rng),
-        "color": _color(facts, language),
-    }
+    words = {"quote": quoted(facts.text, language), "adj": _adjectives(facts, language, rng)}
+    if facts.one_color:
+        words["color"] = _color(facts, language)
+    if facts.kind == "page":
+        words["color_body"] = _color(facts, language)
     if facts.size and facts.face != "handwriting":
-        words["adj_small"] = words["color"]
+        words["adj_small"] = _color(facts, language)
     named = {
         "with_effect": facts.effect,
         "way": facts.direction,
-        "tongue": facts.language,
+        "tongue": facts.tongue,
         "face": facts.face,
         "size": facts.size,
         "body": facts.body,
@@ -85,7 +85,7 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
     if facts.ground:
         words["ground"] = words["ground_short"] = ground_phrase("ground", facts.ground, language)
     if facts.medium:
-        words |= _medium(find_medium(facts.medium), language)
+        words |= _medium(find_medium(facts.medium), facts.face == "handwriting", language)
     if facts.family:
         words |= _family(facts, language, rng)
     if facts.title:
@@ -112,7 +112,7 @@ def _adjectives(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Gen
     found = []
     if facts.size and rng.random() < 0.5:
         found.append(phrases("size", language)[facts.size])
-    if rng.random() < 0.85:
+    if facts.one_color and rng.random() < 0.85:
         found.append(f"{_color(facts, language)}的" if chinese else _color(facts, language))
     if facts.face and rng.random() < 0.4:
         face = phrases("face", language)[facts.face]
@@ -128,15 +128,12 @@ def _color(facts: SceneFacts, language: CaptionLanguage) -> str:
     return phrases("color", language)["gradient"].format(first=first, last=last)
 
 
-def _medium(medium: Medium, language: CaptionLanguage) -> dict[str, str]:
+def _medium(medium: Medium, by_hand: bool, language: CaptionLanguage) -> dict[str, str]:
     """The medium with its article or measure word, and how text gets there."""
+    english, chinese = medium.hand if medium.hand and by_hand else (medium.verb_en, medium.verb_zh)
     if language == "en":
-        return {"a_medium": f"a {medium.en}", "verb": medium.verb_en}
-    return {
-        "a_medium": medium.classifier + medium.zh,
-        "verb": medium.verb_zh,
-        "verb_on": medium.verb_zh.removesuffix("着") + "在",
-    }
+        return {"a_medium": f"a {medium.en}", "verb": english}
+    return {"a_medium": medium.classifier + medium.zh, "verb": chinese, "verb_on": chinese.removesuffix("着") + "在"}
 
 
 def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:

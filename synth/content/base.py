@@ -13,18 +13,16 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from synth.choice import check_weights
 from synth.content.canvas import Canvas
 from synth.corpus.corpus import Corpora
+from synth.corpus.traditional import Script, pick_traditional, to_traditional
 from synth.language import CaptionLanguage, Language
 from synth.typeset.layout import LayoutConfig
-
-if TYPE_CHECKING:
-    from opencc import OpenCC
 
 _LONGEST = 5_000  # chosen: characters of a text, words of a line, sentences of a paragraph; more never fits a canvas
 Unit = Literal["item", "line", "sentence", "paragraph"]
@@ -39,6 +37,7 @@ def both() -> dict[CaptionLanguage, float]:
 class Text:
     """Text to show.
 
+    ``script``: the standard whose characters its Chinese is in: simplified, or traditional as in Taiwan or Hong Kong.
     ``unit``: how much of a text it is. ``corpus``: where its words come from; ``license``: SPDX expression of such
     words as come from no corpus of the recipe, of a package or of ours.
     """
@@ -48,6 +47,12 @@ class Text:
     unit: Unit
     corpus: str
     license: str = "unknown"
+    script: Script = "zh-Hans"
+
+    @property
+    def tag(self) -> str:
+        """The language that it is shaped in: ``language``, or the tag of traditional Chinese."""
+        return self.script if self.language == "zh" and self.script != "zh-Hans" else self.language
 
     @property
     def wrap(self) -> bool:
@@ -107,7 +112,8 @@ class Content:
         """The text of one sample: what ``draw`` gives, in the characters that ``traditional`` asks for."""
         text = self.draw(request)
         if self.traditional and text.language == "zh" and request.rng.random() < self.traditional:
-            return replace(text, text=to_traditional(text.text))
+            script = pick_traditional(request.rng)
+            return replace(text, text=to_traditional(text.text, script), script=script)
         return text
 
     def draw(self, request: ContentRequest) -> Text:
@@ -119,21 +125,12 @@ class Content:
         return []
 
 
-def to_traditional(text: str) -> str:
-    """The text in traditional characters, chosen by phrase as OpenCC's standard conversion (s2t) does."""
-    return _converter().convert(text)
-
-
-@lru_cache(maxsize=1)
-def _converter() -> OpenCC:
-    from opencc import OpenCC
-
-    return OpenCC("s2t")
-
-
 def is_held_out(text: str, fraction: float) -> bool:
     """Whether ``text`` belongs to the held-out ``fraction`` (0..1): by a hash of the text alone, the same in every recipe."""
-    return int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < fraction * 2**64
+    return (
+        fraction > 0
+        and int.from_bytes(hashlib.sha256(f"held out: {text}".encode()).digest()[:8], "big") < fraction * 2**64
+    )
 
 
 def cycled(items: Sequence[str], request: ContentRequest) -> str:

@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from synth.choice import check_weights, choose_key
-from synth.content.base import Content, ContentRequest, Text, both, to_traditional
+from synth.content.base import Content, ContentRequest, Text, both
 from synth.corpus import grammar
+from synth.corpus.traditional import Script, pick_traditional, to_traditional
 from synth.language import CaptionLanguage
 
 Body = Literal["paragraphs", "bullets", "numbers"]
@@ -25,12 +26,13 @@ class PageText:
     items: tuple[str, ...]
     markers: tuple[str, ...]
     language: CaptionLanguage
+    script: Script = "zh-Hans"
 
     @property
     def text(self) -> Text:
         """All of it as one running text."""
         said = " ".join(filter(None, (self.title, *self.lines)))
-        return Text(said, self.language, "paragraph", f"grammar-{self.language}")
+        return Text(said, self.language, "paragraph", f"grammar-{self.language}", script=self.script)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -81,7 +83,9 @@ class Page(Content):
         """The words of one page."""
         page = self._write(request.rng)
         if self.traditional and page.language == "zh" and request.rng.random() < self.traditional:
-            return replace(page, title=to_traditional(page.title), items=tuple(map(to_traditional, page.items)))
+            script = pick_traditional(request.rng)
+            title, *items = (to_traditional(text, script) for text in (page.title, *page.items))
+            return replace(page, title=title, items=tuple(items), script=script)
         return page
 
     def _write(self, rng: np.random.Generator) -> PageText:

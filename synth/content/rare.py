@@ -2,7 +2,7 @@
 
 Characters of the table of 8,105 take turns in whole shuffled rounds, so all come equally often, the 1,605 of level 3
 as often as the 3,500 of level 1; each stands in a word that people write, where the dictionary has one (it has one
-for three in four), else beside another character whose turn it is.
+for three in four), else alone. Words that nobody wants in a picture are left out (``data/blocked-zh.txt``).
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import ClassVar, Literal
 
 from configs.files import package_folder
 from synth.content.base import Content, ContentRequest, Text, Unit, cycled
-from synth.corpus.builtin import levels_characters
+from synth.corpus.builtin import is_blocked, levels_characters
 
-_SEPARATORS = ("", "、", "，", " ")
-_KEPT = 48  # words kept per character: the most frequent ones
+_SEPARATORS = ("、", "，", " ")
+_KEPT = 16  # chosen: words kept per character, the most frequent ones; rarer ones are names and terms of one text
 MIN_HAN, MAX_HAN = 2, 4  # characters of a word
 _NAMES = ("nr", "nrt", "nrfg")  # parts of speech: people's names
 
@@ -50,22 +50,12 @@ class Balanced(Content):
 
 def _word(character: str, request: ContentRequest) -> str:
     words = dictionary().get(character)
-    if words:
-        return words[int(request.rng.integers(len(words)))]
-    alone = _alone()
-    other = alone[int(request.rng.integers(len(alone)))]
-    return character + other if request.rng.random() < 0.5 else character
-
-
-@lru_cache(maxsize=1)
-def _alone() -> list[str]:
-    """Characters without a word."""
-    return [c for c in levels_characters((1, 2, 3)) if c not in dictionary()]
+    return words[int(request.rng.integers(len(words)))] if words else character
 
 
 @lru_cache(maxsize=1)
 def dictionary() -> dict[str, Sequence[str]]:
-    """Character -> its most frequent words of two to four characters of the 8,105, people's names left out.
+    """Character -> its most frequent words of two to four characters of the 8,105, people's names and blocked words left out.
 
     Raises UserError where jieba, whose dictionary (MIT) it is, is not installed.
     """
@@ -75,7 +65,7 @@ def dictionary() -> dict[str, Sequence[str]]:
     ranked = sorted(
         (-int(frequency), word)
         for word, frequency, kind in entries
-        if MIN_HAN <= len(word) <= MAX_HAN and kind not in _NAMES and known.issuperset(word)
+        if MIN_HAN <= len(word) <= MAX_HAN and kind not in _NAMES and known.issuperset(word) and not is_blocked(word)
     )
     found: defaultdict[str, list[str]] = defaultdict(list)
     for _, word in ranked:

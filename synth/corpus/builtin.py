@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,6 +33,18 @@ def wordlist(language: str) -> tuple[str, ...]:
     """Our words of one language."""
     lines = (DATA / f"words-{language}.txt").read_text("utf-8").splitlines()
     return tuple(w for line in lines if not line.startswith("#") for w in line.split())
+
+
+def is_blocked(word: str) -> bool:
+    """Whether a Chinese word of a dictionary contains what no picture should say (``data/blocked-zh.txt``)."""
+    return _blocked().search(word) is not None
+
+
+@lru_cache(maxsize=1)
+def _blocked() -> re.Pattern[str]:
+    lines = (DATA / "blocked-zh.txt").read_text("utf-8").splitlines()
+    entries = {entry for line in lines if line[:1] not in ("#", "[") for entry in line.split()}
+    return re.compile("|".join(sorted(map(re.escape, entries), key=len)))
 
 
 @lru_cache(maxsize=1)

@@ -23,13 +23,13 @@ import numpy as np
 from configs.errors import UserError
 from synth.corpus.builtin import LICENSE, data_sha256
 from synth.corpus.sanitize import Refused, sanitize
+from synth.corpus.sentences import split_sentences
 
 _PACKAGES = {"jieba": "MIT", "Faker": "MIT"}  # Python packages that texts are drawn from, and their licenses
 _BUILTIN = {"characters", "numbers", "pairs", "tongyong", "words"} | {
     f"{kind}-{language}" for kind in ("grammar", "slots", "words") for language in ("zh", "en")
 }
 """Names of what is drawn from ``synth/data`` or spelled out in the recipe."""
-_SENTENCE_END = re.compile(r"(?<=[。！？])|(?<=[.!?])\s+")
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[\u3400-\u9fff]{1,4}")
 
 
@@ -100,8 +100,8 @@ class Corpus:
 
     @cached_property
     def sentences(self) -> list[str]:
-        """Every sentence, cut after . ! ? and their Chinese forms."""
-        return [s.strip() for p in self.paragraphs for s in _SENTENCE_END.split(p) if s and s.strip()]
+        """Every sentence."""
+        return [sentence for paragraph in self.paragraphs for sentence in split_sentences(paragraph)]
 
     @cached_property
     def _words(self) -> list[str]:

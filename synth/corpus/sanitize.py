@@ -14,7 +14,11 @@ from dataclasses import dataclass
 
 import regex
 
-_RIGHT_TO_LEFT = ("R", "AL", "AN")  # bidirectional classes
+_REFUSED = {
+    "lone surrogate": regex.compile(r"\p{Cs}"),
+    "private-use or unassigned character": regex.compile(r"[\p{Co}\p{Cn}]"),
+    "right-to-left": regex.compile(r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}]"),
+}
 _TAKEN = {
     # A keycap leaves its digit. Pictographs that are text by default (©, ™, ☎) go only with the selector for emoji.
     "emoji": regex.compile(r"\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F|\uFE0F?\u20E3|\p{Emoji_Modifier}"),
@@ -22,9 +26,13 @@ _TAKEN = {
     "zero-width or bidi mark": regex.compile(r"\p{Cf}"),
     "control character": regex.compile(r"[\p{Cc}--[\t\n\v\f\r\x85]]", regex.V1),
 }
-_ODD = regex.compile(  # with str.isprintable, which sees what has no shape
-    r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}\p{Variation_Selector}\p{Emoji_Presentation}\u20E3]"
+_ODD = regex.compile(  # categories by ``regex``, whose version the digest covers; the interpreter's own differ
+    r"[\p{C}\p{Zl}\p{Zp}\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}\p{Variation_Selector}\p{Emoji_Presentation}\u20E3]"
 )
+
+
+_WHITE = regex.compile(r"\s+")
+_GLUE = "\u00a0\u2007\u202f"  # no-break spaces of several widths
 
 
 @dataclass(frozen=True)
@@ -43,9 +51,9 @@ class Refused:
 
 
 def sanitize(raw: str) -> Sanitized | Refused:
-    """One paragraph, cleaned; white space of any kind, line ends too, becomes one space."""
+    """One paragraph, cleaned; white space of any kind, line ends too, becomes one space, which may glue."""
     text, taken = raw, []
-    if not text.isprintable() or _ODD.search(text):  # most texts hold nothing of the kind
+    if _ODD.search(text):  # most texts hold nothing of the kind
         reason = next(filter(None, map(_refusal, text)), None)
         if reason:
             return Refused(reason)
@@ -53,13 +61,13 @@ def sanitize(raw: str) -> Sanitized | Refused:
             text, count = pattern.subn("", text)
             if count:
                 taken.append(what)
-    return Sanitized(" ".join(unicodedata.normalize("NFC", text).split()), tuple(taken))
+    return Sanitized(_spaced(unicodedata.normalize("NFC", text)), tuple(taken))
+
+
+def _spaced(text: str) -> str:
+    """With one space for each run of white space; a no-break space stays one where it stands between two words."""
+    return _WHITE.sub(lambda run: "\u00a0" if len(run[0]) == 1 and run[0] in _GLUE else " ", text).strip()
 
 
 def _refusal(character: str) -> str | None:
-    category = unicodedata.category(character)
-    if category == "Cs":
-        return "lone surrogate"
-    if category in ("Co", "Cn"):
-        return "private-use or unassigned character"
-    return "right-to-left" if unicodedata.bidirectional(character) in _RIGHT_TO_LEFT else None
+    return next((reason for reason, pattern in _REFUSED.items() if pattern.match(character)), None)

@@ -6,6 +6,8 @@ A caption may say "orange" only when orange is what is drawn: every color comes 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
@@ -135,12 +137,18 @@ def _usable(
 
 def _on(text: Color, grounds: tuple[Color, ...], min_contrast: float) -> bool:
     """Readable on all of ``grounds`` and between them; a gradient's middle can be darker than both its ends."""
+    shades = shades_of(grounds)
+    sides = {luminance(text.rgb) > luminance(shade) for shade in shades}
+    return len(sides) == 1 and all(contrast(text.rgb, shade) >= min_contrast for shade in shades)
+
+
+def shades_of(grounds: Sequence[Color]) -> tuple[RGB, ...]:
+    """What a ground of one color or a gradient of two shows: its colors, and of a gradient some between them."""
     shades = [ground.rgb for ground in grounds]
     if len(grounds) == 2:
         first, last = shades
         shades += [_between(first, last, step / 8) for step in range(1, 8)]
-    sides = {luminance(text.rgb) > luminance(shade) for shade in shades}
-    return len(sides) == 1 and all(contrast(text.rgb, shade) >= min_contrast for shade in shades)
+    return tuple(shades)
 
 
 def _between(a: RGB, b: RGB, t: float) -> RGB:
@@ -152,7 +160,7 @@ def _between(a: RGB, b: RGB, t: float) -> RGB:
 @lru_cache(maxsize=4096)
 def luminance(rgb: RGB) -> float:
     """WCAG 2 relative luminance of an sRGB color, 0..1."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb)]
+    linear = _linear(rgb)
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
@@ -162,9 +170,34 @@ def contrast(a: RGB, b: RGB) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def opposite(color: Color) -> Color:
-    """Black for a light color, white for a dark one."""
-    return PALETTE["black" if luminance(color.rgb) > 0.18 else "white"]
+def keeps_name(color: Color, light: float) -> bool:
+    """Whether a palette's color under a light of 0..1 is still nearest to its own name, in sRGB and in CIELAB."""
+    red, green, blue = (round(channel * light) for channel in color.rgb)
+    drawn = (red, green, blue)
+    lab = _lab(drawn)
+    nearest = min(PALETTE.values(), key=lambda c: math.dist(lab, _lab(c.rgb)))
+    return color.en == nearest.en == min(PALETTE.values(), key=lambda c: math.dist(drawn, c.rgb)).en
+
+
+@lru_cache(maxsize=4096)
+def _lab(rgb: RGB) -> tuple[float, float, float]:
+    """CIELAB of an sRGB color, white D65."""
+    r, g, b = _linear(rgb)
+    x, y, z = (
+        t ** (1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116
+        for t in (
+            (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+            0.2126 * r + 0.7152 * g + 0.0722 * b,
+            (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
+        )
+    )
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def _linear(rgb: RGB) -> tuple[float, float, float]:
+    """Linear light of sRGB values."""
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb))
+    return r, g, b
 
 
 def _vary(color: Color, steps: int, rng: np.random.Generator) -> Color:

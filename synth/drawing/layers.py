@@ -94,7 +94,7 @@ class TextLayer:
     @property
     def effects(self) -> list[str]:
         """What sets the text apart from plain horizontal one."""
-        found = [] if self.style.effect == "plain" else [str(self.style.effect)]
+        found: list[str] = [*self.style.effects]
         found += ["vertical"] if self.block.direction == "ttb" else []
         return found + (["curved"] if self.block.curved else [])
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from synth.drawing.colors import RGB, Ground
 from synth.drawing.layers import Blend, Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.outlines import outlines, united_outlines
 from synth.drawing.style import Shadow, TextStyle
 from synth.geometry import Matrix
 from synth.typeset.block import Block, PlacedGlyph
@@ -115,7 +116,7 @@ def _paint_shadow(target: skia.Canvas, block: Block, style: TextStyle, shadow: S
     target.saveLayer(None, skia.Paint(ImageFilter=filter_, Alphaf=shadow.alpha))
     target.translate(shadow.offset[0] * size, shadow.offset[1] * size)
     pen = skia.Paint(AntiAlias=True, Color=_argb(shadow.rgb))
-    if style.stroke or style.effect == "glow":
+    if style.stroke or shadow.glows:
         pen.setStyle(skia.Paint.kStrokeAndFill_Style if style.fill else skia.Paint.kStroke_Style)
         pen.setStrokeWidth(style.width or 0.08)
         pen.setStrokeJoin(skia.Paint.kRound_Join)
@@ -131,6 +132,11 @@ def _paint_glyphs(target: skia.Canvas, block: Block, style: TextStyle) -> None:
         edge = skia.Paint(AntiAlias=True, Color=_argb(style.stroke.rgb), Style=skia.Paint.kStroke_Style)
         edge.setStrokeWidth(style.width)
         edge.setStrokeJoin(skia.Paint.kRound_Join)  # a mitre would reach beyond half the width
+        if style.fill is None:
+            edge.setStrokeWidth(style.width * block.size)
+            for path in united_outlines(block):
+                target.drawPath(path, edge)
+            return
         pens.append(edge)
     if style.fill and not style.to:
         pens.append(skia.Paint(AntiAlias=True, Color=_argb(style.fill.rgb)))
@@ -140,7 +146,7 @@ def _paint_glyphs(target: skia.Canvas, block: Block, style: TextStyle) -> None:
                 _paint_glyph(target, block, glyph, pen)
     if style.fill and style.to:
         shader = _gradient(block.box, [_argb(style.fill.rgb), _argb(style.to.rgb)], style.angle)
-        target.drawPath(_outlines(block), skia.Paint(AntiAlias=True, Shader=shader))
+        target.drawPath(outlines(block), skia.Paint(AntiAlias=True, Shader=shader))
 
 
 def _paint_glyph(target: skia.Canvas, block: Block, glyph: PlacedGlyph, pen: skia.Paint) -> None:
@@ -154,19 +160,6 @@ def _paint_glyph(target: skia.Canvas, block: Block, glyph: PlacedGlyph, pen: ski
     target.scale(block.size, block.size)
     target.drawPath(block.face.outline(glyph.id), pen)
     target.restore()
-
-
-def _outlines(block: Block) -> skia.Path:
-    """All glyphs as one path in the block's coordinates, for a gradient over the whole."""
-    total = skia.Path()
-    for line in block.lines:
-        for glyph in line.glyphs:
-            if glyph.bounds is not None:
-                place = skia.Matrix.Translate(glyph.x, glyph.y)
-                place.preRotate(glyph.angle)
-                place.preScale(block.size, block.size)
-                total.addPath(block.face.outline(glyph.id), place)
-    return total
 
 
 def _paint_picture(target: skia.Canvas, layer: PictureLayer) -> None:

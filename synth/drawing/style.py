@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from synth.choice import check_weights, choose_key
-from synth.drawing.colors import PALETTE, RGB, Color, contrast
+from synth.drawing.colors import PALETTE, RGB, Color, contrast, luminance
 
 Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow"]
+
+_SEEN = 1.5  # chosen: WCAG contrast that an edge, a glow or a shadow has to the ground; at 1.3 nobody notices it
+OFF_FILL = 3.0  # chosen: contrast of an edge to the letters it surrounds
+_OPEN = 0.5  # chosen: the part of a hollow letter's stroke that its line may take
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,17 @@ class Shadow:
     offset: tuple[float, float]
     blur: float
     alpha: float
+
+    @property
+    def glows(self) -> bool:
+        """Whether it is a glow around the letters; else a shadow beside them."""
+        return self.offset == (0.0, 0.0)
+
+    def seen_on(self, shades: Sequence[RGB]) -> bool:
+        """Whether it can be told from a ground of these shades."""
+        if self.glows:
+            return all(contrast(self.rgb, shade) >= _SEEN for shade in shades)
+        return all(contrast(_mixed(shade, self.rgb, self.alpha), shade) >= _SEEN for shade in shades)
 
 
 @dataclass(frozen=True)
@@ -50,6 +67,27 @@ class TextStyle:
         assert color is not None  # `pick_style` always gives one of them
         return color
 
+    @property
+    def effects(self) -> list[Effect]:
+        """Every effect that the style shows."""
+        found: list[Effect] = ["gradient"] if self.to else []
+        if self.stroke:
+            found.append("stroke" if self.fill else "hollow")
+        return found + [
+            effect for effect in ("shadow", "glow") if any(s.glows == (effect == "glow") for s in self.shadows)
+        ]
+
+    def seen_on(self, shades: Sequence[RGB]) -> bool:
+        """Whether all of its effects can be told from a ground of these shades."""
+        edge = self.stroke if self.fill else None
+        seen = edge is None or all(contrast(edge.rgb, shade) >= _SEEN for shade in shades)
+        return seen and all(shadow.seen_on(shades) for shadow in self.shadows)
+
+    @property
+    def named(self) -> tuple[Color, ...]:
+        """The colors that a caption may name."""
+        return (self.color, self.to) if self.to else (self.color,)
+
 
 @dataclass(frozen=True)
 class EffectConfig:
@@ -78,47 +116,98 @@ class EffectConfig:
                 raise ValueError(f"{name} must be [low, high] within 0..0.5 em, found [{low:g}, {high:g}]")
 
 
-def pick_style(config: EffectConfig, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
-    """A style of ``color`` that stays readable on ``grounds``; draws nothing from ``rng`` when only plain is asked for."""
+def pick_style(
+    config: EffectConfig,
+    color: Color,
+    shades: Sequence[RGB],
+    rng: np.random.Generator,
+    stem: Callable[[], float] = lambda: math.inf,
+) -> TextStyle:
+    """A style of ``color`` that stays readable on a ground of these ``shades``, with an effect that is seen there.
+
+    ``stem``: gives the em that the letters' strokes are thick. Plain where no color shows the effect on this ground, or where
+    hollow letters would have no room inside. Draws nothing from ``rng`` when only plain is asked for.
+    """
     effect = choose_key(rng, config.weights) if set(config.weights) != {"plain"} else "plain"
-    if effect == "hollow":
-        return TextStyle(None, stroke=color, width=rng.uniform(*config.hollow), effect=effect)
-    if effect == "stroke":
-        edge = _opposite(color, grounds, rng)
-        return TextStyle(color, stroke=edge, width=rng.uniform(*config.stroke), effect=effect)
-    if effect == "gradient":
-        to = _companion(color, grounds, rng)
-        return TextStyle(color, to, float(rng.choice([0.0, 90.0])), effect=effect) if to else TextStyle(color)
-    if effect in ("shadow", "glow"):
-        return TextStyle(color, shadows=(_shadow(effect, config, color, grounds, rng),), effect=effect)
-    return TextStyle(color)
+    if effect == "plain":
+        return TextStyle(color)
+    return _STYLES[effect](config, color, shades, rng, stem) or TextStyle(color)
+
+
+def _hollow(
+    config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
+) -> TextStyle | None:
+    """Half of the line lies inside of the letter on either side; half of the stroke must stay open between them."""
+    width = min(rng.uniform(*config.hollow), _OPEN * stem())
+    return TextStyle(None, stroke=color, width=width, effect="hollow") if width >= config.hollow[0] else None
+
+
+def _stroke(
+    config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
+) -> TextStyle | None:
+    edge = _edge(color, shades, rng)
+    return TextStyle(color, stroke=edge, width=rng.uniform(*config.stroke), effect="stroke") if edge else None
+
+
+def _gradient(
+    config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
+) -> TextStyle | None:
+    to = _companion(color, shades, rng)
+    return TextStyle(color, to, float(rng.choice([0.0, 90.0])), effect="gradient") if to else None
 
 
 def _shadow(
-    effect: Effect, config: EffectConfig, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator
-) -> Shadow:
-    if effect == "glow":
-        return Shadow(_opposite(color, grounds, rng).rgb, (0.0, 0.0), rng.uniform(0.08, 0.16), 0.9)
+    config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
+) -> TextStyle | None:
     shift = rng.uniform(*config.offset)
     offset = (shift * float(rng.choice([-1, 1])), shift)
-    return Shadow((0, 0, 0), offset, rng.uniform(*config.blur), rng.uniform(0.35, 0.6))
+    shadow = Shadow((0, 0, 0), offset, rng.uniform(*config.blur), rng.uniform(0.35, 0.6))
+    return TextStyle(color, shadows=(shadow,), effect="shadow") if shadow.seen_on(shades) else None
 
 
-def _opposite(color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> Color:
-    """A color for the edge: it must stand off the fill; whether it stands off the ground does not matter."""
-    fitting = [c for c in PALETTE.values() if contrast(c.rgb, color.rgb) >= 3 and c.rgb not in {g.rgb for g in grounds}]
-    return fitting[int(rng.integers(len(fitting)))] if fitting else PALETTE["white"]
+def _glow(
+    config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
+) -> TextStyle | None:
+    edge = _edge(color, shades, rng)
+    if edge is None:
+        return None
+    return TextStyle(color, shadows=(Shadow(edge.rgb, (0.0, 0.0), rng.uniform(0.08, 0.16), 0.9),), effect="glow")
 
 
-def _companion(color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> Color | None:
+def _mixed(under: RGB, over: RGB, alpha: float) -> RGB:
+    """What is seen of a color laid over another."""
+    red, green, blue = (round(a * (1 - alpha) + b * alpha) for a, b in zip(under, over, strict=True))
+    return (red, green, blue)
+
+
+_STYLES: dict[Effect, Callable[..., TextStyle | None]] = {
+    "gradient": _gradient,
+    "stroke": _stroke,
+    "hollow": _hollow,
+    "shadow": _shadow,
+    "glow": _glow,
+}
+
+
+def _edge(color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> Color | None:
+    """A color for an edge: it stands off the fill, and it can be told from the ground; None where none does."""
+    fitting = [
+        c
+        for c in PALETTE.values()
+        if contrast(c.rgb, color.rgb) >= OFF_FILL and all(contrast(c.rgb, shade) >= _SEEN for shade in shades)
+    ]
+    return fitting[int(rng.integers(len(fitting)))] if fitting else None
+
+
+def _companion(color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> Color | None:
     """The other end of a gradient: as readable on the ground as the color itself, nearly."""
-    min_contrast = min(contrast(color.rgb, g.rgb) for g in grounds) * 0.75
-    darker = contrast(color.rgb, (255, 255, 255)) > contrast(grounds[0].rgb, (255, 255, 255))
+    min_contrast = max(0.75 * min(contrast(color.rgb, shade) for shade in shades), 3)
+    darker = luminance(color.rgb) < luminance(shades[0])
     fitting = [
         c
         for c in PALETTE.values()
         if c.en != color.en
-        and all(contrast(c.rgb, g.rgb) >= max(min_contrast, 3) for g in grounds)
-        and (contrast(c.rgb, (255, 255, 255)) > contrast(grounds[0].rgb, (255, 255, 255))) == darker
+        and all(contrast(c.rgb, shade) >= min_contrast for shade in shades)
+        and (luminance(c.rgb) < luminance(shades[0])) == darker
     ]
     return fitting[int(rng.integers(len(fitting)))] if fitting else None

@@ -18,14 +18,16 @@ from typing import ClassVar, Literal
 import uharfbuzz as hb
 
 from configs.errors import UserError
-from configs.files import package_folder
+from configs.files import find_package, package_folder
 from synth.choice import check_weights
 from synth.fonts.face import Face, blob, open_face
-from synth.fonts.families import CAPITALS, LATIN, Style, chinese_files, latin_files
+from synth.fonts.families import CHINESE, LATIN, STYLES, ChineseFamily, Style, debian_files, latin_files, npm_folder
 from synth.fonts.license import license_of, refusal
-from synth.fonts.webfonts import groups, joined
+from synth.fonts.webfonts import PACKED, groups, joined, slices_of, unpacked
 
-_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc", *PACKED)
+_FAMILY, _TYPOGRAPHIC_FAMILY = 1, 16  # ids of OpenType's name table; 1 has the default weight in it: "Bitter Thin"
+_REGULAR = 400  # the weight that a variable font is drawn in unless the recipe says otherwise
 _WGHT_STEP = 100  # weights are drawn in CSS's steps, so that outlines are worth keeping
 
 
@@ -34,17 +36,18 @@ class FontSource:
     """Fonts a recipe may draw with: one file, a folder, or a collection that needs no file of the user's.
 
     ``file``: a font or a folder of fonts, npm's @fontsource packages among them; relative to the Python package ``package`` when that is given,
-    else to the working directory. ``wght``: lowest and highest weight drawn from a variable font.
-    ``collection``: "latin", the families that come with the installation in the ``styles``' weights, or
-    "debian-chinese", what Debian's font packages brought. ``weight``: how often its fonts come beside other sources'.
+    else to the working directory. ``wght``: lowest and highest weight drawn from a variable font, regular where it is
+    not given.
+    ``collection``: "latin" or "chinese", the families that come with the installation (Chinese ones of npm join by
+    ``make fonts``) in the ``styles``' weights, or "debian-chinese", what Debian's font packages brought. ``weight``: how often its fonts come beside other sources'.
     """
 
     renamed: ClassVar[dict[str, str]] = {"share": "weight"}
 
     file: str = ""
     package: str | None = None
-    collection: Literal["latin", "debian-chinese"] | None = None
-    styles: dict[Style, float] = field(default_factory=lambda: dict.fromkeys(LATIN, 1.0))
+    collection: Literal["latin", "chinese", "debian-chinese"] | None = None
+    styles: dict[Style, float] = field(default_factory=lambda: dict.fromkeys(STYLES, 1.0))
     face: int = 0  # index within a collection file; Noto CJK: 0 is Japanese, 2 simplified Chinese
     wght: tuple[int, int] | None = None
     languages: tuple[str, ...] = ("zh", "en", "other")
@@ -75,8 +78,8 @@ class FontFile:
     """A font file on disk with the settings of the source that named it."""
 
     def __init__(self, path: Path, source: FontSource, where: str) -> None:
-        self.path = path
         self.source = source
+        self.path = path = unpacked(path, where) if path.suffix.lower() in PACKED else path
         self.sha256, faces = _read(path, where)
         if not 0 <= source.face < faces:
             raise UserError(f"{where}.face: {path} has no face {source.face}; it holds faces 0..{faces - 1}")
@@ -91,7 +94,8 @@ class FontFile:
     @cached_property
     def family(self) -> str:
         """Family in the name table, or the file's name where it has none."""
-        return self.face(self.wghts[0]).name(1) or self.path.stem
+        face = self.face(self.wghts[0])
+        return face.name(_TYPOGRAPHIC_FAMILY) or face.name(_FAMILY) or self.path.stem
 
     @cached_property
     def license(self) -> str:
@@ -102,6 +106,15 @@ class FontFile:
     def handwriting(self) -> bool:
         """Whether a person would call what it draws handwritten."""
         return self.source.handwriting or self.source.style == "handwriting"
+
+    def writes(self, language: str) -> bool:
+        """Whether the recipe draws a language with it; traditional Chinese where it is named, or the font has its forms."""
+        if language in self.source.languages or not language.startswith("zh-Hant"):
+            return language in self.source.languages
+        return "zh-Hant" in self.source.languages or ("zh" in self.source.languages and self._localizes(language))
+
+    def _localizes(self, language: str) -> bool:
+        return self.face(self.wghts[0]).localizes(language)
 
     def missing(self, text: str) -> str | None:
         """The first visible character of ``text`` that the font does not draw, or None."""
@@ -114,9 +127,8 @@ class FontFile:
         return None
 
     def _draws(self, character: str) -> bool:
-        if self.path.parent.parent.name.removeprefix("fontpkg_") in CAPITALS and character.islower():
-            return False
-        return self.face(self.wghts[0]).draws(character)
+        face = self.face(self.wghts[0])
+        return face.draws(character) and not (character.islower() and face.capitals_only)
 
     def face(self, wght: int | None) -> Face:
         """The font at one weight, kept in the process."""
@@ -128,7 +140,8 @@ class FontFile:
         axis = next((a for a in face.axis_infos if a.tag == "wght"), None)
         if axis is None:
             return [None]
-        low, high = self.source.wght or (axis.default_value, axis.default_value)
+        regular = min(max(_REGULAR, axis.min_value), axis.max_value)
+        low, high = self.source.wght or (regular, regular)
         if low > axis.max_value or high < axis.min_value:
             found, allowed = f"[{low:g}, {high:g}]", f"{axis.min_value:g}..{axis.max_value:g}"
             raise UserError(f"{where}.wght: {self.path.name} has weights {allowed}, found {found}")
@@ -176,8 +189,10 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     """Files with a source of their own each. Weights are divided: a family counts once, however many files it has."""
     if source.collection == "latin":
         return _latin(source, where)
+    if source.collection == "chinese":
+        return _chinese(source, where)
     if source.collection == "debian-chinese":
-        files = chinese_files()
+        files = debian_files()
         if not files:
             raise UserError(
                 f"{where}.collection: no Chinese font of Debian is installed; sudo apt-get install fonts-lxgw-wenkai"
@@ -189,8 +204,10 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     path = _locate(source, f"{where}.file")
     if not path.is_dir():
         return [(path, source)]
-    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    paths += [joined(slices, where) for slices in groups(path)]
+    slices = groups(path)
+    parts = set(slices_of(path))
+    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in _SUFFIXES and p not in parts)
+    paths += [joined(group, where) for group in slices]
     if not paths:
         looked = f"{', '.join(_SUFFIXES)}, and packages of @fontsource"
         raise UserError(f"{where}.file: the folder {path} holds no font; looked for {looked}")
@@ -198,10 +215,10 @@ def _expanded(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
 
 
 def _latin(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
-    total = sum(source.styles.values())
+    total = sum(source.styles[style] for style in source.styles if style in LATIN)
     found = []
     for style, style_weight in source.styles.items():
-        families = [files for family in LATIN[style] if (files := latin_files(family))]
+        families = [files for family in LATIN.get(style, ()) if (files := latin_files(family))]
         for files in families if style_weight else []:
             weight = source.weight * style_weight / total / len(families) / len(files)
             own = replace(source, style=style, weight=weight, languages=("en", "other"), wght=source.wght or (300, 800))
@@ -209,6 +226,34 @@ def _latin(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
     if not found:
         raise UserError(f"{where}.collection: no family of it is installed; make setup")
     return found
+
+
+def _chinese(source: FontSource, where: str) -> list[tuple[Path, FontSource]]:
+    """The families that are there; those of one standard share the source's weight by style, then alike."""
+    there = {family: files for family in CHINESE if (files := _family_files(family, where))}
+    found = []
+    for family, files in there.items():
+        peers = [f for f in there if f.traditional == family.traditional]
+        styles = {f.style: source.styles.get(f.style, 0.0) for f in peers}
+        alike = sum(f.style == family.style for f in peers) * len(files)
+        weight = source.weight * styles[family.style] / (sum(styles.values()) or 1.0) / alike
+        latin = family.style not in ("display", "handwriting")  # whose Latin letters are an afterthought
+        languages = ("zh-Hant",) if family.traditional else source.languages if latin else ("zh",)
+        own = replace(
+            source, face=family.face, style=family.style, languages=languages, wght=source.wght or family.wght
+        )
+        found += [(path, replace(own, weight=weight)) for path in files if weight]
+    if not found:
+        raise UserError(f"{where}.collection: no family of it is installed; make setup")
+    return found
+
+
+def _family_files(family: ChineseFamily, where: str) -> list[Path]:
+    if family.file:
+        folder = find_package(family.package)
+        return [folder / family.file] if folder else []
+    folder = npm_folder(family.package)
+    return [joined(slices, where) for slices in groups(folder)] if folder else []
 
 
 def _locate(source: FontSource, where: str) -> Path:

@@ -10,16 +10,21 @@ import numpy as np
 from configs.errors import UserError
 from synth.choice import choose
 from synth.content.base import Text
-from synth.drawing.colors import Color, ColorConfig
+from synth.drawing.colors import RGB, Color, ColorConfig
+from synth.drawing.outlines import stem
 from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
+from synth.fonts.face import Face
 from synth.fonts.source import FontFile
 from synth.geometry import Matrix
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig, arrange, direction_for
+from synth.typeset.setting import Setting
 from synth.typeset.shaped import Shaped
 
 _PLAIN = EffectConfig()
+_ORNATE, _ORNATE_BODY = ("handwriting", "display"), 0.15  # chosen: of their weight, for paragraphs
+_ALIKE = 150  # chosen: of CSS's weights; more is seen as another weight
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,7 @@ class ShapedText:
     def horizontal(self) -> ShapedText:
         """The same text in lines instead of columns, for places that are wider than high."""
         shaped = self.shaped
-        return (
-            replace(self, shaped=Shaped(shaped.face, self.text.text, self.text.language)) if shaped.vertical else self
-        )
+        return replace(self, shaped=Shaped(shaped.face, self.text.text, self.text.tag)) if shaped.vertical else self
 
     def aspect(self, rng: np.random.Generator) -> float:
         """Width to height of a place that would suit the text."""
@@ -62,7 +65,7 @@ class RenderContext:
     def font(self, text: Text, rng: np.random.Generator) -> FontFile:
         """A font that covers a text. Raises Undrawable where none does, UserError where none is for its language."""
         fonts = self._covering(text)
-        return fonts[choose(rng, [f.source.weight for f in fonts])]
+        return fonts[choose(rng, _weights(fonts, text))]
 
     def shape(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> ShapedText:
         """The text in a direction, a font that covers it and a weight. Raises Undrawable where no font covers it."""
@@ -72,28 +75,45 @@ class RenderContext:
     def by_hand(self, shaped_text: ShapedText, rng: np.random.Generator) -> ShapedText:
         """The same text in a handwriting font, unchanged where none covers it."""
         text = shaped_text.text
-        fonts = [f for f in self.fonts if f.handwriting and text.language in f.source.languages]
+        fonts = [f for f in self.fonts if f.handwriting and f.writes(text.tag)]
         covering = [f for f in fonts if f.missing(text.text) is None]
         if not covering:
             return shaped_text
         return self._shape_with(covering, text, shaped_text.shaped.vertical, shaped_text.curved, rng)
 
     def arrange(
-        self, shaped_text: ShapedText, size: tuple[int, int], layout: LayoutConfig, rng: np.random.Generator
+        self,
+        shaped_text: ShapedText,
+        size: tuple[int, int],
+        layout: LayoutConfig,
+        rng: np.random.Generator,
+        setting: Setting | None = None,
     ) -> tuple[Block, Matrix]:
         """The text as a block that fits a box of ``size`` px, and its place in it. Raises Undrawable where none does."""
         wrap, curved, margin = shaped_text.text.wrap, shaped_text.curved, self.effects.stroke_margin
-        return arrange(shaped_text.shaped, size, layout, rng, wrap, curved, margin)
+        return arrange(shaped_text.shaped, size, layout, rng, wrap, curved, margin, setting)
 
-    def style(self, block: Block, color: Color, grounds: tuple[Color, ...], rng: np.random.Generator) -> TextStyle:
-        """A style in one color, readable on ``grounds``; text below ``effects.min_size`` px stays plain."""
+    def style(self, block: Block, color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> TextStyle:
+        """A style in one color, readable on a ground of these shades; text below ``effects.min_size`` px stays plain."""
         effects = self.effects if block.size >= self.effects.min_size else _PLAIN
-        return pick_style(effects, color, grounds, rng)
+        return pick_style(effects, color, shades, rng, lambda: stem(block))
+
+    def counterparts(self, text: Text, old: FontFile, old_face: Face) -> list[tuple[FontFile, Face]]:
+        """Faces that cover ``text`` in the style of another font and about its weight, each font's nearest one."""
+        found = []
+        for font in self.fonts:
+            alike = font.source.style == old.source.style and font.handwriting == old.handwriting
+            if not alike or not font.writes(text.tag) or font.missing(text.text):
+                continue
+            face = min(map(font.face, font.wghts), key=lambda face: abs(face.weight - old_face.weight))
+            if abs(face.weight - old_face.weight) <= _ALIKE:
+                found.append((font, face))
+        return found
 
     def _covering(self, text: Text) -> list[FontFile]:
-        fitting = [f for f in self.fonts if text.language in f.source.languages]
+        fitting = [f for f in self.fonts if f.writes(text.tag)]
         if not fitting:
-            raise UserError(f"fonts: none is for language '{text.language}'")
+            raise UserError(f"fonts: none is for language '{text.tag}'")
         covering = [f for f in fitting if f.missing(text.text) is None]
         if not covering:
             missing = max(filter(None, (f.missing(text.text) for f in fitting)), key=text.text.index)
@@ -103,6 +123,13 @@ class RenderContext:
     def _shape_with(
         self, fonts: Sequence[FontFile], text: Text, vertical: bool, curved: bool, rng: np.random.Generator
     ) -> ShapedText:
-        font = fonts[choose(rng, [f.source.weight for f in fonts])]
+        font = fonts[choose(rng, _weights(fonts, text))]
         wght = font.wghts[int(rng.integers(len(font.wghts)))]
-        return ShapedText(text, font, Shaped(font.face(wght), text.text, text.language, vertical), curved)
+        return ShapedText(text, font, Shaped(font.face(wght), text.text, text.tag, vertical), curved)
+
+
+def _weights(fonts: Sequence[FontFile], text: Text) -> list[float]:
+    """How often each font comes; whole paragraphs in a script or a display face are as rare as in print."""
+    if text.unit != "paragraph" or all(f.source.style in _ORNATE for f in fonts):
+        return [f.source.weight for f in fonts]
+    return [f.source.weight * (_ORNATE_BODY if f.source.style in _ORNATE else 1.0) for f in fonts]

@@ -20,7 +20,8 @@ from synth.geometry import Matrix, translation
 from synth.strategies.base import Composition, DrawRequest
 from synth.strategies.ground import ground_layers
 from synth.typeset.block import Block
-from synth.typeset.layout import Align, Measure, compose
+from synth.typeset.layout import Measure, compose
+from synth.typeset.setting import Align
 from synth.typeset.shaped import Shaped
 
 _LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger
@@ -107,10 +108,10 @@ class _Page:
         setting: _Setting,
     ) -> None:
         self.text, self.box, self.setting = text, box, setting
-        self.title = Shaped(title_face, text.title, text.language) if text.title else None
-        self.items = [Shaped(body_face, line, text.language) for line in text.lines]
+        self.title = Shaped(title_face, text.title, text.text.tag) if text.title else None
+        self.items = [Shaped(body_face, line, text.text.tag) for line in text.lines]
         self.indents = (
-            [-sum(g.advance for g in body_face.shape(m + text.glue, text.language)) for m in text.markers]
+            [-sum(g.advance for g in body_face.shape(m + text.glue, text.text.tag)) for m in text.markers]
             if text.markers
             else [_INDENT[text.language]] * len(self.items)
         )
@@ -127,6 +128,7 @@ class _Page:
             lines = measure.lines(self.title, head)
             if lines is None or len(lines) > 2:
                 return None
+            measure, lines = measure.in_words(self.title, head, lines)
             block = compose(self.title, lines, head, measure, "center" if s.centered else "left")
             width = block.box[2] - block.box[0]
             left = x0 + ((x1 - x0 - width) / 2 - block.box[0] if s.centered else 0.0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from synth.content.page import Page
-from synth.drawing.colors import pick
+from synth.drawing.colors import pick, shades_of
 from synth.drawing.layers import Drawing, TextLayer
 from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.ground import ground_layers
@@ -28,6 +28,8 @@ class PureStrategy(Strategy):
         shaped_text = context.shape(text, request.layout, rng)
         block, matrix = context.arrange(shaped_text, canvas, request.layout, rng)
         ground, color = pick(context.colors, rng)
-        layer = TextLayer(block, context.style(block, color, ground.colors, rng), matrix, one_word=shaped_text.one)
+        layer = TextLayer(
+            block, context.style(block, color, shades_of(ground.colors), rng), matrix, one_word=shaped_text.one
+        )
         drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), layer))
         return Composition(text, (shaped_text.font,), drawing, ground=ground)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -20,11 +20,13 @@ from synth.errors import Undrawable
 from synth.geometry import Matrix, apply, rotation, translation, union
 from synth.typeset.arc import bent
 from synth.typeset.block import Block, Line, PlacedGlyph
+from synth.typeset.setting import Align, Setting, VerticalAlign, pick_setting
 from synth.typeset.shaped import Shaped, Span
 
 Direction = Literal["horizontal", "vertical", "curved"]
-Align = Literal["left", "center", "right", "justify"]
 _EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
+_DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are broken between any two characters
+_SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
 _STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
@@ -46,7 +48,7 @@ class LayoutConfig:
     jitter: float = 0.0  # px the block may move off its place, each way, within the margins
     directions: dict[Direction, float] = field(default_factory=lambda: {"horizontal": 1.0})
     align: dict[Align, float] = field(default_factory=lambda: {"center": 1.0})
-    valign: dict[Literal["top", "middle", "bottom"], float] = field(default_factory=lambda: {"middle": 1.0})
+    valign: dict[VerticalAlign, float] = field(default_factory=lambda: {"middle": 1.0})
     line_spacing: tuple[float, float] = (1.2, 1.6)  # em from baseline to baseline
     letter_spacing: tuple[float, float] = (0.0, 0.0)  # em added between characters
     indent: float = 0.0  # em, of the first line of each paragraph of left-aligned or justified text
@@ -87,6 +89,7 @@ class Measure:
     wrap: bool  # whether a line may be broken
     indent: float = 0.0  # em, of first lines; negative: of all others
     stroke_margin: float = 0.0  # em that strokes add around the text
+    whole_words: bool = False  # whether no line ends inside of a Chinese word
 
     def room(self, size: float) -> float:
         """Px that a line at ``size`` px may take."""
@@ -94,7 +97,9 @@ class Measure:
 
     def lines(self, shaped: Shaped, size: float, width: float | None = None) -> list[Span] | None:
         """The lines at ``size`` px in the measure (or in ``width`` em), None where they do not fit it."""
-        lines = shaped.wrap(self.room(size) / size if width is None else width, self.letter, self.indent)
+        lines = shaped.wrap(
+            self.room(size) / size if width is None else width, self.letter, self.indent, self.whole_words
+        )
         return None if lines is None or (not self.wrap and len(lines) > len(shaped.paragraphs)) else lines
 
     def height_of(self, lines: Sequence[Span], size: float) -> float:
@@ -128,6 +133,14 @@ class Measure:
         largest = min(high, self.width / widest, self.height / tall)
         return largest if largest >= low else None
 
+    def in_words(self, shaped: Shaped, size: float, lines: list[Span]) -> tuple[Measure, list[Span]]:
+        """The measure and as many lines of whole Chinese words where that is a display text and they fit; else unchanged."""
+        if shaped.language == "en" or not len(shaped.paragraphs) < len(lines) <= _DISPLAY:
+            return self, lines
+        whole = replace(self, whole_words=True)
+        found = whole.lines(shaped, size)
+        return (whole, found) if found is not None and len(found) <= len(lines) else (self, lines)
+
     def balanced(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span]:
         """The same number of lines in the narrowest measure: no orphan on the last line of centered text."""
         high, low = self.room(size) / size, 0.0
@@ -158,18 +171,19 @@ def arrange(
     wrap: bool,
     curved: bool = False,
     stroke_margin: float = 0.0,
+    setting: Setting | None = None,
 ) -> tuple[Block, Matrix]:
     """Choose size, spacing and place on ``canvas`` (w, h in px): the block and what takes it there.
 
-    ``stroke_margin``: em that strokes may add around the glyphs. Raises Undrawable.
+    ``stroke_margin``: em that strokes may add around the glyphs. ``setting``: given where the text takes the place of
+    another, else chosen. Raises Undrawable.
     """
+    setting = setting or pick_setting(config, rng)
     margin = config.margin * min(canvas)
     inner = (canvas[0] - 2 * margin, canvas[1] - 2 * margin)
     along, across = inner[::-1] if shaped.vertical else inner
-    spacing, letter = rng.uniform(*config.line_spacing), rng.uniform(*config.letter_spacing)
-    align = choose_key(rng, config.align)
-    indent = config.indent if wrap and align in ("left", "justify") else 0.0
-    measure = Measure(along, across, spacing, letter, wrap, indent, stroke_margin)
+    indent = config.indent if wrap and setting.align in ("left", "justify") else 0.0
+    measure = Measure(along, across, setting.spacing, setting.letter, wrap, indent, stroke_margin)
     low, high = (config.min_size, config.max_size) if config.size == "fit" else config.size
     largest = measure.largest_size(shaped, low, high)
     if largest is None:
@@ -178,13 +192,25 @@ def arrange(
     lines = measure.lines(shaped, size)
     if lines is None:
         raise Undrawable(f"a word is wider than the canvas at {size:g} px")
-    if align == "center":
+    if setting.align != "justify":
+        size, measure, lines = _in_words(measure, shaped, size, low, lines)
+    if setting.align == "center":
         lines = measure.balanced(shaped, size, lines)
-    block = compose(shaped, lines, size, measure, align)
+    block = compose(shaped, lines, size, measure, setting.align)
     if curved:
         block = bent(block, canvas, rng)
-    degrees = rng.uniform(*config.rotate) if any(config.rotate) else 0.0
-    return block, place(block, canvas, margin, config, align, degrees, _EDGE + stroke_margin * block.size, rng)
+    return block, place(block, canvas, margin, setting, _EDGE + stroke_margin * block.size)
+
+
+def _in_words(
+    measure: Measure, shaped: Shaped, size: float, low: float, lines: list[Span]
+) -> tuple[float, Measure, list[Span]]:
+    """Lines of whole words, a little smaller where they do not fit else; unchanged where they do not fit even so."""
+    for step in _SHRINK:
+        whole, found = measure.in_words(shaped, size * step, lines)
+        if whole is not measure and (step == 1 or size * step >= low):
+            return size * step, whole, found
+    return size, measure, lines
 
 
 def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure, align: Align) -> Block:
@@ -203,27 +229,16 @@ def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure
     return Block(shaped.face, size, tuple(placed), "ttb" if shaped.vertical else "ltr")
 
 
-def place(
-    block: Block,
-    canvas: tuple[int, int],
-    margin: float,
-    config: LayoutConfig,
-    align: Align,
-    degrees: float,
-    min_edge: float,
-    rng: np.random.Generator,
-) -> Matrix:
+def place(block: Block, canvas: tuple[int, int], margin: float, setting: Setting, min_edge: float) -> Matrix:
     """A block's aligned, jittered and turned place, at least ``min_edge`` px from the border. Raises Undrawable if it is too large."""
-    valign = choose_key(rng, config.valign)
-    turned = rotation(degrees) if degrees else None
+    turned = rotation(setting.degrees) if setting.degrees else None
     x0, y0, x1, y1 = block.box if turned is None else _turned_box(block, turned)
-    fx = SLACK[align]
-    fy = {"top": 0.0, "middle": 0.5, "bottom": 1.0}[valign]
+    fx = SLACK[setting.align]
+    fy = {"top": 0.0, "middle": 0.5, "bottom": 1.0}[setting.valign]
     if block.direction == "ttb":
         fx, fy = 1 - fy, fx  # a column starts at the top, the first one stands on the right
-    jitter = rng.uniform(-config.jitter, config.jitter, size=2) if config.jitter else (0.0, 0.0)
-    left = margin + (canvas[0] - 2 * margin - (x1 - x0)) * fx + jitter[0]
-    top = margin + (canvas[1] - 2 * margin - (y1 - y0)) * fy + jitter[1]
+    left = margin + (canvas[0] - 2 * margin - (x1 - x0)) * fx + setting.jitter[0]
+    top = margin + (canvas[1] - 2 * margin - (y1 - y0)) * fy + setting.jitter[1]
     edge = max(margin, min_edge)
     if x1 - x0 > canvas[0] - 2 * edge or y1 - y0 > canvas[1] - 2 * edge:
         edge = min_edge  # ink that leaves its em box may use the margin

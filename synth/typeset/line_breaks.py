@@ -12,10 +12,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-NOT_AT_START = frozenset("，。．、；：？！”’）》】〉」』〕…—–～·％,.;:?!)]}%°℃ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ")
+import regex
+
+_EVERY = "".join(map(chr, (*range(0x21, 0x3400), *range(0xFE10, 0xFFEF))))  # all marks of the scripts that are set here
+
+
+def _of_classes(*classes: str) -> frozenset[str]:
+    """The characters of some of UAX #14's classes."""
+    return frozenset(regex.findall("|".join(rf"\p{{Line_Break={name}}}" for name in classes), _EVERY))
+
+
+NOT_AT_START = _of_classes("CL", "CP", "EX", "IS", "NS", "CJ", "PO", "IN") | frozenset("”’›»—–～·•‧・／%％‰℃℉°′″")
+"""Closing marks, those that end a sentence or a part of it, signs behind numbers, small kana; clreq adds connecting marks,
+interpuncts and the solidus (prohibition rules for line start and line end)."""
+NOT_AT_END = _of_classes("OP", "PR") | frozenset("“‘‹«#@＃＠")
+"""Opening marks and signs before numbers."""
+_NEVER = frozenset("\"'\u00a0\u2007\u202f\u2060")
+"""Straight quotation marks, which may open or close, and spaces that glue: UAX #14 breaks on neither side of them."""
 JOINING = "-–/"  # a line may end after them within a long enough word
 _MIN_LETTERS = 3  # chosen: on either side of them
-NOT_AT_END = frozenset("“‘（《【〈「『〔([{$¥￥#@")
 _WIDE = ((0x2E80, 0x303F), (0x3040, 0x30FF), (0x3100, 0x9FFF), (0xA960, 0xD7FF), (0xF900, 0xFAFF), (0xFE30, 0xFFEF))
 
 
@@ -35,13 +50,16 @@ def is_wide(character: str) -> bool:
     return code >= 0x20000 or any(low <= code <= high for low, high in _WIDE)
 
 
-def units(text: str) -> list[Unit]:
-    """Split one paragraph (no newline in it) into units, in order; leading spaces are skipped."""
+def units(text: str, together: frozenset[int] = frozenset()) -> list[Unit]:
+    """Split one paragraph (no newline in it) into units, in order; leading spaces are skipped.
+
+    ``together``: places where no line may end besides.
+    """
     found: list[Unit] = []
     start = _skip_spaces(text, 0)
     while start < len(text):
         end = start + 1
-        while end < len(text) and text[end] != " " and not _may_break(text, end):
+        while end < len(text) and text[end] != " " and (end in together or not _may_break(text, end)):
             end += 1
         following = _skip_spaces(text, end)
         found.append(Unit(start, end, following))
@@ -51,7 +69,7 @@ def units(text: str) -> list[Unit]:
 
 def _may_break(text: str, at: int) -> bool:
     before, after = text[at - 1], text[at]
-    if after in NOT_AT_START or before in NOT_AT_END:
+    if after in NOT_AT_START or before in NOT_AT_END or after in _NEVER or before in _NEVER:
         return False
     if before in "”’":  # also an apostrophe, and the end of an English quotation: its word goes on
         return is_wide(after)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 
+import regex
+
+from synth.corpus.traditional import to_simplified
 from synth.errors import Undrawable
 from synth.fonts.face import Face, Glyph
 from synth.typeset.line_breaks import Unit, is_wide, units
+from synth.typeset.marks import compressed
 from synth.typeset.vertical import shape_column
+from synth.typeset.words import inside_counts, inside_words
+
+_RIGHT_TO_LEFT = regex.compile(r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}]")
 
 
 @dataclass(frozen=True)
@@ -29,30 +36,45 @@ class Shaped:
     """A text shaped paragraph by paragraph, in lines or in ``vertical`` columns. Raises Undrawable."""
 
     def __init__(self, face: Face, text: str, language: str, vertical: bool = False) -> None:
-        self.face, self.vertical = face, vertical
+        self.face, self.vertical, self.language = face, vertical, language
         self.paragraphs = text.split("\n")
         shape = (lambda p: shape_column(face, p, language)) if vertical else (lambda p: face.shape(p, language))
         self.glyphs = [shape(p) for p in self.paragraphs]
+        if language != "en":
+            self.glyphs = [compressed(face, *pair, vertical) for pair in zip(self.paragraphs, self.glyphs, strict=True)]
         for paragraph, glyphs in zip(self.paragraphs, self.glyphs, strict=True):
             check_visible(face, paragraph, glyphs)
+            stray = None if vertical else face.stray(paragraph, glyphs, language)
+            if stray is not None:
+                raise Undrawable(f"the font draws '{stray}' as something else")
         if not text.strip():
             raise Undrawable("there is nothing visible in the text")
         self.length = sum(len(p) for p in self.paragraphs)
         self.advance = max(sum(g.advance for g in glyphs) for glyphs in self.glyphs)  # em, of the longest paragraph
-        self._lines = [_Breakable(p, g) for p, g in zip(self.paragraphs, self.glyphs, strict=True)]
+        chinese = language.startswith("zh")
+        pairs = zip(self.paragraphs, self.glyphs, strict=True)
+        self._lines = [_Breakable(p, g, inside_counts(p) if chinese else frozenset()) for p, g in pairs]
 
-    def wrap(self, measure: float, letter: float, indent: float = 0.0) -> list[Span] | None:
+    def wrap(self, measure: float, letter: float, indent: float = 0.0, whole_words: bool = False) -> list[Span] | None:
         """Greedy lines for a measure in em; None when a unit is wider than that.
 
+        ``whole_words``: no line ends inside of a Chinese word, too.
         ``indent`` (em) shortens the first line of each paragraph; a negative one hangs: it shortens all others.
         """
         lines: list[Span] = []
-        for number, breakable in enumerate(self._lines):
+        for number, breakable in enumerate(self._whole if whole_words else self._lines):
             broken = breakable.wrap(measure, letter, indent)
             if broken is None:
                 return None
             lines += [Span(number, a, b, k == 0, k == len(broken) - 1) for k, (a, b) in enumerate(broken)]
         return lines
+
+    @cached_property
+    def _whole(self) -> list[_Breakable]:
+        """The paragraphs with whole words for units."""
+        pairs = zip(self.paragraphs, self.glyphs, strict=True)
+        traditional = self.language.startswith("zh-Hant")
+        return [_Breakable(p, glyphs, inside_words(to_simplified(p) if traditional else p)) for p, glyphs in pairs]
 
     def width(self, line: Span, letter: float) -> float:
         """Advance of a line in em."""
@@ -80,8 +102,8 @@ class Shaped:
 class _Breakable:
     """One paragraph's units with running sums, so that a line's end is found by bisection."""
 
-    def __init__(self, text: str, glyphs: Sequence[Glyph]) -> None:
-        self.units: list[Unit] = units(text)
+    def __init__(self, text: str, glyphs: Sequence[Glyph], together: frozenset[int] = frozenset()) -> None:
+        self.units: list[Unit] = units(text, together)
         advance, count = [0.0] * len(text), [0] * len(text)
         for glyph in glyphs:
             advance[glyph.start] += glyph.advance
@@ -116,11 +138,12 @@ class _Breakable:
 
 def check_visible(face: Face, text: str, glyphs: Sequence[Glyph]) -> None:
     """Raise Undrawable when the font lacks a character, draws nothing for it, or it runs right to left."""
+    backwards = _RIGHT_TO_LEFT.search(text)
+    if backwards:
+        raise Undrawable(f"'{backwards[0]}' runs right to left, which is not set here")
     for glyph in glyphs:
         character = text[glyph.start : glyph.end]
         if character.isspace():
             continue
         if glyph.id == 0 or face.ink(glyph.id) is None:
             raise Undrawable(f"the font has no glyph for '{character}'")
-        if unicodedata.bidirectional(character[0]) in ("R", "AL", "AN"):
-            raise Undrawable(f"'{character}' runs right to left, which is not set here")

@@ -18,6 +18,7 @@ from synth.preview import ARROW, BEHIND, GAP, filled_sheet, preview_sheet
 from tests.synth.common import GLYPHS, recipe
 
 EDIT = "configs/synth/edit.yaml"
+TEMPLATE = "configs/synth/template.yaml"
 
 
 def test_render_makes_a_dataset_once_and_refuses_another_in_its_place(
@@ -57,9 +58,28 @@ def test_preview_writes_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[st
     out = tmp_path / "sheet.png"
     assert command(main, ["preview", GLYPHS, str(out), "--count", "10", "--columns", "5"]) == 0
     with Image.open(out) as sheet:
-        cell = [max(recipe(GLYPHS).render(i).image.size[axis] for i in range(10)) + 8 for axis in (0, 1)]
-        assert sheet.size == (8 + 5 * cell[0], 8 + 2 * cell[1])
+        width, height = sheet.size
+        assert width == 8 + 5 * (240 + 8)  # the labels are wider than the pictures
+        assert height > 8 + 2 * (64 + 8 + 2 * 15)  # facts and a caption under each
+        below = np.asarray(sheet)[8 + 68 : 8 + 68 + 26, 8:248].astype(int)
+        assert (below.max(axis=2) > 150).sum() > 200  # they are written
     assert "10 samples of recipe glyphs" in capsys.readouterr().out
+
+
+def test_preview_shows_the_indices_the_seed_and_the_families_asked_for(tmp_path: Path) -> None:
+    def shown(*argv: str) -> bytes:
+        assert command(main, ["preview", *argv, str(tmp_path / "sheet.png"), "--count", "2", "--columns", "2"]) == 0
+        with Image.open(tmp_path / "sheet.png") as sheet:
+            return sheet.tobytes()
+
+    assert shown(GLYPHS, "--from", "7") != shown(GLYPHS)
+    assert shown(GLYPHS, "--seed", "3") != shown(GLYPHS)
+    assert shown(GLYPHS, "--seed", "3", "--from", "1") == shown(GLYPHS, "--from", "1", "--set", "seed=3")
+    receipts = recipe(TEMPLATE, "strategy.families={receipt: 1}")
+    assert (
+        shown(TEMPLATE, "--family", "receipt")
+        == preview_sheet([receipts.render(index) for index in range(2)], 2, labels=True).tobytes()
+    )
 
 
 def test_preview_of_several_recipes_shows_them_in_turn_and_fills_the_width(
@@ -132,6 +152,8 @@ def test_fonts_prints_coverage_and_licenses(capsys: pytest.CaptureFixture[str]) 
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
+        (["preview", GLYPHS, "x.png", "--family", "receipt"], "strategy"),
+        (["preview", TEMPLATE, "x.png", "--family", "opera"], "no template 'opera'"),
         (["preview", GLYPHS, "out.gif"], "OUT: expected a name ending in .png, .jpg, .webp"),
         (["preview", GLYPHS, "configs/synth/edit.yaml"], "OUT: expected a name ending in .png"),
         (["preview", GLYPHS, "no/such/folder/x.png"], "folder no/such/folder does not exist"),

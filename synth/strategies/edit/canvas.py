@@ -9,20 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from synth.content.base import Text
-from synth.drawing.colors import Color, Ground, opposite, pick, readable
+from synth.drawing.colors import RGB, Color, Ground, pick, readable, shades_of
 from synth.drawing.layers import Layer, Light, TextLayer
 from synth.drawing.regions import layer_regions
+from synth.fonts.face import Face
 from synth.fonts.source import FontFile
 from synth.geometry import Box, Matrix, translation
 from synth.photos import Backdrop
 from synth.strategies.base import DrawRequest
 from synth.strategies.context import ShapedText
 from synth.strategies.ground import ground_layers
+from synth.strategies.scene.lighting import light_for
 from synth.strategies.scene.scene import SceneDrawer, find_place
 from synth.typeset.layout import LayoutConfig
+from synth.typeset.setting import Setting, pick_setting
 from synth.typeset.shaped import Shaped
-
-_MIN_SHRINK = 0.55  # chosen: a new text set smaller than this fraction of the old one's size is drawn again
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,14 +43,10 @@ class EditCanvas:
     areas: tuple[Area, ...]
     colors: tuple[Color, ...]
     ground: Ground | None
+    shades: tuple[RGB, ...]  # what the ground shows, as it is lit
     medium: str | None = None
     backdrop: Backdrop | None = None
     light: Light | None = None
-
-    @property
-    def grounds(self) -> tuple[Color, ...]:
-        """The colors under the text; on a photograph one that stands for them."""
-        return self.ground.colors if self.ground else (opposite(self.colors[0]),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +56,7 @@ class PlacedText:
     shaped_text: ShapedText
     layer: TextLayer
     area: Area
+    setting: Setting
 
     @property
     def text(self) -> str:
@@ -89,7 +87,9 @@ def plain_canvas(request: DrawRequest, canvas: tuple[int, int], count: int) -> E
     areas = tuple(Area(size, translation(margin, margin + k * height)) for k in range(count))
     ground, _ = pick(request.context.colors, request.rng)
     behind = ground_layers(ground, canvas, request.rng)
-    return EditCanvas(canvas, behind, areas, tuple(readable(request.context.colors, ground)), ground)
+    return EditCanvas(
+        canvas, behind, areas, tuple(readable(request.context.colors, ground)), ground, shades_of(ground.colors)
+    )
 
 
 def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, int], text: Text) -> EditCanvas:
@@ -99,7 +99,9 @@ def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, in
     place = find_place(scene.strategy, backdrop, shaped_text.aspect(request.rng), request.rng)
     ground = Ground(place.ground) if place.ground else None
     areas = (Area(place.size, place.matrix),)
-    return EditCanvas(backdrop.canvas, place.behind, areas, place.colors, ground, place.medium, backdrop, place.light)
+    return EditCanvas(
+        *(backdrop.canvas, place.behind, areas, place.colors, ground, place.shades, place.medium, backdrop, place.light)
+    )
 
 
 def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text) -> PlacedText:
@@ -107,32 +109,22 @@ def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text)
     context, rng = request.context, request.rng
     layout = _horizontal(request.layout)
     shaped_text = context.shape(text, layout, rng)
-    block, matrix = context.arrange(shaped_text, area.size, layout, rng)
-    style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.grounds, rng)
-    layer = TextLayer(block, style, area.matrix @ matrix, light=canvas.light, one_word=shaped_text.one)
-    return PlacedText(shaped_text, layer, area)
+    setting = pick_setting(layout, rng)
+    block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
+    style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.shades, rng)
+    light = light_for(canvas.light, style.named)
+    layer = TextLayer(block, style, area.matrix @ matrix, light=light, one_word=shaped_text.one)
+    return PlacedText(shaped_text, layer, area, setting)
 
 
-def place_text_like(request: DrawRequest, canvas: EditCanvas, old: PlacedText, text: Text) -> PlacedText:
-    """A text in the area, font, size and style of ``old``; smaller, down to MIN_SHRINK, where it must be.
-
-    Raises Undrawable where it does not fit even so.
-    """
-    face, size, area = old.layer.block.face, old.layer.block.size, old.area
-    shaped_text = ShapedText(text, old.font, Shaped(face, text.text, text.language))
-    layout = replace(
-        _horizontal(request.layout),
-        size="fit",
-        fill=(1.0, 1.0),
-        min_size=_MIN_SHRINK * size,
-        max_size=size,
-        jitter=0.0,
-        rotate=(0.0, 0.0),
-    )
-    block, matrix = request.context.arrange(shaped_text, area.size, layout, request.rng)
-    style = old.layer.style
-    layer = TextLayer(block, style, area.matrix @ matrix, light=canvas.light, one_word=shaped_text.one)
-    return PlacedText(shaped_text, layer, area)
+def place_text_like(request: DrawRequest, old: PlacedText, text: Text, font: FontFile, face: Face) -> PlacedText:
+    """A text in the area, size, setting and style of ``old``. Raises Undrawable where it does not fit."""
+    size = old.layer.block.size
+    shaped_text = ShapedText(text, font, Shaped(face, text.text, text.tag))
+    layout = replace(_horizontal(request.layout), size=(size, size))
+    block, matrix = request.context.arrange(shaped_text, old.area.size, layout, request.rng, old.setting)
+    layer = replace(old.layer, block=block, matrix=old.area.matrix @ matrix, one_word=shaped_text.one)
+    return PlacedText(shaped_text, layer, old.area, old.setting)
 
 
 def _horizontal(layout: LayoutConfig) -> LayoutConfig:

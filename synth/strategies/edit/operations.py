@@ -13,17 +13,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from synth.choice import choose
 from synth.content.base import Text
 from synth.corpus.builtin import translations
-from synth.drawing.colors import Ground, pick, readable
+from synth.drawing.colors import Ground, contrast, pick, readable, shades_of
 from synth.drawing.layers import Layer
-from synth.drawing.style import Effect, EffectConfig, TextStyle, pick_style
+from synth.drawing.outlines import stem
+from synth.drawing.style import OFF_FILL, Effect, EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.geometry import Box, translation
 from synth.language import language_of
 from synth.strategies.base import Change, DrawRequest
 from synth.strategies.edit.canvas import EditCanvas, PlacedText, place_text_like
 from synth.strategies.ground import ground_layers
+from synth.strategies.scene.lighting import light_for
 
 Operation = Literal["replace", "add", "remove", "recolor", "restyle", "move", "translate", "background", "reconstruct"]
 _TRIES = 20  # texts or grounds drawn for one edit before the pair is given up
@@ -90,14 +93,19 @@ def apply(edit: Edit) -> Edited:
 
 
 def _replace(edit: Edit) -> Edited:
-    """Another text of the same language, in the same style and place."""
-    language, shown = edit.target.shaped_text.text.language, {text.text for text in edit.texts}
+    """Another text of the same language, in the same size, style, setting and place."""
+    old = edit.target
+    language, shown = edit.target.shaped_text.text.tag, {text.text for text in edit.texts}
     for _ in range(_TRIES):
         text = edit.request.other_text()
-        if text.language == language and text.text not in shown:
-            new = place_text_like(edit.request, edit.canvas, edit.target, text)
+        wraps_alike = text.wrap == old.shaped_text.text.wrap
+        if wraps_alike and text.tag == language and text.text not in shown and not old.font.missing(text.text):
+            try:
+                new = place_text_like(edit.request, old, text, old.font, old.layer.block.face)
+            except Undrawable:
+                continue  # it does not fit; another may
             return edit.replaced(new, replace(edit.change, after=text.text))
-    raise Undrawable("no other text of the same language came up")
+    raise Undrawable("no other text of the same language that fits came up")
 
 
 def _add(edit: Edit) -> Edited:
@@ -113,24 +121,43 @@ def _remove(edit: Edit) -> Edited:
 
 
 def _recolor(edit: Edit) -> Edited:
-    """Another color that can be read here; of the effects only a shadow and hollow letters stay."""
-    style, rng = edit.target.layer.style, edit.request.rng
-    others = [c for c in edit.canvas.colors if c.en != style.color.en]
-    if not others:
-        raise Undrawable("no other color can be read here")
+    """Another color that can be read here, beside the text's own edge too; effects stay."""
+    layer, rng = edit.target.layer, edit.request.rng
+    style = layer.style
+    edges = [style.stroke.rgb] if style.stroke and style.fill else []
+    edges += [shadow.rgb for shadow in style.shadows if shadow.glows]
+    others = [
+        c
+        for c in edit.canvas.colors
+        if c.en != style.color.en
+        and all(contrast(c.rgb, edge) >= OFF_FILL for edge in edges)
+        and light_for(layer.light, [c]) is layer.light  # else the light on the letters would have to change
+    ]
+    if not others or style.to:
+        raise Undrawable("no other color can be read here, or the text has two")
     color = others[int(rng.integers(len(others)))]
-    recolored = replace(TextStyle(color), shadows=style.shadows) if style.fill else replace(style, stroke=color)
+    recolored = replace(style, fill=color) if style.fill else replace(style, stroke=color)
     return edit.restyled(recolored, replace(edit.change, color_after=color))
 
 
 def _restyle(edit: Edit) -> Edited:
-    """Another effect in the same color."""
+    """One more effect, in the same color and beside the effects that are there."""
     layer, request = edit.target.layer, edit.request
-    effect = _EFFECTS[int(request.rng.integers(len(_EFFECTS)))]
-    if effect == layer.style.effect or layer.block.size < request.context.effects.min_size:
-        raise Undrawable("the text has this effect, or is too small for one")
-    style = pick_style(EffectConfig(weights={effect: 1.0}), layer.style.color, edit.canvas.grounds, request.rng)
-    return edit.restyled(style, replace(edit.change, effect=effect))
+    old = layer.style
+    # Hollow letters have no fill that the other effects could stand beside, and one outline is enough.
+    taken = {*old.effects} | ({"hollow"} if old.effects else set()) | ({"stroke"} if old.stroke else set())
+    able = [effect for effect in _EFFECTS if effect not in taken]
+    if not able or layer.block.size < request.context.effects.min_size:
+        raise Undrawable("the text has every effect, or is too small for one")
+    effect = able[int(request.rng.integers(len(able)))]
+    config = EffectConfig(weights={effect: 1.0})
+    new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
+    if new.effect != effect:
+        raise Undrawable("the effect would not be seen here")
+    if effect != "hollow":
+        stroke, width = (new.stroke, new.width) if new.stroke else (old.stroke, old.width)
+        new = replace(old, stroke=stroke, width=width, shadows=(*old.shadows, *new.shadows), effect=effect)
+    return edit.restyled(new, replace(edit.change, effect=effect))
 
 
 def _move(edit: Edit) -> Edited:
@@ -156,18 +183,15 @@ def _move(edit: Edit) -> Edited:
 
 
 def _translate(edit: Edit) -> Edited:
-    """The same in the other language, in a font that covers it, else in the same style and place."""
-    target, rng = edit.target, edit.request.rng
-    other = translations()[target.text]
+    """The same in the other language, in a face of the same kind and weight that covers it, else nothing new."""
+    old, rng = edit.target, edit.request.rng
+    other = translations()[old.text]
     text = Text(other, language_of(other), "line", "pairs")
-    font = edit.request.context.font(text, rng)
-    wght = font.wghts[int(rng.integers(len(font.wghts)))]
-    block = replace(target.layer.block, face=font.face(wght))
-    in_its_font = replace(
-        target, shaped_text=replace(target.shaped_text, font=font), layer=replace(target.layer, block=block)
-    )
-    new = place_text_like(edit.request, edit.canvas, in_its_font, text)
-    return edit.replaced(new, replace(edit.change, after=other))
+    faces = edit.request.context.counterparts(text, old.font, old.layer.block.face)
+    if not faces:
+        raise Undrawable("no face of the same kind and weight has the translation")
+    font, face = faces[choose(rng, [font.source.weight for font, _ in faces])]
+    return edit.replaced(place_text_like(edit.request, old, text, font, face), replace(edit.change, after=other))
 
 
 def _background(edit: Edit) -> Edited:
@@ -179,7 +203,8 @@ def _background(edit: Edit) -> Edited:
     for _ in range(_TRIES):
         ground, _ = pick(context.colors, rng)
         names = {c.en for c in readable(context.colors, ground)}
-        if {c.en for c in ground.colors} != {c.en for c in old.colors} and all(c.en in names for c in colors):
+        seen = all(text.layer.style.seen_on(shades_of(ground.colors)) for text in edit.texts)
+        if seen and {c.en for c in ground.colors} != {c.en for c in old.colors} and all(c.en in names for c in colors):
             behind = ground_layers(ground, edit.canvas.canvas, rng)
             after = (*behind, *(text.layer for text in edit.texts))
             return Edited(edit.layers(edit.target), after, replace(edit.change, ground=ground), ground)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image
 
+from synth.drawing.colors import RGB, Color, keeps_name
 from synth.drawing.layers import Light, ShapeLayer
 from synth.geometry import Box, Matrix
 from synth.strategies.scene.media import Carrier
+
+_DEEPEST = 0.7  # chosen: of its light a text never loses more
 
 
 def shadow_layers(
@@ -43,10 +49,32 @@ def shade_layer(
     return ShapeLayer("rect", (0, 0, width, height), fill=rgb, blend="multiply", radius=radius, matrix=matrix)
 
 
+def veiled(rgb: RGB, veil: ShapeLayer) -> RGB:
+    """A color under a veil of ``shade_layer``."""
+    assert veil.fill is not None
+    red, green, blue = (round(channel * shade / 255) for channel, shade in zip(rgb, veil.fill, strict=True))
+    return (red, green, blue)
+
+
 def light_in(pixels: np.ndarray, box: Box) -> Light:
     """How bright the photograph is in ``box``, against its bright parts there: shades and grain of the surface."""
     x0, y0, x1, y1 = (int(v) for v in box)
     part = np.asarray(Image.fromarray(np.ascontiguousarray(pixels[y0:y1, x0:x1])).convert("L"))
     bright = float(np.percentile(part[::4, ::4], 90)) or 1.0
-    scale = np.clip(np.arange(256) / bright, 0.7, 1.0)
+    scale = np.clip(np.arange(256) / bright, _DEEPEST, 1.0)
     return Light(np.rint(255 * scale).astype(np.uint8)[part], (x0, y0))
+
+
+def light_for(light: Light | None, colors: Sequence[Color]) -> Light | None:
+    """The light with its shades no deeper than ``colors`` bear: in them each is still what it is called."""
+    if light is None:
+        return None
+    floor = max(map(_deepest, colors))
+    return Light(np.maximum(light.pixels, floor), light.at) if floor else light
+
+
+@lru_cache(maxsize=256)
+def _deepest(color: Color) -> int:
+    """The deepest light, of 255, in which and above which a color keeps its name."""
+    lights = range(int(255 * _DEEPEST), 256, 3)
+    return next((n + 3 for n in reversed(lights) if not keeps_name(color, n / 255)), 0)

@@ -26,7 +26,7 @@ class Carrier:
     """A medium of ``w`` x ``h`` px before it is set into the picture.
 
     ``room``: the box for text. ``ground``: the colors under it; ``inks``: names of the colors that suit it.
-    ``shadow``: px that its shadow is soft and off, 0 for none. ``lit``: whether the surroundings shade it.
+    ``shades``: what the ground shows besides, where it is not of one color. ``shadow``: px that its shadow is soft and off, 0 for none. ``lit``: whether the surroundings shade it.
     """
 
     layers: tuple[ShapeLayer | PictureLayer, ...]
@@ -36,6 +36,7 @@ class Carrier:
     shadow: float
     lit: bool = True
     radius: float = 0.0
+    shades: tuple[RGB, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Medium:
     ``en``, ``zh``: its name. ``verb_en``, ``verb_zh``: how text gets onto it: "... painted on a wooden board",
     木板上漆着; the Chinese one ends in 着. ``classifier``: number and measure word before the Chinese name (一块木板),
     empty where the name brings its own. ``aspect``: width to height, drawn between. ``draw(width, height, rng)``, px.
-    ``handwritten``: whether most of the texts on it are in a handwriting face. Raises ValueError.
+    ``handwritten``: whether most of the texts on it are in a handwriting face; ``hand``: the verbs (English, Chinese)
+    that are said instead where one is. Raises ValueError.
     """
 
     en: str
@@ -56,13 +58,15 @@ class Medium:
     aspect: tuple[float, float]
     draw: Callable[[float, float, np.random.Generator], Carrier]
     handwritten: bool = False
+    hand: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("en", "zh", "verb_en", "verb_zh"):
             if not getattr(self, name).strip():
                 raise ValueError(f"Medium: {name} must not be empty")
-        if not self.verb_zh.endswith("着"):
-            raise ValueError(f"Medium {self.en}: verb_zh must end in 着, found '{self.verb_zh}'")
+        for verb in (self.verb_zh, *(self.hand or ())[1:]):
+            if not verb.endswith("着"):
+                raise ValueError(f"Medium {self.en}: verb_zh must end in 着, found '{verb}'")
         if not 0 < self.aspect[0] <= self.aspect[1]:
             raise ValueError(f"Medium {self.en}: aspect must be [low, high] above 0, found {list(self.aspect)}")
 
@@ -89,6 +93,14 @@ def _texture(kind: Surface, w: float, h: float, rng: np.random.Generator, multip
     return PictureLayer(tile(kind, int(rng.integers(64))), scale, blend="multiply" if multiply else "normal")
 
 
+def _grain(texture: PictureLayer) -> tuple[RGB, RGB]:
+    """The dark and the light parts of a texture."""
+    cells = texture.pixels[::8, ::8].reshape(-1, 3)
+    order = np.argsort(cells.sum(axis=1))
+    (a, b, c), (d, e, f) = (cells[order[int(q * (len(order) - 1))]].tolist() for q in (0.05, 0.95))
+    return (a, b, c), (d, e, f)
+
+
 def _inset(w: float, h: float, fraction: float) -> Box:
     edge = fraction * min(w, h)
     return (edge, edge, w - edge, h - edge)
@@ -109,7 +121,12 @@ def _note(w: float, h: float, rng: np.random.Generator) -> Carrier:
     darker = tuple(int(v * 0.9) for v in color.rgb)
     layers = (_panel(w, h, color, to=(darker[0], darker[1], darker[2])), _texture("paper", w, h, rng, multiply=True))
     return Carrier(
-        layers, _inset(w, h, 0.11), (color,), ("black", "dark blue", "dark red", "dark green"), 0.04 * min(w, h)
+        layers,
+        _inset(w, h, 0.11),
+        (color,),
+        ("black", "dark blue", "dark red", "dark green"),
+        0.04 * min(w, h),
+        shades=((darker[0], darker[1], darker[2]),),
     )
 
 
@@ -119,7 +136,8 @@ def _board(w: float, h: float, rng: np.random.Generator) -> Carrier:
     ground = Color("brown", "棕色", (int(mean[0]), int(mean[1]), int(mean[2])))
     edge = ShapeLayer("rect", (0, 0, w, h), stroke=(60, 38, 20), width=0.02 * min(w, h))
     inks = ("white", "light yellow", "beige") if mean.mean() < 125 else ("black", "dark red", "dark blue", "dark green")
-    return Carrier((texture, edge), _inset(w, h, 0.1), (ground,), inks, 0.03 * min(w, h))
+    shades = _grain(texture)
+    return Carrier((texture, edge), _inset(w, h, 0.1), (ground,), inks, 0.03 * min(w, h), shades=shades)
 
 
 def _chalkboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -136,6 +154,7 @@ def _chalkboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
         (ground,),
         ("white", "light yellow", "pink", "light blue"),
         0.03 * min(w, h),
+        shades=_grain(texture),
     )
 
 
@@ -150,7 +169,13 @@ def _sign(w: float, h: float, rng: np.random.Generator) -> Carrier:
         "rect", (1.6 * edge, 1.6 * edge, w - 1.6 * edge, h - 1.6 * edge), stroke=trim.rgb, width=edge, radius=0.04 * h
     )
     return Carrier(
-        (panel, rim), _inset(w, h, 0.14), (color,), _LIGHT if dark else _DARK, 0.03 * min(w, h), radius=0.06 * h
+        (panel, rim),
+        _inset(w, h, 0.14),
+        (color,),
+        _LIGHT if dark else _DARK,
+        0.03 * min(w, h),
+        radius=0.06 * h,
+        shades=((darker[0], darker[1], darker[2]),),
     )
 
 
@@ -228,9 +253,8 @@ def _cardboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
     texture = _texture("cardboard", w, h, rng)
     mean = texture.pixels.reshape(-1, 3).mean(axis=0)
     ground = Color("brown", "棕色", (int(mean[0]), int(mean[1]), int(mean[2])))
-    return Carrier(
-        (texture,), _inset(w, h, 0.1), (ground,), ("black", "dark red", "dark blue", "dark green"), 0.03 * min(w, h)
-    )
+    inks = ("black", "dark red", "dark blue", "dark green")
+    return Carrier((texture,), _inset(w, h, 0.1), (ground,), inks, 0.03 * min(w, h), shades=_grain(texture))
 
 
 MEDIA: dict[str, Medium] = {
@@ -239,7 +263,11 @@ MEDIA: dict[str, Medium] = {
         Medium("sheet of paper", "一张纸", "written", "写着", "", (0.68, 1.4), _sheet, handwritten=True),
         Medium("sticky note", "便利贴", "written", "写着", "一张", (0.9, 1.1), _note, handwritten=True),
         Medium("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board),
-        Medium("chalkboard", "黑板", "chalked", "用粉笔写着", "一块", (1.1, 1.8), _chalkboard, handwritten=True),
+        Medium(
+            *("chalkboard", "黑板", "lettered", "写着", "一块", (1.1, 1.8), _chalkboard),
+            handwritten=True,
+            hand=("chalked", "用粉笔写着"),
+        ),
         Medium("shop sign", "店铺招牌", "painted", "写着", "一块", (2.0, 4.5), _sign),
         Medium("street sign", "路牌", "lettered", "标着", "一块", (1.8, 4.0), _street),
         Medium("screen", "屏幕", "displayed", "显示着", "一块", (1.2, 1.8), _screen),

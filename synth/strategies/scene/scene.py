@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 
 from configs.renamed import to_first_names
 from synth.choice import check_weights, choose_key
-from synth.drawing.colors import PALETTE, Color, Ground, contrast, opposite
+from synth.drawing.colors import PALETTE, RGB, Color, Ground, contrast
 from synth.drawing.layers import Drawing, Layer, Light, PictureLayer, TextLayer
 from synth.drawing.paint import paint_twice
 from synth.errors import Undrawable
@@ -25,10 +25,16 @@ from synth.geometry import Matrix, apply, from_box, rotation
 from synth.photos import Backdrop, Photos, PhotoSource
 from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.scene.flat_areas import find_flat_box
-from synth.strategies.scene.lighting import light_in, shade_layer, shadow_layers
+from synth.strategies.scene.lighting import light_for, light_in, shade_layer, shadow_layers, veiled
 from synth.strategies.scene.media import MEDIA, find_medium, placed
 
-_DARK_TO_LIGHT = 0.04, 0.96  # chosen: quantiles of the luminance behind text that it must stand off
+_DARK_TO_LIGHT = (
+    0.04,
+    0.25,
+    0.5,
+    0.75,
+    0.96,
+)  # chosen: quantiles of the luminance behind text; it must stand off the ends
 _MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
 _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
 VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from the picture without it
@@ -89,8 +95,10 @@ class SceneDrawer:
             shaped_text = context.by_hand(shaped_text, rng)
         block, matrix = context.arrange(shaped_text, place.size, layout, rng)
         color = place.colors[int(rng.integers(len(place.colors)))]
-        style = context.style(block, color, place.ground or (opposite(color),), rng)
-        layer = TextLayer(block, style, place.matrix @ matrix, light=place.light, one_word=shaped_text.one)
+        style = context.style(block, color, place.shades, rng)
+        layer = TextLayer(
+            block, style, place.matrix @ matrix, light=light_for(place.light, style.named), one_word=shaped_text.one
+        )
         drawing = Drawing(canvas, (*place.behind, layer))
         image, behind = paint_twice(drawing)
         check_visible(drawing, image, behind)
@@ -111,6 +119,7 @@ class Place:
     behind: tuple[Layer, ...]
     colors: tuple[Color, ...]  # that may be used for text
     ground: tuple[Color, ...]  # that a caption may name; empty for a photograph
+    shades: tuple[RGB, ...]  # what the ground shows, as it is lit
     medium: str | None
     light: Light | None
     handwritten: bool
@@ -140,18 +149,21 @@ def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.ra
     behind: list[Layer] = [PictureLayer(pixels)]
     behind += shadow_layers(carrier, width, height, matrix, rng)
     behind += [placed(layer, matrix) for layer in carrier.layers]
+    shades = (carrier.ground[0].rgb, *carrier.shades)
     if carrier.lit:
-        behind.append(shade_layer(backdrop.pixels, corners, width, height, matrix, carrier.radius))
+        veil = shade_layer(backdrop.pixels, corners, width, height, matrix, carrier.radius)
+        behind.append(veil)
+        shades = tuple(veiled(shade, veil) for shade in shades)
     x0, y0, x1, y1 = carrier.room
     inner = matrix @ np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
     size = (int(x1 - x0), int(y1 - y0))
     if min(size) < 12:
         raise Undrawable(f"the {medium.en} leaves {size[0]} x {size[1]} px for text")
     inks = [PALETTE[name] for name in carrier.inks]
-    colors = tuple(c for c in inks if contrast(c.rgb, carrier.ground[0].rgb) >= strategy.contrast)
+    colors = tuple(c for c in inks if contrast(c.rgb, shades[0]) >= strategy.contrast)
     if not colors:
         raise Undrawable(f"no ink stands off the {medium.en}")
-    return Place(size, inner, tuple(behind), colors, carrier.ground, key, None, medium.handwritten)
+    return Place(size, inner, tuple(behind), colors, carrier.ground, shades, key, None, medium.handwritten)
 
 
 def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
@@ -163,15 +175,16 @@ def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: n
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     part = backdrop.colors(box)
     order = np.argsort(part @ (0.2126, 0.7152, 0.0722))
-    dark, light = (part[order[int(q * (len(order) - 1))]] for q in _DARK_TO_LIGHT)
-    ends = [(int(c[0]), int(c[1]), int(c[2])) for c in (dark, light)]
-    apart = {c: min(contrast(c.rgb, end) for end in ends) for c in PALETTE.values()}
+    found = [part[order[int(q * (len(order) - 1))]] for q in _DARK_TO_LIGHT]
+    shades = tuple((int(c[0]), int(c[1]), int(c[2])) for c in found)
+    apart = {c: min(contrast(c.rgb, end) for end in (shades[0], shades[-1])) for c in PALETTE.values()}
     min_contrast = max(strategy.contrast, _MIN_OF_BEST * max(apart.values()))
+    light = light_in(backdrop.pixels, box)
     colors = tuple(c for c, ratio in apart.items() if ratio >= min_contrast)
     if not colors:
         raise Undrawable("no color stands off this part of the photograph")
-    light = light_in(backdrop.pixels, box)
-    return Place((int(width), int(height)), matrix, (PictureLayer(backdrop.pixels),), colors, (), None, light, False)
+    size, behind = (int(width), int(height)), (PictureLayer(backdrop.pixels),)
+    return Place(size, matrix, behind, colors, (), shades, None, light, False)
 
 
 def _place_corners(

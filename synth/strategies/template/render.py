@@ -52,6 +52,7 @@ _MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
 _MIN_SIZE = 8.0  # px: no text is set smaller
 _TRIES = 8  # texts drawn for a slot before the picture is given up
 _MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
+_TEXT_STYLES: tuple[Style, ...] = ("sans", "serif", "kai")  # that long texts are set in
 _MIN_SQUEEZE = 0.75  # where a canvas is too small for fixed sizes, they may shrink to this fraction
 
 
@@ -274,9 +275,10 @@ class _Sheet:
     def _set(self, text: _Pending, size: float) -> TextLayer:
         node, box = text.node, text.box
         lines: list[Span] = text.measure.lines(text.shaped, size) or []
+        measure, lines = text.measure.in_words(text.shaped, size, lines)
         if 1 < len(lines) <= _MAX_BALANCED:
-            lines = text.measure.balanced(text.shaped, size, lines)
-        block = compose(text.shaped, lines, size, text.measure, node.align)
+            lines = measure.balanced(text.shaped, size, lines)
+        block = compose(text.shaped, lines, size, measure, node.align)
         x0, y0, x1, y1 = block.box
         slack = {"top": 0.0, "middle": 0.5, "bottom": 1.0}[node.valign]
         left = box[0] + (box[2] - box[0] - (x1 - x0)) * SLACK[node.align]
@@ -296,10 +298,17 @@ class _Sheet:
         return self.color("ground").rgb
 
     def _pick(self, styles: Sequence[Style]) -> FontFile:
-        """A font of the language in one of the styles, or any of the language."""
-        mine = [f for f in self._context.fonts if self._language in f.source.languages]
+        """A font of the language in one of the styles, or any of the language.
+
+        A style of text that only one family has takes the others as well: Chinese is set in Song where English has
+        one of nine sans-serif faces, and all of its pages would look alike.
+        """
+        mine = [f for f in self._context.fonts if f.writes(self._language) and "Italic" not in f.path.stem]
         style = styles[int(self._rng.integers(len(styles)))]
-        fitting = [f for f in mine if f.source.style == style and "Italic" not in f.path.stem] or mine
+        if len({f.family for f in mine if f.source.style == style}) == 1 and style in _TEXT_STYLES:
+            there = [s for s in _TEXT_STYLES if any(f.source.style == s for f in mine)]
+            style = there[int(self._rng.integers(len(there)))]
+        fitting = [f for f in mine if f.source.style == style] or mine
         if not fitting:
             raise UserError(f"fonts: none is for language '{self._language}'")
         return fitting[choose(self._rng, [f.source.weight for f in fitting])]

@@ -13,7 +13,8 @@ from configs.errors import UserError
 from synth import Recipe
 from synth.content.base import is_held_out
 from synth.content.canvas import Canvas, pick_size
-from synth.corpus.builtin import levels_characters, wordlist
+from synth.content.rare import dictionary
+from synth.corpus.builtin import is_blocked, levels_characters, wordlist
 from synth.corpus.grammar import phrase, sentence, sentences
 from synth.language import language_of
 from synth.schedule import BLOCK, Schedule
@@ -175,3 +176,19 @@ def test_a_canvas_is_a_size_or_a_resolution() -> None:
 def test_contents_that_cannot_be_drawn_are_one_line(content: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         recipe(GLYPHS, only(content))
+
+
+def test_words_of_the_dictionary_say_nothing_obscene_or_political() -> None:
+    reachable = {word for words in dictionary().values() for word in words}
+    assert (
+        not {"妓女", "强奸", "卖淫", "裸体", "法轮功", "共产党", "毛主席", "台独", "赌博", "屠杀", "纳粹"} & reachable
+    )
+    assert not [word for word in reachable if is_blocked(word)]
+    assert {"图书", "湖泊", "苹果"} <= reachable
+
+
+def test_words_of_a_line_are_kept_apart_and_characters_without_one_stand_alone() -> None:
+    words = {word for found in dictionary().values() for word in found}
+    for index in range(150):
+        text = recipe(PURE, only("kind: balanced, words: [2, 4]")).text(index)[0].replace("\n", "")
+        assert all(part in words or len(part) == 1 for part in re.split("[、， ]", text)), text

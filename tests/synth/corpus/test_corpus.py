@@ -16,8 +16,11 @@ from synth.__main__ import main
 from synth.content.rare import dictionary
 from synth.corpus.builtin import levels_characters
 from synth.corpus.corpus import Corpus, CorpusSource
+from synth.corpus.traditional import to_traditional
 from synth.coverage import plot, rows
+from synth.fonts.source import FontSource, find
 from synth.language import language_of
+from synth.typeset.shaped import Shaped
 from tests.synth.common import PURE, SHIPPED, recipe
 from tests.synth.content.test_kinds import only
 from tests.tolerance import counting
@@ -162,3 +165,31 @@ def test_the_shipped_recipe_reaches_every_character() -> None:
     made = recipe(SHIPPED)
     walks = {c.kind for c in made.config.contents if set(getattr(c, "levels", ())) == {1, 2, 3}}
     assert walks == {"charset", "balanced"}
+
+
+@pytest.mark.parametrize(
+    ("simplified", "taiwan", "hong_kong"),
+    [
+        ("造纸术被发明", "造紙術被發明", "造紙術被發明"),
+        ("理发店里的面包", "理髮店裡的麵包", "理髮店裏的麪包"),
+        ("他说：“皇后在后面。”", "他說：「皇后在後面。」", "他説：「皇后在後面。」"),
+        ("用“Open Day”和it’s的‘书’", "用“Open Day”和it’s的『書』", "用“Open Day”和it’s的『書』"),
+    ],
+)
+def test_traditional_is_chosen_by_word_and_region_with_its_own_quotes(
+    simplified: str, taiwan: str, hong_kong: str
+) -> None:
+    assert to_traditional(simplified, "zh-Hant-TW") == taiwan
+    assert to_traditional(simplified, "zh-Hant-HK") == hong_kong
+
+
+def test_traditional_text_takes_the_forms_of_its_region() -> None:
+    font = recipe(SHIPPED).fonts[0]
+    face = font.face(400)
+    simplified, taiwan, hong_kong = (
+        [g.id for g in Shaped(face, "骨直次角", tag).glyphs[0]] for tag in ("zh", "zh-Hant-TW", "zh-Hant-HK")
+    )
+    assert len({tuple(ids) for ids in (simplified, taiwan, hong_kong)}) == 3
+    assert font.writes("zh-Hant-TW")
+    mainland = find([FontSource("NotoSerifSC-Regular.otf", package="pylopdf_fonts_zh_cn")])[0]
+    assert (mainland.writes("zh"), mainland.writes("zh-Hant-HK")) == (True, False)

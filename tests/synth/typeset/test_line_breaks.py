@@ -49,6 +49,11 @@ def pieces(text: str) -> list[str]:
         ("a candle-lit well-known Wi-Fi", ["a", "candle-", "lit", "well-", "known", "Wi-Fi"]),
         ("see https://example.org/garden/map", ["see", "https://example.org/", "garden/", "map"]),
         ("  spaces   around  ", ["spaces", "around"]),
+        ("第\u00a010\u00a0页共2页", ["第\u00a010\u00a0页", "共", "2", "页"]),
+        ('他说"走吧"了', ["他", '说"走', '吧"了']),
+        ("見〖註〗和｟引｠之", ["見", "〖註〗", "和", "｟引｠", "之"]),
+        ("约～三・四／五", ["约～", "三・", "四／", "五"]),
+        ("甲︒乙﹂丙〟", ["甲︒", "乙﹂", "丙〟"]),
         ("", []),
     ],
 )
@@ -65,6 +70,16 @@ def test_units_keep_every_character_and_the_prohibition_rules(text: str) -> None
         if before.next == before.end:  # no space between: a break here is the rule's own choice
             assert text[after.start] not in NOT_AT_START
             assert text[before.end - 1] not in NOT_AT_END
+
+
+CLREQ_START = "、，；：。．！？”’」』）》〉】〗〕］｝—–～·・•／…％‰"
+CLREQ_END = "“‘「『（《〈【〖〔［｛￥"
+
+
+def test_no_line_starts_or_ends_with_what_clreq_prohibits() -> None:
+    """Its lists for line start and line end, each mark between two characters."""
+    assert [mark for mark in CLREQ_START if 1 in breaks(f"天{mark}地")] == []
+    assert [mark for mark in CLREQ_END if 2 in breaks(f"天{mark}地")] == []
 
 
 def breaks(text: str) -> set[int]:

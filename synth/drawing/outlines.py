@@ -1,0 +1,73 @@
+"""A block's outlines as one shape: overlapping strokes of a glyph and touching letters of a script united.
+
+Variable fonts draw a letter from parts that overlap, and scripts run one letter into the next. Filled, nothing of it is
+seen; an outline alone would show every part, so hollow letters take these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import skia
+
+from synth.fonts.contours import united
+from synth.typeset.block import Block, Line, PlacedGlyph
+
+_SAMPLED = 24  # chosen: glyphs of a text that its stroke is measured by
+
+
+def outlines(block: Block) -> skia.Path:
+    """All glyphs as one path in the block's coordinates, for a gradient over the whole."""
+    glyphs = (glyph for line in block.lines for glyph in line.glyphs if glyph.bounds is not None)
+    return _joint(block, glyphs, block.face.outline)
+
+
+def united_outlines(block: Block) -> Iterator[skia.Path]:
+    """The outer and inner edges of what is inked, in the block's coordinates; letters that touch are one path."""
+    for line in block.lines:
+        for run in _touching(line, block.size):
+            if len(run) > 1:
+                yield united(_joint(block, run, block.face.outline), 1.0)
+            else:
+                yield _joint(block, run, block.face.united)
+
+
+def stem(block: Block) -> float:
+    """How thick the strokes of a block's letters are on average, em: a stroke's area over half of its edge's length."""
+    ids = list(dict.fromkeys(g.id for line in block.lines for g in line.glyphs if g.bounds is not None))[:_SAMPLED]
+    measured = [block.face.stroke(glyph) for glyph in ids]
+    length = sum(edge for _, edge in measured)
+    return 2 * sum(area for area, _ in measured) / length if length else 0.0
+
+
+def _touching(line: Line, size: float) -> Iterator[list[PlacedGlyph]]:
+    """Glyphs with ink, those whose boxes overlap one after the other together."""
+    run: list[PlacedGlyph] = []
+    for glyph in line.glyphs:
+        if glyph.bounds is None:
+            continue
+        if run and not _overlap(run[-1].box(size), glyph.box(size)):
+            yield run
+            run = []
+        run.append(glyph)
+    if run:
+        yield run
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
+
+
+def _joint(block: Block, run: Iterable[PlacedGlyph], outline: Callable[[int], skia.Path]) -> skia.Path:
+    """The glyphs as one path in the block's coordinates."""
+    path = skia.Path()
+    for glyph in run:
+        path.addPath(outline(glyph.id), _place(block, glyph))
+    return path
+
+
+def _place(block: Block, glyph: PlacedGlyph) -> skia.Matrix:
+    place = skia.Matrix.Translate(glyph.x, glyph.y)
+    place.preRotate(glyph.angle)
+    place.preScale(block.size, block.size)
+    return place

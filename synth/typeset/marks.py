@@ -1,0 +1,54 @@
+"""Chinese marks side by side: what is blank between them is taken out (clreq, compression of punctuation marks).
+
+A full-width mark inks one half of its cell. Where two of them meet, ``，“`` or ``》）``, a whole cell of nothing would
+stand between them or half of one; the first gives up to half an em.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from synth.fonts.face import Face, Glyph
+
+_MARK = "，。、；：！？．“”‘’「」『』（）《》〈〉【】〔〕〖〗［］｛｝·…—"
+_PAIR = re.compile(f"[{re.escape(_MARK)}]{{2}}")
+_SOLID = "…—"  # two of them are one mark
+_HALF = 0.5  # em that a mark gives at most
+_LEFT = 0.12  # chosen: em of blank that stays between the ink of both
+
+
+def compressed(face: Face, text: str, glyphs: list[Glyph], vertical: bool) -> list[Glyph]:
+    """The glyphs of a line or column with less room behind marks that another mark follows."""
+    if not _PAIR.search(text):
+        return glyphs
+    found = list(glyphs)
+    for at, (glyph, following) in enumerate(pairwise(glyphs)):
+        marks = text[glyph.start : glyph.end], text[following.start : following.end]
+        if all(len(mark) == 1 and mark in _MARK for mark in marks) and not all(mark in _SOLID for mark in marks):
+            found[at] = replace(glyph, advance=glyph.advance - _spare(face, (glyph, following), vertical))
+    return found
+
+
+def _spare(face: Face, pair: Sequence[Glyph], vertical: bool) -> float:
+    """Em that can go between the ink of two glyphs of a full em each."""
+    if any(glyph.advance < 0.9 for glyph in pair):
+        return 0.0
+    first, second = (_extent(face, glyph, vertical) for glyph in pair)
+    if first is None or second is None:
+        return 0.0
+    blank = pair[0].advance - first[1] + second[0]
+    return min(max(blank - _LEFT, 0.0), _HALF)
+
+
+def _extent(face: Face, glyph: Glyph, vertical: bool) -> tuple[float, float] | None:
+    """Where a glyph's ink begins and ends along the line, em from the pen."""
+    ink = face.ink(glyph.id)
+    if ink is None:
+        return None
+    if not vertical:
+        return glyph.dx + ink[0], glyph.dx + ink[2]
+    low, high = (ink[0], ink[2]) if glyph.angle else (ink[1], ink[3])
+    return low - glyph.dy, high - glyph.dy

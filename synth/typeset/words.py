@@ -1,0 +1,126 @@
+"""Chinese words, which display lines keep whole: ``北京|大学``, ``2月28日``, ``三只|小猫``.
+
+The words are those of ``synth.corpus.words``, which are looked up only where such a line has to be broken.
+"""
+
+from __future__ import annotations
+
+import re
+
+from synth.corpus.words import HAN_RUN, words_of
+
+_MEASURES = [
+    "年",
+    "月",
+    "日",
+    "号",
+    "点",
+    "时",
+    "分",
+    "秒",
+    "元",
+    "块",
+    "角",
+    "个",
+    "位",
+    "名",
+    "只",
+    "条",
+    "张",
+    "本",
+    "册",
+    "页",
+    "章",
+    "楼",
+    "层",
+    "号楼",
+    "室",
+    "路",
+    "岁",
+    "天",
+    "周",
+    "星期",
+    "小时",
+    "分钟",
+    "公里",
+    "千米",
+    "米",
+    "厘米",
+    "公斤",
+    "千克",
+    "克",
+    "吨",
+    "升",
+    "度",
+    "倍",
+    "次",
+    "届",
+    "期",
+    "家",
+    "所",
+    "间",
+    "座",
+    "台",
+    "辆",
+    "架",
+    "艘",
+    "件",
+    "套",
+    "双",
+    "杯",
+    "瓶",
+    "碗",
+    "盘",
+    "份",
+    "包",
+    "袋",
+    "盒",
+    "箱",
+    "斤",
+    "两",
+    "亩",
+    "种",
+    "类",
+    "项",
+    "段",
+    "句",
+    "首",
+    "支",
+    "枝",
+    "朵",
+    "棵",
+    "片",
+    "块",
+    "把",
+    "门",
+    "万",
+    "亿",
+    "折",
+    "成",
+    "站",
+    "人",
+]
+_UNIT = "|".join(sorted(set(_MEASURES), key=lambda unit: -len(unit)))
+_COUNTED = re.compile(
+    rf"(?:第)?(?:[0-9]+(?:[.,:：][0-9]+)*|[〇零一二两三四五六七八九十百千万亿几半]+) ?(?:{_UNIT})(?:[0-9]+(?:{_UNIT}))*"
+)
+_TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛")
+"""Particles that lean on the word before them."""
+
+
+def inside_words(text: str) -> frozenset[int]:
+    """Places in ``text`` where a break would part a word, a number and its measure word, or a particle from its word."""
+    found: set[int] = set()
+    for run in HAN_RUN.finditer(text):
+        at = run.start()
+        for word in words_of(run[0]):
+            found.update(range(at + 1, at + len(word)))
+            if word[0] in _TRAILING and len(word) == 1 and at > run.start():
+                found.add(at)
+            at += len(word)
+    return inside_counts(text) | found
+
+
+def inside_counts(text: str) -> frozenset[int]:
+    """Places where a break would part a number and its measure word, which no text does."""
+    return frozenset(at for found in _COUNTED.finditer(text) for at in range(found.start() + 1, found.end()))
