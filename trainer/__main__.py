@@ -52,6 +52,14 @@ def _encode(arguments: argparse.Namespace) -> None:
 
 
 def _vae(arguments: argparse.Namespace) -> None:
+    if arguments.init is not None:
+        from trainer.vae.decoder_config import DecoderConfig
+
+        decoder = load(arguments.config, DecoderConfig, arguments.set)
+        from trainer.vae.decoder import train_decoder  # imports torch: a wrong config is reported before
+
+        train_decoder(decoder, arguments.init, arguments.out)
+        return
     from trainer.vae.config import VAETrainConfig
 
     config = load(arguments.config, VAETrainConfig, arguments.set)
@@ -123,9 +131,15 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("--init", type=Path, metavar="FOLDER", help="a diffusers folder with the encoders")
     encode.add_argument("--wait", action="store_true", help="wait while another process encodes into OUT")
 
-    vae = _command(commands, "vae", _vae, "train the tiny VAE from scratch")
+    vae = _command(commands, "vae", _vae, "train the decoder of a VAE, or the tiny VAE from scratch")
     vae.add_argument("config", type=Path, metavar="CONFIG")
     vae.add_argument("out", type=local, metavar="OUT")
+    vae.add_argument(
+        "--init",
+        type=Path,
+        metavar="VAE",
+        help="a diffusers folder or a file of this command, whose decoder is trained",
+    )
 
     evaluate = _command(commands, "evaluate", _evaluate, "score what a model draws; run again, it goes on")
     evaluate.add_argument(

@@ -153,7 +153,11 @@ LAZY: dict[tuple[str, str], str] = {
     ("trainer/__main__.py", "trainer.evaluate.run"): COMMAND,
     ("trainer/__main__.py", "trainer.quickstart"): COMMAND,
     ("trainer/__main__.py", "trainer.vae.config"): COMMAND,
+    ("trainer/__main__.py", "trainer.vae.decoder"): COMMAND,
+    ("trainer/__main__.py", "trainer.vae.decoder_config"): COMMAND,
     ("trainer/__main__.py", "trainer.vae.train"): COMMAND,
     ("trainer/data/producers/live.py", "ray"): HEAVY,
+    ("trainer/vae/perceptual.py", "efficientnet_lite_pytorch"): HEAVY,
+    ("trainer/vae/perceptual.py", "torchvision.models"): HEAVY,
     ("trainer/evaluate/suites/quality.py", "torch_fidelity.feature_extractor_inceptionv3"): OPTIONAL,
 }
