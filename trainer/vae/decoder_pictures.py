@@ -7,6 +7,7 @@ recipe: index 1,000,000 .. , every fourth file ──> held out
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from trainer.vae.pictures import load_photographs, random_crop
 
 _HELD_OUT = 1_000_000
 """Index from which on pages are held out; chosen: no training renders as many."""
-_EVERY = 4  # one of so many photographs is held out; chosen
+HELD_OUT_EVERY = 4  # one of so many photographs is held out; chosen
 _PACKAGES = (("skimage", "data"), ("sklearn", "datasets/images"))
 
 
@@ -32,7 +33,7 @@ class DecoderPictures:
     def __init__(self, config: DecoderConfig) -> None:
         self.config = config
         whole = photographs(config.photographs, config.size)
-        self.trained = [p for n, p in enumerate(whole) if n % _EVERY]
+        self.trained = [p for n, p in enumerate(whole) if n % HELD_OUT_EVERY]
         if not self.trained and config.text < 1:
             raise UserError(
                 f"field 'photographs': {len(whole)} pictures of {config.size} px and more; at least 2 are needed"
@@ -59,12 +60,21 @@ class DecoderPictures:
 def held_out(config: DecoderConfig) -> dict[str, list[np.ndarray]]:
     """``pages`` and ``photographs`` that training never sees, uint8 (H, W, 3) each."""
     wanted = config.held_out
-    whole = photographs(config.photographs, wanted.size)[::_EVERY]
-    rng = np.random.Generator(np.random.PCG64([config.seed, 3]))
-    crops = [random_crop(whole[n % len(whole)], wanted.size, rng) for n in range(wanted.photographs)] if whole else []
-    recipe = Recipe.load(config.recipe)
-    pages = [_whole_latents(np.asarray(recipe.render(_HELD_OUT + n).image)) for n in range(wanted.pages)]
-    return {"pages": pages, "photographs": crops}
+    whole = photographs(config.photographs, wanted.size)[::HELD_OUT_EVERY]
+    crops = crops_of(whole, wanted.photographs, wanted.size, config.seed) if whole else []
+    return {"pages": held_out_pages(config.recipe, wanted.pages), "photographs": crops}
+
+
+def held_out_pages(recipe: str, count: int) -> list[np.ndarray]:
+    """``count`` pages that no pool of training holds, cut to multiples of 8 px."""
+    opened = Recipe.load(recipe)
+    return [_whole_latents(np.asarray(opened.render(_HELD_OUT + n).image)) for n in range(count)]
+
+
+def crops_of(whole: Sequence[np.ndarray], count: int, size: int, seed: int) -> list[np.ndarray]:
+    """``count`` crops of ``size`` px, of one picture after the other."""
+    rng = np.random.Generator(np.random.PCG64([seed, 3]))
+    return [random_crop(whole[n % len(whole)], size, rng) for n in range(count)]
 
 
 def photographs(folder: str, size: int) -> list[np.ndarray]:
@@ -72,7 +82,7 @@ def photographs(folder: str, size: int) -> list[np.ndarray]:
     if not folder:
         return load_photographs(_PACKAGES, size)
     if not Path(folder).is_dir():
-        raise UserError(f"field 'photographs': a folder is expected, found '{folder}'")
+        raise UserError(f"photographs: a folder of them is expected, found '{folder}'")
     found = []
     for path in sorted(p for p in Path(folder).iterdir() if p.is_file()):
         try:

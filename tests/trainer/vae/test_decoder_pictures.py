@@ -54,7 +54,7 @@ def test_pages_that_are_held_out_are_none_of_the_pool(tmp_path: Path) -> None:
 def test_too_few_or_too_small_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least 2 are needed"):
         DecoderPictures(settings(folder_of(tmp_path / "p", 1), text=0.5))
-    with pytest.raises(UserError, match="a folder is expected"):
+    with pytest.raises(UserError, match="a folder of them is expected"):
         photographs(str(tmp_path / "nowhere"), 32)
     large = DecoderConfig(1, 1, 128, recipe="configs/synth/vae.yaml", pages=1, text=1.0)
     with pytest.raises(UserError, match="smaller than crops of 128"):

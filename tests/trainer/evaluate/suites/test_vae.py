@@ -9,13 +9,14 @@ from PIL import Image
 from configs import UserError
 from trainer.evaluate.base import Item
 from trainer.evaluate.config import EvaluateConfig, Reconstructions
-from trainer.evaluate.suites.vae import Vae, text_pages
+from trainer.evaluate.suites.vae import Vae
 
 
-def test_pages_are_held_out_and_cut_to_whole_latents():
-    pages = text_pages("configs/synth/pure.yaml", 3, 128)
-    assert all(side % 8 == 0 and side >= 128 for page in pages for side in page.shape[:2])
-    assert all(page.std() > 1 for page in pages)
+def test_pages_are_cut_to_whole_latents():
+    items = Vae(EvaluateConfig(vae=Reconstructions(0, 3, 128, recipe="configs/synth/vae.yaml"))).items()
+    assert [(item.id, item.group) for item in items] == [(f"page-{n}", "pages") for n in range(3)]
+    assert all(side % 8 == 0 for item in items for side in item.target.shape[:2])
+    assert all(item.target.std() > 1 for item in items)
 
 
 def test_photographs_come_from_a_folder(tmp_path: Path):
