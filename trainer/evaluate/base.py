@@ -9,7 +9,7 @@ A suite is a class with a name, derived from ``Suite``; ``suites/registry.py`` l
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -107,9 +107,9 @@ class Suite(ABC):
     def items(self) -> list[Item]:
         """What is to be drawn. Raises UserError for files that are missing or of another form."""
 
-    def clean(self, items: Sequence[Item]) -> list[Clean | None]:
-        """A clean rendering of each; None where its text cannot be shown whole."""
-        return [item.clean for item in items]
+    def clean(self, items: Sequence[Item]) -> Iterator[Clean | None]:
+        """A clean rendering of each, one at a time; None where its text cannot be shown whole."""
+        yield from (item.clean for item in items)
 
     def judge(self, item: Item, lines: Sequence[str]) -> Judged:
         """What was read in one picture against what was asked. ``precision`` is the part of it that was asked for."""
@@ -119,8 +119,8 @@ class Suite(ABC):
         """What is seen without a reader, picture by picture."""
         return [{} for _ in items]
 
-    def together(self, items: Sequence[Item], pictures: Sequence[np.ndarray]) -> Whole:
-        """What only all pictures together say."""
+    def together(self, items: Sequence[Item], pictures: Iterable[np.ndarray]) -> Whole:
+        """What only all pictures together say; they come one at a time."""
         return Whole()
 
     def measure(self, subject: Subject) -> list[tuple[Item, Judged]]:

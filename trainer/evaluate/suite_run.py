@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from configs.files import replace_picture, replace_text
-from trainer.evaluate.base import Box, Clean, Item, Judged, Subject, Suite, Whole
+from trainer.evaluate.base import Box, Clean, Glyph, Item, Judged, Subject, Suite, Whole
 from trainer.evaluate.drawing.draw import Sampling, draw, shots, write_inputs
 from trainer.evaluate.drawing.folder import find_pictures, pictures_folder
 from trainer.evaluate.reading.damage import damage, is_accepted
@@ -81,14 +81,11 @@ class SuiteRun:
             return Result([Judgement(item, None, None, judged) for item, judged in measured])
         self._write_prompts()
         result = self._found(pictures, suites) if pictures else self._drawn()
-        kept = [(j.item, load(j.path)) for j in result.after if j.path] if self._compares_all() else []
-        result.whole = self.suite.together([item for item, _ in kept], [picture for _, picture in kept])
+        kept = [(j.item, j.path) for j in result.after if j.path]
+        result.whole = self.suite.together([item for item, _ in kept], (load(path) for _, path in kept))
         if self.suite.reads:
             self._add_ceiling(result)
         return result
-
-    def _compares_all(self) -> bool:
-        return type(self.suite).together is not Suite.together
 
     def _write_prompts(self) -> None:
         """prompts.jsonl: for whoever makes the pictures elsewhere."""
@@ -133,6 +130,8 @@ class SuiteRun:
 
     def _judged(self, pictures: Sequence[tuple[Item, Path]], what: str) -> list[Judgement]:
         found = self._read(pictures, what)
+        if type(self.suite).look is Suite.look:  # pictures are large: they are opened only where they are looked at
+            return found
         for start in range(0, len(found), _TOGETHER):
             part = found[start : start + _TOGETHER]
             seen = self.suite.look([j.item for j in part], [load(j.path) for j in part if j.path])
@@ -158,25 +157,30 @@ class SuiteRun:
         """The reader on clean renderings of the same texts, and on some with one glyph damaged."""
         places = {id(j.item): None for j in result.after}
         items = [item for item in self.items if id(item) in places]
-        cleaned = [(item, clean) for item, clean in zip(items, self.suite.clean(items), strict=True) if clean]
-        pairs = [(item, self._kept("clean", item, clean.picture)) for item, clean in cleaned]
+        pairs, glyphs = list[tuple[Item, Path]](), list[tuple[Glyph, ...]]()
+        for item, clean in zip(items, self.suite.clean(items), strict=True):
+            if clean is not None:
+                pairs.append((item, self._kept("clean", item, clean.picture)))
+                glyphs.append(tuple(glyph for glyph in clean.glyphs if _within(glyph.box, item.box)))
         result.ceiling = self._read(pairs, "clean renderings")
-        if len(cleaned) < len(items):
-            print(f"{self.suite.name}: {len(items) - len(cleaned):,} texts cannot be rendered clean on their canvas")
+        if len(pairs) < len(items):
+            print(f"{self.suite.name}: {len(items) - len(pairs):,} texts cannot be rendered clean on their canvas")
         if self.config.damaged:
-            result.damaged = self._damaged(cleaned, result.ceiling)
+            result.damaged = self._damaged(glyphs, result.ceiling)
 
-    def _damaged(self, cleaned: Sequence[tuple[Item, Clean]], ceiling: Sequence[Judgement]) -> Damaged:
-        chosen = np.unique(np.linspace(0, len(cleaned) - 1, min(self.config.damaged, len(cleaned))).round().astype(int))
+    def _damaged(self, glyphs: Sequence[tuple[Glyph, ...]], ceiling: Sequence[Judgement]) -> Damaged:
+        """``glyphs``: of each clean rendering in ``ceiling``."""
+        chosen = np.linspace(0, len(ceiling) - 1, min(self.config.damaged, len(ceiling))).round().astype(int)
         pictures: list[tuple[Item, Path]] = []
         broken: list[tuple[str, Judgement]] = []
-        for place in chosen.tolist() if cleaned else []:
-            item, clean = cleaned[place]
+        for place in np.unique(chosen).tolist():
+            whole = ceiling[place]
+            assert whole.path is not None
             rng = np.random.Generator(np.random.PCG64([self.config.seed, place]))
-            made = damage(replace(clean, glyphs=tuple(g for g in clean.glyphs if _within(g.box, item.box))), rng)
+            made = damage(Clean(load(whole.path), glyphs[place]), rng)
             if made is not None:
-                pictures.append((item, self._kept("damaged", item, made[0])))
-                broken.append((made[1], ceiling[place]))
+                pictures.append((whole.item, self._kept("damaged", whole.item, made[0])))
+                broken.append((made[1], whole))
         verdicts = [
             is_accepted(character, "".join(whole.lines or ()), "".join(seen.lines or ()), seen.item.text)
             for seen, (character, whole) in zip(self._read(pictures, "damaged glyphs"), broken, strict=True)

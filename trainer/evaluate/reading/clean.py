@@ -5,7 +5,7 @@ texts, size ──_Given, a kind of content──> Recipe ──render──> pi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -42,10 +42,12 @@ class _Given(Content):
         return Text(text, language_of(text), "line" if short else "paragraph", "given")
 
 
-def render(texts: Sequence[str], size: tuple[int, int]) -> list[Clean | None]:
+def render(texts: Sequence[str], size: tuple[int, int]) -> Iterator[Clean | None]:
     """Each text in black on white, as large as is usual, on ``size`` (width, height) px; None where it cannot be shown."""
+    if not texts:
+        return
     shorter = min(size)
-    longest = max(len(text) for text in texts) if texts else 0
+    longest = max(len(text) for text in texts)
     largest = shorter * (_LONE if longest <= 1 else _LARGEST)
     config = RecipeConfig(
         name="clean",
@@ -63,7 +65,8 @@ def render(texts: Sequence[str], size: tuple[int, int]) -> list[Clean | None]:
         attempts=2,
     )
     recipe = Recipe(config)
-    return [_rendered(recipe, index) for index in range(len(texts))]
+    for index in range(len(texts)):
+        yield _rendered(recipe, index)
 
 
 def _rendered(recipe: Recipe, index: int) -> Clean | None:

@@ -6,7 +6,7 @@ their sizes, as in the report.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -36,7 +36,7 @@ class ChineseWord(Suite):
             for c in evenly(levels_characters((level,)), self.config.chinese_word)
         ]
 
-    def clean(self, items: Sequence[Item]) -> list[Clean | None]:
+    def clean(self, items: Sequence[Item]) -> Iterator[Clean | None]:
         return render([item.text for item in items], self.config.size)
 
     def judge(self, item: Item, lines: Sequence[str]) -> Judged:

@@ -7,7 +7,7 @@ A word counts wherever it was read, as often as it is asked for: read the precis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -38,7 +38,7 @@ class Cvtg(Suite):
         unique([item.id for item in items], path)
         return items
 
-    def clean(self, items: Sequence[Item]) -> list[Clean | None]:
+    def clean(self, items: Sequence[Item]) -> Iterator[Clean | None]:
         return render([item.text for item in items], self.config.size)
 
     def judge(self, item: Item, lines: Sequence[str]) -> Judged:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -42,7 +42,7 @@ class Dense(Suite):
             for text in [page(language, length, n)]
         ]
 
-    def clean(self, items: Sequence[Item]) -> list[Clean | None]:
+    def clean(self, items: Sequence[Item]) -> Iterator[Clean | None]:
         return render([item.text for item in items], self.config.size)
 
     def judge(self, item: Item, lines: Sequence[str]) -> Judged:

@@ -18,7 +18,7 @@ from configs import UserError
 from synth.recipe import Recipe, RecipeConfig
 from synth.sample import Sample
 from synth.strategies.edit.strategy import EditStrategy
-from trainer.evaluate.base import Box, Clean, Item, Judged, Suite
+from trainer.evaluate.base import Box, Item, Judged, Suite
 from trainer.evaluate.reading.clean import of_sample
 from trainer.evaluate.scores.exact import judge_text
 from trainer.evaluate.scores.pictures import psnr
@@ -40,9 +40,6 @@ class Edit(Suite):
         return [
             item for operation in config.strategy.operations for item in _pairs(config, str(operation), wanted.count)
         ]
-
-    def clean(self, items: Sequence[Item]) -> list[Clean | None]:
-        return [item.clean for item in items]
 
     def judge(self, item: Item, lines: Sequence[str]) -> Judged:
         return judge_text(item.text.replace("\n", ""), "".join(lines))

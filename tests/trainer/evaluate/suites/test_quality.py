@@ -26,7 +26,7 @@ def test_rows_are_photographs_with_captions_at_their_bucket(opened):
 
 def test_the_very_pictures_are_at_no_distance_and_others_are(opened):
     items = opened.items()
-    targets = [item.target for item in items]
+    targets = list(opened.real(items))
     same = opened.together(items, targets)
     assert list(same.figures) == ["fd_efficientnet"]
     assert same.figures["fd_efficientnet"] == pytest.approx(0, abs=1e-3)
