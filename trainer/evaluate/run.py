@@ -55,7 +55,7 @@ def evaluate(asked: Asked, out: Path, config: EvaluateConfig) -> dict[str, Any]:
     _check(asked, suites, spec)
     todo = [(suite, suite.items()) for suite in suites]
     with held(out, False, None):
-        subject = _subject(asked, out)
+        subject = _subject(asked, out, config)
         readings = Readings(out / "readings.jsonl", spec, config.readers)
         entries: dict[str, Any] = {}
         for suite, items in todo:
@@ -92,11 +92,13 @@ def _check(asked: Asked, suites: Sequence[Suite], spec: ReaderSpec) -> None:
     _device(asked.device)
 
 
-def _subject(asked: Asked, out: Path) -> Subject | None:
+def _subject(asked: Asked, out: Path, config: EvaluateConfig) -> Subject | None:
     if asked.checkpoint is None:
         return None
     folder = find_model(asked.checkpoint, out)
-    return Subject(asked.checkpoint, folder, _device(asked.device), asked.dtype)
+    # Ray's workers have GPUs where this process may have none, and each sees its own as the first.
+    device = "cuda" if config.gpus and asked.device is None else _device(asked.device)
+    return Subject(asked.checkpoint, folder, device, asked.dtype)
 
 
 def _device(name: str | None) -> str:

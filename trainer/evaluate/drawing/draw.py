@@ -31,8 +31,9 @@ from trainer.evaluate.base import Item, Subject
 from trainer.evaluate.config import EvaluateConfig
 from trainer.evaluate.reading.readings import load
 
-_TOGETHER = 16
-"""Pictures that are asked for at once, and then written; chosen: what a kill costs. The model cuts them further."""
+_TOGETHER, _PIXELS = 64, 1 << 22
+"""Pictures, and px of them, that are asked for at once and then written; chosen: what a kill costs. The model cuts them
+further."""
 _FAILING = 32
 """Pictures that are not finite, with none that is, after which the model is given up; chosen."""
 _MADE = "made.txt"
@@ -127,7 +128,7 @@ def draw(wanted: Sequence[Shot], sampling: Sampling, gpus: int, what: str) -> li
     """
     made = {folder: _made(folder / _MADE) for folder in {shot.path.parent for shot in wanted}}
     new = [s for s in wanted if made[s.path.parent].get(s.path.name) != s.made or not _is_whole(s.path)]
-    parts = [_Part(new[i].path.name, tuple(new[i : i + _TOGETHER])) for i in range(0, len(new), _TOGETHER)]
+    parts = list(_cut(new))
     failed: list[Path] = []
     drawn = 0
     if parts:
@@ -142,6 +143,17 @@ def draw(wanted: Sequence[Shot], sampling: Sampling, gpus: int, what: str) -> li
                         "its dtype"
                     )
     return failed
+
+
+def _cut(new: Sequence[Shot]) -> Iterator[_Part]:
+    part: list[Shot] = []
+    for shot in new:
+        if part and (len(part) == _TOGETHER or sum(s.width * s.height for s in [*part, shot]) > _PIXELS):
+            yield _Part(part[0].path.name, tuple(part))
+            part = []
+        part.append(shot)
+    if part:
+        yield _Part(part[0].path.name, tuple(part))
 
 
 def _made(path: Path) -> dict[str, str]:

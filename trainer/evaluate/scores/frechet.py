@@ -16,4 +16,6 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     values, vectors = np.linalg.eigh(left)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     cross = np.sqrt(np.linalg.eigvalsh(root @ right @ root).clip(0)).sum()
-    return float(shift @ shift + np.trace(left) + np.trace(right) - 2 * cross)
+    return max(
+        0.0, float(shift @ shift + np.trace(left) + np.trace(right) - 2 * cross)
+    )  # of equal sets but for rounding

@@ -129,10 +129,11 @@ def _inception(weights: str) -> _Features:
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     try:
+        torch.load(weights, map_location="cpu", weights_only=True)  # theirs would run code that a file brings
         network: Any = FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(Path(weights))
         ).eval()
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except Exception as error:  # pickle's, torch's and the system's own errors
         said = " ".join(str(error).split())[:200]
         raise UserError(f"field 'quality.inception': {weights} cannot be loaded: {said}") from None
 
