@@ -148,7 +148,7 @@ class _Training:
         return {**told, **more, "grad_norm": norm.item()}
 
     def _losses(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Reconstruction (mean of absolute and squared errors of pixels in -1..1) and perceptual loss."""
+        """Reconstruction (mean of absolute and weighted squared errors of pixels in -1..1) and perceptual loss."""
         target = images.float() / 127.5 - 1.0
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.narrow):
             with torch.no_grad():
@@ -157,7 +157,7 @@ class _Training:
             error = made - target
             count = self.config.perceptual.pictures
             seen = self.perceptual(made[:count], target[:count]).float().mean() if self.perceptual is not None else None
-        return error.abs().mean() + error.square().mean(), seen
+        return error.abs().mean() + self.config.squared * error.square().mean(), seen
 
     def _keep(self, stop: StopRequest) -> None:
         self.checkpoints.poll()

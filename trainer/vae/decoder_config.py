@@ -48,7 +48,8 @@ class HeldOutPictures:
 @dataclass(frozen=True)
 class DecoderConfig:
     """Crops of ``size`` px, ``batch`` a step, ``text`` of them out of ``pages`` renderings of ``recipe``, the others out of
-    photographs: of the folder ``photographs``, or of the installed packages."""
+    photographs: of the folder ``photographs``, or of the installed packages. ``squared``: weight of the squared error
+    beside the absolute one; it is what PSNR is made of."""
 
     steps: int
     batch: int
@@ -56,6 +57,7 @@ class DecoderConfig:
     recipe: str = "configs/synth/pure.yaml"
     pages: int = 400
     text: float = 0.5
+    squared: float = 1.0
     photographs: str = ""
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -72,8 +74,8 @@ class DecoderConfig:
             raise ValueError(f"steps, batch, pages: at least 1, found {self.steps}, {self.batch}, {self.pages}")
         if self.size < 16 or self.size % 8:
             raise ValueError(f"size must be a multiple of 8 and at least 16, found {self.size}")
-        if not 0 <= self.text <= 1:
-            raise ValueError(f"text must be within 0..1, found {self.text}")
+        if not 0 <= self.text <= 1 or self.squared < 0:
+            raise ValueError(f"text within 0..1, squared at least 0, found {self.text} and {self.squared}")
         for name, allowed in {"kind": "adamw", "in_backward": False, "offload_blocks": 0}.items():
             if getattr(self.optimizer, name) != allowed:
                 raise ValueError(f"optimizer.{name}: of a decoder only {allowed!r}; it has no transformer blocks")

@@ -24,6 +24,9 @@ from trainer.vae.pictures import load_photographs, random_crop
 _HELD_OUT = 1_000_000
 """Index from which on pages are held out; chosen: no training renders as many."""
 HELD_OUT_EVERY = 4  # one of so many photographs is held out; chosen
+_TRIES, _INKED = 4, 12.0
+"""Crops of a page that are tried for one with writing in it, and the deviation of a channel from which on there is some:
+margins have nothing to learn. Chosen."""
 _PACKAGES = (("skimage", "data"), ("sklearn", "datasets/images"))
 
 
@@ -50,8 +53,12 @@ class DecoderPictures:
     def _page(self, rng: np.random.Generator) -> np.ndarray:
         """Unscaled: strokes of pages are as thin as they are drawn. Colors are exchanged, as there are few of them."""
         page, size = self.pages[int(rng.integers(len(self.pages)))], self.config.size
-        y, x = (int(rng.integers(side - size + 1)) for side in page.shape[:2])
-        return page[y : y + size, x : x + size][..., rng.permutation(3)]
+        for _ in range(_TRIES):
+            y, x = (int(rng.integers(side - size + 1)) for side in page.shape[:2])
+            crop = page[y : y + size, x : x + size]
+            if crop.std((0, 1)).max() > _INKED:
+                break
+        return crop[..., rng.permutation(3)]
 
     def _photograph(self, rng: np.random.Generator) -> np.ndarray:
         return random_crop(self.trained[int(rng.integers(len(self.trained)))], self.config.size, rng)
