@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
-from configs import command, load
+from configs import UserError, command, load
 from configs.storage import use_storage
 from configs.storage.arguments import local, place
 from trainer.parallel.torchrun import refuse_torchrun, told_once
@@ -51,6 +52,14 @@ def _encode(arguments: argparse.Namespace) -> None:
 
 
 def _vae(arguments: argparse.Namespace) -> None:
+    if arguments.init is not None:
+        from trainer.vae.decoder_config import DecoderConfig
+
+        decoder = load(arguments.config, DecoderConfig, arguments.set)
+        from trainer.vae.decoder import train_decoder  # imports torch: a wrong config is reported before
+
+        train_decoder(decoder, arguments.init, arguments.out)
+        return
     from trainer.vae.config import VAETrainConfig
 
     config = load(arguments.config, VAETrainConfig, arguments.set)
@@ -60,10 +69,29 @@ def _vae(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from trainer.evaluate.run import EvaluateConfig, evaluate
+    from trainer.evaluate.config import EvaluateConfig
 
-    config = load(arguments.config, EvaluateConfig, arguments.set)
-    evaluate(arguments.checkpoint, arguments.out, arguments.suite.split(","), config)
+    config = load(arguments.config, EvaluateConfig, [*_prompts(arguments), *arguments.set])
+    from trainer.evaluate.run import Asked, evaluate  # imports torch: a wrong config is reported before
+
+    checkpoint = None if str(arguments.checkpoint) == "-" else arguments.checkpoint
+    suites = tuple(arguments.suite.split(","))
+    asked = Asked(checkpoint, suites, arguments.pictures, arguments.reader, arguments.device, arguments.dtype)
+    evaluate(asked, arguments.out, config)
+
+
+def _prompts(arguments: argparse.Namespace) -> list[str]:
+    """--prompts as an override of the config: it is of the one suite that takes such files."""
+    if arguments.prompts is None:
+        return []
+    named = [name for name in arguments.suite.split(",") if name in ("long_text", "cvtg")]
+    if len(named) != 1:
+        found = " and ".join(named) or "none"
+        raise UserError(
+            f"--prompts: is for one of the suites long_text and cvtg, found {found}; for both give --set prompts.long_text=PATH "
+            "--set prompts.cvtg=PATH"
+        )
+    return [f"prompts.{named[0]}={json.dumps(str(arguments.prompts))}"]
 
 
 def _quickstart(arguments: argparse.Namespace) -> None:
@@ -103,14 +131,36 @@ def _parser() -> argparse.ArgumentParser:
     encode.add_argument("--init", type=Path, metavar="FOLDER", help="a diffusers folder with the encoders")
     encode.add_argument("--wait", action="store_true", help="wait while another process encodes into OUT")
 
-    vae = _command(commands, "vae", _vae, "train the tiny VAE from scratch")
+    vae = _command(commands, "vae", _vae, "train the decoder of a VAE, or the tiny VAE from scratch")
     vae.add_argument("config", type=Path, metavar="CONFIG")
     vae.add_argument("out", type=local, metavar="OUT")
+    vae.add_argument(
+        "--init",
+        type=Path,
+        metavar="VAE",
+        help="a diffusers folder or a file of this command, whose decoder is trained",
+    )
 
-    evaluate = _command(commands, "evaluate", _evaluate, "let OCR read what a model draws, before and after training")
-    evaluate.add_argument("checkpoint", type=Path, metavar="CKPT", help="output of fit, or a diffusers folder")
+    evaluate = _command(commands, "evaluate", _evaluate, "score what a model draws; run again, it goes on")
+    evaluate.add_argument(
+        "checkpoint",
+        type=Path,
+        metavar="CKPT",
+        help="output of fit, a checkpoint, a diffusers folder; '-' for --pictures",
+    )
     evaluate.add_argument("out", type=local, metavar="OUT")
-    evaluate.add_argument("--suite", default="glyphs,numbers,words,lines", help="comma-separated; default: all")
+    evaluate.add_argument(
+        "--suite",
+        default="glyphs,numbers,words,lines",
+        help="of glyphs, numbers, words, lines (default), chinese_word, long_text, cvtg, dense, vae, quality, edit, loss",
+    )
+    evaluate.add_argument("--prompts", type=Path, metavar="PATH", help="prompt file or folder of long_text or cvtg")
+    evaluate.add_argument(
+        "--pictures", type=Path, metavar="FOLDER", help="score <prompt_id>[-<n>].png in it instead of drawing"
+    )
+    evaluate.add_argument("--reader", default="paddle", help="paddle, or the URL of an OpenAI-compatible server")
+    evaluate.add_argument("--device", help="cpu, cuda, cuda:1 ...; default: a GPU where there is one")
+    evaluate.add_argument("--dtype", help="float32, bfloat16 or float16; default: as stored")
     evaluate.add_argument("--config", type=Path, default=Path("configs/train/evaluate.yaml"))
 
     quickstart = commands.add_parser("quickstart", help="the whole way on real pictures, as `make quickstart` runs it")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -14,8 +13,7 @@ from model import QwenImage, precision
 from tests.products import NoBfloat16
 from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
-from trainer.evaluate.run import EvaluateConfig, sample, without_training
-from trainer.evaluate.suites import Item
+from trainer.evaluate.drawing.draw import without_training
 from trainer.loop import Trainer
 from trainer.vae.config import VAETrainConfig
 from trainer.vae.train import train_vae
@@ -74,12 +72,10 @@ def test_with_kernels_the_step_multiplies_in_bfloat16(
 
 
 def test_evaluation_samples_a_bf16_model_in_float32(poor: None, narrow: Path) -> None:
-    items = [Item("7", '"7"', 32, 32, np.zeros((32, 32, 3), np.uint8), held_out=False)]
-    config = EvaluateConfig("configs/synth/glyphs.yaml", steps=2)
     with NoBfloat16() as watch:
         trained = QwenImage.load(narrow)
         for model in (trained, without_training(trained)):
-            sample(model, items, config)
+            model.sample('"7"', 32, 32, steps=2, cfg=3.0)
     assert watch.saw("mm", "conv", "scaled_dot_product")
 
 

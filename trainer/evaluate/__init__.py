@@ -1,7 +1,8 @@
-"""Does the model write what it is asked to? Prompts in, pictures out, read back by OCR.
+"""Does a model draw what it is asked to? Prompts in, pictures out, read back or compared, scored.
 
-suites.py   recipe -> texts, prompts, sizes, clean renderings
-score.py    what was read against what was asked: pure
-sheet.py    samples with what was read, as one picture
-run.py      samples, reads, scores, writes evaluation.json
+suites/   one file for each suite: which prompts, and what counts
+scores/   how readings and pictures are scored, in pure functions
+reading/  readers, clean renderings, damaged glyphs
+drawing/  the model that draws, and pictures made elsewhere
+run.py    items -> pictures -> readings -> evaluation.json, table.md, evaluation.html
 """

@@ -1,8 +1,8 @@
-"""``python -m trainer evaluate CKPT OUT``: sample the suites' prompts at fixed seeds, read them, score them.
+"""``python -m trainer evaluate CKPT OUT --suite NAME[,NAME...]``: draw, read, score; run again, it goes on.
 
-    CKPT ──> trained  ──sample──> pictures ──Reader──> text ─┐
-             untrained ─sample──> pictures ──Reader──> text ─┼─> evaluation.json, <suite>.png, a table
-    recipe ──────────────────> clean pictures ─Reader─> text ┘   (the reader's ceiling)
+    CKPT ──────draw──> OUT/SUITE/pictures ─┐
+    --pictures FOLDER ─────────────────────┼─ reader ─> readings.jsonl ─ judge ─> evaluation.json, table.md,
+    texts ─> OUT/SUITE/clean, damaged ─────┘                                      evaluation.html, SUITE.png
 
 "Untrained" is the same network with the fresh weights that ``model init`` gives it, so the difference
 is what training did.
@@ -10,165 +10,112 @@ is what training did.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
+import torch
 
 from configs import UserError
-from configs.files import replace_picture, replace_text
-from trainer.evaluate.score import Score, is_exact, score
-from trainer.evaluate.sheet import draw_sheet
-from trainer.evaluate.suites import Item, make_suite
+from trainer.evaluate.base import Item, Subject, Suite
+from trainer.evaluate.config import EvaluateConfig
+from trainer.evaluate.drawing.model import find_model
+from trainer.evaluate.reading.readers import ReaderSpec
+from trainer.evaluate.reading.readings import Readings
+from trainer.evaluate.report import as_entry, terminal, write_report
+from trainer.evaluate.suite_run import SuiteRun
+from trainer.evaluate.suites.registry import open_suites
+from trainer.state.held import held
 
-if TYPE_CHECKING:
-    from model import QwenImage
-    from pipeline.ocr.reader import Reader
-
-
-@dataclass(frozen=True)
-class EvaluateConfig:
-    """``configs/train/evaluate.yaml``. Limits are numbers of texts; glyphs are always all of the recipe's."""
-
-    recipe: str
-    numbers: int = 120
-    words: int = 40
-    lines: int = 20
-    steps: int = 20
-    cfg: float = 3.0
-    negative: str = ""  # what conditions were dropped to in training
-    seed: int = 0  # of the first picture of a suite; they count up
-
-    def __post_init__(self) -> None:
-        for name in ("numbers", "words", "lines", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
-
-    def limit(self, suite: str) -> int:
-        """Texts of a suite; of glyphs, and of one that ``make_suite`` will refuse, any."""
-        return int(getattr(self, suite, 1)) if suite != "glyphs" else 1
+_DTYPES = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
-class Result:
-    """One suite: its items, and what was read in the pictures before and after training and in the clean ones."""
+class Asked:
+    """What the command line names. ``checkpoint``: None where all pictures were made elsewhere. ``reader``: paddle or a
+    URL. ``device``: None takes a GPU where there is one. ``dtype``: None takes the stored one."""
 
-    items: list[Item]
-    read: dict[str, list[str]]  # before, after, ceiling
-    pictures: list[np.ndarray]  # after
+    checkpoint: Path | None
+    suites: tuple[str, ...]
+    pictures: Path | None = None
+    reader: str = "paddle"
+    device: str | None = None
+    dtype: str | None = None
 
-    def scores(self) -> dict[str, Score]:
-        wanted = [item.text for item in self.items]
-        return {name: score(wanted, texts) for name, texts in self.read.items()}
 
+def evaluate(asked: Asked, out: Path, config: EvaluateConfig) -> dict[str, Any]:
+    """Run the suites and return what stands in ``out/evaluation.json``.
 
-def evaluate(checkpoint: Path, out: Path, suites: Sequence[str], config: EvaluateConfig) -> dict[str, Any]:
-    """Run ``suites`` and return what stands in ``out/evaluation.json``. Raises UserError before any work."""
-    from model import QwenImage
-    from pipeline.ocr.reader import Reader
-
-    chosen = {name: make_suite(name, config.recipe, config.limit(name)) for name in suites}
-    folder = _find_model(checkpoint)
-    trained, reader = QwenImage.load(folder), Reader()
-    untrained = without_training(trained)
-    results = {}
-    for name, items in chosen.items():
-        if not items:
-            print(f"evaluate: {config.recipe} has nothing for the suite '{name}'")
-            continue
-        results[name] = _run_suite(items, trained, untrained, reader, config)
-    report = _as_report(results, config, folder)
-    write(results, report, out)
-    print(table(results))
+    Raises UserError before any work, RunFailed where the model draws nothing or the reader dies: what was drawn and read
+    is kept.
+    """
+    suites = open_suites(asked.suites, config)
+    spec = ReaderSpec(asked.reader, config.server)
+    _check(asked, suites, spec)
+    todo = [(suite, suite.items()) for suite in suites]
+    with held(out, False, None):
+        subject = _subject(asked, out, config)
+        readings = Readings(out / "readings.jsonl", spec, config.readers)
+        entries: dict[str, Any] = {}
+        for suite, items in todo:
+            if not items and suite.draws != "nothing":
+                print(f"evaluate: {config.recipe} has nothing for the suite '{suite.name}'")
+                continue
+            entries[suite.name] = _run(asked, suite, items, subject, readings, out)
+        report = {"model": str(subject.folder) if subject else None, **_about(asked, spec, config), "suites": entries}
+        write_report(out, report)
+    print(terminal(entries))
     return report
 
 
-def _find_model(checkpoint: Path) -> Path:
-    """The diffusers folder in a training's output (``export/``), or the folder itself."""
-    for folder in (checkpoint, checkpoint / "export"):
-        if (folder / "model_index.json").is_file():
-            return folder
-    raise UserError(
-        f"{checkpoint}: holds no model; give a diffusers folder, or the output of `trainer fit` with export/"
-    )
+def _run(
+    asked: Asked, suite: Suite, items: list[Item], subject: Subject | None, readings: Readings, out: Path
+) -> dict[str, Any]:
+    run = SuiteRun(suite, items, out / suite.name, subject, readings)
+    folder = asked.pictures if suite.draws != "nothing" else None
+    result = run.run(folder, len(asked.suites))
+    return as_entry(suite, result, out)
 
 
-def without_training(trained: QwenImage) -> QwenImage:
-    """The same parts around a transformer with fresh weights."""
-    from model import QwenImage
-    from model.init import new_transformer
-
-    fresh = new_transformer(trained.transformer.config, seed=0).eval()
-    return QwenImage(fresh, trained.vae, trained.conditioner, trained.schedule)
-
-
-def _run_suite(
-    items: list[Item], trained: QwenImage, untrained: QwenImage, reader: Reader, config: EvaluateConfig
-) -> Result:
-    """Sample and read one suite with both models, and read its clean renderings."""
-    after = sample(trained, items, config)
-    pictures = {"before": sample(untrained, items, config), "after": after, "ceiling": [i.clean for i in items]}
-    return Result(items, {name: [read(reader, p) for p in made] for name, made in pictures.items()}, after)
+def _check(asked: Asked, suites: Sequence[Suite], spec: ReaderSpec) -> None:
+    if asked.checkpoint is None:
+        needs = next((suite.name for suite in suites if suite.draws == "nothing"), None)
+        if needs:
+            raise UserError(f"suite {needs}: is measured on a model; name it instead of '-'")
+        if asked.pictures is None:
+            raise UserError("CKPT is '-', so the pictures have to come from elsewhere: --pictures FOLDER")
+    if any(suite.reads for suite in suites):
+        spec.check()
+    if asked.dtype is not None and asked.dtype not in _DTYPES:
+        raise UserError(f"--dtype: '{asked.dtype}'; one of {', '.join(_DTYPES)} is needed")
+    _device(asked.device)
 
 
-def sample(model: QwenImage, items: Sequence[Item], config: EvaluateConfig) -> list[np.ndarray]:
-    """One picture (H, W, 3) uint8 per item."""
-    images = model.sample(
-        [item.prompt for item in items],
-        height=[item.height for item in items],
-        width=[item.width for item in items],
-        steps=config.steps,
-        cfg=config.cfg,
-        negative=config.negative,
-        seed=config.seed,
-    )
-    return [np.asarray(image) for image in images]
+def _subject(asked: Asked, out: Path, config: EvaluateConfig) -> Subject | None:
+    if asked.checkpoint is None:
+        return None
+    folder = find_model(asked.checkpoint, out)
+    # Ray's workers have GPUs where this process may have none, and each sees its own as the first.
+    device = "cuda" if config.gpus and asked.device is None else _device(asked.device)
+    return Subject(asked.checkpoint, folder, device, asked.dtype)
 
 
-def read(reader: Reader, picture: np.ndarray) -> str:
-    """A picture of one line or less is given to the recognizer whole: the detector misses lone small glyphs."""
-    return reader.read_line(picture)[0]
+def _device(name: str | None) -> str:
+    """The named device, else CUDA where there is one. Raises UserError for one that this machine lacks."""
+    there = torch.cuda.is_available()
+    try:
+        device = torch.device(name or ("cuda" if there else "cpu"))
+    except RuntimeError:
+        raise UserError(f"--device: '{name}' is no device; cpu, cuda or cuda:0 ... are") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"--device: '{name}'; cpu and cuda are supported")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"--device: '{name}', but torch sees {torch.cuda.device_count()} such devices here")
+    return str(device)
 
 
-def _as_report(results: dict[str, Result], config: EvaluateConfig, folder: Path) -> dict[str, Any]:
-    """The content of evaluation.json."""
-    suites = {}
-    for name, result in results.items():
-        rows = [
-            {"text": item.text, "prompt": item.prompt, **{k: texts[i] for k, texts in result.read.items()}}
-            for i, item in enumerate(result.items)
-        ]
-        scores = {k: dataclasses.asdict(s) for k, s in result.scores().items()}
-        held_out = all(item.held_out for item in result.items)
-        suites[name] = {"count": len(rows), "held_out": held_out, **scores, "sheet": f"{name}.png", "items": rows}
-    return {"model": str(folder), "sampling": dataclasses.asdict(config), "suites": suites}
-
-
-def write(results: dict[str, Result], report: dict[str, Any], out: Path) -> None:
-    replace_text(out / "evaluation.json", json.dumps(report, ensure_ascii=False, indent=1) + "\n", durable=False)
-    for name, result in results.items():
-        wanted, found = [item.text for item in result.items], result.read["after"]
-        exact = [is_exact(w, r) for w, r in zip(wanted, found, strict=True)]
-        replace_picture(out / f"{name}.png", draw_sheet(result.pictures, wanted, found, exact))
-
-
-def table(results: dict[str, Result]) -> str:
-    """Lines for a terminal: texts read exactly and character accuracy, before, after, and on clean renderings."""
-    lines = [
-        f"{'suite':<9}{'texts':>6}   {'exact: before':>13}{'after':>8}{'ceiling':>9}   {'characters: before':>18}{'after':>8}{'ceiling':>9}"
-    ]
-    for name, result in results.items():
-        s = result.scores()
-        exact, characters = (
-            [getattr(s[k], m) for k in ("before", "after", "ceiling")] for m in ("exact", "characters")
-        )
-        e, c = ([f"{v:.1%}" for v in values] for values in (exact, characters))
-        note = "" if result.items[0].held_out else "   (texts of the training data)"
-        lines.append(
-            f"{name:<9}{len(result.items):>6}   {e[0]:>13}{e[1]:>8}{e[2]:>9}   {c[0]:>18}{c[1]:>8}{c[2]:>9}{note}"
-        )
-    return "\n".join(lines)
+def _about(asked: Asked, spec: ReaderSpec, config: EvaluateConfig) -> dict[str, Any]:
+    sampling = {name: getattr(config, name) for name in ("steps", "cfg", "negative", "seed", "per_prompt")}
+    pictures = str(asked.pictures) if asked.pictures else None
+    return {"pictures": pictures, "reader": spec.key, "sampling": {**sampling, "recipe": config.recipe}}

@@ -23,14 +23,14 @@ def picture_pool(config: VAETrainConfig) -> np.ndarray:
     glyphs = [np.asarray(recipe.render(index).image) for index in range(config.pool.glyphs)]
     if glyphs and glyphs[0].shape != (size, size, 3):
         raise UserError(f"pool.recipe {config.pool.recipe}: canvases must be {size} x {size}, found {glyphs[0].shape}")
-    photographs = _load_photographs(config.photographs, size)
+    photographs = load_photographs(config.photographs, size)
     crops = [
         random_crop(photographs[int(rng.integers(len(photographs)))], size, rng) for _ in range(config.pool.photographs)
     ]
     return np.stack(glyphs + crops)[rng.permutation(len(glyphs) + len(crops))]
 
 
-def _load_photographs(packages: Sequence[tuple[str, str]], size: int) -> list[np.ndarray]:
+def load_photographs(packages: Sequence[tuple[str, str]], size: int) -> list[np.ndarray]:
     """Every picture of at least ``size`` px that the installed packages carry, decoded; in the order of their names."""
     pictures = []
     for package, folder in packages:

@@ -1,4 +1,4 @@
-"""The suites: which texts a model is asked to draw, in the words and sizes it was trained with.
+"""What a recipe renders: the texts a model is asked to draw, in the words and sizes it was trained with.
 
     recipe ──contents of the suite's kind──> texts ──the same recipe, these texts only──> prompt, size, clean picture
 
@@ -13,8 +13,9 @@ The clean rendering of the same text by the same recipe gives the reader's ceili
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,32 +24,54 @@ from configs import UserError
 from synth.content.kinds import Charset, Word
 from synth.corpus.corpus import Corpora
 from synth.recipe import AnyContent, Recipe, RecipeConfig
+from trainer.evaluate.base import Item, Judged, Suite
+from trainer.evaluate.reading.clean import of_sample
+from trainer.evaluate.scores.exact import judge_text
 
-_SUITES = ("glyphs", "numbers", "words", "lines")
 _OTHER_SEED = 1_000_003  # added to the recipe's seed where texts must differ from training's
 _TRAINED = 4_000  # the recipe's first samples, whose texts count as seen in training
 
 
-@dataclass(frozen=True)
-class Item:
-    """One thing to draw: ``text`` as asked in ``prompt``, on ``width`` x ``height`` px; ``clean``: (H, W, 3) uint8."""
+class _RecipeSuite(Suite):
+    main = "exact"
+    one_line = True
+    untrained = True
 
-    text: str
-    prompt: str
-    width: int
-    height: int
-    clean: np.ndarray
-    held_out: bool
+    def items(self) -> list[Item]:
+        limit = int(getattr(self.config, self.name, 1))
+        return _numbered(make_items(self.name, self.config.recipe, limit))
+
+    def judge(self, item: Item, lines: Sequence[str]) -> Judged:
+        return judge_text(item.text, "".join(lines))
 
 
-def make_suite(suite: str, recipe: str, limit: int) -> list[Item]:
-    """At most ``limit`` items (glyphs: all of them). UserError for an unknown suite; empty if the recipe has no such content."""
-    if suite not in _SUITES:
-        raise UserError(f"--suite: unknown suite '{suite}'; allowed: {', '.join(_SUITES)}")
+class Glyphs(_RecipeSuite):
+    name: ClassVar[str] = "glyphs"
+
+
+class Numbers(_RecipeSuite):
+    name: ClassVar[str] = "numbers"
+
+
+class Words(_RecipeSuite):
+    name: ClassVar[str] = "words"
+
+
+class Lines(_RecipeSuite):
+    name: ClassVar[str] = "lines"
+
+
+def _numbered(items: Sequence[Item]) -> list[Item]:
+    """The same with their places as ids."""
+    return [replace(item, id=str(number)) for number, item in enumerate(items)]
+
+
+def make_items(suite: str, recipe: str, limit: int) -> list[Item]:
+    """At most ``limit`` items (glyphs: all of them); empty if the recipe has no such content."""
     config = configs.load(recipe, RecipeConfig)
     contents = [content for content in config.contents if suite_of(content) == suite]
     share = -(-limit // len(contents)) if contents else 0
-    seen = _trained(config) if suite == "lines" else set()
+    seen = _trained(config) if suite == "lines" and contents else set()
     per_content = [_items(config, content, suite, share, seen) for content in contents]
     mixed = [item for group in zip_longest(*per_content) for item in group if item is not None]
     return mixed if suite == "glyphs" else mixed[:limit]
@@ -91,7 +114,7 @@ def spread(texts: Sequence[str], limit: int, seed: int) -> list[str]:
     return [text for row in zip_longest(*shuffled) for text in row if text is not None][:limit]
 
 
-def _exactly(content: AnyContent, texts: Sequence[str]) -> AnyContent:
+def _exactly(content: AnyContent, texts: Sequence[str]) -> Word:
     """A content on the same canvases that draws each of ``texts`` once per round."""
     longest = max(len(text) for text in texts)
     return Word(kind="word", words=tuple(texts), length=(1, longest), canvases=content.canvases, layout=content.layout)
@@ -103,6 +126,7 @@ def _render(config: RecipeConfig, content: AnyContent, count: int, held_out: boo
     items: dict[str, Item] = {}
     for sample in map(recipe.render, range(count)):
         width, height = sample.image.size
-        item = Item(sample.text, sample.captions[0].text, width, height, np.asarray(sample.image), held_out)
+        prompt = sample.captions[0].text
+        item = Item("", prompt, width, height, (sample.text,), held_out=held_out, clean=of_sample(sample))
         items.setdefault(sample.text, item)
     return list(items.values())

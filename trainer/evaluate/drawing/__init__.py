@@ -1,0 +1,1 @@
+"""Where the pictures of a suite come from: a model, or a folder."""

@@ -1,0 +1,1 @@
+"""How readings and pictures are scored: pure functions."""
