@@ -1,7 +1,7 @@
 """What people look at: ``RUN/report.html``, the gallery of a dataset, the summary on the terminal.
 
     tables.py  ──> funnel, reasons, coverage, balance, taxonomy, scores, training   pure functions: data in, data out
-                   charts.py                                                         by Altair
+                   charts/                                                           by Altair
     fetch.py   ──> pictures                                                          small copies and boxes
     build.py   ──> templates/report.html.j2, page.py, font.py                        one file without any request to elsewhere
 

@@ -56,6 +56,17 @@ def test_twenty_seeds_of_killed_workers_drivers_and_nodes_change_no_byte(tmp_pat
     assert {"worker", "driver", "node"} <= set(told["killed"])
 
 
+@pytest.mark.long
+def test_forty_drivers_that_die_at_fault_points_change_no_byte() -> None:
+    """Without Ray, on a disk and in a bucket, as tests/benchmarks/chaos.py does a thousand times."""
+    command = [sys.executable, "-m", "tests.benchmarks.chaos", "--kills", "40"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3000, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["kills"] >= 40
+    assert told["scenarios"] >= 5  # the fourth in a bucket, the fifth with pictures that crash and eat memory
+
+
 def test_the_lot_is_the_same_for_the_same_seed_and_meets_all_kinds_of_inputs() -> None:
     kinds = [scenario.kind_of(seed) for seed in range(25)]
     assert set(kinds) == set(scenario.INPUTS)
