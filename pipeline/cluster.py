@@ -18,6 +18,7 @@ import queue
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 import warnings
@@ -56,7 +57,8 @@ class ClusterConfig:
     """Where work runs. ``address``: ``local`` starts Ray for this command and ends it with it; ``auto`` or
     ``host:port`` joins a running cluster. Inside ``ray job submit`` the job's cluster is used whatever stands here.
     ``cpus``: of a local cluster; null takes all that the machine has. ``small``: a step of at most so many fragments or
-    shards that wants no GPU is worked on by threads of the command, where the address is ``local``; 0: all on Ray.
+    shards that wants no GPU is worked on by threads of the command, where the address is ``local`` and Ray does not run
+    yet; 0: all on Ray.
 
     ``max_retries``: how often a fragment whose worker died is tried again. ``max_restarts``: how often one worker is
     started again during a step. What still cannot be done then stops the run and is named.
@@ -111,7 +113,10 @@ def prepare(items: int, config: ClusterConfig, gpus: float = 0.0) -> None:
 
 
 def _wants_ray(items: int, config: ClusterConfig, gpus: float) -> bool:
-    return items > config.small or config.address != "local" or gpus > 0 or in_job()
+    if items > config.small or config.address != "local" or gpus > 0 or in_job():
+        return True
+    ray = sys.modules.get("ray")
+    return ray is not None and ray.is_initialized()
 
 
 def connect(config: ClusterConfig | None = None) -> None:

@@ -120,7 +120,7 @@ class Sleeper:
 def test_a_worker_that_is_killed_on_every_retry_ends_the_run(
     tmp_path: Path, restarts: int, retries: int, times: str
 ) -> None:
-    config = ClusterConfig(small=0, max_restarts=restarts, max_retries=retries)
+    config = ClusterConfig(max_restarts=restarts, max_retries=retries)
     with (
         killer(tmp_path) as killed,
         pytest.raises(RunFailed, match=rf"score: the worker died {times} while it held photos-00007, .*same command"),
@@ -130,7 +130,7 @@ def test_a_worker_that_is_killed_on_every_retry_ends_the_run(
 
 
 def test_work_that_stands_still_is_named_and_then_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = ClusterConfig(small=0, stall_s=1, stall_stop_s=6)
+    config = ClusterConfig(stall_s=1, stall_stop_s=6)
     with pytest.raises(RunFailed, match=r"score: slow has made no progress for [6-9] s; process \d+ on .* committed"):
         list(cluster.each([Work("slow"), Work("quick")], "score", Sleeper, (tmp_path,), config, cpus=0.5))
     assert (tmp_path / "quick").exists()  # nothing waits behind slow work while another worker is free
@@ -153,7 +153,6 @@ class _Unable:
         raise ModuleNotFoundError("No module named 'my_annotators'")
 
 
-@pytest.mark.parametrize("small", [0, 1])
-def test_a_worker_that_cannot_start_says_why(small: int) -> None:
+def test_a_worker_that_cannot_start_says_why() -> None:
     with pytest.raises(RunFailed, match=r"ocr: its worker cannot start: .*No module named 'my_annotators'"):
-        list(cluster.each([Work("photos-00000")], "ocr", _Unable, (), ClusterConfig(small=small)))
+        list(cluster.each([Work("photos-00000")], "ocr", _Unable))

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from configs import UserError
+from configs import RunFailed, UserError
 from pipeline import cluster
 from pipeline.cluster import ClusterConfig, Step
 from pipeline.sandbox.guard import Guard, GuardConfig
@@ -120,6 +120,16 @@ def test_what_one_raises_is_raised_and_ends_the_children_of_the_others() -> None
         list(cluster.flow([Work("good"), Work("bad")], steps, ClusterConfig(cpus=2)))
     (pid,) = SleepsInAChild.pids
     assert not psutil.pid_exists(pid)
+
+
+class _Unable:
+    def __init__(self) -> None:
+        raise ModuleNotFoundError("No module named 'my_annotators'")
+
+
+def test_a_worker_that_cannot_start_says_why() -> None:
+    with pytest.raises(RunFailed, match=r"ocr: its worker cannot start: .*No module named 'my_annotators'"):
+        list(cluster.flow([Work("photos-00000")], [Step("ocr", _Unable)], ClusterConfig()))
 
 
 def test_a_small_rendering_does_not_load_ray(tmp_path: Path) -> None:

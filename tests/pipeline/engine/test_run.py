@@ -67,10 +67,9 @@ class _Fragment:
         return list(zip(group.ids, scores_of(group.ids), strict=True))
 
 
-@pytest.mark.parametrize("small", [0, 1])
-def test_what_a_worker_says_comes_out_of_the_command(ray_session: None, small: int) -> None:
+def test_what_a_worker_says_comes_out_of_the_command(ray_session: None) -> None:
     with pytest.raises(RunFailed, match="nothing is lost"):
-        list(cluster.each([_Group("g", [])], "stop", _Stops, (), cluster.ClusterConfig(small=small), cpus=0.5))
+        list(cluster.each([_Group("g", [])], "stop", _Stops, cpus=0.5))
 
 
 class _Stops:
