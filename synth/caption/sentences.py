@@ -34,6 +34,8 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
     def option(found: re.Match[str]) -> str:
         return found[1] if _slots(found[1]) <= words.keys() and rng.random() < 0.6 else ""
 
+    if not words["adj"]:
+        chosen = chosen.replace("{adj}的", "")  # the particle goes with what it follows
     filled = _SLOT.sub(lambda slot: words[slot[1]], _OPTIONAL.sub(option, chosen))
     return _clean(filled, words["quote"], language)
 

@@ -16,6 +16,7 @@ Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow"]
 
 _SEEN = 1.5  # chosen: WCAG contrast that an edge, a glow or a shadow has to the ground; at 1.3 nobody notices it
 OFF_FILL = 3.0  # chosen: contrast of an edge to the letters it surrounds
+_MIN_LINE = 1.2  # px
 _OPEN = 0.5  # chosen: the part of a hollow letter's stroke that its line may take
 
 
@@ -82,6 +83,10 @@ class TextStyle:
         edge = self.stroke if self.fill else None
         seen = edge is None or all(contrast(edge.rgb, shade) >= _SEEN for shade in shades)
         return seen and all(shadow.seen_on(shades) for shadow in self.shadows)
+
+    def drawn_at(self, size: float) -> bool:
+        """Whether a hollow letter's line has its width at ``size`` px; thinner ones come out pale and spread."""
+        return self.fill is not None or self.width * size >= _MIN_LINE
 
     @property
     def named(self) -> tuple[Color, ...]:

@@ -96,7 +96,8 @@ class RenderContext:
     def style(self, block: Block, color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> TextStyle:
         """A style in one color, readable on a ground of these shades; text below ``effects.min_size`` px stays plain."""
         effects = self.effects if block.size >= self.effects.min_size else _PLAIN
-        return pick_style(effects, color, shades, rng, lambda: stem(block))
+        style = pick_style(effects, color, shades, rng, lambda: stem(block))
+        return style if style.drawn_at(block.size) else TextStyle(color)
 
     def counterparts(self, text: Text, old: FontFile, old_face: Face) -> list[tuple[FontFile, Face]]:
         """Faces that cover ``text`` in the style of another font and about its weight, each font's nearest one."""

@@ -13,6 +13,7 @@ from synth.drawing.colors import PALETTE, Ground
 from synth.drawing.layers import Drawing, GroundLayer, TextLayer
 from synth.drawing.paint import paint
 from synth.recipe import Recipe
+from synth.typeset.marks import compressed
 from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 
 WHITE = GroundLayer(Ground((PALETTE["white"],)))
@@ -210,6 +211,8 @@ def test_pens_advance_as_the_font_says() -> None:
         face, size = block.face, block.size
         for line in block.lines:
             shaped = face.shape(line.text, drawing.text.language)
+            if drawing.text.language == "zh":
+                shaped = compressed(face, line.text, shaped, vertical=False)  # less what marks side by side give up
             width = sum(g.advance for g in shaped[:-1]) * size
             assert line.glyphs[-1].x - line.glyphs[0].x == pytest.approx(width, abs=0.02 * size)
 

@@ -152,7 +152,7 @@ def _restyle(edit: Edit) -> Edited:
     effect = able[int(request.rng.integers(len(able)))]
     config = EffectConfig(weights={effect: 1.0})
     new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
-    if new.effect != effect:
+    if new.effect != effect or not new.drawn_at(layer.block.size):
         raise Undrawable("the effect would not be seen here")
     if effect != "hollow":
         stroke, width = (new.stroke, new.width) if new.stroke else (old.stroke, old.width)
