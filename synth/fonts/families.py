@@ -63,7 +63,7 @@ CHINESE = (
     ChineseFamily("display", "zcool-kuaile"),  # rounded
     ChineseFamily("display", "zcool-xiaowei"),
 )
-NPM = Path(__file__).parents[2] / "node_modules" / "@fontsource"
+_NPM = Path(__file__).parents[2] / "node_modules" / "@fontsource"
 """Where ``make fonts`` puts npm's packages: the checkout."""
 
 # Debian package, files under /usr/share/fonts, face index, style.
@@ -90,7 +90,7 @@ def latin_files(family: str) -> list[Path]:
 
 def npm_folder(package: str) -> Path | None:
     """The folder of one of npm's packages, None where ``make fonts`` has not brought it."""
-    folder = NPM / package
+    folder = _NPM / package
     return folder if folder.is_dir() else None
 
 

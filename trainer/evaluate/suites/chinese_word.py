@@ -16,7 +16,7 @@ from trainer.evaluate.base import Clean, Item, Judged, Suite
 from trainer.evaluate.reading.clean import render
 from trainer.evaluate.scores.exact import judge_text
 
-LEVELS = (1, 2, 3)
+_LEVELS = (1, 2, 3)
 _PROMPT = "一张白色背景的图片，正中央写着一个黑色的大字“{}”。"  # chosen
 
 
@@ -24,7 +24,7 @@ class ChineseWord(Suite):
     name: ClassVar[str] = "chinese_word"
     main = "exact"
     one_line = True
-    weights: ClassVar[dict[str, float]] = {f"level {n}": float(len(levels_characters((n,)))) for n in LEVELS}
+    weights: ClassVar[dict[str, float]] = {f"level {n}": float(len(levels_characters((n,)))) for n in _LEVELS}
     anchors = "Qwen-Image .583 (levels .973, .405, .065), LongCat-Image .907"
 
     def items(self) -> list[Item]:
@@ -32,7 +32,7 @@ class ChineseWord(Suite):
         width, height = self.config.size
         return [
             Item(f"{level}-{ord(c):X}", _PROMPT.format(c), width, height, (c,), f"level {level}")
-            for level in LEVELS
+            for level in _LEVELS
             for c in evenly(levels_characters((level,)), self.config.chinese_word)
         ]
 
