@@ -9,6 +9,7 @@ forked, too, because starting a Python for each takes a second.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -49,8 +50,10 @@ class ForkedChild(guard._Child):
             try:
                 os.setsid()
                 signal.setitimer(signal.ITIMER_REAL, 0)
-                for descriptor in (self._to, self._from):
-                    os.close(descriptor)
+                # as Popen does: with the lock of the run among them, it would hold that when the life has ended
+                for descriptor in {int(name) for name in os.listdir("/proc/self/fd")} - {0, 1, 2, down, up}:
+                    with contextlib.suppress(OSError):  # the one that listed them
+                        os.close(descriptor)
                 child.main(down, up)
             finally:
                 os._exit(0)

@@ -71,9 +71,10 @@ def render(texts: Sequence[str], size: tuple[int, int]) -> Iterator[Clean | None
 
 def _rendered(recipe: Recipe, index: int) -> Clean | None:
     try:
-        return of_sample(recipe.render(index))
+        sample = recipe.render(index)
     except UserError:  # a character that no font has, or too much text for the canvas
         return None
+    return None if sample.discarded else of_sample(sample)  # a recipe tries another of its texts
 
 
 def of_sample(sample: Sample) -> Clean:
