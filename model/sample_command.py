@@ -22,6 +22,7 @@ from configs.errors import DiskFailed
 from configs.files import replaced
 from configs.pictures import DecodeError, Limits, decode
 from model.checkpoint import check_folder
+from model.device import named_device
 from model.files import weight_files
 from model.lora_merge import lora_file
 from model.qwen_image import QwenImage
@@ -32,7 +33,7 @@ _LINE_EVERY = 20.0  # seconds
 
 def sample_to_file(args: argparse.Namespace) -> None:
     """Sample and write ``args.out``; its text chunks hold prompt, seed, settings and the weights' digest."""
-    device = _device(args.device)
+    device = named_device(args.device)
     folder = check_folder(args.checkpoint)
     references = [_reference(path) for path in args.image]
     loras = [lora_file(text) for text in args.lora]
@@ -67,20 +68,6 @@ def _new_file(path: Path) -> Iterator[Path]:
         except OSError as error:
             raise UserError(f"--out: {path} cannot be written: {error.strerror}") from None
         yield temporary
-
-
-def _device(name: str | None) -> torch.device:
-    """The named device, else CUDA where there is one. Raises UserError for one that this machine lacks."""
-    there = torch.cuda.is_available()
-    try:
-        device = torch.device(name or ("cuda" if there else "cpu"))
-    except RuntimeError:
-        raise UserError(f"--device: '{name}' is no device; cpu, cuda or cuda:0 ... are") from None
-    if device.type not in ("cpu", "cuda"):
-        raise UserError(f"--device: '{name}'; cpu and cuda are supported")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"--device: '{name}', but torch sees {torch.cuda.device_count()} such devices here")
-    return device
 
 
 def _reference(path: Path) -> Image.Image:

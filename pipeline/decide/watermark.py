@@ -22,8 +22,8 @@ _HOST = r"^https?://(?:[^/?#@]*@)?(?:www\.)?([^/:?#]+)"
 @dataclass(frozen=True)
 class WatermarkConfig:
     """When a text is a host's watermark. ``pictures``: at least so many of the host show it at one place, copies of one
-    picture counted once; ``share``: and at least this share of the host's pictures that show text; ``characters``: of letters and digits it has at least
-    so many. 0 ``pictures`` leaves watermarks to the captioner."""
+    picture counted once; ``share``: and at least this share of the host's pictures that show text; ``characters``: of
+    letters and digits it has at least so many. 0 ``pictures`` leaves watermarks to the captioner."""
 
     pictures: int = 5  # chosen
     share: float = 0.1  # chosen

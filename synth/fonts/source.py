@@ -39,7 +39,8 @@ class FontSource:
     else to the working directory. ``wght``: lowest and highest weight drawn from a variable font, regular where it is
     not given.
     ``collection``: "latin" or "chinese", the families that come with the installation (Chinese ones of npm join by
-    ``make fonts``) in the ``styles``' weights, or "debian-chinese", what Debian's font packages brought. ``weight``: how often its fonts come beside other sources'.
+    ``make fonts``) in the ``styles``' weights, or "debian-chinese", what Debian's font packages brought. ``weight``: how
+    often its fonts come beside other sources'.
     """
 
     renamed: ClassVar[dict[str, str]] = {"share": "weight"}

@@ -14,7 +14,6 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,5 +112,4 @@ def _read(picture: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    Path("configs").resolve(strict=True)
     main()

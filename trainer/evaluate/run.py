@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from configs import UserError
+from model.device import named_device
 from trainer.evaluate.base import Item, Subject, Suite
 from trainer.evaluate.config import EvaluateConfig
 from trainer.evaluate.drawing.model import find_model
@@ -89,7 +88,7 @@ def _check(asked: Asked, suites: Sequence[Suite], spec: ReaderSpec) -> None:
         spec.check()
     if asked.dtype is not None and asked.dtype not in _DTYPES:
         raise UserError(f"--dtype: '{asked.dtype}'; one of {', '.join(_DTYPES)} is needed")
-    _device(asked.device)
+    named_device(asked.device)
 
 
 def _subject(asked: Asked, out: Path, config: EvaluateConfig) -> Subject | None:
@@ -97,22 +96,8 @@ def _subject(asked: Asked, out: Path, config: EvaluateConfig) -> Subject | None:
         return None
     folder = find_model(asked.checkpoint, out)
     # Ray's workers have GPUs where this process may have none, and each sees its own as the first.
-    device = "cuda" if config.gpus and asked.device is None else _device(asked.device)
+    device = "cuda" if config.gpus and asked.device is None else str(named_device(asked.device))
     return Subject(asked.checkpoint, folder, device, asked.dtype)
-
-
-def _device(name: str | None) -> str:
-    """The named device, else CUDA where there is one. Raises UserError for one that this machine lacks."""
-    there = torch.cuda.is_available()
-    try:
-        device = torch.device(name or ("cuda" if there else "cpu"))
-    except RuntimeError:
-        raise UserError(f"--device: '{name}' is no device; cpu, cuda or cuda:0 ... are") from None
-    if device.type not in ("cpu", "cuda"):
-        raise UserError(f"--device: '{name}'; cpu and cuda are supported")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"--device: '{name}', but torch sees {torch.cuda.device_count()} such devices here")
-    return str(device)
 
 
 def _about(asked: Asked, spec: ReaderSpec, config: EvaluateConfig) -> dict[str, Any]:

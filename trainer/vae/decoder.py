@@ -26,7 +26,6 @@ import configs
 from configs import RunFailed, UserError
 from configs.files import replace_text
 from model.files import iterate_tensors
-from model.precision import WIDER, multiplies_bf16
 from model.vae import ImageVAE
 from model.vae_weights import load_image_vae, load_vae_folder, save_image_vae, save_vae_folder
 from pipeline.annotators.model_folder import fingerprint
@@ -38,7 +37,7 @@ from trainer.optim.ema import make_average
 from trainer.optim.optimizer import make_optimizer
 from trainer.optim.schedule import rate
 from trainer.parallel.world import World, join
-from trainer.setup import pick_device
+from trainer.setup import pick_device, product_dtype_of
 from trainer.state.checkpoint import Checkpoints
 from trainer.state.held import held
 from trainer.state.signals import StopRequest
@@ -93,9 +92,7 @@ class _Training:
         parts: Any = (world, cast(Any, self.vae), self.average, self.optimizer, config.checkpoint.keep, {})
         self.checkpoints = Checkpoints(out, init, *parts)
         self.done = self.checkpoints.restore()
-        self.narrow = config.precision == "bf16" and multiplies_bf16(world.device)
-        if config.precision == "bf16" and not self.narrow:
-            print(WIDER, flush=True)
+        self.products = product_dtype_of(config.precision, world)
         self.trained = [p for p in self.vae.parameters() if p.requires_grad]
 
     def run(self, stop: StopRequest) -> None:
@@ -150,7 +147,7 @@ class _Training:
     def _losses(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Reconstruction (mean of absolute and weighted squared errors of pixels in -1..1) and perceptual loss."""
         target = images.float() / 127.5 - 1.0
-        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.narrow):
+        with torch.autocast(self.world.device.type, self.products, enabled=self.products is not None):
             with torch.no_grad():
                 mean, _ = self.vae.posterior(target)
             made = self.vae.decode_raw(mean).float()

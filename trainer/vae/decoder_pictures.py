@@ -15,11 +15,10 @@ import torch
 from torch import Tensor
 
 from configs import UserError
-from configs.pictures import DecodeError, Limits, decode
 from pipeline.progress import progress
 from synth import Recipe
 from trainer.vae.decoder_config import DecoderConfig
-from trainer.vae.pictures import load_photographs, random_crop
+from trainer.vae.pictures import load_photographs, pictures_in, random_crop
 
 _HELD_OUT = 1_000_000
 """Index from which on pages are held out; chosen: no training renders as many."""
@@ -90,15 +89,7 @@ def photographs(folder: str, size: int) -> list[np.ndarray]:
         return load_photographs(_PACKAGES, size)
     if not Path(folder).is_dir():
         raise UserError(f"photographs: a folder of them is expected, found '{folder}'")
-    found = []
-    for path in sorted(p for p in Path(folder).iterdir() if p.is_file()):
-        try:
-            picture = decode(path.read_bytes(), Limits())
-        except (DecodeError, OSError):
-            continue  # such folders hold other files, too
-        if min(picture.shape[:2]) >= size:
-            found.append(picture)
-    return found
+    return pictures_in(Path(folder), size)
 
 
 def _render(config: DecoderConfig) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,15 +33,20 @@ def picture_pool(config: VAETrainConfig) -> np.ndarray:
 
 def load_photographs(packages: Sequence[tuple[str, str]], size: int) -> list[np.ndarray]:
     """Every picture of at least ``size`` px that the installed packages carry, decoded; in the order of their names."""
+    folders = [package_folder(package, "photographs") / folder for package, folder in packages]
+    return [picture for folder in folders for picture in pictures_in(folder, size)]
+
+
+def pictures_in(folder: Path, size: int) -> list[np.ndarray]:
+    """Every picture of at least ``size`` px in a folder, decoded; in the order of their names."""
     pictures = []
-    for package, folder in packages:
-        for path in sorted((package_folder(package, "photographs") / folder).glob("*")):
-            try:
-                picture = decode(path.read_bytes(), Limits())
-            except (DecodeError, OSError):
-                continue  # these folders hold other files too
-            if min(picture.shape[:2]) >= size:
-                pictures.append(picture)
+    for path in sorted(folder.glob("*")):
+        try:
+            picture = decode(path.read_bytes(), Limits())
+        except (DecodeError, OSError):
+            continue  # such folders hold other files too
+        if min(picture.shape[:2]) >= size:
+            pictures.append(picture)
     return pictures
 
 
