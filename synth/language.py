@@ -40,12 +40,12 @@ def is_han(character: str) -> bool:
 
 def language_of(text: str) -> Language:
     """``none`` without a visible character; else ``zh``, ``en`` or ``other`` by the weight of its scripts."""
-    if not visible(text):
+    if not text or text.isspace():
         return "none"
     if _KANA_HANGUL.search(text):
         return "other"
     characters, latin = len(_HAN.findall(text)), len(_LATIN.findall(text))
     if characters:
         return "zh" if _HAN_WEIGHT * characters >= latin else "en"
-    letters = sum(c.isalpha() for c in text)  # Latin ones with accents, Cyrillic, Arabic ... among them
+    letters = sum(map(str.isalpha, text))  # Latin ones with accents, Cyrillic, Arabic ... among them
     return "en" if latin and latin >= letters / 2 else "other"
