@@ -179,8 +179,9 @@ class Where(Annotator):
     version = "1"
     input = "bytes"
 
-    def __init__(self, log: str) -> None:
+    def __init__(self, log: str, nodes: int) -> None:
         self.log = location(log)
+        self.nodes = nodes
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         (raylet,) = [p.pid for p in psutil.Process().parents() if p.name() == "raylet"]
@@ -188,16 +189,27 @@ class Where(Annotator):
             replace_text(self.log / uuid.uuid4().hex, f"{raylet}\n")
         else:
             append_line(self.log, str(raylet))
-        time.sleep(0.05)  # so that one node cannot do it all before the other begins
+        patience = time.monotonic() + 100  # one node must not do it all before the other has begun
+        while len(self.seen()) < self.nodes and time.monotonic() < patience:
+            time.sleep(0.2)
         return [{} for _ in pictures]
+
+    def seen(self) -> set[str]:
+        """The raylets that were noted."""
+        if isinstance(self.log, ObjectPath):
+            return {path.read_text().strip() for path in self.log.iterdir()}
+        return set(self.log.read_text().split())
 
 
 @dataclass(frozen=True)
 class WhereConfig(AnnotatorConfig):
+    """``nodes``: the first pictures wait until so many have begun."""
+
     log: str = os.devnull
+    nodes: int = 1
 
     def make(self, limits: Limits) -> Annotator:
-        return Where(self.log)
+        return Where(self.log, self.nodes)
 
 
 @dataclass(frozen=True)

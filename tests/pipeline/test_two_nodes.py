@@ -24,6 +24,8 @@ annotate:
 decide: {rules: []}
 """
 
+TOGETHER = ("--set", "annotate.1.nodes=2")
+
 
 @pytest.mark.long
 def test_two_nodes_share_the_work_and_end_in_the_same_dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +37,7 @@ def test_two_nodes_share_the_work_and_end_in_the_same_dataset(tmp_path: Path, mo
     log.unlink()
     with ray_head(num_cpus=1) as head, ray_node(head) as node:
         monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-        commands.run_to_end(config, tmp_path / "two", "--set", f"cluster.address={head.cluster}")
+        commands.run_to_end(config, tmp_path / "two", *TOGETHER, "--set", f"cluster.address={head.cluster}")
         second = {p.pid for p in psutil.Process(node).children(recursive=True) if p.name() == "raylet"}
         raylets = {int(line) for line in log.read_text().split()}
     assert len(raylets) == 2
@@ -75,7 +77,6 @@ def test_two_nodes_that_share_nothing_but_a_bucket_end_in_the_dataset_of_one(
     text = IN_A_BUCKET.replace("BUCKET", str(bucket)).replace("ENDPOINT", object_store.endpoint)
     config.write_text(text)
     commands.run_to_end(config, tmp_path / "one", "--set", "cluster.cpus=1")
-    before = {path.name for path in (bucket / "log").iterdir()}
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
@@ -85,9 +86,10 @@ def test_two_nodes_that_share_nothing_but_a_bucket_end_in_the_dataset_of_one(
             seen_there(head, config, tmp_path / "one", tmp_path / "tmp", object_store.keys)
             == "[False, False, False, False]"
         )
-        commands.run_to_end(config, bucket / "two", "--set", f"cluster.address={head.cluster}")
+        anew = ("--set", f"annotate.1.log={bucket}/log2")
+        commands.run_to_end(config, bucket / "two", *TOGETHER, *anew, "--set", f"cluster.address={head.cluster}")
         second = {p.pid for p in psutil.Process(node).children(recursive=True) if p.name() == "raylet"}
-    raylets = {int(path.read_text()) for path in (bucket / "log").iterdir() if path.name not in before}
+    raylets = {int(path.read_text()) for path in (bucket / "log2").iterdir()}
     assert len(raylets) == 2
     assert raylets & second
     assert commands.digest(bucket / "two") == commands.digest(tmp_path / "one")
