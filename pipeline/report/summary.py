@@ -24,7 +24,7 @@ _SPREAD = ("width", "height", "bytes_len", "text_chars", "repeats")
 class Summary:
     """``counts``: column -> (value, rows), most first. ``stages``: stage -> rows good for it.
 
-    ``sizes``: quantity -> (least, median, most). ``nulls``: column -> rows without a value.
+    ``sizes``: quantity that a row has -> (least, median, most). ``nulls``: column -> rows without a value.
     """
 
     rows: int
@@ -54,7 +54,7 @@ def summarize(manifest: pl.LazyFrame) -> Summary:
         found.pop("\0bytes"),
         {name: _counts(counted[name]) for name in present},
         stages,
-        {name: _spread(counted[name]) for name in _SPREAD},
+        {name: _spread(counted[name]) for name in _SPREAD if counted[name].null_count() < counted.height},
         {name: count for name, count in found.items() if count},
     )
 
@@ -122,6 +122,4 @@ def _label(name: str, value: object) -> str:
 
 def _spread(column: pl.Series) -> tuple[float, float, float]:
     values = column.drop_nulls().cast(pl.Float64)
-    if values.is_empty():
-        return (float("nan"),) * 3
     return tuple(float(v) for v in (values.min(), values.median(), values.max()))  # type: ignore[return-value, arg-type]

@@ -108,6 +108,8 @@ def test_summary_counts_the_manifest(run: Path) -> None:
     assert told.stages["S7"] == len(manifest.filter((pl.col("stage_from") <= 7) & (pl.col("stage_to") >= 7)))
     assert told.nulls["recipe"] == manifest["recipe"].null_count()
     assert told.sizes["width"] == (manifest["width"].min(), manifest["width"].median(), manifest["width"].max())
+    without = manifest.with_columns(text_chars=pl.lit(None, pl.Int32))
+    assert told.sizes.keys() - summarize(without.lazy()).sizes.keys() == {"text_chars"}
 
 
 def test_spread_is_even_and_complete() -> None:
