@@ -94,6 +94,20 @@ def _prompts(arguments: argparse.Namespace) -> list[str]:
     return [f"prompts.{named[0]}={json.dumps(str(arguments.prompts))}"]
 
 
+def _pairs(arguments: argparse.Namespace) -> None:
+    from trainer.post.pairs import PairsConfig, make_pairs
+
+    config = load(arguments.config, PairsConfig, arguments.set)
+    about = (arguments.reader, arguments.scores, arguments.device, arguments.dtype)
+    make_pairs(config, arguments.checkpoint, arguments.out, *about)
+
+
+def _dpo(arguments: argparse.Namespace) -> None:
+    from trainer.post.dpo import DpoConfig, train_dpo
+
+    train_dpo(load(arguments.config, DpoConfig, arguments.set), arguments.out, arguments.pairs, arguments.init)
+
+
 def _quickstart(arguments: argparse.Namespace) -> None:
     from trainer.quickstart import quickstart
 
@@ -162,6 +176,23 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--device", help="cpu, cuda, cuda:1 ...; default: a GPU where there is one")
     evaluate.add_argument("--dtype", help="float32, bfloat16 or float16; default: as stored")
     evaluate.add_argument("--config", type=Path, default=Path("configs/train/evaluate.yaml"))
+
+    pairs = _command(
+        commands, "pairs", _pairs, "make a preference dataset of what a model draws; run again, it goes on"
+    )
+    pairs.add_argument("checkpoint", type=Path, metavar="CKPT", help="as for evaluate")
+    pairs.add_argument("out", type=local, metavar="OUT")
+    pairs.add_argument("--reader", default="paddle", help="paddle, or the URL of an OpenAI-compatible server")
+    pairs.add_argument("--scores", type=Path, metavar="FILE", help="a person's scores: a CSV of picture and score")
+    pairs.add_argument("--device", help="cpu, cuda, cuda:1 ...; default: a GPU where there is one")
+    pairs.add_argument("--dtype", help="float32, bfloat16 or float16; default: as stored")
+    pairs.add_argument("--config", type=Path, default=Path("configs/train/pairs.yaml"))
+
+    dpo = _command(commands, "dpo", _dpo, "train on a preference dataset; run again, it goes on")
+    dpo.add_argument("config", type=Path, metavar="CONFIG")
+    dpo.add_argument("out", type=local, metavar="OUT")
+    dpo.add_argument("--pairs", type=Path, required=True, metavar="DATASET", help="of `trainer pairs`")
+    dpo.add_argument("--init", type=Path, required=True, metavar="FOLDER", help="the diffusers folder to start from")
 
     quickstart = commands.add_parser("quickstart", help="the whole way on real pictures, as `make quickstart` runs it")
     quickstart.set_defaults(run=_quickstart)

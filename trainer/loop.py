@@ -75,7 +75,7 @@ class Trainer:
         self.dropout = dropout_keys(self.model)
         self.average = make_average(self.model, config.optimizer.ema, config.optimizer.ema_device)
         self.optimizer = make_optimizer(self.model, config.optimizer, config.seed)
-        self.update = make_update(config, self.network, self.optimizer, world)
+        self.update = make_update(config.optimizer, self.network, self.optimizer, world)
         self.wide = wide_dtype(config)
         self.frozen = Frozen(base, world.device, config.max_text_tokens, config.encoders == "leave", world.tell)
         self.datasets, self.dataset = datasets, datasets.first()

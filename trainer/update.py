@@ -10,8 +10,8 @@ from typing import NoReturn, Protocol
 from torch import nn
 
 from configs import RunFailed
-from trainer.config import FitConfig
 from trainer.optim.backward import BackwardOptimizer
+from trainer.optim.config import OptimizerConfig
 from trainer.optim.optimizer import OptimizerGroup
 from trainer.parallel.gradients import clip, gradient_norm, sum_over_heads
 from trainer.parallel.network import Network
@@ -32,11 +32,11 @@ class Update(Protocol):
     def skip(self) -> None: ...
 
 
-def make_update(config: FitConfig, network: Network, optimizer: OptimizerGroup, world: World) -> Update:
-    """As ``optimizer.in_backward`` says."""
-    if config.optimizer.in_backward:
-        return _InBackward(network, optimizer, config.optimizer.clip)
-    return _AfterBackward(network, optimizer, config.optimizer.clip, world)
+def make_update(config: OptimizerConfig, network: Network, optimizer: OptimizerGroup, world: World) -> Update:
+    """As ``config.in_backward`` says."""
+    if config.in_backward:
+        return _InBackward(network, optimizer, config.clip)
+    return _AfterBackward(network, optimizer, config.clip, world)
 
 
 class _AfterBackward:

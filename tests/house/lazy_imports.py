@@ -153,6 +153,8 @@ LAZY: dict[tuple[str, str], str] = {
     ("trainer/__main__.py", "trainer.dry_run"): COMMAND,
     ("trainer/__main__.py", "trainer.evaluate.config"): COMMAND,
     ("trainer/__main__.py", "trainer.evaluate.run"): COMMAND,
+    ("trainer/__main__.py", "trainer.post.dpo"): COMMAND,
+    ("trainer/__main__.py", "trainer.post.pairs"): COMMAND,
     ("trainer/__main__.py", "trainer.quickstart"): COMMAND,
     ("trainer/__main__.py", "trainer.vae.config"): COMMAND,
     ("trainer/__main__.py", "trainer.vae.decoder"): COMMAND,

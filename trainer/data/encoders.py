@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class _TensorCache:
+class TensorCache:
     """Tensors by key, the least recently used dropped beyond ``limit`` bytes."""
 
     def __init__(self, limit: int) -> None:
@@ -64,7 +64,7 @@ class Encoders:
 
     def __init__(self, frozen: Frozen, limit: int, dtype: torch.dtype = torch.float32) -> None:
         self.frozen, self.dtype = frozen, dtype
-        self._latents, self._conditions = _TensorCache(limit), _TensorCache(limit // 4)
+        self._latents, self._conditions = TensorCache(limit), TensorCache(limit // 4)
         self._one = threading.Lock()
 
     def holds(self, key: TargetKey | ReferenceKey) -> bool:

@@ -10,6 +10,7 @@ peft replaces the linears and leaves the network's packed forward alone. Where t
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
@@ -134,6 +135,18 @@ def lora_state(model: nn.Module, averaged: Mapping[str, Tensor] | None = None) -
     alpha = next(float(layer.lora_alpha[_ADAPTER]) for _, layer in _layers(model))
     state = {name: stored(parameter) for name, parameter in model.named_parameters()}
     return lora_of({**state, **(averaged or {})}, alpha)
+
+
+@contextlib.contextmanager
+def without_adapters(model: nn.Module) -> Iterator[None]:
+    """The frozen model that the adapters were put into."""
+    for _, layer in _layers(model):
+        layer.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for _, layer in _layers(model):
+            layer.enable_adapters(True)
 
 
 class _AdapterLinear(nn.Linear):

@@ -112,6 +112,15 @@ def open_world(config: FitConfig, device: torch.device, heads: int) -> World:
     return World(rank, size, device, mode, mesh, waiting)
 
 
+def alone(device: torch.device) -> World:
+    """This process as a world of one."""
+    rank, size = join(device)
+    mesh = init_device_mesh(device.type, (1, 1), mesh_dim_names=("data", "tensor"))
+    waiting = dist.new_group(backend="gloo")
+    assert isinstance(waiting, dist.ProcessGroup)
+    return World(rank, size, device, "single", mesh, waiting)
+
+
 def join(device: torch.device) -> tuple[int, int]:
     """(rank, size) of the process group, which is made where there is none: torchrun's, or one of this process alone.
 

@@ -10,37 +10,32 @@ Optimizer, averaged weights, checkpoints, writers and the way to end are those o
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.distributed as dist
-import yaml
 from torch import Tensor
-from torch.distributed.device_mesh import init_device_mesh
 
-import configs
 from configs import RunFailed, UserError
 from configs.files import replace_text
 from model.files import iterate_tensors
 from model.vae import ImageVAE
 from model.vae_weights import load_image_vae, load_vae_folder, save_image_vae, save_vae_folder
 from pipeline.annotators.model_folder import fingerprint
-from pipeline.progress import progress
 from trainer.evaluate.drawing.draw import reconstruct
 from trainer.evaluate.scores.pictures import psnr, ssim
-from trainer.monitor.metrics import Metrics
 from trainer.optim.ema import make_average
 from trainer.optim.optimizer import make_optimizer
 from trainer.optim.schedule import rate
-from trainer.parallel.world import World, join
+from trainer.parallel.world import World, alone
 from trainer.setup import pick_device, product_dtype_of
 from trainer.state.checkpoint import Checkpoints
 from trainer.state.held import held
+from trainer.state.kept_config import keep_config
 from trainer.state.signals import StopRequest
+from trainer.steps import run_steps
 from trainer.vae.decoder_config import DecoderConfig
 from trainer.vae.decoder_pictures import DecoderPictures, held_out
 from trainer.vae.perceptual import Perceptual, balanced
@@ -59,10 +54,10 @@ def train_decoder(config: DecoderConfig, init: Path, out: Path) -> dict[str, Any
     device = pick_device(config.device)
     load_vae(init)  # a wrong one is told before anything is rendered
     with held(out, False):
-        _keep_config(config, init, out)
+        keep_config(config, {"init": fingerprint(init)}, out, _FREE)
         if config.threads:
             torch.set_num_threads(config.threads)
-        training = _Training(config, init, out, _alone(device))
+        training = _Training(config, init, out, alone(device))
         with StopRequest() as stop:
             training.run(stop)
             stop.release()
@@ -96,27 +91,15 @@ class _Training:
         self.trained = [p for p in self.vae.parameters() if p.requires_grad]
 
     def run(self, stop: StopRequest) -> None:
-        if self.done >= self.config.steps:
-            return
-        pictures = DecoderPictures(self.config)
-        metrics = Metrics(self.out, self.done, self.config.monitor)
-        try:
-            with progress("train", self.config.steps - self.done, "steps", even=True) as counter:
-                while self.done < self.config.steps:
-                    stop.hold()
-                    begun = time.perf_counter()
-                    line = self.step(pictures.batch(self.done))
-                    metrics.write({**line, "seconds": round(time.perf_counter() - begun, 4)})
-                    self.done += 1
-                    counter.add(1)
-                    self._keep(stop)
-        finally:
-            metrics.close()
-            self.checkpoints.finish()
+        config, shared = self.config, (self.world, stop)
+        if self.done < config.steps:  # what is trained on is rendered only where it is needed
+            pictures = DecoderPictures(config)
+            run = (self.done, config.steps, self.out, self.checkpoints, config.checkpoint, config.monitor, *shared)
+            run_steps(lambda step: self.step(step, pictures.batch(step)), *run)
 
-    def step(self, images: Tensor) -> dict[str, Any]:
+    def step(self, step: int, images: Tensor) -> dict[str, Any]:
         """One step on uint8 (B, 3, H, W): its line of metrics. Raises RunFailed for a gradient that is not finite."""
-        config, step = self.config, self.done
+        config = self.config
         lr = rate(step, config.steps, config.optimizer)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
@@ -156,18 +139,6 @@ class _Training:
             seen = self.perceptual(made[:count], target[:count]).float().mean() if self.perceptual is not None else None
         return error.abs().mean() + self.config.squared * error.square().mean(), seen
 
-    def _keep(self, stop: StopRequest) -> None:
-        self.checkpoints.poll()
-        last = self.done == self.config.steps
-        if last or self.done % self.config.checkpoint.every == 0:
-            self.checkpoints.save(self.done)
-        elif stop.received:
-            self.checkpoints.save(self.done)
-            self.world.stop(
-                f"asked to end ({stop.name}) after {self.done:,} of {self.config.steps:,} steps; all of it is saved: the "
-                "same command goes on from there"
-            )
-
     def finish(self) -> dict[str, Any]:
         """Write the averaged decoder and what it gained."""
         pictures = held_out(self.config)
@@ -175,7 +146,7 @@ class _Training:
         with self.average.applied(self.vae):
             after = compare(self.vae, pictures)
             path = _save(self.vae, self.init, self.out)
-        report = {"vae": str(path), "steps": self.done, "before": before, "after": after}
+        report = {"vae": str(path), "steps": self.config.steps, "before": before, "after": after}
         replace_text(self.out / "vae.json", json.dumps(report, indent=1) + "\n", durable=False)
         for kind, found in after.items():
             was = before[kind]
@@ -205,23 +176,3 @@ def _save(vae: ImageVAE, init: Path, out: Path) -> Path:
     folder = init if (init / "config.json").is_file() else init / "vae"
     save_vae_folder(vae, out / "vae", dict(iterate_tensors(folder)))
     return out / "vae"
-
-
-def _keep_config(config: DecoderConfig, init: Path, out: Path) -> None:
-    """Write config.yaml, or raise UserError where ``out`` was begun with another one."""
-    path, now = out / "config.yaml", {**configs.to_plain(config), "init": fingerprint(init)}
-    if path.exists() and (out / "checkpoints").exists():
-        before = yaml.safe_load(path.read_text("utf-8"))
-        changed = next((n for n, v in now.items() if n not in _FREE and before.get(n) != v), None)
-        if changed:
-            raise UserError(f"OUT {out}: was started with another '{changed}'; put it back, or take a new OUT folder")
-    replace_text(path, yaml.safe_dump(now, sort_keys=False, allow_unicode=True), durable=False)
-
-
-def _alone(device: torch.device) -> World:
-    """This process as a world of one."""
-    rank, size = join(device)
-    mesh = init_device_mesh(device.type, (1, 1), mesh_dim_names=("data", "tensor"))
-    waiting = dist.new_group(backend="gloo")
-    assert isinstance(waiting, dist.ProcessGroup)
-    return World(rank, size, device, "single", mesh, waiting)

@@ -1,0 +1,41 @@
+"""Which pictures become a pair, and what a read text is worth."""
+
+from __future__ import annotations
+
+import pytest
+
+from trainer.post.choose import best_and_worst
+from trainer.post.rewards import read_share
+
+
+@pytest.mark.parametrize(
+    ("scores", "margin", "pair"),
+    [
+        ([0.2, 0.9, 0.0, 0.9], 0.1, (1, 2)),  # the first of equal ones
+        ([0.5, 0.5, 0.5], 0.0, None),  # ties teach nothing
+        ([0.5, 0.6], 0.2, None),
+        ([0.4, None, 0.8], 0.4, (2, 0)),
+        ([None, 0.8], 0.0, None),
+        ([], 0.0, None),
+    ],
+)
+def test_best_and_worst(scores: list[float | None], margin: float, pair: tuple[int, int] | None) -> None:
+    assert best_and_worst(scores, margin) == pair
+
+
+@pytest.mark.parametrize(
+    ("wanted", "read", "share"),
+    [
+        ("STOP", "STOP", 1.0),
+        ("STOP", "S T O P", 1.0),
+        ("STOP", "stop", 0.0),
+        ("STOP", "STO", 0.75),
+        ("STOP", "STOPP", 0.75),  # surplus costs as much as what is missing
+        ("STOP", "STOPSTOPSTOP", 0.0),
+        ("火山", "火", 0.5),
+        ("山", "", 0.0),
+        ("４２", "42", 1.0),
+    ],
+)
+def test_surplus_gains_nothing(wanted: str, read: str, share: float) -> None:
+    assert read_share(wanted, read) == pytest.approx(share)
