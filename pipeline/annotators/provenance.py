@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from configs.decoding.metadata import texts
-from configs.files import find_package
+from configs.files import lacking
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.annotators.declared import declared
@@ -70,7 +70,7 @@ class ProvenanceAnnotator(Annotator):
         self._context: Any = None
 
     def missing(self) -> str | None:
-        return "the package c2pa-python is not installed" if find_package("c2pa") is None else None
+        return lacking("c2pa")
 
     def applies_to(self, row: Any) -> bool:
         return row.get("recipe") is None
