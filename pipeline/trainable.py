@@ -10,8 +10,7 @@ somebody asks. Imports pyarrow only.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,11 @@ import pyarrow as pa
 
 from configs.prompts import CLOSING_TOKENS
 from pipeline.parquet import read_schema, read_table
+from pipeline.quotes import quotations, quotes
 from pipeline.schema import TRAINABLE, arrow
 
 _SOURCES = ("captions", "instructions", "text_regions", "width", "height")
 """Columns of a shard that the answers follow from."""
-_SPANS = re.compile(
-    r'"([^"]+)"|“([^”]+)”|「([^」]+)」|『([^』]+)』|«([^»]+)»|《([^》]+)》|‘([^’]+)’|(?<!\w)\'([^\']+)\'(?!\w)'
-)
-"""Text between quotation marks, as captioners and our own captions set them."""
 
 
 def trainable(table: pa.Table) -> pa.Table:
@@ -83,16 +79,6 @@ def quoted_box(
     left, top = max(0, math.floor(min(xs))), max(0, math.floor(min(ys)))
     right, bottom = min(size[0], math.ceil(max(xs))), min(size[1], math.ceil(max(ys)))
     return (left, top, right, bottom) if left < right and top < bottom else None
-
-
-def quotes(texts: Sequence[str]) -> bool:
-    """Whether one of ``texts`` quotes something."""
-    return any(quotations(texts))
-
-
-def quotations(texts: Sequence[str]) -> Iterator[str]:
-    """What ``texts`` quote, in turn."""
-    return (part for text in texts for found in _SPANS.findall(text) for part in found if part.strip())
 
 
 def _tokens(text: Mapping[str, Any]) -> int:

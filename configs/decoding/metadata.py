@@ -2,14 +2,16 @@
 
     PNG   tEXt, zTXt, iTXt ─> their keywords       eXIf ┐
     JPEG  COM ─> Comment     APP1 Exif ─────────────────┼──> Software, UserComment, ImageDescription ...
-    WebP  EXIF ─────────────────────────────────────────┘
+    WebP  EXIF ─────────────────────────────────────────┤
+    TIFF, AVIF, HEIF, GIF  an EXIF block, a comment ────┘    XMP packets of all of them ─> XMP
 
 No pixel is decoded. Whatever is broken is left out: metadata never costs a picture. W3C PNG (third edition), ITU-T T.81,
-the WebP container and Exif 2.32 define the places.
+the WebP container, Exif 2.32 and XMP part 3 define the places.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -27,15 +29,45 @@ _MOST_TAGS = 512
 """Entries of a directory that are looked at; chosen."""
 
 _SOS, _APP1, _COM = 0xDA, 0xE1, 0xFE
+_XMP_OF_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_OF_PNG = "XML:com.adobe.xmp"
+_PACKET = re.compile(rb"<x:xmpmeta.{1,1048576}?</x:xmpmeta>", re.DOTALL)
+_TIFF = (b"II*\0", b"MM\0*")
+_GIF_COMMENT = b"\x21\xfe"
+_RAW_PROFILE = re.compile(r"Raw profile type (exif|APP1|xmp)")
+"""Keywords under which ImageMagick writes metadata into a PNG, as hexadecimal digits."""
 
 
 def texts(data: bytes) -> list[tuple[str, str]]:
-    """(field, text) of a PNG, JPEG or WebP file in the order of the file; of other containers nothing."""
+    """(field, text) of a picture file in the order of the file; ``XMP`` is a whole packet."""
     if data.startswith(SIGNATURE):
         return list(_png(data))
     if data.startswith(b"\xff\xd8"):
         return list(_jpeg(data))
-    return list(_webp(data)) if data.startswith(b"RIFF") and data[8:12] == b"WEBP" else []
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return list(_webp(data))
+    return list(_other(data))
+
+
+def _other(data: bytes) -> Iterator[tuple[str, str]]:
+    """Of TIFF, and of containers that hold an EXIF block and a packet of XMP as they are."""
+    begins = [0] if data.startswith(_TIFF) else [data.find(b"Exif\0\0" + order) for order in _TIFF]
+    for begin in begins:
+        if begin >= 0:
+            yield from _exif(data[begin:])
+    if data.startswith(b"GIF8") and (at := data.find(_GIF_COMMENT)) >= 0:
+        yield "Comment", _decoded(_blocks(data, at + 2))
+    if b"<x:xmpmeta" in data:
+        yield from (("XMP", _decoded(packet)) for packet in _PACKET.findall(data))
+
+
+def _blocks(data: bytes, at: int) -> bytes:
+    """What the data sub-blocks of a GIF hold from ``at`` on (GIF89a, section 15)."""
+    found = b""
+    while at < len(data) and data[at] and len(found) < _LONGEST:
+        found += data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
+    return found
 
 
 def _png(data: bytes) -> Iterator[tuple[str, str]]:
@@ -48,8 +80,22 @@ def _png(data: bytes) -> Iterator[tuple[str, str]]:
         elif name in (b"tEXt", b"zTXt", b"iTXt"):
             keyword, _, rest = body.partition(b"\0")
             text = {b"tEXt": _plain, b"zTXt": _compressed, b"iTXt": _international}[name](rest)
-            yield keyword.decode("latin-1"), text
+            yield from _keyword(keyword.decode("latin-1"), text)
         position += length + 12
+
+
+def _keyword(keyword: str, text: str) -> Iterator[tuple[str, str]]:
+    raw = _RAW_PROFILE.fullmatch(keyword)
+    if raw is None:
+        yield ("XMP" if keyword == _XMP_OF_PNG else keyword), text
+        return
+    try:
+        body = bytes.fromhex("".join(text.split()[2:]))  # its name and its length come first
+    except ValueError:
+        return
+    packets = [body] if raw[1] == "xmp" else _PACKET.findall(body)
+    yield from (("XMP", _decoded(packet)) for packet in packets)
+    yield from _exif(body)
 
 
 def _plain(rest: bytes) -> str:
@@ -84,6 +130,8 @@ def _jpeg(data: bytes) -> Iterator[tuple[str, str]]:
             return
         if marker == _APP1 and body.startswith(b"Exif\0"):
             yield from _exif(body)
+        elif marker == _APP1 and body.startswith(_XMP_OF_JPEG):
+            yield "XMP", _decoded(body[len(_XMP_OF_JPEG) :])
         elif marker == _COM:
             yield "Comment", _decoded(body)
         position += 2 + length
@@ -95,6 +143,8 @@ def _webp(data: bytes) -> Iterator[tuple[str, str]]:
         name, length = struct.unpack_from("<4sI", data, position)
         if name == b"EXIF":
             yield from _exif(data[position + 8 : position + 8 + length])
+        elif name == b"XMP ":
+            yield "XMP", _decoded(data[position + 8 : position + 8 + length])
         position += 8 + length + length % 2
 
 
@@ -146,6 +196,8 @@ def _user_comment(value: bytes, order: str) -> str:
 
 
 def _decoded(body: bytes) -> str:
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return body.decode("utf-16", "replace")
     try:
         return body.decode("utf-8").strip("\0")
     except UnicodeDecodeError:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from PIL import Image
 
-from configs.files import find_package
+from configs.files import lacking
 from configs.pictures import Limits, decode
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.annotators.model_folder import absent, fingerprint, model_folder, told
@@ -54,22 +54,20 @@ class AlignAnnotator(Annotator):
     nested = ("captions",)
     each: ClassVar[Column]
     """The column of a number for each caption; the first of ``columns`` is the largest of them."""
-    package: ClassVar[tuple[str, str]]
-    """What is imported, and the package that has it."""
+    package: ClassVar[str]
+    """What is imported."""
     marker: ClassVar[str]
     """The file of a model's folder that says what it is."""
 
     def __init__(self, config: AlignConfig, limits: Limits | None = None, beside: Sequence[Path] = ()) -> None:
         self.config, self.limits = config, limits or Limits()
         self.batch_widths, self.gpus = (config.batch, 1), config.gpus
-        self.folder = model_folder(config.model, self.marker) if self._importable() else None
+        self.folder = model_folder(config.model, self.marker) if self._lacking() is None else None
         # Weights are part of what a score is, and only an annotator with its config knows them.
         self.version = f"1-{fingerprint(self.folder, *beside)}" if self.folder else "1"  # type: ignore[misc]
 
     def missing(self) -> str | None:
-        if not self._importable():
-            return f"the package {self.package[1]} is not installed"
-        return None if self.folder else absent(self.config.model, self.marker)
+        return self._lacking() or (None if self.folder else absent(self.config.model, self.marker))
 
     def applies_to(self, row: Mapping[str, Any]) -> bool:
         return row.get("recipe") is None
@@ -128,8 +126,8 @@ class AlignAnnotator(Annotator):
             parts = [_unit(self.encode_texts(texts[i : i + _TEXTS])) for i in range(0, len(texts), _TEXTS)]
         return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
 
-    def _importable(self) -> bool:
-        return all(find_package(name) is not None for name in ("torch", self.package[0]))
+    def _lacking(self) -> str | None:
+        return lacking("torch", self.package)
 
 
 def _is_raw(caption: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from configs.files import find_package
+from configs.files import find_package, lacking
 from configs.pictures import Limits, decode
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
@@ -107,10 +107,7 @@ class CaptionerAnnotator(Annotator):
     def missing(self) -> str | None:
         if self.config.server:
             return None
-        for package in ("torch", "transformers"):
-            if find_package(package) is None:
-                return f"the package {package} is not installed"
-        return None if self.folder else absent(self.config.model, _MARKER)
+        return lacking("torch", "transformers") or (None if self.folder else absent(self.config.model, _MARKER))
 
     def applies_to(self, row: Mapping[str, Any]) -> bool:
         return row.get("recipe") is None

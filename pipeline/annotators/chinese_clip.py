@@ -33,7 +33,7 @@ class ChineseClipAnnotator(AlignAnnotator):
     name = "chinese_clip"
     each = schema.COLUMNS["align_zh"]
     columns = (schema.COLUMNS["align_zh_max"], each)
-    package = ("transformers", "transformers")
+    package = "transformers"
     marker = "config.json"
 
     def load(self) -> None:

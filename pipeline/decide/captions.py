@@ -12,31 +12,60 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from configs.prompts import CLOSING_TOKENS
+from pipeline.quotes import unquoted
+
+_CANNOT = r"(?:can ?not|can['’]t|could not|couldn['’]t|(?:am|['’]m|are|['’]re) (?:unable|not able) to)"
+_LOOK = (
+    r"(?:provide|describe|generate|create|assist|identify|fulfill|comply|view|access|process|analy[sz]e|recognize|answer"
+    r"|help (?:you|with)|see (?:the |this |that |any |your )?(?:image|picture|photo|file)s?)"
+)
+_PICTURE = r"(?:image|picture|photo|file|attachment)s?"
+_CANNOT_ZH = r"(?:[无無]法|不能|[没沒]法|[没沒]有[办辦]法|[没沒]有看到|未能)"
+_LOOK_ZH = r"(?:查看|看到|看見|提供|[识識][别別]|描述|生成|[帮幫]助|[协協]助|[处處]理|[访訪][问問]|分析|回答|[满滿]足|[给給]到)"
+_PICTURE_ZH = r"(?:[图圖]片|[图圖]像|照片)"
 
 _REFUSED = (
-    r"\bsorry[,.;:]? (but )?(i|we) (can ?not|can['’]t|am unable|['’]m unable|am not able|['’]m not able)",
-    r"\b(i|we) (can ?not|can['’]t|am (unable|not able) to|['’]m (unable|not able) to|could not|couldn['’]t) (provide|describe|generate|create"
-    r"|assist|identify|fulfill|comply|view|access|process|analy[sz]e|help (you|with)|see (the|this|any) (image|picture|photo))",
-    r"\bas an? (ai|(large |visual )?language model|artificial intelligence)\b",
-    r"\b(please (provide|upload|share) (an?|the|your) (image|picture|photo)|no image (was|has been|is) (provided|attached))",
-    r"(抱歉|对不起|很遗憾|不好意思)[,，。!！]?.{0,6}(无法|不能|没法|没有办法)",
-    r"(我|本模型)(无法|不能|没法|没有办法)(直接)?(查看|看到|提供|识别|描述|生成|帮助|协助|处理|访问|分析|回答|满足)",
-    r"作为(一个|一名|一款)?(ai|人工智能|大?语言模型|视觉模型)",
-    r"请(您|你)?(提供|上传|发送)(一张|您的|你的|相关)?(图片|图像|照片)",
+    rf"\bsorry[,.;:]? (?:but )?(?:i|we|that['’]s) (?:['’]m |am )?(?:{_CANNOT}|not able|unable|beyond)",
+    rf"\b(?:i|we) ?{_CANNOT} (?:\w+ly )?{_LOOK}",
+    r"\bi (?:do not|don['’]t) (?:have (?:the ability|access|permission) to|see (?:any|an|the) "
+    rf"(?:{_PICTURE}) (?:in|attached))",
+    r"\b(?:i must|i have to) (?:decline|refuse)\b|\bviolates (?:our|the) (?:usage |content )?polic",
+    r"\bas an? (?:ai|(?:large |visual )?language model|artificial intelligence)\b",
+    r"\bi(?: a|['’])m (?:\w+, )?(?:an? )?(?:ai (?:assistant|language|model)|large language model|qwen\b|chatgpt\b)",
+    rf"\bplease (?:provide|upload|share|attach) (?:an?|the|your) {_PICTURE}",
+    rf"\bno {_PICTURE} (?:was|has been|is|were) (?:provided|attached|uploaded|given)|\bforgot to (?:attach|upload)",
+    rf"\bno {_PICTURE} to (?:describe|caption|analy[sz]e)|\btoo (?:blurry|dark|small|low)\b.{{0,20}} to (?:describe|caption)",
+    rf"\b{_PICTURE} (?:cannot|can['’]t|could not) be (?:displayed|loaded|processed|found)",
+    rf"(?:抱歉|[对對]不起|很[遗遺]憾|不好意思)[,，。!！]?.{{0,6}}{_CANNOT_ZH}"
+    rf".{{0,6}}(?:{_LOOK_ZH}|{_PICTURE_ZH}|[为為](?:您|你)|完成|[继繼][续續]|[讨討][论論])|[没沒]有可以描述的",
+    rf"(?:我|本模型){_CANNOT_ZH}(?:直接)?{_LOOK_ZH}",
+    rf"^\W*{_CANNOT_ZH}{_LOOK_ZH}.{{0,12}}{_PICTURE_ZH}|{_PICTURE_ZH}(?:{_CANNOT_ZH}(?:[显顯]示|加[载載])|加[载載]失[败敗])",
+    r"作[为為](?:一[个個]|一名|一款)?(?:ai|人工智能|大?[语語]言模型|[视視][觉覺]模型)",
+    r"我是.{0,12}(?:人工智能|ai ?助手|ai ?模型|[语語]言模型|通[义義]千[问問])|我[还還][没沒]有?[学學][会會習习].{0,4}(?:回答|描述)",
+    r"[请請](?:您|你)?(?:提供|上[传傳]|[发發]送)(?:一[张張]|您的|你的|相[关關])?(?:[图圖]片|[图圖]像|照片)",
+    r"(?:内容|[请請]求)(?:可能)?[违違]反",
     r"<\|\w{1,32}\|>",
+    r"```",
 )
-"""Answers of a captioner that are no captions (report 3.1, S3 names the first), and control tokens that it forgot to take
-out, such as <|im_end|>; chosen but for the first. What a caption quotes is not looked at: a poster may say it."""
+"""Answers of a captioner that are no captions (report 3.1, S3 names the first), and what it forgot to take out: control
+tokens such as <|im_end|>, code fences. Chosen but for the first, in simplified and traditional characters. What a caption
+quotes is not looked at: a poster may say it."""
 
 _NO_CAPTION = (
-    r"\W*(https?://|www\.)\S+\W*",
+    r"\W*(https?://|www\.|file:)\S+\W*",
     r"\W*(img|dsc|dscn|dscf|pxl|mvimg|wechatimg|微信图片|screenshot|屏幕截图|截屏)[\W_]*[\d\W_]*(\.\w{3,4})?\W*",
     r"\S+\.(jpe?g|png|webp|gif|bmp|tiff?|heic|avif)",
-    r"\W*(untitled|no (caption|title|description|alt text)|image|picture|photo|null|none|n/?a|nan|undefined|无标题|未命名|暂无(描述|标题)|图片|照片)\W*",
+    r"\W*(untitled|no (caption|title|description|alt text|image)( available)?|image|picture|photo|null|none|n/?a|nan"
+    r"|undefined|placeholder|alt( text)?|(image )?not found|(404|403) .{0,12}(not found|forbidden)|access denied"
+    r"|loading|click (here )?to (enlarge|view|zoom).{0,20})\W*",
+    r"\W*(无标题|未命名|[暂暫]?[無无](描述|[标標][题題]|[图圖]片)|[图圖]片|照片|加[载載]中|[点點][击擊](查看|[放]大).{0,6})\W*",
+    r"\W*((sure|certainly|of course|okay|absolutely)\b.{0,3})?(here['’]?s?( is| are)?|below is)\b[^.]{0,80}:\W*",
+    r"\s*\{\s*[\"'].*\}?\s*",
     r"(</?\w+[^<>]*>\s*)+",
     r"[\s\d.,:;/#_+-]+",
 )
-"""Whole captions that say nothing: addresses, names of files, placeholders of sites, tags, numbers alone; chosen."""
+"""Whole captions that say nothing: addresses, names of files, placeholders of sites, what a captioner says before a
+caption, its JSON, tags, numbers alone; chosen."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +102,6 @@ _UNSEEN = re.compile(r"[\u034f\u115f\u1160\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0
 """Letters and marks that show nothing: joiners, fillers of Hangul, the empty Braille cell, variation selectors."""
 
 
-_QUOTED = re.compile("\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|(?<!\\w)'[^']*'(?!\\w)")
-"""Quoted text and its quotes; an apostrophe inside of a word is none."""
-
 _NO_INK = ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
 """Categories of Unicode: separators, controls, format characters such as U+200B, halves of pairs."""
 
@@ -110,7 +136,7 @@ class CaptionJudge:
 
     def _says_nothing(self, text: str) -> bool:
         # Quotes are taken out of the few texts alone that would be refused with them.
-        if any(pattern.search(text) and pattern.search(_QUOTED.sub("", text)) for pattern in self.refused):
+        if any(pattern.search(text) and pattern.search(unquoted(text)) for pattern in self.refused):
             return True
         return self.empty.fullmatch(text.strip()) is not None
 

@@ -4,7 +4,8 @@
     captions, text of a row ──the same──────────────────────────────────> equal: contaminated_by "file:number"
     pictures ──perceptual hash, within radius bits──────────────────────> contaminated_by "file"
 
-Case, punctuation, spaces and full-width forms do not count. 13 words are GPT-3's measure (arXiv 2005.14165, appendix C),
+Case, punctuation, spaces, accents, full-width forms, traditional characters, HTML and characters without width do not
+count; whoever drops apostrophes or puts spaces in their place is found out, too. 13 words are GPT-3's measure (arXiv 2005.14165, appendix C),
 8 characters are about as much Chinese; chosen. A prompt that is shorter counts only where a whole caption or text is
 equal to it.
 """
@@ -12,9 +13,11 @@ equal to it.
 from __future__ import annotations
 
 import hashlib
+import html
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +30,16 @@ from pipeline.decide.evaluation_files import pictures_of, prompts_of
 
 if TYPE_CHECKING:
     import polars as pl
+    from opencc import OpenCC
 
 _SHORTEST = 5
 """Characters or words of a whole prompt that is shorter than an n-gram, at least: "sign" is everywhere; chosen."""
 
 _HAN = r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\x{20000}-\x{3ffff}]"
 _WORD = r"[a-z0-9\u00c0-\u024f]+"
+_TAG = r"</?[a-z][^<>]{0,200}>"
+_UNSEEN = r"[\p{Mn}\p{Cf}]"
+_APOSTROPHE = r"(\w)['’ʼ＇](\w)"
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 """Of the polynomial hash of an n-gram; odd, so that no bit is lost."""
@@ -107,9 +114,13 @@ class Evaluation:
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray]:
         """Sorted hashes of all n-grams of the prompts, and the prompt of each."""
-        hashes, owners = self._grams(text for _, text in self._prompts)
+        texts = [text for _, text in self._prompts]
+        apart = [
+            re.sub(_APOSTROPHE, r"\1 \2", text) for text in texts
+        ]  # words of a prompt are looked for in both forms
+        hashes, owners = self._grams([*texts, *apart])
         order = np.argsort(hashes, kind="stable")
-        return hashes[order], owners[order]
+        return hashes[order], owners[order] % max(1, len(texts))
 
     def _grams(self, texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
         return _grams(texts, self.config.ngram_zh, self.config.ngram_en)
@@ -159,13 +170,24 @@ def _grams(texts: Iterable[str], ngram_zh: int, ngram_en: int) -> tuple[np.ndarr
     """
     import polars as pl
 
-    plain = pl.Series("text", list(texts), pl.String).str.normalize("NFKC").str.to_lowercase()
+    written = (html.unescape(text) if "&" in text else text for text in texts)
+    plain = pl.Series("text", [text if text.isascii() else _simplified().convert(text) for text in written], pl.String)
+    plain = plain.str.normalize("NFKD").str.to_lowercase()
+    for pattern, put in ((_TAG, " "), (_UNSEEN, ""), (_APOSTROPHE, "$1$2")):
+        plain = plain.str.replace_all(pattern, put)
     tokens = [_Tokens(plain.str.extract_all(pattern)) for pattern in (_HAN, _WORD)]
     runs = [part.runs(n) for part, n in zip(tokens, (ngram_zh, ngram_en), strict=True)]
     han, words = (part.lengths for part in tokens)
     short = np.flatnonzero((han < ngram_zh) & (words < ngram_en) & (han + words >= _SHORTEST))
     whole = tokens[0].whole(short) * _FACTOR + tokens[1].whole(short)
     return np.concatenate([*(hashes for hashes, _ in runs), whole]), np.concatenate([*(of for _, of in runs), short])
+
+
+@cache
+def _simplified() -> OpenCC:
+    from opencc import OpenCC
+
+    return OpenCC("t2s")
 
 
 class _Tokens:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,47 +50,63 @@ def find_copies(
     first[taken] = captioned[taken] = True
     # What its license forbids is stopped by that: it neither is a copy nor has any.
     allowed = (table["stopped_by"].cast(pl.String) != LICENSE).fill_null(True).to_numpy()
-    of = own
-    for number in np.unique(generation):
-        within = (generation <= number) & allowed
-        of = _copies(compacted, config, captioned, first, within, int(number))
-        first = within & good & (of == own)
+    of = own.copy()
+    for number in np.unique(generation).tolist():
+        rows = np.flatnonzero(generation <= number)
+        parts = _parts(compacted, generation, number)
+        copies = _copies(compacted, parts, rows, config, (captioned[rows], first[rows], allowed[rows]), number)
+        of[rows] = rows[copies]
+        first = (generation <= number) & allowed & good & (of == own)
         first[told["number"].to_numpy()] = (told["stage_to"] > 0).to_numpy()
     return of
 
 
+def _parts(compacted: Compacted, generation: np.ndarray, number: int) -> list[Part]:
+    """Those that hold rows of this generation and of those before it: a part is of one source, and so of one generation."""
+    ends = np.cumsum([compacted.length(part) for part in compacted.parts])
+    last = {part.name: end - 1 for part, end in zip(compacted.parts, ends.tolist(), strict=True)}
+    filled = (part for part in compacted.parts if compacted.length(part))
+    return [part for part in filled if generation[last[part.name]] <= number]
+
+
 def _copies(
-    compacted: Compacted, config: DedupConfig, captioned: np.ndarray, first: np.ndarray, within: np.ndarray, number: int
+    compacted: Compacted,
+    parts: Sequence[Part],
+    rows: np.ndarray,
+    config: DedupConfig,
+    flags: tuple[np.ndarray, np.ndarray, np.ndarray],
+    number: int,
 ) -> np.ndarray:
-    """As ``kept_copies``, which is asked only where its answer is not kept."""
+    """As ``kept_copies`` of ``rows``, those of ``parts``; it is asked only where its answer is not kept. What came later
+    changes none of it, so an addition looks for copies once, whatever was added before. ``flags``: of the rows whether
+    they are captioned, come first, and are allowed."""
+    captioned, first, within = flags
     bits = hashlib.sha256()
-    for flags in (captioned, first, within):
-        bits.update(np.packbits(flags).tobytes())
+    for flag in flags:
+        bits.update(np.packbits(flag).tobytes())
     recipe = json.dumps([dedup.VERSION, keys_.VERSION, to_plain(config), bits.hexdigest()])
 
     def search() -> pa.Table:
         of = kept_copies(
-            _keys(compacted),
+            _keys(compacted, parts),
             captioned,
             first,
             config,
-            lambda rows: take(compacted, rows, ["text"])["text"],
-            lambda rows: thumbnails(compacted, rows),
+            lambda mine: take(compacted, rows[mine], ["text"])["text"],
+            lambda mine: thumbnails(compacted, rows[mine]),
             within,
         )
         copies = np.flatnonzero(of != np.arange(len(of)))
         return pa.table({"row": copies, "of": of[copies]})
 
-    found = compacted.derived(compacted.whole(f"run-{number}"), "duplicates", recipe, search)
+    found = compacted.derived(compacted.whole(f"run-{number}", parts), "duplicates", recipe, search)
     of = np.arange(len(captioned))
     of[found["row"].to_numpy()] = found["of"].to_numpy()
     return of
 
 
-def _keys(compacted: Compacted) -> Keys:
-    return Keys(
-        [compacted.derived(part, "keys", keys_.VERSION, partial(_keys_of, compacted, part)) for part in compacted.parts]
-    )
+def _keys(compacted: Compacted, parts: Sequence[Part]) -> Keys:
+    return Keys([compacted.derived(part, "keys", keys_.VERSION, partial(_keys_of, compacted, part)) for part in parts])
 
 
 def _keys_of(compacted: Compacted, part: Part) -> pa.Table:

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from configs.errors import RunFailed
-from configs.files import created_once, find_package
+from configs.files import created_once, find_package, lacking
 
 DETECTION = "PP-OCRv6_small_det"
 RECOGNITION = "PP-OCRv6_small_rec"
@@ -31,12 +31,9 @@ _FORM = 1
 
 def missing() -> str | None:
     """Why PP-OCRv6 cannot be loaded from here, or None."""
-    for package in ("paddleocr", "onnxruntime"):
-        if find_package(package) is None:
-            return f"the package {package} is not installed"
-    folder = _wheel_models()
-    if folder is None:
-        return "the package rapidocr, whose wheel carries the weights, is not installed"
+    if reason := lacking("paddleocr", "onnxruntime") or lacking("rapidocr", weights=True):
+        return reason
+    folder = _wheel_models() or Path()
     absent = [file for file in _WEIGHTS.values() if not (folder / file).is_file()]
     return f"the installed rapidocr has no {absent[0]}" if absent else None
 

@@ -143,10 +143,10 @@ class Compacted:
             self._files.write(kind, part.name, key, part.newest, found)
         return found
 
-    def whole(self, name: str) -> Part:
-        """All parts as one, for what is derived of them together."""
-        stamp = hashlib.sha256("".join(part.stamp for part in self.parts).encode()).hexdigest()
-        return Part(name, (), stamp, max((part.newest for part in self.parts), default=0))
+    def whole(self, name: str, parts: Sequence[Part]) -> Part:
+        """Some parts as one, for what is derived of them together."""
+        stamp = hashlib.sha256("".join(part.stamp for part in parts).encode()).hexdigest()
+        return Part(name, (), stamp, max((part.newest for part in parts), default=0))
 
     def _about(self, part: Part) -> _Told:
         if part.name not in self._told:

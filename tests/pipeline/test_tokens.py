@@ -56,6 +56,11 @@ def test_flat_columns_count_valid_captions_only() -> None:
         ("vintage poster bauhaus museum berlin", "en"),
         ("el gato", "en"),  # too short to tell
         ("一只猫趴在桌子上 with the words HELLO WORLD", "zh"),
+        ('图中写着"HELLO WORLD, THIS IS A LONG ENGLISH TEXT"', "zh"),  # quoted text is the picture's
+        ("红色招牌上写着“ラーメン”，旁边有一盏灯", "zh"),
+        ("A poster says “Bonjour le monde et bienvenue à Paris mes amis”", "en"),
+        ("“Bonjour le monde et bienvenue à Paris mes amis”", "other"),
+        ("「ラーメン」", "other"),
         ("Привет, как дела? Это длинное предложение", "other"),
         ("", "none"),
     ],

@@ -22,6 +22,7 @@ from tests.pipeline.annotators.signing import signed
 
 COFFEE = Image.fromarray(skimage.data.coffee()).resize((120, 80))
 SETTINGS = "a cup of coffee\nNegative prompt: tea\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512"
+SWARM = json.dumps({"sui_image_params": {"prompt": "a cat", "steps": 20}})
 GRAPH = json.dumps({"3": {"class_type": "KSampler", "inputs": {"seed": 1}}})
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description Iptc4xmpExt:DigitalSourceType='
@@ -53,6 +54,20 @@ def png(keyword: str, text: str, compressed: bool = False) -> bytes:
     return encode("PNG", pnginfo=info)
 
 
+def itxt(keyword: str, text: str, compressed: bool = False) -> bytes:
+    info = PngInfo()
+    info.add_itxt(keyword, text, zip=compressed)
+    return encode("PNG", pnginfo=info)
+
+
+def label(number: int) -> str:
+    """The implicit label that Chinese services write (GB 45438-2025)."""
+    about = f'<TC260:AIGC>{{"Label":"{number}","ContentProducer":"somebody","ProduceID":"7"}}</TC260:AIGC>'
+    return (
+        f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description>{about}</rdf:Description></rdf:RDF></x:xmpmeta>'
+    )
+
+
 def exif(tag: int, value: str | bytes) -> bytes:
     block = Image.Exif()
     if tag == 0x9286:
@@ -79,11 +94,33 @@ DECLARED = {
     "JPEG with its generator in Software": (encode("JPEG", exif=exif(0x0131, "Midjourney 6.1")), "JPEG"),
     "JPEG with an XMP source type": (encode("JPEG", xmp=XMP.encode()), "JPEG"),
     "JPEG with an XMP tool": (encode("JPEG", xmp=b'<x xmp:CreatorTool="Adobe Firefly 2"/>'), "JPEG"),
+    "JPEG with an AI system": (encode("JPEG", xmp=b'<x Iptc4xmpExt:AISystemUsed="a model"/>'), "JPEG"),
+    "JPEG with XMP in UTF-16": (encode("JPEG", xmp=XMP.encode("utf-16")), "JPEG"),
+    "PNG with compressed XMP": (itxt("XML:com.adobe.xmp", XMP, compressed=True), "PNG"),
+    "PNG with the AIGC label": (itxt("XML:com.adobe.xmp", label(1)), "PNG"),
+    "JPEG with the AIGC label in entities": (encode("JPEG", xmp=label(3).replace('"L', "&quot;L").encode()), "JPEG"),
+    "PNG with an AIGC keyword": (png("AIGC", '{"Label": "2"}'), "PNG"),
+    "WebP with ComfyUI's prompt": (encode("WEBP", exif=exif(0x0110, "prompt:" + GRAPH)), "WEBP"),
+    "PNG with a graph too long to read": (png("prompt", GRAPH[:-1] + ', "4": "' + "y" * 1_100_000 + '"}'), "PNG"),
+    "PNG of SwarmUI": (png("parameters", SWARM), "PNG"),
+    "PNG of Midjourney": (png("Description", "a cat --v 6 Job ID: 01234567-89ab-cdef-0123-456789abcdef"), "PNG"),
+    "PNG by ImageMagick": (png("Raw profile type exif", f"\nexif\n  9\n{exif(0x0131, 'Midjourney').hex()}\n"), "PNG"),
+    "TIFF with its generator in Software": (encode("TIFF", tiffinfo={0x0131: "Midjourney"}), "TIFF"),
+    "AVIF with its generator in Software": (encode("AVIF", exif=exif(0x0131, "ComfyUI")), "AVIF"),
+    "AVIF with an XMP source type": (encode("AVIF", xmp=XMP.encode()), "AVIF"),
+    "GIF with settings in a comment": (encode("GIF", comment=SETTINGS.encode()), "GIF"),
 }
 NOT = {
     "plain JPEG": (encode("JPEG"), "JPEG"),
     "JPEG of a camera": (encode("JPEG", exif=exif(0x0131, "Adobe Photoshop 25.0")), "JPEG"),
     "PNG that is about a generator": (png("Description", "how Midjourney and Stable Diffusion work"), "PNG"),
+    "PNG of a Chinese character": (png("Title", "The ideogram for water"), "PNG"),
+    "PNG with a title that has a name in a word": (png("Title", "conflux1"), "PNG"),
+    "JPEG of an exhibition": (encode("JPEG", xmp=b'<x photoshop:Credit="Photo of the DALL-E exhibition"/>'), "JPEG"),
+    "JPEG with a drawing lesson": (encode("JPEG", comment=b"draw things with your children"), "JPEG"),
+    "PNG about the vocabulary": (png("Description", "trainedAlgorithmicMedia is a word of the IPTC"), "PNG"),
+    "PNG with somebody's nodes": (png("workflow", json.dumps({"nodes": ["render farm"]})), "PNG"),
+    "JPEG with another label": (encode("JPEG", xmp=label(0).encode()), "JPEG"),
     "PNG with another program's parameters": (png("parameters", "width 12, height 8"), "PNG"),
     "PNG with a prompt for people": (png("prompt", "please crop"), "PNG"),
     "JPEG with a camera's XMP source type": (

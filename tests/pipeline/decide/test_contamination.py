@@ -29,7 +29,9 @@ def prompts(tmp_path: Path) -> tuple[str, ...]:
         encoding="utf-8",
     )
     (tmp_path / "two.json").write_text(json.dumps({"data_list": [{"index": 0, "prompt": ENGLISH}]}), encoding="utf-8")
-    (tmp_path / "short.txt").write_text("a photo of a bench\n\na sign\n", encoding="utf-8")
+    (tmp_path / "short.txt").write_text(
+        "a photo of a bench\n\na sign\nIt's Zoe's dogs' own quiet life\n", encoding="utf-8"
+    )
     return tuple(str(tmp_path / name) for name in ("long.jsonl", "two.json", "short.txt"))
 
 
@@ -39,7 +41,15 @@ def prompts(tmp_path: Path) -> tuple[str, ...]:
         (ENGLISH, "two.json:1"),
         ("Stock photo: A QUIET bookstore, with a sign that says READ and a coffee cup...", "two.json:1"),
         ("A quiet bookstore with a sign that says 'READ', and a dog", None),  # 11 words of it
+        (ENGLISH.replace("sign that", "sign <b>that</b>").replace("'", "&quot;"), "two.json:1"),
+        ("\u200b".join(ENGLISH), "two.json:1"),
+        (ENGLISH.replace("quiet", "qui\u00adet").replace("coffee", "cofféé"), "two.json:1"),
+        ("It’s Zoë's dogs' own quiet life", "short.txt:4"),
+        ("its zoes dogs own quiet life", "short.txt:4"),
+        ("it s zoe s dogs own quiet life", "short.txt:4"),
         ("街角有一家面包店", "long.jsonl:1"),
+        ("街\u200b角有&nbsp;一家<br/>麵包店", "long.jsonl:1"),
+        ("剛出爐的麵包", "long.jsonl:1"),
         ("街角 有一家，面包　店", "long.jsonl:1"),
         ("街角有一家面包", None),  # 7 characters
         ("刚出炉的面包", "long.jsonl:1"),  # the whole of a shorter text

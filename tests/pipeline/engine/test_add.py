@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -14,6 +15,9 @@ from PIL import Image
 
 from configs import UserError
 from pipeline.config import load_config
+from pipeline.decide import copies
+from pipeline.decide.dedup import kept_copies
+from pipeline.decide.keys import Keys
 from pipeline.engine.add import add_sources
 from pipeline.engine.redecide import pack_again
 from pipeline.engine.run import run_pipeline
@@ -82,6 +86,26 @@ def test_the_same_command_again_and_the_whole_config_change_nothing(
     commands.run_inline("run", here / "whole.yaml", here / "run")
     commands.run_inline("pack", here / "run")
     assert commands.digest(here / "run") == after
+
+
+def test_an_addition_looks_for_copies_once_whatever_was_added_before(
+    grown: tuple[Path, dict[str, str], dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, run = grown[0], tmp_path / "run"
+    shutil.copytree(here / "run", run)
+    shutil.copytree(here / "more", tmp_path / "last")
+    (tmp_path / "last.yaml").write_text(MORE.replace("HERE", str(tmp_path)).replace("NAME", "last"))
+    searched = []
+
+    def count(keys: Keys, *rest: Any) -> Any:
+        searched.append(keys.count)
+        return kept_copies(keys, *rest)
+
+    monkeypatch.setattr(copies, "kept_copies", count)
+    work_inline(monkeypatch)
+    add_sources(run, tmp_path / "last.yaml", ())
+    assert searched == [24]
+    assert kept(run) == kept(here / "run")
 
 
 def test_what_cannot_be_added_is_refused_in_one_line(grown: tuple[Path, dict[str, str], dict[str, str]]) -> None:
