@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from configs.errors import UserError
 
-SCHEMA_VERSION = "1.6"
+SCHEMA_VERSION = "1.7"
 """major.minor: a reader refuses a newer major version; a newer minor version only adds columns."""
 
 RENAMED = {"lacked": "missing_glyphs"}
@@ -50,6 +50,7 @@ _REGION = pa.struct(
         ("level", pa.string()),  # glyph, word, line, paragraph
         ("direction", pa.string()),  # ltr, ttb
         ("score", pa.float32()),  # reader's confidence 0..1; 1 for exact regions
+        ("damage", pa.string()),  # of a synthetic glyph that is not whole: "stroke missing" ...; else null
     ]
 )
 
@@ -210,7 +211,11 @@ CAPTIONER = _columns(
     Column("image_type", pa.string(), "the captioner's Image Type"),
     Column("image_style", pa.string(), "the captioner's Image Style"),
     Column("watermarks", pa.list_(pa.string()), "the captioner's Watermark List"),
-    Column("abnormal", pa.bool_(), "the captioner's Abnormal Element: QR codes, barcodes, mosaics"),
+    Column(
+        "abnormal",
+        pa.bool_(),
+        "synthetic rows: whether a glyph is damaged; else the captioner's Abnormal Element: QR codes, barcodes, mosaics",
+    ),
 )
 
 _IN_SCORES_ONLY = ("thumbnail", *CAPTION_SCORES)
@@ -290,8 +295,8 @@ COLUMNS: dict[str, Column] = {
 """Every column of ours by name. Annotators' ``<name>_state`` columns are strings from STATES and come on top, and so
 do the columns that annotators from outside declare."""
 
-COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT)
-"""Columns of samples/F.parquet; TEXT is filled only where it is exact (synthetic pictures), captions are counted there."""
+COLLECTED = tuple(IDENTITY) + tuple(CAPTION_FLAT) + tuple(TEXT) + ("abnormal",)
+"""Columns of samples/F.parquet; TEXT and abnormal are filled only where they are exact (synthetic pictures), captions are counted there."""
 
 NESTED = (
     *("image", "references", "ref_sizes", "parents", "captions", "instructions", "text_regions"),

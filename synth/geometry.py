@@ -57,7 +57,8 @@ def apply(matrix: Matrix, points: np.ndarray) -> np.ndarray:
 
 def is_shift(matrix: Matrix) -> bool:
     """Whether only a translation is left: boxes stay boxes of the same size."""
-    return bool((matrix[:, :2] == np.eye(3)[:, :2]).all() and matrix[2, 2] == 1)
+    (a, b, _), (c, d, _), (e, f, g) = matrix.tolist()
+    return (a, b, c, d, e, f, g) == (1, 0, 0, 1, 0, 0, 1)
 
 
 def area(quad: np.ndarray) -> float:

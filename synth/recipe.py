@@ -14,7 +14,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +24,7 @@ import configs
 from configs.errors import UserError
 from configs.kinds import OpenKind
 from configs.renamed import to_first_names
+from synth.caption.damage import damage_told
 from synth.caption.describe import CaptionConfig, describe
 from synth.caption.facts import facts_of
 from synth.caption.instructions import instruct
@@ -34,6 +35,7 @@ from synth.content.kinds import Charset, Line, Mixed, Number, Paragraph, Sentenc
 from synth.content.page import Page
 from synth.content.rare import Balanced
 from synth.corpus.corpus import Corpora, CorpusSource
+from synth.damage.damage import DamageConfig, with_damage
 from synth.digest import recipe_digest
 from synth.drawing import regions
 from synth.drawing.colors import ColorConfig
@@ -69,6 +71,7 @@ class RecipeConfig:
     effects: EffectConfig = field(default_factory=EffectConfig)
     captions: CaptionConfig = field(default_factory=CaptionConfig)
     corpora: tuple[CorpusSource, ...] = ()
+    damage: DamageConfig = field(default_factory=DamageConfig)
     attempts: int = 50  # texts drawn for one sample before the recipe is called impossible
 
     def __post_init__(self) -> None:
@@ -76,6 +79,8 @@ class RecipeConfig:
             if not getattr(self, name):
                 raise ValueError(f"{name} must hold at least one entry")
         self.strategy.check_contents(self.contents)
+        if self.damage.pictures and isinstance(self.strategy, EditStrategy):
+            raise ValueError("damage.pictures: pictures of edits stay whole; take another strategy")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
             raise ValueError(f"name must be of letters, digits, '_', '.', '-', found '{self.name}'")
         if self.seed < 0 or self.attempts < 1:
@@ -179,7 +184,7 @@ class Recipe:
             content,
             ContentRequest(rng, ordinal, (config.seed, number), self.corpora),
         )
-        return self.drawer.draw(request)
+        return with_damage(self.drawer.draw(request), config.damage, rng)
 
     def _finish(self, drawn: _Drawn, index: int) -> Sample:
         composition, layers = drawn.composition, drawn.composition.drawing.texts
@@ -215,7 +220,8 @@ class Recipe:
     def _describe(self, composition: Composition, rng: np.random.Generator) -> tuple[list[Caption], list[Caption]]:
         """Captions and instructions: an edit is described by its instruction alone."""
         if composition.change is None:
-            return describe(facts_of(composition), self.config.captions, rng), []
+            captions = describe(facts_of(composition), self.config.captions, rng)
+            return [replace(c, text=c.text + damage_told(composition.drawing, c.language)) for c in captions], []
         language = composition.instruction_language
         return [], [Caption(instruct(composition.change, language, rng), language)]
 

@@ -36,6 +36,7 @@ class Region:
     quad: tuple[float, ...]
     level: Level
     direction: Literal["ltr", "ttb"] = "ltr"
+    damage: str | None = None  # of a glyph that is not whole: "stroke missing", "contour moved" ...
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ class Sample:
         default_factory=dict
     )  # character no font drew -> how many of those texts had it
     domain: str = field(default="synthetic", init=False)
+
+    @property
+    def abnormal(self) -> bool:
+        """Whether a character of it is damaged."""
+        return any(region.damage for region in self.regions)
 
     def encode(self) -> tuple[bytes, str]:
         """The picture as ``encode`` gives it; pictures of an edit are always lossless, so that untouched pixels stay equal."""

@@ -124,6 +124,7 @@ def sample_row(sample: Sample) -> dict[str, Any]:
         "text_language": sample.text_language,
         "text_level": sample.text_level,
         "text_regions": [{**asdict(region), "quad": list(region.quad), "score": 1.0} for region in sample.regions],
+        "abnormal": sample.abnormal,
         "text_chars": sum(not c.isspace() for c in sample.text),
         "text_area": text_area([r.quad for r in lines], sample.image.width, sample.image.height),
         "text_min_height": min((quad_height(r.quad, r.direction) for r in lines), default=None),

@@ -93,8 +93,9 @@ def _fragment_table(
     run: RunFolder, fragment: str, columns: Sequence[str], annotators: Sequence[str], own: Sequence[Column]
 ) -> pa.Table:
     stored = [n for n in columns if n in schema.COLLECTED and n != "id"]
-    samples = read_table(run.samples(fragment), columns=["id", *stored])
-    filled: dict[str, pa.ChunkedArray] = {n: samples[n] for n in stored}
+    samples = read_present(run.samples(fragment), ["id", *stored])  # older files lack columns that came later
+    assert samples is not None
+    filled: dict[str, pa.ChunkedArray] = {n: samples[n] for n in stored if n in samples.column_names}
     wanted = ["id", *columns, *(schema.CAPTION_SCORES if "captions" in columns else ())]
     for annotator in annotators:
         path = run.scores(annotator, fragment)

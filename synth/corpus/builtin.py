@@ -28,6 +28,13 @@ def levels_characters(levels: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(character for _, level, character, *_ in rows if int(level) in levels)
 
 
+@lru_cache(maxsize=1)
+def stroke_counts() -> dict[str, int]:
+    """How many strokes each character of the table has (Unihan's kTotalStrokes)."""
+    rows = (line.split("\t") for line in (DATA / "tongyong_8105.tsv").read_text("utf-8").splitlines()[1:])
+    return {character: int(strokes) for _, _, character, _, strokes in rows}
+
+
 @lru_cache(maxsize=2)
 def wordlist(language: str) -> tuple[str, ...]:
     """Our words of one language."""

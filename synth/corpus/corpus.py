@@ -1,7 +1,7 @@
 """Where texts come from: our own word lists, the table of 8,105 characters, a user's text files and Parquet columns.
 
 Nothing here is share-alike: the lists and sentence patterns in ``synth/data`` were written for this project;
-``tongyong_8105.tsv`` is derived from the property kTGH of the Unicode Han Database (Unicode-3.0 license).
+``tongyong_8105.tsv`` is derived from the properties kTGH and kTotalStrokes of the Unicode Han Database (Unicode-3.0 license).
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ class _Part(NamedTuple):
     level: Level
     corners: Sequence[tuple[float, float]]  # in the block, clockwise from the top left
     vertical: bool = False
+    damage: str | None = None
 
 
 def of(drawing: Drawing) -> list[Region]:
@@ -59,7 +60,7 @@ def _placed(layer: TextLayer, parts: list[_Part]) -> list[Region]:
         quads = _grown(moved, _SOFT)
     flat = quads.reshape(-1, 8).tolist()
     return [
-        Region(part.text, tuple(quad), part.level, "ttb" if part.vertical else "ltr")
+        Region(part.text, tuple(quad), part.level, "ttb" if part.vertical else "ltr", part.damage)
         for part, quad in zip(parts, flat, strict=True)
     ]
 
@@ -84,7 +85,10 @@ def _grown(quads: np.ndarray, by: float) -> np.ndarray:
 
 
 def _glyphs(line: Line, block: Block, stroke_margin: float) -> list[_Part]:
-    return [_Part(run[0].text, "glyph", _corners(run, block.size, stroke_margin)) for run in _clusters(line)]
+    return [
+        _Part(run[0].text, "glyph", _corners(run, block.size, stroke_margin), damage=run[0].damage)
+        for run in _clusters(line)
+    ]
 
 
 def _clusters(line: Line) -> list[list[PlacedGlyph]]:

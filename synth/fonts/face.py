@@ -6,6 +6,7 @@ what is painted, at any position and size, and the system's font settings play n
 
 from __future__ import annotations
 
+import copy
 import re
 import struct
 import unicodedata
@@ -26,6 +27,7 @@ _DEFAULT_LANGUAGE = 0xFFFF  # OpenType's index of a script's default language
 _MAX_OUTLINES = 4096  # per face and weight, some 3 kB each for Han characters
 _MIN_ADVANCE = 0.3  # chosen, of a glyph's ink width: with less, letters lie on each other
 _MAX_ADVANCE = 4.0  # chosen, em
+_OWN = 1 << 16  # a font has no glyph of this number or a higher one
 _Features = dict[str, bool | list[tuple[int, int, int]]]
 _FEATURES: _Features = {"liga": False, "clig": False, "dlig": False}
 """No ligatures: each character keeps a glyph, and a box, of its own."""
@@ -209,6 +211,16 @@ class Face:
     def outline(self, glyph: int) -> skia.Path:
         """The glyph's outline with 1 em = 1, y downwards, origin at the pen."""
         return self._outline(glyph)[0]
+
+    def with_outline(self, path: skia.Path) -> tuple[Face, int]:
+        """The face with one glyph more, and its id: an outline that no font has, such as a damaged character's."""
+        other = copy.copy(self)
+        bounds = path.computeTightBounds()
+        glyph = max(_OWN, *self._outlines) + 1
+        box = (bounds.left(), bounds.top(), bounds.right(), bounds.bottom())
+        other._outlines = self._outlines | {glyph: (path, box)}
+        other._united, other._strokes = {}, {}
+        return other, glyph
 
     def united(self, glyph: int) -> skia.Path:
         """The edge of its ink: the outline with contours that overlap made one."""

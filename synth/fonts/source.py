@@ -85,7 +85,8 @@ class FontFile:
         if not 0 <= source.face < faces:
             raise UserError(f"{where}.face: {path} has no face {source.face}; it holds faces 0..{faces - 1}")
         self.wghts = self._weights(where)
-        self._drawn: dict[str, bool] = {}
+        self._drawn: set[str] = set()  # characters that it is known to draw, and those it is known not to
+        self._missing: set[str] = set()
 
     @property
     def id(self) -> str:
@@ -119,13 +120,17 @@ class FontFile:
 
     def missing(self, text: str) -> str | None:
         """The first visible character of ``text`` that the font does not draw, or None."""
+        if self._drawn.issuperset(text):  # every font of a recipe is asked about every text
+            return None
         for character in text:
-            drawn = self._drawn.get(character)
-            if drawn is None:
-                drawn = self._drawn[character] = character.isspace() or self._draws(character)
-            if not drawn:
+            known = self._drawn if character.isspace() or self._knows(character) else self._missing
+            known.add(character)
+            if known is self._missing:
                 return character
         return None
+
+    def _knows(self, character: str) -> bool:
+        return character in self._drawn or (character not in self._missing and self._draws(character))
 
     def _draws(self, character: str) -> bool:
         face = self.face(self.wghts[0])

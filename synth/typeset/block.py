@@ -22,6 +22,7 @@ class PlacedGlyph(NamedTuple):
     y: float
     angle: float  # degrees, clockwise about the origin
     bounds: Box | None
+    damage: str | None = None  # what was done to its outline: "stroke missing", "contour moved" ...
 
     def corners(self, size: float, stroke_margin: float = 0.0) -> list[tuple[float, float]]:
         """The corners of its ink in the block, clockwise from its own top left; ``stroke_margin`` (em) is added all around."""

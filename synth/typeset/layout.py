@@ -17,7 +17,7 @@ import numpy as np
 
 from synth.choice import check_weights, choose_key
 from synth.errors import Undrawable
-from synth.geometry import Matrix, apply, rotation, translation, union
+from synth.geometry import Box, Matrix, apply, rotation, translation
 from synth.typeset.arc import bent
 from synth.typeset.block import Block, Line, PlacedGlyph
 from synth.typeset.setting import Align, Setting, VerticalAlign, pick_setting
@@ -229,6 +229,12 @@ def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure
     return Block(shaped.face, size, tuple(placed), "ttb" if shaped.vertical else "ltr")
 
 
+def _inked(glyphs: Sequence[PlacedGlyph], size: float) -> Box:
+    """Box around the ink of a line's glyphs, px."""
+    x0, y0, x1, y1 = zip(*[g.box(size) for g in glyphs if g.bounds], strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
 def place(block: Block, canvas: tuple[int, int], margin: float, setting: Setting, min_edge: float) -> Matrix:
     """A block's aligned, jittered and turned place, at least ``min_edge`` px from the border. Raises Undrawable if it is too large."""
     turned = rotation(setting.degrees) if setting.degrees else None
@@ -288,7 +294,7 @@ def _set_line(
             )
         )
         pen += (glyph.advance + letter) * size + (stretch[number] if stretch else 0.0)
-    x0, y0, x1, y1 = union([g.box(size) for g in placed if g.bounds])
+    x0, y0, x1, y1 = _inked(placed, size)
     if shaped.vertical:
         box = (min(x0, across), y0, max(x1, across + size), y1)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,6 +49,9 @@ class Shaped:
                 raise Undrawable(f"the font draws '{stray}' as something else")
         if not text.strip():
             raise Undrawable("there is nothing visible in the text")
+        self._starts = [
+            [g.start for g in glyphs] for glyphs in self.glyphs
+        ]  # ascending: nothing here runs right to left
         self.length = sum(len(p) for p in self.paragraphs)
         self.advance = max(sum(g.advance for g in glyphs) for glyphs in self.glyphs)  # em, of the longest paragraph
         chinese = language.startswith("zh")
@@ -82,7 +85,8 @@ class Shaped:
 
     def line_glyphs(self, line: Span) -> list[Glyph]:
         """The glyphs of a line, in order."""
-        return [g for g in self.glyphs[line.paragraph] if line.start <= g.start < line.end]
+        starts = self._starts[line.paragraph]
+        return self.glyphs[line.paragraph][bisect_left(starts, line.start) : bisect_left(starts, line.end)]
 
     def gaps(self, line: Span) -> list[bool]:
         """For each glyph of a line but the last: whether justification may widen the gap behind it.

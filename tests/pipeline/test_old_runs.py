@@ -77,6 +77,6 @@ def test_it_is_decided_again_over_its_shards(run: Path) -> None:
     commands.run_inline("decide", run, "--set", dark)
     dataset = Dataset.open(run / "dataset")
     assert sorted(dataset.manifest(["stage_to"])["stage_to"].to_pylist()) == [1, 1, 7, 7, 7]
-    assert dataset.about["schema_version"] == "1.6"
+    assert dataset.about["schema_version"] == "1.7"
     assert dataset.manifest(["missing_glyphs"])["missing_glyphs"].null_count == 2
     assert "missing_glyphs" in dataset.read([0])[0]

@@ -17,10 +17,11 @@ import numpy as np
 from PIL import Image
 
 from configs.files import replace_picture, replace_text
-from trainer.evaluate.base import Box, Clean, Glyph, Item, Judged, Subject, Suite, Whole
+from trainer.evaluate.base import Item, Judged, Subject, Suite, Whole
 from trainer.evaluate.drawing.draw import Sampling, draw, shots, write_inputs
 from trainer.evaluate.drawing.folder import find_pictures, pictures_folder
-from trainer.evaluate.reading.damage import damage, is_accepted
+from trainer.evaluate.reading.clean import render_damaged
+from trainer.evaluate.reading.damage import is_accepted
 from trainer.evaluate.reading.readings import Readings, ToRead, load
 
 _TOGETHER = 32
@@ -157,33 +158,31 @@ class SuiteRun:
         """The reader on clean renderings of the same texts, and on some with one glyph damaged."""
         places = {id(j.item): None for j in result.after}
         items = [item for item in self.items if id(item) in places]
-        pairs, glyphs = list[tuple[Item, Path]](), list[tuple[Glyph, ...]]()
+        pairs = list[tuple[Item, Path]]()
         for item, clean in zip(items, self.suite.clean(items), strict=True):
             if clean is not None:
                 pairs.append((item, self._kept("clean", item, clean.picture)))
-                glyphs.append(tuple(glyph for glyph in clean.glyphs if _within(glyph.box, item.box)))
         result.ceiling = self._read(pairs, "clean renderings")
         if len(pairs) < len(items):
             print(f"{self.suite.name}: {len(items) - len(pairs):,} texts cannot be rendered clean on their canvas")
         if self.config.damaged:
-            result.damaged = self._damaged(glyphs, result.ceiling)
+            result.damaged = self._damaged(result.ceiling)
 
-    def _damaged(self, glyphs: Sequence[tuple[Glyph, ...]], ceiling: Sequence[Judgement]) -> Damaged:
-        """``glyphs``: of each clean rendering in ``ceiling``."""
+    def _damaged(self, ceiling: Sequence[Judgement]) -> Damaged:
+        """The reader on some of the texts that were rendered clean, each whole and with a character damaged."""
         chosen = np.linspace(0, len(ceiling) - 1, min(self.config.damaged, len(ceiling))).round().astype(int)
-        pictures: list[tuple[Item, Path]] = []
-        broken: list[tuple[str, Judgement]] = []
+        whole, broken, characters = list[tuple[Item, Path]](), list[tuple[Item, Path]](), list[str]()
         for place in np.unique(chosen).tolist():
-            whole = ceiling[place]
-            assert whole.path is not None
-            rng = np.random.Generator(np.random.PCG64([self.config.seed, place]))
-            made = damage(Clean(load(whole.path), glyphs[place]), rng)
+            item = replace(ceiling[place].item, box=None)
+            made = render_damaged(item.text, (item.width, item.height), self.config.seed + place)
             if made is not None:
-                pictures.append((whole.item, self._kept("damaged", whole.item, made[0])))
-                broken.append((made[1], whole))
+                whole.append((item, self._kept("whole", item, made[0].picture)))
+                broken.append((item, self._kept("damaged", item, made[1].picture)))
+                characters.append(made[2])
+        both = zip(self._read(whole, "whole glyphs"), self._read(broken, "damaged glyphs"), characters, strict=True)
         verdicts = [
-            is_accepted(character, "".join(whole.lines or ()), "".join(seen.lines or ()), seen.item.text)
-            for seen, (character, whole) in zip(self._read(pictures, "damaged glyphs"), broken, strict=True)
+            is_accepted(character, "".join(before.lines or ()), "".join(after.lines or ()), after.item.text)
+            for before, after, character in both
         ]
         shown = [verdict for verdict in verdicts if verdict is not None]
         why = "" if shown else "no clean rendering has a glyph that was read and can be damaged"
@@ -194,9 +193,3 @@ class SuiteRun:
         if not path.exists() or not np.array_equal(load(path), picture):
             replace_picture(path, Image.fromarray(picture))
         return path
-
-
-def _within(box: Box, outer: Box | None) -> bool:
-    if outer is None:
-        return True
-    return box[0] >= outer[0] and box[1] >= outer[1] and box[2] <= outer[2] and box[3] <= outer[3]

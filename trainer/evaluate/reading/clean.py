@@ -6,7 +6,7 @@ texts, size ──_Given, a kind of content──> Recipe ──render──> pi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from configs import UserError
 from synth.content.base import Content, ContentRequest, Text
 from synth.content.canvas import Canvas
+from synth.damage.damage import DamageConfig
 from synth.drawing.colors import ColorConfig
 from synth.fonts.source import FontSource
 from synth.language import language_of
@@ -26,6 +27,7 @@ _FONT = FontSource(
     file="NotoSansCJK-VF.otf.ttc", package="manimgx_fonts_cjk", face=2, wght=(400, 400), languages=("zh", "en", "other")
 )
 _SMALLEST, _LARGEST = 8.0, 0.12  # px, and of the shorter side; chosen
+_DAMAGED = 16.0  # px; chosen: in smaller type a stroke is hardly a pixel
 _LONE = 0.6  # of the shorter side, of a lone character; chosen
 _LINE = 40  # characters of a text that is not broken into lines; chosen: longer ones would be set too small
 
@@ -49,32 +51,52 @@ def render(texts: Sequence[str], size: tuple[int, int]) -> Iterator[Clean | None
     shorter = min(size)
     longest = max(len(text) for text in texts)
     largest = shorter * (_LONE if longest <= 1 else _LARGEST)
-    config = RecipeConfig(
+    recipe = Recipe(_config(texts, size, _SMALLEST, largest))
+    for index in range(len(texts)):
+        sample = _rendered(recipe, index)
+        yield sample and of_sample(sample)
+
+
+def render_damaged(text: str, size: tuple[int, int], seed: int) -> tuple[Clean, Clean, str] | None:
+    """A text as large as fits, whole and with one character damaged as ``synth`` damages them, and that character.
+
+    None where it cannot be shown large enough, or where none of its characters can be damaged.
+    """
+    config = replace(_config([text], size, _DAMAGED, _LONE * min(size)), seed=seed)
+    whole = _rendered(Recipe(config), 0)
+    one = DamageConfig(pictures=1.0, characters=(1, 1), min_size=_DAMAGED)
+    damaged = whole and _rendered(Recipe(replace(config, damage=one)), 0)
+    if not whole or not damaged:
+        return None
+    character = next(region.text for region in damaged.regions if region.damage)
+    return of_sample(whole), of_sample(damaged), character
+
+
+def _config(texts: Sequence[str], size: tuple[int, int], smallest: float, largest: float) -> RecipeConfig:
+    """A recipe of these texts whose layout leaves nothing to chance."""
+    return RecipeConfig(
         name="clean",
         fonts=(_FONT,),
         canvases=(Canvas(size=size),),
         contents=(cast(Any, _Given(kind="given", texts=tuple(texts))),),  # one of our own, as a recipe may name them
         layout=LayoutConfig(
             fill=(1.0, 1.0),
-            min_size=_SMALLEST,
-            max_size=max(_SMALLEST, largest),
+            min_size=smallest,
+            max_size=max(smallest, largest),
             align={"left": 1.0},
             line_spacing=(1.4, 1.4),
         ),
         colors=ColorConfig(contrast=15, text=("black",), ground=("white",), vary=0),
         attempts=2,
     )
-    recipe = Recipe(config)
-    for index in range(len(texts)):
-        yield _rendered(recipe, index)
 
 
-def _rendered(recipe: Recipe, index: int) -> Clean | None:
+def _rendered(recipe: Recipe, index: int) -> Sample | None:
     try:
         sample = recipe.render(index)
     except UserError:  # a character that no font has, or too much text for the canvas
         return None
-    return None if sample.discarded else of_sample(sample)  # a recipe tries another of its texts
+    return None if sample.discarded else sample  # a recipe tries another of its texts
 
 
 def of_sample(sample: Sample) -> Clean:
