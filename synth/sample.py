@@ -13,7 +13,7 @@ from typing import Literal
 
 from PIL import Image
 
-from synth.language import Language
+from synth.language import CaptionLanguage, Language
 
 Level = Literal["glyph", "word", "line", "paragraph"]
 
@@ -44,7 +44,7 @@ class Caption:
     """A sentence about the picture; it quotes the text exactly and names nothing that is not there."""
 
     text: str
-    language: Language
+    language: CaptionLanguage
     source: str = "template"
 
 
