@@ -128,7 +128,7 @@ class QwenImage:
             for text, empty, s, size, images in zip(texts, negatives, seeds, sizes, seen, strict=True)
         ]
         tokens = sample_tokens(self.transformer, requests, steps, cfg, self.schedule, progress)
-        return self._decode(tokens, sizes)
+        return self.decode(tokens, sizes)
 
     def _negatives(self, negative: str, references: Sequence[Sequence[Image]], area: int | None) -> list[Tensor]:
         """The negative prompt's condition for each sample; without references it is the same for all."""
@@ -142,8 +142,9 @@ class QwenImage:
         latents = self.vae.encode(pixels(image))
         return patchify(latents)[0], tokens_of(image.height, image.width)
 
-    def _decode(self, tokens: Sequence[Tensor], sizes: Sequence[Size]) -> list[Tensor]:
-        """Pictures of one size are decoded together, up to DECODE_PIXELS at a time."""
+    def decode(self, tokens: Sequence[Tensor], sizes: Sequence[Size]) -> list[Tensor]:
+        """(3, H, W) fp32 pictures in 0..1 of image tokens; those of one size are decoded together, up to DECODE_PIXELS at a
+        time. Raises RunFailed where a picture is not finite."""
         out: dict[int, Tensor] = {}
         for size in dict.fromkeys(sizes):
             same = [i for i, other in enumerate(sizes) if other == size]

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from model.attention import kernel_for
 from model.latents import patchify
-from model.layout import Layout, Size, make_layout
+from model.layout import Size, make_layout
 from model.mmdit import MMDiT
 from model.schedule import QWEN_IMAGE, ScheduleConfig, sigmas
 
@@ -80,6 +80,41 @@ def guide(cond: Tensor, negative: Tensor, cfg: float) -> Tensor:
     return guided * (cond.norm(dim=-1, keepdim=True) / norm.clamp_min(torch.finfo(norm.dtype).tiny))
 
 
+class Packed:
+    """Requests in one packed batch, as the network is asked for their velocity. ``model``: whose dtype and device they
+    take. ``samples``: (M,) whose request each row of the targets is."""
+
+    def __init__(self, model: MMDiT, requests: Sequence[Request]) -> None:
+        weight = model.img_in.weight
+        self.guided = requests[0].negative is not None
+        both = 2 if self.guided else 1
+        texts = [r.text for r in requests] + [r.negative for r in requests if r.negative is not None]
+        sizes = [[size for _, size in r.images] for r in requests] * both
+        layout = make_layout([len(t) for t in texts], sizes, kernel_for(weight.device, weight.dtype))
+        self.layout = layout.to(weight.device)
+        self.text = torch.cat(texts).to(weight)
+        self.stream = torch.cat([tokens for r in requests for tokens, _ in r.images] * both).to(weight)
+        self.noise = torch.cat([r.noise for r in requests]).to(weight.device, torch.float32)
+        self.lengths = [len(r.noise) for r in requests]
+        self.samples = self.layout.target_samples[: len(self.noise)]
+
+    def velocity(self, model: Callable[..., Tensor], x_MC: Tensor, sigma_B: Tensor, cfg: float) -> Tensor:
+        """(M, C) fp32: the prediction of noise - data for the targets ``x_MC`` at ``sigma_B``, guided where the requests
+        have negatives."""
+        both = 2 if self.guided else 1
+        tokens = self.stream.index_copy(0, self.layout.target, x_MC.to(self.stream.dtype).repeat(both, 1))
+        out = model(tokens, self.text, sigma_B.repeat(both), self.layout)[self.layout.target].float()
+        if not self.guided:
+            return out
+        cond, negative = out.chunk(2)
+        return guide(cond, negative, cfg)
+
+    def ladder(self, steps: int, schedule: ScheduleConfig) -> Tensor:
+        """(steps + 1, B) sigmas from 1 to 0, of each request by its size."""
+        each = np.stack([sigmas(steps, length, schedule) for length in self.lengths], axis=1)
+        return torch.from_numpy(each).to(self.noise.device)
+
+
 def _sample_batch(
     model: MMDiT,
     requests: Sequence[Request],
@@ -88,37 +123,14 @@ def _sample_batch(
     schedule: ScheduleConfig,
     progress: Callable[[int], None] | None,
 ) -> list[Tensor]:
-    weight = model.img_in.weight
-    guided = requests[0].negative is not None
-    texts = [r.text for r in requests] + [r.negative for r in requests if r.negative is not None]
-    images = [image for r in requests for image in r.images]
-    sizes = [[size for _, size in r.images] for r in requests] * (2 if guided else 1)
-    layout = make_layout([len(t) for t in texts], sizes, kernel_for(weight.device, weight.dtype)).to(weight.device)
-    text = torch.cat(texts).to(weight)
-    stream = torch.cat([tokens for tokens, _ in images] * (2 if guided else 1)).to(weight)
-    x = torch.cat([r.noise for r in requests]).to(weight.device, torch.float32)
-    ladder_SB = torch.from_numpy(np.stack([sigmas(steps, len(r.noise), schedule) for r in requests], axis=1))
-    ladder_SB = ladder_SB.to(weight.device)
-    samples_M = layout.target_samples[: len(x)]
-    for sigma_B, next_B in pairwise(ladder_SB):
-        velocity = _predict(model, x, stream, text, sigma_B, layout, cfg if guided else None)
-        x = x + (next_B - sigma_B)[samples_M, None] * velocity
+    packed = Packed(model, requests)
+    x = packed.noise
+    for sigma_B, next_B in pairwise(packed.ladder(steps, schedule)):
+        velocity = packed.velocity(model, x, sigma_B, cfg)
+        x = x + (next_B - sigma_B)[packed.samples, None] * velocity
         if progress:
             progress(len(x))
-    return list(x.split([len(r.noise) for r in requests]))
-
-
-def _predict(
-    model: MMDiT, x_MC: Tensor, stream: Tensor, text: Tensor, sigma_B: Tensor, layout: Layout, cfg: float | None
-) -> Tensor:
-    """The guided prediction of noise - data for the targets ``x``, fp32; ``stream`` holds the references."""
-    both = 1 if cfg is None else 2
-    tokens = stream.index_copy(0, layout.target, x_MC.to(stream.dtype).repeat(both, 1))
-    out = model(tokens, text, sigma_B.repeat(both), layout)[layout.target].float()
-    if cfg is None:
-        return out
-    cond, negative = out.chunk(2)
-    return guide(cond, negative, cfg)
+    return list(x.split(packed.lengths))
 
 
 def _batches(requests: Sequence[Request]) -> list[list[Request]]:

@@ -108,6 +108,12 @@ def _dpo(arguments: argparse.Namespace) -> None:
     train_dpo(load(arguments.config, DpoConfig, arguments.set), arguments.out, arguments.pairs, arguments.init)
 
 
+def _grpo(arguments: argparse.Namespace) -> None:
+    from trainer.post.grpo import GrpoConfig, train_grpo
+
+    train_grpo(load(arguments.config, GrpoConfig, arguments.set), arguments.out, arguments.init)
+
+
 def _quickstart(arguments: argparse.Namespace) -> None:
     from trainer.quickstart import quickstart
 
@@ -193,6 +199,11 @@ def _parser() -> argparse.ArgumentParser:
     dpo.add_argument("out", type=local, metavar="OUT")
     dpo.add_argument("--pairs", type=Path, required=True, metavar="DATASET", help="of `trainer pairs`")
     dpo.add_argument("--init", type=Path, required=True, metavar="FOLDER", help="the diffusers folder to start from")
+
+    grpo = _command(commands, "grpo", _grpo, "train on rewards of what the model draws; run again, it goes on")
+    grpo.add_argument("config", type=Path, metavar="CONFIG")
+    grpo.add_argument("out", type=local, metavar="OUT")
+    grpo.add_argument("--init", type=Path, required=True, metavar="FOLDER", help="the diffusers folder to start from")
 
     quickstart = commands.add_parser("quickstart", help="the whole way on real pictures, as `make quickstart` runs it")
     quickstart.set_defaults(run=_quickstart)

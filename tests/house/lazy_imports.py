@@ -153,6 +153,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("trainer/__main__.py", "trainer.dry_run"): COMMAND,
     ("trainer/__main__.py", "trainer.evaluate.config"): COMMAND,
     ("trainer/__main__.py", "trainer.evaluate.run"): COMMAND,
+    ("trainer/__main__.py", "trainer.post.grpo"): COMMAND,
     ("trainer/__main__.py", "trainer.post.dpo"): COMMAND,
     ("trainer/__main__.py", "trainer.post.pairs"): COMMAND,
     ("trainer/__main__.py", "trainer.quickstart"): COMMAND,

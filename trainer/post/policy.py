@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from configs import RunFailed
 from model.checkpoint import load_schedule, load_transformer
 from model.export import export
+from model.mmdit import MMDiT
 from model.qwen_image import QwenImage
 from trainer.data.frozen import Frozen
 from trainer.lora.adapters import without_adapters
@@ -45,7 +46,7 @@ class Policy:
         self.config, self.base, self.out, self.world = config, base, out, world
         product = product_dtype_of(config.precision, world)
         self.schedule = load_schedule(base)
-        self._frozen: nn.Module | None = None
+        self._frozen: MMDiT | None = None
         if config.lora:
             self.model = open_lora(base, config.lora, config.seed, product, world.device)
         else:
@@ -62,7 +63,7 @@ class Policy:
         self.trained = [p for p in self.model.parameters() if p.requires_grad]
 
     @contextlib.contextmanager
-    def reference(self) -> Iterator[nn.Module]:
+    def reference(self) -> Iterator[MMDiT]:
         """The network as it was before the first step, for calls without gradients."""
         with torch.no_grad():
             if self._frozen is not None:
