@@ -46,7 +46,7 @@ class OcrAnnotator(Annotator):
     """Text, regions, language, level and density of every row that does not know them from its recipe."""
 
     name = "ocr"
-    version = "3"
+    version = "4"
     input: ClassVar[Literal["bytes"]] = "bytes"
     columns = (*schema.TEXT.values(), schema.COLUMNS["ocr_score"])
 

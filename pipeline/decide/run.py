@@ -11,6 +11,7 @@ KB. Copies are looked for anew only where scores, captions or ``dedup`` changed 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,8 @@ _OF_ROWS += ("text_language", "text_level", FRAGMENT, FRAGMENT_ROW)
 """What packing and balance want to know of every row."""
 _FEW_VALUES = ("source", "recipe", "license", "category", "text_language", "caption_languages", FRAGMENT)
 """Of them and of decisions those that are kept as numbers of their values."""
+_LINES = "2"
+"""Another one when other lines are looked at, or others count as watermarks."""
 NUMBER = "number"
 """Column: the number of a row among all that did not fail, in ledger order."""
 
@@ -135,13 +138,20 @@ class _Known:
 
 
 def _marks(compacted: Compacted, config: PipelineConfig) -> pl.DataFrame:
-    """Texts that a host repeats at one place; the lines of a part are kept as long as its scores are the same."""
+    """Texts that a host repeats at one place. They are kept as long as all scores are the same, the lines of a part as long
+    as its own are."""
     import polars as pl
 
-    if not config.decide.watermark.pictures:
+    given = config.decide.watermark
+    if not given.pictures or not compacted.parts:
         return none_repeated()
-    lines = [pl.DataFrame(_lines(compacted, part, config.decide.watermark)) for part in compacted.parts]
-    return repeated_texts(pl.concat(lines), config.decide.watermark) if lines else none_repeated()
+
+    def find() -> pa.Table:
+        lines = [pl.DataFrame(_lines(compacted, part, given)) for part in compacted.parts]
+        return repeated_texts(pl.concat(lines), given).to_arrow()
+
+    whole = compacted.whole("run", compacted.parts)
+    return pl.DataFrame(compacted.derived(whole, "watermarks", json.dumps([_LINES, to_plain(given)]), find))
 
 
 def _lines(compacted: Compacted, part: Part, config: WatermarkConfig) -> pa.Table:
@@ -155,7 +165,7 @@ def _lines(compacted: Compacted, part: Part, config: WatermarkConfig) -> pa.Tabl
         tables = map(read, part.fragments) if looked else [schema.arrow(["id", *REGIONS]).empty_table()]
         return pl.concat([lines_of(pl.DataFrame(table)) for table in tables]).to_arrow()
 
-    return compacted.derived(part, "lines", "2", make)
+    return compacted.derived(part, "lines", _LINES, make)
 
 
 def _polars_schema(compacted: Compacted) -> pl.Schema:

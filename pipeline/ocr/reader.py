@@ -25,6 +25,7 @@ from pipeline.ocr.crop import cut_out
 from pipeline.ocr.detect import Detector, within_reach
 from pipeline.ocr.lines import is_column, reading_order
 from pipeline.ocr.weights import DETECTION, RECOGNITION, cache_folder, model_folders
+from synth.language import visible
 
 _MOST_PIXELS = 16_000_000
 """px of area to which larger pictures are shrunk before they are read: glyphs that vanish then are none that an image of
@@ -42,6 +43,13 @@ _SURE = 0.9
 
 _CLEARLY = 0.1
 """By so much must the other way round be surer, as it is rarer: 0.98 against 0.5 is usual for true ones (chosen)."""
+
+
+_FILLED = 0.25
+"""Squares of a line's height that its characters fill of its length, at least: of a line of twenty on its head the recognizer
+reads one, and is sure of it. Chosen: letters fill a half and more, Han twice that. ``_LEGIBLE``: score from which on the
+other way round is read instead, where it fills the box."""
+_LEGIBLE = 0.6
 
 
 @dataclass(frozen=True)
@@ -96,14 +104,16 @@ class Reader:
         """Read one detected box, turned the likelier way first; ``quad`` starts at its top left corner."""
         crop = cut_out(bgr, quad)
         tall = crop.shape[0] >= _TALL * crop.shape[1]
-        best = Line("", quad, 0.0)
+        best, best_fills = Line("", quad, 0.0), False
         for quarters in (1, 3) if tall else (0, 2):
             text, score = self._recognize(np.rot90(crop, quarters))
-            if score > best.score + (_CLEARLY if best.text else 0):
+            fills = visible(text) * min(crop.shape[:2]) >= _FILLED * max(crop.shape[:2])
+            surer = score > best.score + (_CLEARLY if best.text else 0)
+            if (surer and fills >= best_fills) or (fills and not best_fills and score >= _LEGIBLE):
                 upright = tall and quarters == 1 and is_column(text)
                 turned = quad if upright else np.roll(quad, -quarters, axis=0)
-                best = Line(text, turned, score, "ttb" if upright else "ltr")
-            if best.score >= _SURE:
+                best, best_fills = Line(text, turned, score, "ttb" if upright else "ltr"), fills
+            if best.score >= _SURE and best_fills:
                 break
         return best
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from configs import RunFailed
 from pipeline.ocr import weights
 from pipeline.ocr.crop import cut_out
 from pipeline.ocr.reader import Line, Reader
-from tests.pipeline.drawing import column, glyph, page
+from tests.pipeline.drawing import column, font, glyph, page
 
 ENGLISH, CHINESE = "Annual report 2024", "春天的花园里开满了花"
 TWO_LINES = [(30, 60, 40, ENGLISH), (30, 160, 40, CHINESE)]
@@ -47,6 +48,15 @@ def test_turned_pages_read_the_same_from_the_turned_start(reader: Reader, quarte
         expected = {1: (y, width - x), 2: (width - x, height - y), 3: (height - y, x)}[quarters]
         assert np.abs(lines[line.text].quad - np.stack(expected, axis=1)).max() < 15
         assert lines[line.text].direction == "ltr"
+
+
+def test_a_line_on_its_head_that_reads_as_two_characters_is_turned(reader: Reader) -> None:
+    """Upside down the recognizer is sure of two of its twenty-three characters; a line of its length says more."""
+    text = "真实高兴暖阳包容消息书架花瓶高铁梅花电脑衣服历"
+    image = Image.new("RGB", (720, 70), (250, 248, 240))
+    ImageDraw.Draw(image).text((20, 15), text, (20, 20, 30), font(28, weight=100))
+    (line,) = reader.read(np.ascontiguousarray(np.asarray(image)[::-1, ::-1]))
+    assert line.text == text
 
 
 def test_columns_read_from_the_right(reader: Reader) -> None:
