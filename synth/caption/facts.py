@@ -70,35 +70,44 @@ def facts_of(made: Composition) -> SceneFacts:
     main = layers[-1]
     heading = next((layer for layer in layers if layer.role == "heading"), None)
     page = main.role == "body"
-    effects = main.effects
-    size = main.block.size / min(made.drawing.canvas)
+    effects = set.intersection(*(set(layer.effects) for layer in layers))  # what may be said of all of them
+    size = None if len(layers) > 1 else main.block.size / min(made.drawing.canvas)
     glue = "" if made.text.language == "zh" else " "
     return SceneFacts(
         text=" ".join(made.text.text.split("\n")),
         language=made.text.language,
         color=main.style.color,
-        color_to=main.style.to,
+        color_to=main.style.to if len(layers) == 1 or made.family or page else None,
         ground=made.ground,
         medium=None if made.family else made.medium,
         family=made.family,
         texts=tuple((t.role or "text", glue.join(t.block.text.split("\n"))) for t in layers) if made.family else (),
-        face="handwriting" if made.fonts[-1].handwriting else made.fonts[-1].source.style,
-        effect=main.style.effect,
+        face=_face(made),
+        effect=main.style.effect if len({layer.style.effect for layer in layers}) == 1 else "plain",
         direction="vertical" if "vertical" in effects else "curved" if "curved" in effects else "horizontal",
         lines=sum(len(layer.block.lines) for layer in layers),
         place=None if page or made.medium or made.family else _place(made),
-        size=None
-        if page or made.medium or made.family
-        else "large"
-        if size > _LARGE
-        else "small"
-        if size < _SMALL
-        else None,
+        size=None if page or made.medium or made.family or size is None else _named_size(size),
         title=glue.join(heading.block.text.split("\n")) if heading else "",
         title_color=heading.style.color if heading else None,
         body=made.body if page else None,
         columns=len({round(layer.matrix[0, 2]) for layer in layers if layer.role == "body"}) if page else 1,
     )
+
+
+def _named_size(size: float) -> str | None:
+    return "large" if size > _LARGE else "small" if size < _SMALL else None
+
+
+def _face(made: Composition) -> Style | None:
+    """The style that a person would name; None where several texts differ in it."""
+    styles = {"handwriting" if font.handwriting else font.source.style for font in made.fonts}
+    several = made.ground is not None and not made.family and made.body is None
+    return None if several and len(styles) > 1 else _style_of(made)
+
+
+def _style_of(made: Composition) -> Style | None:
+    return "handwriting" if made.fonts[-1].handwriting else made.fonts[-1].source.style
 
 
 def _place(made: Composition) -> str | None:

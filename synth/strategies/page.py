@@ -8,6 +8,7 @@ on in the next column is two blocks.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from synth.content.page import Page, PageText
@@ -40,7 +41,7 @@ def draw_page(request: DrawRequest, content: Page) -> Composition:
     columns = int(rng.integers(content.columns[0], content.columns[1] + 1)) if several else 1
     align: Align = "left" if page.markers or rng.random() < 0.4 else "justify"
     setting = _Setting(columns, align, rng.uniform(1.3, 1.7), rng.uniform(1.3, 2.0), rng.random() < 0.5)
-    low, high = (layout.min_size, layout.max_size) if layout.size == "fit" else layout.size
+    low, high = layout.sizes(math.inf)
     faces = title_font.face(title_font.wghts[-1]), body_font.face(body_font.wghts[len(body_font.wghts) // 3])
     blocks = _lay_out(page, *faces, box, setting, (low, max(low, min(high, _LARGEST * min(canvas)))))
     ground, color = pick(context.colors, rng)

@@ -37,6 +37,7 @@ class LayoutConfig:
 
     ``size``: font size in px as [low, high], or ``fit``: a fraction ``fill`` of the largest size that fits.
     ``directions``: vertical is for Chinese, curved for text that stands on one line; other text is set horizontally.
+    ``relative`` [low, high]: the largest size of one picture is drawn between them, small ones as often as large ones.
     In vertical text "left" of ``align`` is the top of a column, and ``valign`` goes from left to right.
     """
 
@@ -44,6 +45,8 @@ class LayoutConfig:
     fill: tuple[float, float] = (0.5, 1.0)
     min_size: float = 12.0  # px, for ``fit``: smaller text counts as not fitting
     max_size: float = 256.0  # px, for ``fit``
+    relative: tuple[float, float] | None = None  # for ``fit``, of the canvas's shorter side instead of ``max_size``
+    anywhere: float = 0.0  # fraction of texts that stand anywhere on the canvas, whatever ``align`` and ``valign`` say
     margin: float = 0.05  # of the canvas's shorter side, kept free on all sides
     jitter: float = 0.0  # px the block may move off its place, each way, within the margins
     directions: dict[Direction, float] = field(default_factory=lambda: {"horizontal": 1.0})
@@ -62,6 +65,10 @@ class LayoutConfig:
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name} must be [low, high], found [{low:g}, {high:g}]")
+        if self.relative and not 0 < self.relative[0] <= self.relative[1] <= 1:
+            raise ValueError(f"relative must be [low, high] within 0..1, found {list(self.relative)}")
+        if not 0 <= self.anywhere <= 1:
+            raise ValueError(f"anywhere must be within 0..1, found {self.anywhere:g}")
         if self.size != "fit" and self.size[0] < 4:
             raise ValueError(f"size must be at least 4 px, found {self.size[0]:g}")
         if self.line_spacing[0] < 1:
@@ -76,6 +83,12 @@ class LayoutConfig:
             raise ValueError(f"margin must be within 0..0.5, found {self.margin:g}")
         if not 0 < self.fill[0] <= self.fill[1] <= 1:
             raise ValueError(f"fill must be within 0..1, found {list(self.fill)}")
+
+    def sizes(self, cap: float) -> tuple[float, float]:
+        """Smallest and largest size in px; ``cap``: of one picture, where sizes are relative to the canvas."""
+        if self.size != "fit":
+            return self.size
+        return self.min_size, max(self.min_size, cap if self.relative else self.max_size)
 
 
 @dataclass(frozen=True)
@@ -178,13 +191,13 @@ def arrange(
     ``stroke_margin``: em that strokes may add around the glyphs. ``setting``: given where the text takes the place of
     another, else chosen. Raises Undrawable.
     """
-    setting = setting or pick_setting(config, rng)
+    setting = setting or pick_setting(config, canvas, rng)
     margin = config.margin * min(canvas)
     inner = (canvas[0] - 2 * margin, canvas[1] - 2 * margin)
     along, across = inner[::-1] if shaped.vertical else inner
     indent = config.indent if wrap and setting.align in ("left", "justify") else 0.0
     measure = Measure(along, across, setting.spacing, setting.letter, wrap, indent, stroke_margin)
-    low, high = (config.min_size, config.max_size) if config.size == "fit" else config.size
+    low, high = config.sizes(setting.cap)
     largest = measure.largest_size(shaped, low, high)
     if largest is None:
         raise Undrawable(f"text of {shaped.length} characters does not fit {canvas[0]}x{canvas[1]} at {low:g} px")
@@ -243,6 +256,8 @@ def place(block: Block, canvas: tuple[int, int], margin: float, setting: Setting
     fy = {"top": 0.0, "middle": 0.5, "bottom": 1.0}[setting.valign]
     if block.direction == "ttb":
         fx, fy = 1 - fy, fx  # a column starts at the top, the first one stands on the right
+    if setting.at is not None:
+        fx, fy = setting.at
     left = margin + (canvas[0] - 2 * margin - (x1 - x0)) * fx + setting.jitter[0]
     top = margin + (canvas[1] - 2 * margin - (y1 - y0)) * fy + setting.jitter[1]
     edge = max(margin, min_edge)

@@ -109,7 +109,7 @@ def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text)
     context, rng = request.context, request.rng
     layout = _horizontal(request.layout)
     shaped_text = context.shape(text, layout, rng)
-    setting = pick_setting(layout, rng)
+    setting = pick_setting(layout, area.size, rng)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
     style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.shades, rng)
     light = light_for(canvas.light, style.named)
