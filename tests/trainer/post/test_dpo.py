@@ -98,9 +98,9 @@ def test_killed_it_goes_on_to_the_same_weights(
 
 
 def test_micro_batches_change_nothing_but_rounding(trained: Path, pairs: Path, edit_base: Path, tmp_path: Path) -> None:
-    train_dpo(config(micro_batch=1), tmp_path, pairs, edit_base)
+    train_dpo(config(steps=3, micro_batch=1), tmp_path, pairs, edit_base)
     assert [line["loss"] for line in metrics(tmp_path)] == pytest.approx(
-        [line["loss"] for line in metrics(trained)], rel=1e-3, abs=1e-5
+        [line["loss"] for line in metrics(trained)[:3]], rel=1e-3, abs=1e-5
     )
 
 
