@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from PIL import Image
 
+from configs.files import lacking
 from pipeline import schema
 from pipeline.annotators.base import Annotator, AnnotatorConfig, Picture
 
@@ -73,12 +74,20 @@ class MeasureAnnotator(Annotator):
     """All measures and hashes, for every row: which rows are judged by them is a matter of the rules."""
 
     name = "measure"
-    version = "1"
+    version = "2"
     input: ClassVar[Literal["pixels"]] = "pixels"
     columns = tuple(schema.MEASURES.values())
 
     def __init__(self, config: MeasureConfig | None = None) -> None:
         self.config = config or MeasureConfig("measure")
+
+    def missing(self) -> str | None:
+        return lacking("cv2")
+
+    def setup(self) -> None:
+        import cv2
+
+        cv2.setNumThreads(1)  # the pools of workers share the cores
 
     def annotate(self, pictures: Sequence[Picture]) -> list[dict[str, Any]]:
         return [self._measure(picture.pixels) for picture in pictures if picture.pixels is not None]
@@ -213,12 +222,23 @@ def _grid(gray: np.ndarray) -> float:
 def thumbnail(pixels: np.ndarray) -> bytes:
     """The whole picture, whatever its shape, as 32 x 32 means of Y, then 8 x 8 of Cb and of Cr (JFIF), row by row.
 
-    ``pixels``: uint8 (H, W, 3).
+    ``pixels``: uint8 (H, W, 3). A pixel that a cell's edge cuts counts for its share on either side: were it given to one of
+    them, a picture 400 px wide and a copy of half its size would differ as much as two signs do.
     """
-    planes = Image.fromarray(pixels).convert("YCbCr").split()
-    sides = (THUMBNAIL, THUMBNAIL_CHROMA, THUMBNAIL_CHROMA)
-    small = (p.resize((side, side), Image.Resampling.BOX) for p, side in zip(planes, sides, strict=True))
-    return b"".join(part.tobytes() for part in small)
+    means = _means(np.asarray(Image.fromarray(pixels).convert("YCbCr")), THUMBNAIL)
+    cells = (THUMBNAIL_CHROMA, THUMBNAIL // THUMBNAIL_CHROMA) * 2
+    chroma = np.rint(means[..., 1:].reshape(*cells, 2).mean(axis=(1, 3))).astype(np.uint8)
+    return means[..., 0].tobytes() + np.moveaxis(chroma, 2, 0).tobytes()
+
+
+def _means(planes: np.ndarray, side: int) -> np.ndarray:
+    """uint8 (side, side, 3): means over the cells of a regular grid. ``planes``: uint8 (H, W, 3)."""
+    import cv2
+
+    for axis, length in enumerate(planes.shape[:2]):
+        if length < side:  # a pixel lies in several cells; OpenCV would interpolate
+            planes = planes.repeat(side, axis)
+    return np.asarray(cv2.resize(planes, (side, side), interpolation=cv2.INTER_AREA))
 
 
 def pixel_sha256(pixels: np.ndarray) -> str:

@@ -46,9 +46,9 @@ class DedupConfig:
 
     ``radius``: bits by which perceptual hashes may differ; -1 looks for equal pixels only.
     ``aspect``: relative difference of width / height; ``scores``: relative difference of luma.
-    ``pixels``: gray levels by which any cell of the small copies may differ (32 x 32 of luma, 8 x 8 of each color): of a
-    picture 1,536 px high at half its size in JPEG of quality 60 nine of ten differ by 5 at most, two signs whose numbers
-    are a thirteenth as high as they are by 6 and more. Pictures measured by an older version have no small copy: there
+    ``pixels``: gray levels by which any cell of the small copies may differ (32 x 32 of luma, 8 x 8 of each color): of
+    photographs of 400 px and of 800 px and their copies at half the size in JPEG of quality 75 to 85 nine of ten and all do,
+    two signs whose numbers are a thirteenth as high as they are differ by 6 and more. Pictures measured by an older version have no small copy: there
     saturation and entropy may differ by ``scores``, too.
     """
 

@@ -168,6 +168,16 @@ def test_copies_in_other_sizes_and_qualities_are_found() -> None:
     assert found == {"a half": "astronaut", "c half": "cat", "poor": "astronaut"}
 
 
+def test_copies_of_small_pictures_are_found_whatever_their_width() -> None:
+    """A grid of 32 cells cuts pixels of 300 px and of half of that at other places."""
+    coffee = Image.fromarray(skimage.data.coffee())
+    wide = [(width, coffee.resize((width, width * 2 // 3), Image.Resampling.LANCZOS)) for width in (300, 330, 420)]
+    small = [(f"{n} half", jpeg(p.resize((p.width // 2, p.height // 2)), 80), None) for n, p in wide]
+    frame, thumbnails = measured(*((str(width), picture, None) for width, picture in wide), *small)
+    found = dict(find_duplicates(frame, DedupConfig(), thumbnails=thumbnails).iter_rows())
+    assert found == dict.fromkeys(["300", "330", *(name for name, *_ in small)], "420")
+
+
 def test_another_color_of_the_same_gray_is_another_picture() -> None:
     red, green = (np.full((400, 400, 3), 200, np.uint8) for _ in range(2))
     red[100:300, 100:300], green[100:300, 100:300] = (200, 40, 60), (20, 96, 50)  # equal in luma
