@@ -52,20 +52,35 @@ def _encode(arguments: argparse.Namespace) -> None:
 
 
 def _vae(arguments: argparse.Namespace) -> None:
-    if arguments.init is not None:
-        from trainer.vae.decoder_config import DecoderConfig
+    from trainer.vae.config import VAETrainConfig
+    from trainer.vae.decoder_config import DecoderConfig
 
+    if arguments.init is not None:
         decoder = load(arguments.config, DecoderConfig, arguments.set)
         from trainer.vae.decoder import train_decoder  # imports torch: a wrong config is reported before
 
         train_decoder(decoder, arguments.init, arguments.out)
         return
-    from trainer.vae.config import VAETrainConfig
-
-    config = load(arguments.config, VAETrainConfig, arguments.set)
+    try:
+        config = load(arguments.config, VAETrainConfig, arguments.set)
+    except UserError:
+        if _is(arguments, DecoderConfig):
+            raise UserError(
+                f"config {arguments.config}: trains the decoder of a released VAE; name it: --init VAE"
+            ) from None
+        raise
     from trainer.vae.train import train_vae  # imports torch: a wrong config is reported before
 
     train_vae(config, arguments.out)
+
+
+def _is(arguments: argparse.Namespace, kind: type) -> bool:
+    """Whether the config is one of this kind."""
+    try:
+        load(arguments.config, kind, arguments.set)
+    except UserError:
+        return False
+    return True
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-
 from synth.content.base import Text
 from synth.content.page import Page
 from synth.drawing.colors import pick, shades_of

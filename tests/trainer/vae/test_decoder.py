@@ -14,6 +14,7 @@ from configs import RunFailed, UserError
 from model.files import iterate_tensors
 from model.vae_weights import load_image_vae, load_vae_folder
 from tests.model.folders import random_folder
+from trainer.__main__ import main
 from trainer.vae import decoder
 from trainer.vae.decoder import compare, load_vae, train_decoder
 from trainer.vae.decoder_config import DecoderConfig
@@ -112,3 +113,10 @@ def test_a_comparison_is_by_hand() -> None:
     assert list(found) == ["pages"]
     assert found["pages"]["count"] == 2
     assert found["pages"]["psnr"] > 35
+
+
+def test_the_command_asks_for_the_vae_whose_decoder_is_to_be_trained(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"decoder\.yaml: trains the decoder of a released VAE; name it: --init VAE"):
+        main(["vae", "configs/train/decoder.yaml", str(tmp_path)])
+    with pytest.raises(UserError, match="unknown field 'stepps'"):
+        main(["vae", "configs/train/vae.yaml", str(tmp_path), "--set", "stepps=1"])
