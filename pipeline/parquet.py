@@ -72,10 +72,11 @@ def read_metadata(path: Path) -> pq.FileMetaData:
 
 
 @contextmanager
-def opened(path: Path, version: str | None = None) -> Iterator[pq.ParquetFile]:
-    """An open file, for reading row groups. ``version``: of an object, the one that is meant."""
+def opened(path: Path, version: str | None = None, footer: pq.FileMetaData | None = None) -> Iterator[pq.ParquetFile]:
+    """An open file, for reading row groups. ``version``: of an object, the one that is meant. ``footer``: where it is
+    known, it is not read again."""
     distant = isinstance(path, ObjectPath)  # there ranges that lie close together are read by one request
-    with _readable(path), pq.ParquetFile(source_of(path, version), pre_buffer=distant) as file:
+    with _readable(path), pq.ParquetFile(source_of(path, version), metadata=footer, pre_buffer=distant) as file:
         yield file
 
 

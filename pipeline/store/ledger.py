@@ -97,7 +97,7 @@ class Part:
     @property
     def last(self) -> bool:
         """Whether the listing ends with it."""
-        return not self.name or _LAST.encode() in (_footer(self.path).metadata or {})
+        return not self.name or _rows(self.path).last
 
 
 @dataclass(frozen=True)
@@ -212,8 +212,9 @@ def fragments(folder: Path, source: str) -> list[Fragment]:
 
 def read_fragment(folder: Path, fragment: Fragment) -> list[dict[str, Any]]:
     """The ledger rows of one fragment."""
-    (part,) = [part for part in parts(folder) if part.name == fragment.part]
-    with opened(part.path) as file:
+    name = f"{fragment.part}{_ENDING}"
+    path = folder / name if fragment.part else folder.with_name(folder.name + _ENDING)
+    with opened(path, footer=_footer(path, *_version(path))) as file:
         return file.read_row_group(fragment.index).to_pylist()
 
 
@@ -242,7 +243,8 @@ def _table(source: str, fragment: str, cut: Sequence[Entry], ordinals: _Ordinals
 
 def _write_part(path: Path, tables: Iterable[pa.Table], listing: _Ahead | None = None) -> None:
     """A row group each; the part with which ``listing`` ends says so."""
-    with created_once(path) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
+    # Nobody asks for rows by their values, and statistics would make the larger part of a footer of 256 row groups.
+    with created_once(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, write_statistics=False) as writer:
         for table in tables:
             writer.write_table(table, row_group_size=len(table))
         if listing and listing.ended:
@@ -266,23 +268,43 @@ def _same_ids(file: pq.ParquetFile, group: int, table: pa.Table) -> bool:
 
 
 def _fragments_of(part: Part, source: str, first: int) -> list[Fragment]:
-    footer, retry = _footer(part.path), part.retry
+    retry = part.retry
     return [
-        Fragment(fragment_name(source, first + i, retry), source, part.name, i, footer.row_group(i).num_rows, 1 + retry)
-        for i in range(footer.num_row_groups)
+        Fragment(fragment_name(source, first + i, retry), source, part.name, i, rows, 1 + retry)
+        for i, rows in enumerate(_rows(part.path).counts)
     ]
 
 
-def _footer(path: Path) -> pq.FileMetaData:
-    """Of a committed part; asked for by every step of a command, and read once."""
-    about = path.stat()
-    return _footer_of(path, about.st_size, about.st_mtime)
+@dataclass(frozen=True)
+class _Rows:
+    """Of a committed part: rows of each row group, and whether the listing ends with it."""
+
+    counts: tuple[int, ...]
+    last: bool
 
 
-@lru_cache(maxsize=4096)
-def _footer_of(path: Path, size: int, time: float) -> pq.FileMetaData:
-    """``size``, ``time``: what changes with the file."""
+def _rows(path: Path) -> _Rows:
+    """Asked for by every step of a command, and read once."""
+    return _rows_of(path, *_version(path))
+
+
+@lru_cache(maxsize=1 << 15)
+def _rows_of(path: Path, size: int, time: float) -> _Rows:
+    """Kept in place of the footer, which takes a megabyte and more; ``size``, ``time``: what changes with the file."""
+    footer = read_metadata(path)
+    counts = tuple(footer.row_group(i).num_rows for i in range(footer.num_row_groups))
+    return _Rows(counts, _LAST.encode() in (footer.metadata or {}))
+
+
+@lru_cache(maxsize=2)
+def _footer(path: Path, size: int, time: float) -> pq.FileMetaData:
+    """Of the part whose fragments are worked on: to read it anew for each would take as long as the rows themselves."""
     return read_metadata(path)
+
+
+def _version(path: Path) -> tuple[int, float]:
+    about = path.stat()
+    return about.st_size, about.st_mtime
 
 
 def _row(source: str, fragment: str, entry: Entry, ordinals: _Ordinals) -> dict[str, Any]:
