@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.files import local_copy, replaced
+from configs.storage import ObjectPath
 from pipeline import schema
 from pipeline.pack.spans import file_spans
 from pipeline.parquet import opened
@@ -25,6 +26,10 @@ from pipeline.trainable import shard_columns
 FROM_SHARDS = ("id", *schema.CAPTION_FLAT, *schema.TRAINABLE, "ref_sizes")
 """What the manifest repeats of the shards. Captions count as they are judged there: that is what will be trained on."""
 _SHA256, _VERSION = b"glyphmill.sha256", b"glyphmill.version"
+_KEPT = 1 << 26
+"""Bytes of notes that this process keeps, at most; chosen: of a million rows."""
+_notes: dict[tuple[Path, str], bytes] = {}
+"""By shard and version, those of an object store."""
 _digests: dict[tuple[Path, str], str] = {}
 """sha256 by shard and version, of those whose notes this process has read."""
 
@@ -74,6 +79,7 @@ def _digest(copy: Path) -> str:
 def write_note(dataset: Path, shard: Path, note: pa.Table) -> None:
     """Keep ``note`` of ``shard``, which is there and is, or will be, one of ``dataset``."""
     about = (note.schema.metadata or {}) | {_VERSION: _version(shard)}
+    _notes.pop((shard, _version(shard)), None)
     with replaced(_note(dataset, shard.name), durable=False) as file:
         pq.write_table(note.replace_schema_metadata(about), file, compression="zstd", write_page_checksum=True)
 
@@ -98,7 +104,7 @@ def _read_note(shard: Path, columns: Sequence[str] | None) -> pa.Table | None:
         return None
     version = _version(shard)
     try:
-        whole = pa.BufferReader(_note(shard.parent.parent, shard.name).read_bytes())
+        whole = pa.BufferReader(_bytes_of_note(shard, version))
         with pq.ParquetFile(whole, page_checksum_verification=True) as file:
             note = file.read(list(columns) if columns is not None else None, use_threads=False)
     except (OSError, pa.ArrowInvalid):
@@ -108,6 +114,16 @@ def _read_note(shard: Path, columns: Sequence[str] | None) -> pa.Table | None:
         return None
     _digests[shard, version] = about[_SHA256].decode()
     return note
+
+
+def _bytes_of_note(shard: Path, version: str) -> bytes:
+    """Of an object a request, and one alone: a decision looks at a note three times."""
+    if (shard, version) in _notes:
+        return _notes[shard, version]
+    found = _note(shard.parent.parent, shard.name).read_bytes()
+    if isinstance(shard, ObjectPath) and sum(map(len, _notes.values())) + len(found) <= _KEPT:
+        _notes[shard, version] = found
+    return found
 
 
 def _version(shard: Path) -> str:

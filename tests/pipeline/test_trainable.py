@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline import schema
-from pipeline.trainable import quoted_box, quotes, trainable
+from pipeline.quotes import quotes
+from pipeline.trainable import quoted_box, trainable
 
 
 def region(text: str, box: tuple[float, float, float, float], level: str = "line") -> dict[str, Any]:

@@ -19,9 +19,9 @@ from typing import Any
 from configs.decoding.png_chunks import checksums_hold
 from configs.errors import RunFailed
 from configs.pictures import DecodeError, Header, Limits, decode, probe
+from pipeline.quotes import quotes
 from pipeline.sources.base import Refused
 from pipeline.sources.files import read_file
-from pipeline.trainable import quotes
 from trainer.data.folder_config import FolderConfig
 from trainer.data.folder_item import Item
 
