@@ -276,9 +276,9 @@ class _Flow:
         own = self.size * item.scale
         self._space(item.before)
         under = _KEEP * 1.5 * self.size if item.keep and following else 0.0
-        if item.keep and self.y + item.measure(self.width, self.size).height_of(lines, own) + under > self.bottom:
-            if not self._next_column():
-                return False
+        height = item.measure(self.width, self.size).height_of(lines, own)
+        if item.keep and self.y + height + under > self.bottom and not self._next_column():
+            return False
         while lines:
             room = (
                 int((self.bottom - self.y - own) / (item.spacing * own) + 1 + 1e-6)

@@ -72,8 +72,8 @@ def _with_twins(index: pa.Table, found: pa.Array | pa.ChunkedArray) -> pa.Array 
 
     if PAIR not in index.column_names or index[PAIR].null_count == len(index):
         return found
-    pairs = index[PAIR].cast(pa.string())
-    return pc.or_(found, pc.is_in(pairs, value_set=pc.drop_null(pairs.filter(found)).combine_chunks()))
+    pairs = index[PAIR].cast(pa.string()).combine_chunks()
+    return pc.or_(found, pc.is_in(pairs, value_set=pc.drop_null(pairs.filter(found))))
 
 
 def trained_phases(phases: Sequence[Phase]) -> tuple[Phase, ...]:
