@@ -107,13 +107,14 @@ IDENTITY = _columns(
     Column("instructions", pa.list_(CAPTION), "edit instructions, in the form of captions"),
     Column("extra", pa.string(), "JSON object: further columns of the source's list, those that its keep names"),
     Column("recipe", pa.string(), "synthetic rows: name of the recipe; null for real ones"),
-    Column("strategy", pa.string(), "synthetic rows: pure, scene, template, edit"),
+    Column("strategy", pa.string(), "synthetic rows: pure, scene, template, edit, twin"),
     Column("medium", pa.string(), "synthetic rows: what carries the text in a scene, or the family of the template"),
     Column("fonts", pa.list_(pa.string()), "synthetic rows: families of the faces in it"),
     Column("colors", pa.list_(pa.string()), "synthetic rows: English names of the text's colors, without repeats"),
     Column(
         "effects", pa.list_(pa.string()), "synthetic rows: stroke, hollow, shadow, glow, gradient, vertical, curved"
     ),
+    Column("pair", pa.string(), "bilingual twins: 32 hex digits that both pictures have in common; null for others"),
     Column(
         "missing_glyphs",
         pa.string(),

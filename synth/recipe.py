@@ -31,8 +31,10 @@ from synth.caption.instructions import instruct
 from synth.content.base import Content, ContentRequest
 from synth.content.canvas import Canvas
 from synth.content.contact import Contact
+from synth.content.dense import Dense
 from synth.content.kinds import Charset, Line, Mixed, Number, Paragraph, Sentence, Word
 from synth.content.page import Page
+from synth.content.pair import Pair
 from synth.content.rare import Balanced
 from synth.corpus.corpus import Corpora, CorpusSource
 from synth.damage.damage import DamageConfig, with_damage
@@ -50,10 +52,11 @@ from synth.strategies.edit.strategy import EditStrategy
 from synth.strategies.pure import PureStrategy
 from synth.strategies.scene.scene import SceneStrategy
 from synth.strategies.template.strategy import TemplateStrategy
+from synth.strategies.twin import TwinStrategy
 from synth.typeset.layout import LayoutConfig
 
-AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page | Mixed | Balanced | Contact
-AnyStrategy = PureStrategy | SceneStrategy | TemplateStrategy | EditStrategy
+AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page | Dense | Mixed | Balanced | Contact | Pair
+AnyStrategy = PureStrategy | SceneStrategy | TemplateStrategy | EditStrategy | TwinStrategy
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,10 @@ class RecipeConfig:
             if not getattr(self, name):
                 raise ValueError(f"{name} must hold at least one entry")
         self.strategy.check_contents(self.contents)
-        if self.damage.pictures and isinstance(self.strategy, EditStrategy):
+        edits = isinstance(self.strategy, EditStrategy) or (
+            isinstance(self.strategy, TwinStrategy) and self.strategy.edits
+        )
+        if self.damage.pictures and edits:
             raise ValueError("damage.pictures: pictures of edits stay whole; take another strategy")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", self.name):
             raise ValueError(f"name must be of letters, digits, '_', '.', '-', found '{self.name}'")
@@ -153,10 +159,15 @@ class Recipe:
     def _drawn(self, index: int) -> _Drawn:
         if index < 0:
             raise UserError(f"recipe {self.name}: index must be at least 0, found {index}")
-        number, ordinal = self._schedule.at(index)
-        return self._first_drawable(number, ordinal, [index, int(self.digest[:16], 16)])
+        shared, side = divmod(index, 2) if self.config.strategy.paired else (index, 0)
+        number, ordinal = self._schedule.at(shared)
+        return self._first_drawable(number, ordinal, [shared, int(self.digest[:16], 16)], side)
 
-    def _first_drawable(self, number: int, ordinal: int, entropy: list[int]) -> _Drawn:
+    def _pair_id(self, index: int) -> str | None:
+        """What both twins have in common: 32 hex digits, None for pictures that have none."""
+        return self.sample_id(-1 - index // 2) if self.config.strategy.paired else None
+
+    def _first_drawable(self, number: int, ordinal: int, entropy: list[int], side: int = 0) -> _Drawn:
         reasons: Counter[str] = Counter()
         missing_glyphs: Counter[str] = Counter()
         for attempt in range(self.config.attempts):
@@ -165,7 +176,7 @@ class Recipe:
             kept = attempt < self.config.attempts // 2 and not missing_glyphs
             turn = ordinal if kept else int(rng.integers(2**31))
             try:
-                return _Drawn(self._draw(number, turn, rng), rng, attempt, missing_glyphs)
+                return _Drawn(self._draw(number, turn, rng, side), rng, attempt, missing_glyphs)
             except Undrawable as reason:
                 reasons[str(reason)] += 1
                 missing_glyphs.update(reason.missing_glyphs)
@@ -173,7 +184,7 @@ class Recipe:
         where = f"contents.{number} ({self.config.contents[number].kind})" if self.config.contents else "strategy"
         raise UserError(f"{where}: none of {self.config.attempts} texts could be shown whole; most often: {reason_}")
 
-    def _draw(self, number: int, ordinal: int, rng: np.random.Generator) -> Composition:
+    def _draw(self, number: int, ordinal: int, rng: np.random.Generator, side: int) -> Composition:
         config = self.config
         content = config.contents[number] if config.contents else None
         request = DrawRequest(
@@ -183,6 +194,7 @@ class Recipe:
             (content and content.canvases) or config.canvases,
             content,
             ContentRequest(rng, ordinal, (config.seed, number), self.corpora),
+            side,
         )
         return with_damage(self.drawer.draw(request), config.damage, rng)
 
@@ -212,6 +224,7 @@ class Recipe:
             fonts=sorted({font.family for font in composition.fonts}),
             colors=list(dict.fromkeys(layer.style.color.en for layer in layers)),
             effects=sorted({effect for layer in layers for effect in layer.effects}),
+            pair=self._pair_id(index),
             photographic=bool(photos),
             discarded=drawn.attempt,
             missing_glyphs=dict(drawn.missing_glyphs),
@@ -220,7 +233,7 @@ class Recipe:
     def _describe(self, composition: Composition, rng: np.random.Generator) -> tuple[list[Caption], list[Caption]]:
         """Captions and instructions: an edit is described by its instruction alone."""
         if composition.change is None:
-            captions = describe(facts_of(composition), self.config.captions, rng)
+            captions = describe(facts_of(composition, self.config.captions.quote), self.config.captions, rng)
             return [replace(c, text=c.text + damage_told(composition.drawing, c.language)) for c in captions], []
         language = composition.instruction_language
         return [], [Caption(instruct(composition.change, language, rng), language)]

@@ -1,10 +1,10 @@
 """Balance: how often a sample should be drawn, so that rare characters and categories are not lost.
 
     repeats ~ mean over its characters of (frequency / mean frequency)^-characters
-              x (size of its category / mean size)^-categories,       mean 1 within (task, language, level)
+              x (size of its category / mean size)^-categories,       mean 1 within (task, language, level, band of lengths)
 
 S7 of the report resamples text data against the long tail of token frequencies; this formula is chosen. The
-mixture of cells (task, language, level) belongs to the training phase, so every cell averages exactly 1.
+mixture of cells (task, language, level, band) belongs to the training phase, so every cell averages exactly 1.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 _CELL = ("task", "text_language", "text_level")
+_BANDS = (200, 500, 1000, 2000, 4000)
+"""Characters at which one band of lengths ends and the next begins, chosen: a page of thousands is no paragraph."""
 _SPACES = np.array([code for code in range(0x3001) if chr(code).isspace()], np.uint32)
 """White space; the last of it is the ideographic space."""
 
@@ -51,10 +53,12 @@ def balance(table: pl.DataFrame, config: BalanceConfig) -> pl.DataFrame:
 
 
 def cells_of(table: pl.DataFrame) -> np.ndarray:
-    """int (N,): equal for rows of the same task, language and level, from 0 on."""
+    """int (N,): equal for rows of the same task, language, level and band of ``text_chars``, from 0 on."""
     import polars as pl
 
-    return table.select(pl.struct(_CELL).rank("dense")).to_series().to_numpy().astype(np.int64) - 1
+    counted = pl.col("text_chars").fill_null(0) if "text_chars" in table.columns else pl.lit(0)
+    band = counted.cut(list(_BANDS), labels=[str(k) for k in range(len(_BANDS) + 1)]).alias("band")
+    return table.select(pl.struct(*_CELL, band).rank("dense")).to_series().to_numpy().astype(np.int64) - 1
 
 
 def repeats_of(cells: np.ndarray, categories: pl.Series, texts: Texts, config: BalanceConfig) -> pl.Series:

@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 _DECISION_FIELDS = ("dedup", "captions", "decontaminate", "decide", "balance", "pack")
 """Fields of the config that are expressions over stored scores: they may change at any time."""
 _OF_ROWS: tuple[str, ...] = ("id", "source", "width", "height", "bytes_len", "recipe", "task", "license", "category")
-_OF_ROWS += ("text_language", "text_level", FRAGMENT, FRAGMENT_ROW)
+_OF_ROWS += ("text_language", "text_level", "text_chars", FRAGMENT, FRAGMENT_ROW)
 """What packing and balance want to know of every row."""
 _FEW_VALUES = ("source", "recipe", "license", "category", "text_language", "caption_languages", FRAGMENT)
 """Of them and of decisions those that are kept as numbers of their values."""

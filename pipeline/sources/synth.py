@@ -119,6 +119,7 @@ def sample_row(sample: Sample) -> dict[str, Any]:
         "fonts": list(sample.fonts),
         "colors": list(sample.colors),
         "effects": list(sample.effects),
+        "pair": sample.pair,
         "missing_glyphs": "".join(character * count for character, count in sample.missing_glyphs.items()),
         "text": sample.text,
         "text_language": sample.text_language,

@@ -45,10 +45,13 @@ class CaptionConfig:
     styles: dict[Style, float] = field(default_factory=lambda: {"displaying": 1.0, "background_is": 1.0})
     languages: dict[Literal["same", "zh", "en"], float] = field(default_factory=lambda: {"same": 1.0})
     count: int = 1  # different captions per sample
+    quote: int = 700  # characters that a caption quotes; of a longer text the beginning, and it says so
 
     def __post_init__(self) -> None:
         check_weights("styles", self.styles)
         check_weights("languages", self.languages)
+        if self.quote < 20:
+            raise ValueError(f"quote must be at least 20 characters, found {self.quote}")
         if self.count < 1:
             raise ValueError(f"count must be at least 1, found {self.count}")
 
@@ -67,7 +70,13 @@ def describe(facts: SceneFacts, config: CaptionConfig, rng: np.random.Generator)
         drawn = choose_key(rng, config.languages)
         spoken: CaptionLanguage = ("zh" if facts.language == "zh" else "en") if drawn == "same" else drawn
         several_colors = facts.color_to or not facts.one_color
-        if style == "grammar" or facts.ground is None or facts.medium or (several_colors and style != "short"):
+        if (
+            style == "grammar"
+            or facts.excerpt
+            or facts.ground is None
+            or facts.medium
+            or (several_colors and style != "short")
+        ):
             caption = Caption(write_caption(facts, spoken, rng), spoken)
         else:
             caption = fill(style, spoken, facts.text, facts.ground, facts.color, facts.face == "handwriting")

@@ -41,6 +41,7 @@ class SceneFacts:
     title_color: Color | None = None
     body: str | None = None
     columns: int = 1
+    excerpt: bool = False  # whether ``text`` is only the beginning of what the picture shows
 
     @property
     def one_color(self) -> bool:
@@ -61,20 +62,25 @@ class SceneFacts:
             return "template"
         if self.medium:
             return "medium"
+        if self.excerpt:
+            return "dense"
         return "photo" if self.ground is None else "page" if self.body else "pure"
 
 
-def facts_of(made: Composition) -> SceneFacts:
-    """The facts of a picture with at least one text."""
+def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
+    """The facts of a picture with at least one text, of which at most ``quote`` characters are quoted."""
     layers = made.drawing.texts
-    main = layers[-1]
+    main = next((layer for layer in reversed(layers) if made.body and layer.role == "body"), layers[-1])
     heading = next((layer for layer in layers if layer.role == "heading"), None)
-    page = main.role == "body"
+    page = made.body is not None
+    whole = " ".join(made.text.text.split("\n"))
+    text = _excerpt(whole, quote)
     effects = set.intersection(*(set(layer.effects) for layer in layers))  # what may be said of all of them
     size = None if len(layers) > 1 else main.block.size / min(made.drawing.canvas)
     glue = "" if made.text.language == "zh" else " "
     return SceneFacts(
-        text=" ".join(made.text.text.split("\n")),
+        text=text,
+        excerpt=text != whole,
         language=made.text.language,
         color=main.style.color,
         color_to=main.style.to if len(layers) == 1 or made.family or page else None,
@@ -93,6 +99,15 @@ def facts_of(made: Composition) -> SceneFacts:
         body=made.body if page else None,
         columns=len({round(layer.matrix[0, 2]) for layer in layers if layer.role == "body"}) if page else 1,
     )
+
+
+def _excerpt(text: str, most: int) -> str:
+    """The text, or its beginning up to a sentence's or at least a word's end where it is longer than ``most`` characters."""
+    if len(text) <= most:
+        return text
+    head = text[:most]
+    end = max(head.rfind(mark) for mark in (". ", "。", "? ", "！", "？"))
+    return head[: end + 1] if end > most // 2 else head.rpartition(" ")[0] if " " in head[most // 2 :] else head
 
 
 def _named_size(size: float) -> str | None:

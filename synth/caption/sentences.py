@@ -64,7 +64,7 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
     words = {"quote": quoted(facts.text, language), "adj": _adjectives(facts, language, rng)}
     if facts.one_color:
         words["color"] = _color(facts, language)
-    if facts.kind == "page":
+    if facts.kind in ("page", "dense"):
         words["color_body"] = _color(facts, language)
     if facts.size and facts.face != "handwriting":
         words["adj_small"] = _color(facts, language)

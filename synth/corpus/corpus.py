@@ -27,7 +27,7 @@ from synth.corpus.sentences import split_sentences
 
 _PACKAGES = {"jieba": "MIT", "Faker": "MIT"}  # Python packages that texts are drawn from, and their licenses
 _BUILTIN = {"characters", "numbers", "pairs", "tongyong", "words"} | {
-    f"{kind}-{language}" for kind in ("grammar", "slots", "words") for language in ("zh", "en")
+    f"{kind}-{language}" for kind in ("grammar", "slots", "subjects", "words") for language in ("zh", "en")
 }
 """Names of what is drawn from ``synth/data`` or spelled out in the recipe."""
 _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[\u3400-\u9fff]{1,4}")

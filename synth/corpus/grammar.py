@@ -50,6 +50,11 @@ def phrase(language: CaptionLanguage, rng: np.random.Generator) -> str:
     return _expand("phrase", language, rng, set())
 
 
+def word(symbol: str, language: CaptionLanguage, rng: np.random.Generator) -> str:
+    """One expansion of a symbol of the grammar: a city, a person, a date."""
+    return _expand(symbol, language, rng, set())
+
+
 def mixed(language: CaptionLanguage, rng: np.random.Generator) -> str:
     """A line of one language with words, names or units of the other in it."""
     return _expand("mixed", language, rng, set())

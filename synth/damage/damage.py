@@ -91,12 +91,12 @@ def _with_damaged_glyph(
 ) -> Block | None:
     """The block with one of its glyphs damaged, None where that one cannot be."""
     glyph = block.lines[line].glyphs[at]
-    found = damaged(glyph.text, block.face.outline(glyph.id), choose_key(rng, config.ways), rng)
+    found = damaged(glyph.text, (glyph.face or block.face).outline(glyph.id), choose_key(rng, config.ways), rng)
     if found is None:
         return None
     outline, what = found
-    face, id_ = block.face.with_outline(outline)
-    new = glyph._replace(id=id_, bounds=face.ink(id_), damage=what)
+    face, id_ = (glyph.face or block.face).with_outline(outline)
+    new = glyph._replace(id=id_, bounds=face.ink(id_), face=face, damage=what)
     glyphs = (*block.lines[line].glyphs[:at], new, *block.lines[line].glyphs[at + 1 :])
     lines = (*block.lines[:line], replace(block.lines[line], glyphs=glyphs), *block.lines[line + 1 :])
-    return replace(block, face=face, lines=lines)
+    return replace(block, lines=lines)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 import skia
 
 from synth.fonts.contours import united
+from synth.fonts.face import Face
 from synth.typeset.block import Block, Line, PlacedGlyph
 
 _SAMPLED = 24  # chosen: glyphs of a text that its stroke is measured by
@@ -19,7 +20,7 @@ _SAMPLED = 24  # chosen: glyphs of a text that its stroke is measured by
 def outlines(block: Block) -> skia.Path:
     """All glyphs as one path in the block's coordinates, for a gradient over the whole."""
     glyphs = (glyph for line in block.lines for glyph in line.glyphs if glyph.bounds is not None)
-    return _joint(block, glyphs, block.face.outline)
+    return _joint(block, glyphs, Face.outline)
 
 
 def united_outlines(block: Block) -> Iterator[skia.Path]:
@@ -27,14 +28,14 @@ def united_outlines(block: Block) -> Iterator[skia.Path]:
     for line in block.lines:
         for run in _touching(line, block.size):
             if len(run) > 1:
-                yield united(_joint(block, run, block.face.outline), 1.0)
+                yield united(_joint(block, run, Face.outline), 1.0)
             else:
-                yield _joint(block, run, block.face.united)
+                yield _joint(block, run, Face.united)
 
 
 def stem(block: Block) -> float:
     """How thick the strokes of a block's letters are on average, em: a stroke's area over half of its edge's length."""
-    ids = list(dict.fromkeys(g.id for line in block.lines for g in line.glyphs if g.bounds is not None))[:_SAMPLED]
+    ids = list(dict.fromkeys(g.id for line in block.lines for g in line.glyphs if g.bounds and not g.face))[:_SAMPLED]
     measured = [block.face.stroke(glyph) for glyph in ids]
     length = sum(edge for _, edge in measured)
     return 2 * sum(area for area, _ in measured) / length if length else 0.0
@@ -58,11 +59,11 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
     return min(a[2], b[2]) > max(a[0], b[0]) and min(a[3], b[3]) > max(a[1], b[1])
 
 
-def _joint(block: Block, run: Iterable[PlacedGlyph], outline: Callable[[int], skia.Path]) -> skia.Path:
+def _joint(block: Block, run: Iterable[PlacedGlyph], outline: Callable[[Face, int], skia.Path]) -> skia.Path:
     """The glyphs as one path in the block's coordinates."""
     path = skia.Path()
     for glyph in run:
-        path.addPath(outline(glyph.id), _place(block, glyph))
+        path.addPath(outline(glyph.face or block.face, glyph.id), _place(block, glyph))
     return path
 
 

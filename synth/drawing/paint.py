@@ -158,7 +158,7 @@ def _paint_glyph(target: skia.Canvas, block: Block, glyph: PlacedGlyph, pen: ski
     if glyph.angle:
         target.rotate(glyph.angle)
     target.scale(block.size, block.size)
-    target.drawPath(block.face.outline(glyph.id), pen)
+    target.drawPath((glyph.face or block.face).outline(glyph.id), pen)
     target.restore()
 
 

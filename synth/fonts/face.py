@@ -62,6 +62,7 @@ class Glyph:
     dx: float
     dy: float
     angle: float = 0.0
+    face: Face | None = None  # of a run in another face than its text's
 
 
 class Face:
@@ -213,14 +214,11 @@ class Face:
         return self._outline(glyph)[0]
 
     def with_outline(self, path: skia.Path) -> tuple[Face, int]:
-        """The face with one glyph more, and its id: an outline that no font has, such as a damaged character's."""
-        other = copy.copy(self)
-        bounds = path.computeTightBounds()
-        glyph = max(_OWN, *self._outlines) + 1
-        box = (bounds.left(), bounds.top(), bounds.right(), bounds.bottom())
-        other._outlines = self._outlines | {glyph: (path, box)}
+        """The face with one glyph of another outline, such as a damaged character's, and that glyph's id."""
+        other, bounds = copy.copy(self), path.computeTightBounds()
+        other._outlines = {_OWN: (path, (bounds.left(), bounds.top(), bounds.right(), bounds.bottom()))}
         other._united, other._strokes = {}, {}
-        return other, glyph
+        return other, _OWN
 
     def united(self, glyph: int) -> skia.Path:
         """The edge of its ink: the outline with contours that overlap made one."""

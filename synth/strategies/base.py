@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from PIL.Image import Image
@@ -53,6 +53,8 @@ class Strategy:
     ``open``.
     """
 
+    paired: ClassVar[bool] = False  # whether indices 2k and 2k + 1 are twins: one random stream, two sides
+
     kind: str
 
     def open(self) -> Drawer:
@@ -87,6 +89,7 @@ class DrawRequest:
     canvases: Sequence[Canvas]
     content: Content | None
     turn: ContentRequest
+    side: int = 0  # of twins: 0 or 1
 
     def canvas(self) -> tuple[int, int]:
         """Width and height in px."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from synth.content.base import Text
+from synth.content.dense import Dense
 from synth.content.page import Page
 from synth.drawing.colors import pick, shades_of
 from synth.drawing.layers import Drawing, TextLayer
@@ -15,6 +16,7 @@ from synth.fonts.source import FontFile
 from synth.geometry import translation
 from synth.language import language_of
 from synth.strategies.base import Composition, DrawRequest, Strategy
+from synth.strategies.dense import draw_dense
 from synth.strategies.ground import ground_layers
 from synth.strategies.page import draw_page
 from synth.typeset.layout import LayoutConfig
@@ -42,6 +44,8 @@ class PureStrategy(Strategy):
         """One block of text, a few, or a page. Raises Undrawable where it does not fit."""
         if isinstance(request.content, Page):
             return draw_page(request, request.content)
+        if isinstance(request.content, Dense):
+            return draw_dense(request, request.content)
         context, rng = request.context, request.rng
         text, canvas = request.text(), request.canvas()
         shaped_text = context.shape(text, request.layout, rng)

@@ -22,6 +22,7 @@ class PlacedGlyph(NamedTuple):
     y: float
     angle: float  # degrees, clockwise about the origin
     bounds: Box | None
+    face: Face | None = None  # where it is not the block's: bold or italic runs, damaged outlines
     damage: str | None = None  # what was done to its outline: "stroke missing", "contour moved" ...
 
     def corners(self, size: float, stroke_margin: float = 0.0) -> list[tuple[float, float]]:

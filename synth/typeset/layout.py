@@ -305,7 +305,8 @@ def _set_line(
                 x + glyph.dx * size,
                 y - glyph.dy * size,
                 glyph.angle,
-                face.ink(glyph.id),
+                (glyph.face or face).ink(glyph.id),
+                glyph.face,
             )
         )
         pen += (glyph.advance + letter) * size + (stretch[number] if stretch else 0.0)

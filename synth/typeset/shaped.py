@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, pairwise
 
@@ -32,10 +32,22 @@ class Span:
     last: bool
 
 
-class Shaped:
-    """A text shaped paragraph by paragraph, in lines or in ``vertical`` columns. Raises Undrawable."""
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Characters ``start:end`` of a text of one paragraph, in a face of their own."""
 
-    def __init__(self, face: Face, text: str, language: str, vertical: bool = False) -> None:
+    start: int
+    end: int
+    face: Face
+
+
+class Shaped:
+    """A text shaped paragraph by paragraph, in lines or in ``vertical`` columns. Raises Undrawable.
+
+    ``runs``: bold and italic words of a horizontal text of one paragraph.
+    """
+
+    def __init__(self, face: Face, text: str, language: str, vertical: bool = False, runs: Sequence[Run] = ()) -> None:
         self.face, self.vertical, self.language = face, vertical, language
         self.paragraphs = text.split("\n")
         shape = (lambda p: shape_column(face, p, language)) if vertical else (lambda p: face.shape(p, language))
@@ -47,6 +59,8 @@ class Shaped:
             stray = None if vertical else face.stray(paragraph, glyphs, language)
             if stray is not None:
                 raise Undrawable(f"the font draws '{stray}' as something else")
+        for run in runs:
+            self.glyphs[0] = _with_run(self.paragraphs[0], self.glyphs[0], run, language)
         if not text.strip():
             raise Undrawable("there is nothing visible in the text")
         self._starts = [
@@ -138,6 +152,17 @@ class _Breakable:
         if self._ends[0] != letter or not self._ends[1]:
             self._ends = (letter, [self._advance[u.end] + letter * self._count[u.end] for u in self.units])
         return self._ends[1]
+
+
+def _with_run(text: str, glyphs: Sequence[Glyph], run: Run, language: str) -> list[Glyph]:
+    """The glyphs with those of a run in its own face."""
+    inner = text[run.start : run.end]
+    shaped = run.face.shape(inner, language)
+    check_visible(run.face, inner, shaped)
+    if run.face.stray(inner, shaped, language) is not None:
+        raise Undrawable(f"the font draws '{inner}' as something else")
+    own = [replace(g, start=g.start + run.start, end=g.end + run.start, face=run.face) for g in shaped]
+    return [*(g for g in glyphs if g.start < run.start), *own, *(g for g in glyphs if g.start >= run.end)]
 
 
 def check_visible(face: Face, text: str, glyphs: Sequence[Glyph]) -> None:

@@ -29,8 +29,7 @@ FANCY = (
 
 def drawn(recipe_: Recipe, index: int):
     """What a sample is painted from."""
-    number, ordinal = recipe_._schedule.at(index)
-    return recipe_._first_drawable(number, ordinal, [index, int(recipe_.digest[:16], 16)]).composition
+    return recipe_._drawn(index).composition
 
 
 def ink(canvas: tuple[int, int], layer: TextLayer) -> np.ndarray:

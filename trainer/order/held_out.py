@@ -14,6 +14,7 @@ from configs import UserError
 from pipeline.predicate import parse
 from trainer.monitor.config import ValidationConfig
 from trainer.order.curriculum import Phase, Share
+from trainer.order.index import PAIR
 from trainer.order.order import Batch, Order, PhaseOrder
 
 if TYPE_CHECKING:
@@ -55,13 +56,24 @@ def marked(index: pa.Table, config: ValidationConfig) -> pa.Table:
 
     Raises UserError for a predicate that keeps no row or every row.
     """
-    found = parse(config.where, f"field '{_NAME}.where'").evaluate(index).fill_null(False)
+    found = _with_twins(index, parse(config.where, f"field '{_NAME}.where'").evaluate(index).fill_null(False))
     if found.true_count in (0, len(found)):
         raise UserError(
             f"field '{_NAME}.where': '{config.where}' holds out {found.true_count:,} of {len(found):,} rows; hold out some "
             "of them, or take 'validation' out of the config"
         )
     return index.append_column(_COLUMN, found)
+
+
+def _with_twins(index: pa.Table, found: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """The rows that are held out, and their bilingual twins: a picture of the same layout gives its other half away."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if PAIR not in index.column_names or index[PAIR].null_count == len(index):
+        return found
+    pairs = index[PAIR].cast(pa.string()).combine_chunks()
+    return pc.or_(found, pc.is_in(pairs, value_set=pc.drop_null(pairs.filter(found))))
 
 
 def trained_phases(phases: Sequence[Phase]) -> tuple[Phase, ...]:

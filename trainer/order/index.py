@@ -16,6 +16,8 @@ from trainer.order.curriculum import Phase
 
 _ALWAYS = ("width", "height", "task", "repeats", "recipe", "text_level", "n_captions", *TRAINABLE, "ref_sizes")
 """What the order reads of every manifest beside the columns of predicates."""
+PAIR = "pair"
+"""The column that bilingual twins have in common; datasets before schema 1.7 lack it."""
 
 
 class Manifested(Protocol):
@@ -35,6 +37,8 @@ def read_index(dataset: Manifested, phases: Sequence[Phase], validation: Validat
     for phase in phases:
         texts.append((phase.where, f"phase {phase.name}, where"))
         texts += [(s.where, f"phase {phase.name}, mixture.{i}.where") for i, s in enumerate(phase.mixture)]
+    if validation and PAIR in schema.names:
+        names[PAIR] = None
     for text, field in texts:
         predicate = parse(text, field)
         predicate.arrow(schema)  # names the field when a column is unknown

@@ -1,0 +1,189 @@
+"""Long texts of one subject after the other: title, sections with headings, paragraphs, lists, tables, formulas, code, notes.
+
+    subjects-{en,zh}.txt ──names, places and years drawn once──> Document of about so many characters
+
+A section takes sentences of its subject in their order, so that what follows from another stands behind it. ``*bold*`` and
+``_italic_`` become runs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from synth.corpus import grammar
+from synth.corpus.builtin import DATA
+from synth.language import CaptionLanguage
+
+Kind = Literal["heading", "paragraph", "item", "table", "code", "formula", "note"]
+Emphasis = Literal["bold", "italic"]
+_MARKED = re.compile(r"\*([^*]+)\*|(?<![\w/])_([^_]+)_(?!\w)")
+_SLOT = re.compile(r"\{([a-z]+)\}")
+_NAMES = {
+    "en": ("Riverside", "Ashford", "Linden", "Harbor", "Northgate", "Willow", "Fairview", "Brookfield"),
+    "zh": ("清河", "松江", "柳园", "望湖", "石桥", "云岭", "白塔", "东篱"),
+}
+_PER_PARAGRAPH = (3, 6)  # chosen: sentences
+_NOTES = 4  # chosen: at the foot of a page
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a document. ``runs``: (start, end, emphasis) in its text; ``rows``: cells of a table, header first."""
+
+    kind: Kind
+    text: str
+    runs: tuple[tuple[int, int, Emphasis], ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def length(self) -> int:
+        """Visible characters."""
+        return sum(not c.isspace() for c in self.text) + sum(len(cell) for row in self.rows for cell in row)
+
+
+@dataclass(frozen=True)
+class Document:
+    """``notes`` stand at the foot of the page."""
+
+    title: str
+    parts: tuple[Part, ...]
+    notes: tuple[Part, ...]
+    language: CaptionLanguage
+
+
+def write(language: CaptionLanguage, characters: int, kinds: frozenset[Kind], rng: np.random.Generator) -> Document:
+    """About so many characters with parts of ``kinds`` beside headings and paragraphs; fewer where subjects run out."""
+    subjects = list(_subjects(language).values())
+    title, parts, notes = "", list[Part](), list[Part]()
+    for subject in (subjects[k] for k in rng.permutation(len(subjects))):
+        room = characters - sum(part.length for part in parts)
+        if room <= 0:
+            break
+        filled = _filled(subject, language, rng)
+        if title:
+            parts.append(_part("heading", filled.title))
+        title = title or filled.title
+        own = _sections(filled, room, kinds, language, rng)
+        if "note" in kinds and len(notes) < _NOTES:
+            notes.append(_part("note", filled.more["note"][0]))
+            own = _referred(own, len(notes))
+        parts += own
+    return Document(title, tuple(parts), tuple(notes), language)
+
+
+def _sections(
+    subject: _Subject, room: int, kinds: frozenset[Kind], language: CaptionLanguage, rng: np.random.Generator
+) -> list[Part]:
+    """Sections of one subject until ``room`` characters are filled; the first one stands under the title."""
+    extras = [kind for kind in ("table", "item", "formula", "code") if kind in kinds and kind in subject.more]
+    extras = [extras[k] for k in rng.permutation(len(extras))]
+    parts: list[Part] = []
+    for number, (heading, sentences) in enumerate(subject.sections):
+        if sum(part.length for part in parts) >= room:
+            break
+        if number:
+            parts.append(_part("heading", heading))
+        while sentences:
+            count = int(rng.integers(*_PER_PARAGRAPH, endpoint=True))
+            count = len(sentences) if len(sentences) - count < 2 else count
+            parts.append(_part("paragraph", ("" if language == "zh" else " ").join(sentences[:count])))
+            sentences = sentences[count:]
+        if extras and number:
+            parts += _extra(extras.pop(), subject.more)
+    return parts
+
+
+def _referred(parts: list[Part], number: int) -> list[Part]:
+    """The parts with a reference to a note behind the first paragraph."""
+    at = next(k for k, part in enumerate(parts) if part.kind == "paragraph")
+    return [*parts[:at], replace(parts[at], text=f"{parts[at].text}[{number}]"), *parts[at + 1 :]]
+
+
+def _extra(kind: str, subject: dict[str, tuple[str, ...]]) -> list[Part]:
+    if kind == "table":
+        rows = tuple(tuple(row.split(" | ")) for row in (*subject["table"], *subject["row"]))
+        return [Part("table", "", rows=rows)]
+    if kind == "code":
+        return [Part("code", "\n".join(subject["code"]))]
+    if kind == "formula":
+        return [Part("formula", subject["formula"][0])]
+    return [_part("item", text) for text in subject["item"]]
+
+
+def _part(kind: Kind, marked: str) -> Part:
+    """A part with its marks taken out of the text."""
+    text, runs, at = "", [], 0
+    for found in _MARKED.finditer(marked):
+        text += marked[at : found.start()]
+        inner = found[1] or found[2]
+        emphasis: Emphasis = "bold" if found[1] else "italic"
+        runs.append((len(text), len(text) + len(inner), emphasis))
+        text, at = text + inner, found.end()
+    return Part(kind, text + marked[at:], tuple(runs))
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """``sections``: headings with their sentences. ``more``: lines of the other kinds."""
+
+    title: str
+    sections: tuple[tuple[str, tuple[str, ...]], ...]
+    more: dict[str, tuple[str, ...]]
+
+
+def _filled(subject: _Subject, language: CaptionLanguage, rng: np.random.Generator) -> _Subject:
+    """The subject with its slots filled; names, places and years are the same all over it."""
+    names = _NAMES[language]
+    fixed = {
+        "name": names[int(rng.integers(len(names)))],
+        "city": grammar.word("city", language, rng),
+        "person": grammar.word("person", language, rng),
+        "year": str(int(rng.integers(1891, 2025))),
+    }
+
+    def slot(found: re.Match[str]) -> str:
+        if found[1] in fixed:
+            return fixed[found[1]]
+        if found[1] in ("n", "price"):
+            low, high = (12, 990) if found[1] == "n" else (3, 40)
+            number = int(rng.integers(low, high))
+            return str(number) if found[1] == "n" else f"{number}元" if language == "zh" else f"${number}"
+        return grammar.word(found[1], language, rng)
+
+    def fill(lines: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_capitalized(_SLOT.sub(slot, line)) for line in lines)
+
+    sections = tuple((heading, fill(sentences)) for heading, sentences in subject.sections)
+    more = {kind: lines if kind == "code" else fill(lines) for kind, lines in subject.more.items()}
+    return _Subject(fill((subject.title,))[0], sections, more)
+
+
+def _capitalized(text: str) -> str:
+    return text if text.startswith("t =") else text[:1].upper() + text[1:]
+
+
+@lru_cache(maxsize=2)
+def _subjects(language: CaptionLanguage) -> dict[str, _Subject]:
+    texts = (DATA / f"subjects-{language}.txt").read_text("utf-8")
+    blocks = re.split(r"^\[(\w+)\]$", texts, flags=re.MULTILINE)[1:]
+    return {name: _subject(block) for name, block in zip(blocks[::2], blocks[1::2], strict=True)}
+
+
+def _subject(block: str) -> _Subject:
+    sections: list[tuple[str, list[str]]] = []
+    more: dict[str, list[str]] = {}
+    for kind, text in (line.split(": ", 1) for line in block.splitlines() if line):
+        if kind == "heading":
+            sections.append((text, []))
+        elif kind == "s":
+            sections[-1][1].append(text)
+        else:
+            more.setdefault(kind, []).append(text)
+    title = more.pop("title")[0]
+    grouped = tuple((heading, tuple(sentences)) for heading, sentences in sections)
+    return _Subject(title, grouped, {kind: tuple(lines) for kind, lines in more.items()})
