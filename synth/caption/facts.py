@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from synth.drawing.colors import Color, Ground
+from synth.drawing.layers import TextLayer
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
+from synth.geometry import apply
 from synth.language import CaptionLanguage, Language, is_han
 from synth.strategies.base import Composition
 
 _LARGE, _SMALL = 0.22, 0.06  # chosen: type sizes that a person calls large or small, of the canvas's shorter side
 _FOREIGN = 0.1  # chosen: of a text's letters; with more of another script it is not simply Chinese, or English
 _SPREAD = 0.6  # chosen: text that takes more of the canvas's width and of its height has no place of its own
+
+
+class Said(NamedTuple):
+    """One text of a template: its ``role``, its ``color`` and the ninth of the canvas (``spot``) that its middle is in."""
+
+    role: str
+    text: str
+    color: Color
+    spot: str
 
 
 @dataclass(frozen=True)
@@ -30,7 +44,7 @@ class SceneFacts:
     ground: Ground | None = None
     medium: str | None = None
     family: dict[CaptionLanguage, str] | None = None  # names of a template's
-    texts: tuple[tuple[str, str], ...] = ()  # of a template: (role, text), in reading order
+    texts: tuple[Said, ...] = ()  # of a template, in reading order
     face: Style | None = None
     effect: str = "plain"
     direction: str = "horizontal"
@@ -87,7 +101,7 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
         ground=made.ground,
         medium=None if made.family else made.medium,
         family=made.family,
-        texts=tuple((t.role or "text", glue.join(t.block.text.split("\n"))) for t in layers) if made.family else (),
+        texts=tuple(_said(layer, made, glue) for layer in layers) if made.family else (),
         face=_face(made),
         effect=main.style.effect if len({layer.style.effect for layer in layers}) == 1 else "plain",
         direction="vertical" if "vertical" in effects else "curved" if "curved" in effects else "horizontal",
@@ -123,6 +137,15 @@ def _face(made: Composition) -> Style | None:
 
 def _style_of(made: Composition) -> Style | None:
     return "handwriting" if made.fonts[-1].handwriting else made.fonts[-1].source.style
+
+
+def _said(layer: TextLayer, made: Composition, glue: str) -> Said:
+    """What is true of one text of a template."""
+    x0, y0, x1, y1 = layer.block.box
+    (x, y), (w, h) = apply(layer.matrix, np.array([((x0 + x1) / 2, (y0 + y1) / 2)]))[0], made.drawing.canvas
+    row, column = ("top", "", "bottom")[min(int(3 * y / h), 2)], ("left", "", "right")[min(int(3 * x / w), 2)]
+    text = glue.join(layer.block.text.split("\n"))
+    return Said(layer.role or "text", text, layer.style.color, f"{row} {column}".strip() or "center")
 
 
 def _place(made: Composition) -> str | None:

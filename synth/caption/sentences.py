@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from synth.caption.facts import SceneFacts
+from synth.caption.listing import listing
 from synth.caption.phrases import color_name, ground_phrase, phrases, quoted, sentences
 from synth.language import CaptionLanguage
 from synth.strategies.scene.media import Medium, find_medium
@@ -22,6 +23,8 @@ _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
 _SPACED = re.compile(r"(?<=[\u3000-\u9fff“”。，：；]) +| +(?=[\u3000-\u9fff“”。，：；])")  # spaces beside Chinese
+_HELD = {"all": "\ue000", "some": "\ue001"}
+"""Slots that hold several quotes, with what stands for them while spaces and articles are mended."""
 
 
 def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> str:
@@ -36,8 +39,13 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
 
     if not words["adj"]:
         chosen = chosen.replace("{adj}的", "")  # the particle goes with what it follows
-    filled = _SLOT.sub(lambda slot: words[slot[1]], _OPTIONAL.sub(option, chosen))
-    return _clean(filled, words["quote"], language)
+    held = {slot: words[slot] for slot in _HELD if slot in words}  # quotes of others' words: nothing in them is mended
+    marks = {slot: _HELD[slot] for slot in held}
+    filled = _SLOT.sub(lambda slot: (words | marks)[slot[1]], _OPTIONAL.sub(option, chosen))
+    caption = _clean(filled, words["quote"], language)
+    for slot, text in held.items():
+        caption = caption.replace(marks[slot], text)
+    return caption
 
 
 def _clean(sentence: str, quote: str, language: CaptionLanguage) -> str:
@@ -139,16 +147,15 @@ def _medium(medium: Medium, by_hand: bool, language: CaptionLanguage) -> dict[st
 
 
 def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:
-    """A template's name and its texts: all of them in reading order, and some others than the main one."""
+    """A template's name, all of its texts (or an excerpt that says so), and some others than the main one."""
     assert facts.family is not None
-    rest = [text for _, text in facts.texts if text != facts.text]
-    joint = "、" if language == "zh" else ", "
+    rest = [said.text for said in facts.texts if said.text != facts.text]
     words = {
         "family": facts.family[language],
         "a_family": f"a {facts.family['en']}" if language == "en" else facts.family["zh"],
+        "all": listing(facts.texts, language),
     }
     if rest:
         some = [rest[int(i)] for i in sorted(rng.permutation(len(rest))[:3])]
-        words["some"] = joint.join(quoted(text, language) for text in some)
-        words["every"] = joint.join(quoted(text, language) for text in rest)
+        words["some"] = ("、" if language == "zh" else ", ").join(quoted(text, language) for text in some)
     return words

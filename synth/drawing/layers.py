@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import skia
 
 from synth.drawing.colors import RGB, Ground
 from synth.drawing.style import TextStyle
@@ -67,6 +68,16 @@ class ShapeLayer:
 
 
 @dataclass(frozen=True, eq=False)
+class OutlineLayer:
+    """An outline of 1 em = 1, filled: ``size`` px an em, its origin ``at`` (x, y) on the canvas."""
+
+    path: skia.Path
+    fill: RGB
+    size: float
+    at: Point
+
+
+@dataclass(frozen=True, eq=False)
 class Light:
     """How a place is lit: ``pixels`` (h, w) uint8 with the corner ``at`` (x, y) on the canvas, 255 where colors stay."""
 
@@ -109,7 +120,7 @@ class TextLayer:
         return float(left), float(top), float(right), float(bottom)
 
 
-Layer = GroundLayer | PictureLayer | ShapeLayer | TextLayer
+Layer = GroundLayer | PictureLayer | ShapeLayer | OutlineLayer | TextLayer
 
 
 @dataclass(frozen=True, eq=False)

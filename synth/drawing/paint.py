@@ -10,7 +10,7 @@ import skia
 from PIL import Image
 
 from synth.drawing.colors import RGB, Ground
-from synth.drawing.layers import Blend, Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.layers import Blend, Drawing, GroundLayer, Layer, OutlineLayer, PictureLayer, ShapeLayer, TextLayer
 from synth.drawing.outlines import outlines, united_outlines
 from synth.drawing.style import Shadow, TextStyle
 from synth.geometry import Matrix
@@ -64,6 +64,8 @@ def _paint_layer(target: skia.Canvas, layer: Layer, canvas: tuple[int, int]) -> 
         _paint_text(target, layer)
     elif isinstance(layer, PictureLayer):
         _paint_picture(target, layer)
+    elif isinstance(layer, OutlineLayer):
+        _paint_outline(target, layer)
     else:
         _paint_shape(target, layer)
 
@@ -188,6 +190,14 @@ def _paint_shape(target: skia.Canvas, layer: ShapeLayer) -> None:
         pen.setAlphaf(layer.alpha)
         pen.setBlendMode(_BLENDS[layer.blend])
         target.drawPath(_shape(layer), pen)
+    target.restore()
+
+
+def _paint_outline(target: skia.Canvas, layer: OutlineLayer) -> None:
+    target.save()
+    target.translate(*layer.at)
+    target.scale(layer.size, layer.size)
+    target.drawPath(layer.path, skia.Paint(AntiAlias=True, Color=_argb(layer.fill)))
     target.restore()
 
 

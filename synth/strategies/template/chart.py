@@ -1,6 +1,6 @@
-"""Charts from random numbers: bars, a line, a pie, with ticks, names and a legend.
+"""Charts of a series: bars, a line, a pie, with ticks, names, a unit and a legend.
 
-chart(kind, names, box, ...) ──> shapes, labels with their boxes
+chart(kind, names, values, unit, box, ...) ──> shapes, labels with their boxes
 """
 
 from __future__ import annotations
@@ -17,36 +17,37 @@ from synth.drawing.layers import ShapeLayer
 from synth.geometry import Box
 
 ChartKind = Literal["bars", "line", "pie"]
-_TICKS = 4
+_TICKS = 4  # at least so many steps of the axis up to the largest value
 
 
 @dataclass(frozen=True)
 class Label:
-    """A text of a chart and the box it has. ``role``: label (under a bar), tick (at the axis), legend."""
+    """A text of a chart and the box it has. ``role``: label (under a bar), tick (at the axis), legend, unit (over the axis)."""
 
     text: str
     box: Box
-    role: Literal["label", "tick", "legend"]
+    role: Literal["label", "tick", "legend", "unit"]
 
 
 def chart(
     kind: ChartKind,
     names: Sequence[str],
+    values: np.ndarray,
+    unit: str,
     box: Box,
     u: float,
     hues: Sequence[Color],
     axis: RGB,
-    rng: np.random.Generator,
 ) -> tuple[list[ShapeLayer], list[Label]]:
-    """Shapes and labels in ``box`` (px). ``u``: px of a hundredth of the canvas's shorter side."""
-    values = rng.uniform(0.25, 1.0, size=len(names))
+    """Shapes and labels in ``box`` (px). ``u``: px of a hundredth of the canvas's shorter side; ``values``: 0 or more."""
     if kind == "pie":
         return _pie(names, values, box, u, hues)
-    step = int(rng.choice([5, 10, 20, 25, 50, 100]))
-    shapes, labels, plot = _frame(names, box, u, axis, step)
+    step = nice_step(float(values.max()))
+    top = step * math.ceil(float(values.max()) / step)
+    shapes, labels, plot = _frame(names, unit, box, u, axis, step, top)
     x0, y0, x1, y1 = plot
     width = (x1 - x0) / len(names)
-    tops = [(x0 + (k + 0.5) * width, y1 - (y1 - y0) * float(v)) for k, v in enumerate(values)]
+    tops = [(x0 + (k + 0.5) * width, y1 - (y1 - y0) * float(v) / top) for k, v in enumerate(values)]
     if kind == "bars":
         shapes += [ShapeLayer("rect", (x - 0.3 * width, y, x + 0.3 * width, y1), fill=hues[0].rgb) for x, y in tops]
         return shapes, labels
@@ -57,18 +58,31 @@ def chart(
     return shapes, labels
 
 
-def _frame(names: Sequence[str], box: Box, u: float, axis: RGB, step: int) -> tuple[list[ShapeLayer], list[Label], Box]:
-    """Axes with ticks and names, and the box inside them."""
+def nice_step(largest: float) -> float:
+    """A step of 1, 2 or 5 times a power of ten, so that an axis to ``largest`` has about four to eight of them."""
+    rough = largest / _TICKS
+    power = 10 ** math.floor(math.log10(rough))
+    return max(m * power for m in (1, 2, 5) if m * power <= rough)
+
+
+def _frame(
+    names: Sequence[str], unit: str, box: Box, u: float, axis: RGB, step: float, top: float
+) -> tuple[list[ShapeLayer], list[Label], Box]:
+    """Axes with ticks, names and the unit, and the box inside them."""
     x0, y0, x1, y1 = box
-    left, under = x0 + 9 * u, y1 - 6 * u
-    plot = (left, y0 + 3 * u, x1 - 2 * u, under)
+    left, under = x0 + 11 * u, y1 - 7 * u
+    plot = (left, y0 + (7 if unit else 3) * u, x1 - 2 * u, under)
     shapes, labels = [], []
-    for k in range(_TICKS + 1):
-        y = under - (under - plot[1]) * k / _TICKS
+    ticks = round(top / step)
+    for k in range(ticks + 1):
+        y = under - (under - plot[1]) * k / ticks
         shapes.append(
             ShapeLayer("line", (left, y, plot[2], y), stroke=axis, width=0.25 * u if k else 0.5 * u, alpha=0.7)
         )
-        labels.append(Label(str(k * step), (x0, y - 2 * u, left - 1.2 * u, y + 2 * u), "tick"))
+        half = min(2 * u, 0.48 * (under - plot[1]) / ticks)
+        labels.append(Label(f"{k * step:,g}", (x0, y - half, left - 1.2 * u, y + half), "tick"))
+    if unit:
+        labels.append(Label(unit, (x0, y0, x1, y0 + 4.5 * u), "unit"))
     width = (plot[2] - left) / len(names)
     for k, name in enumerate(names):
         labels.append(Label(name, (left + (k + 0.04) * width, under + u, left + (k + 0.96) * width, y1), "label"))
@@ -84,6 +98,7 @@ def _pie(
     cx, cy = (x0 + r + u, (y0 + y1) / 2) if wide else ((x0 + x1) / 2, y0 + r + u)
     ends = np.concatenate(([0.0], np.cumsum(values / values.sum()))) * 2 * math.pi - math.pi / 2
     colors = _tones(hues, len(names))
+    shares = whole_shares(values)
     shapes, labels = [], []
     left, top = (cx + r + 4 * u, y0 + 2 * u) if wide else (x0 + 4 * u, cy + r + 3 * u)
     row = min((y1 - top - u) / len(names), 9 * u)
@@ -95,9 +110,17 @@ def _pie(
         y = top + k * row
         side = 0.5 * row
         shapes.append(ShapeLayer("rect", (left, y + 0.25 * row, left + side, y + 0.25 * row + side), fill=colors[k]))
-        share = round(100 * float(values[k] / values.sum()))
-        labels.append(Label(f"{name} {share}%", (left + side + 1.5 * u, y, x1, y + row), "legend"))
+        labels.append(Label(f"{name} {shares[k]}%", (left + side + 1.5 * u, y, x1, y + row), "legend"))
     return shapes, labels
+
+
+def whole_shares(values: np.ndarray) -> list[int]:
+    """Percentages without decimals that sum to 100: the largest remainders are rounded up."""
+    exact = 100 * values / values.sum()
+    shares = np.floor(exact).astype(int)
+    for k in np.argsort(shares - exact, kind="stable")[: 100 - int(shares.sum())]:
+        shares[k] += 1
+    return [int(share) for share in shares]
 
 
 def _tones(hues: Sequence[Color], count: int) -> list[RGB]:

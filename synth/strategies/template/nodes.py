@@ -1,4 +1,4 @@
-"""The form of a template file: nodes, palettes, layouts."""
+"""The form of a template file: facts, nodes, palettes, layouts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from synth.drawing.colors import PALETTE
 from synth.fonts.families import Style
 from synth.language import CaptionLanguage
 from synth.strategies.template.chart import ChartKind
+from synth.strategies.template.facts import Fact
+from synth.strategies.template.icons import is_icon
 from synth.strategies.template.slots import known
 
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """What all nodes share. ``fill``, ``outline``: color roles of the palette. ``pad``, ``radius``: u."""
+    """What all nodes share. ``fill``, ``outline``: color roles of the palette. ``pad``, ``radius``: u.
+
+    ``fit``: as long as what is in it, instead of a share. ``ratio``: width to height that it keeps to, [least, most], in the
+    middle of its place, as a sheet of its own with its own u. ``when``: a formula over the facts; without it being true
+    the node is left out.
+    """
 
     size: float | None = None
     flex: float = 1.0
@@ -23,6 +30,10 @@ class Node:
     pad: float = 0.0
     radius: float = 0.0
     chance: float = 1.0  # whether it is there
+    fit: bool = False
+    ratio: tuple[float, float] | None = None
+    when: str = ""
+    shadow: bool = False  # a soft one under its panel
 
     def __post_init__(self) -> None:
         for name in ("size", "flex", "pad", "radius", "gap"):
@@ -39,12 +50,13 @@ class Node:
 class TextNode(Node):
     """A slot's text. ``height``: type size [least, most] in u. ``before``, ``after``: fixed text around it.
 
-    ``say``: fixed text in both languages instead of a slot. ``face``: which of the picture's two faces.
+    ``say``: text with {facts} in both languages instead of a slot, as "English | 中文" or as a mapping. ``face``: which
+    of the picture's two faces. A text that comes out empty is left out, its place stays.
     """
 
     kind: Literal["text"]
     slot: str = ""
-    say: dict[CaptionLanguage, str] = field(default_factory=dict)
+    say: str | dict[CaptionLanguage, str] = ""
     before: str = ""
     after: str = ""
     color: str = "text"
@@ -62,26 +74,41 @@ class TextNode(Node):
             raise ValueError("text needs either slot or say")
         if self.slot and not known(self.slot):
             raise ValueError(f"slot '{self.slot}' is none that synth/strategies/template/slots.py fills")
-        if self.say and set(self.say) != {"zh", "en"}:
+        if isinstance(self.say, dict) and set(self.say) != {"zh", "en"}:
             raise ValueError("say needs zh and en")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group(Node):
-    """Children one after the other, along (row) or down (column) the box; or all in the same box (stack)."""
+    """Children one after the other, along (row) or down (column) the box, whichever of both is longer (flow); or all in
+    the same box (stack).
 
-    kind: Literal["row", "column", "stack"]
+    ``aspect``, of a layout: width to height of the canvases that it suits. ``justify``: where children stand that do not
+    fill it; spread apart by what is left. ``drop``: children that find no room are left out, from the last on.
+    """
+
+    kind: Literal["row", "column", "flow", "stack"]
     of: tuple[AnyNode, ...]
     gap: float = 0.0  # u
+    aspect: tuple[float, float] = (0.0, 100.0)
+    justify: Literal["start", "center", "end", "spread"] = "start"
+    drop: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repeat(Node):
-    """``of`` as often as ``count`` [least, most] says, as children of the group around it."""
+    """``of`` as often as ``count`` [least, most] says, or once for each record of a list of the facts, as children of the
+    group around it.
+
+    ``over``: the list; the fields of the record are names in the texts, ``number`` counts from 1. ``part``: only the
+    first, second ... [1, 2] of so many parts of it, for columns.
+    """
 
     kind: Literal["repeat"]
     of: AnyNode
-    count: tuple[int, int]
+    count: tuple[int, int] = (1, 1)
+    over: str = ""
+    part: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +125,20 @@ class Space(Node):
 
     kind: Literal["space"]
     shape: Literal["rect", "ellipse", "triangle"] = "rect"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Icon(Node):
+    """An icon by its name at https://pictogrammers.com/library/mdi/, with _ for -; may hold {facts}."""
+
+    kind: Literal["icon"]
+    icon: str
+    color: str = "text"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if "{" not in self.icon and not is_icon(self.icon):
+            raise ValueError(f"there is no icon '{self.icon}'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,24 +166,30 @@ class Rule(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class ChartNode(Node):
-    """Bars, a line or a pie from random numbers, with labels."""
+    """Bars, a line or a pie with labels, of a list of the facts whose records have ``name`` and ``value``.
+
+    ``unit``: what stands over the axis; may hold {facts}.
+    """
 
     kind: Literal["chart"]
+    over: str
+    unit: str = ""
     charts: tuple[ChartKind, ...] = ("bars", "line", "pie")
     height: tuple[float, float] = (2.5, 4.0)
 
 
-AnyNode = TextNode | Group | Repeat | Choice | Space | Picture | Rule | ChartNode
+AnyNode = TextNode | Group | Repeat | Choice | Space | Icon | Picture | Rule | ChartNode
 
 
 @dataclass(frozen=True)
 class Template:
-    """One family. ``names``: for captions. ``aspect``: width to height of canvases that suit it, [least, most]."""
+    """One family. ``names``: for captions. ``facts``: what agrees in its texts, see ``facts.py``. ``aspect``: width to height of canvases that suit it, [least, most]."""
 
     names: dict[CaptionLanguage, str]
     palettes: tuple[dict[str, str], ...]
     layouts: tuple[AnyNode, ...]
-    aspect: tuple[float, float] = (0.4, 2.5)
+    aspect: tuple[float, float] = (0.3, 3.4)
+    facts: dict[str, Fact] = field(default_factory=dict)
     faces: dict[Literal["title", "body"], tuple[Style, ...]] = field(
         default_factory=lambda: {"title": ("sans", "serif"), "body": ("sans",)}
     )

@@ -27,9 +27,9 @@ def one(family: str, language: str = "zh") -> Recipe:
     return recipe(TEMPLATE, f"strategy.families={{{family}: 1}}", f"strategy.languages={{{language}: 1}}", SIZES)
 
 
-def test_there_are_at_least_fifteen_families_and_a_recipe_draws_them_all() -> None:
-    assert len(FAMILIES) >= 15
-    drawn_ = {recipe(TEMPLATE).render(index).medium for index in range(150)}
+def test_there_are_at_least_twenty_families_and_a_recipe_draws_them_all() -> None:
+    assert len(FAMILIES) >= 20
+    drawn_ = {recipe(TEMPLATE).render(index).medium for index in range(220)}
     assert drawn_ == set(FAMILIES)
 
 
@@ -79,50 +79,26 @@ def test_ink_of_single_glyphs_stays_in_their_quads() -> None:
                 assert outside(mask, region.quad) == 0
 
 
-def test_a_receipt_adds_up() -> None:
-    for index in range(12):
-        texts = drawn(one("receipt"), index).drawing.texts
-        prices = [_number(t.block.text) for t in texts if t.role == "price"]
-        (total,) = [_number(t.block.text) for t in texts if t.role == "total"]
-        assert len(prices) >= 3
-        assert total == pytest.approx(sum(prices), abs=0.005)
-
-
-def _number(text: str) -> float:
-    return float(re.sub(r"[^0-9.]", "", text))
-
-
 def test_items_of_a_list_have_one_size_and_one_edge() -> None:
     for index in range(6):
-        items = [t for t in drawn(one("menu"), index).drawing.texts if t.role == "item"]
+        items = [t for t in drawn(one("table"), index).drawing.texts if t.role == "header"]
+        assert len({round(t.matrix[1, 2] + (t.block.box[1] + t.block.box[3]) / 2) for t in items}) == 1
+    for index in range(6):
+        items = [t for t in drawn(one("receipt"), index).drawing.texts if t.role == "item"]
         assert len({round(t.block.size, 3) for t in items}) == 1
         assert len({round(t.matrix[0, 2] + t.block.box[0]) for t in items}) <= 2
 
 
 def test_pictures_show_the_recipes_photographs_and_name_them() -> None:
-    with_pictures = [recipe(TEMPLATE, "strategy.families={newspaper: 1}", SIZES).render(index) for index in range(4)]
+    samples = [recipe(TEMPLATE, "strategy.families={calendar: 1}", SIZES).render(index) for index in range(12)]
+    with_pictures = [sample for sample in samples if sample.photographic]
+    assert 0 < len(with_pictures) < 12  # one of the layouts has a picture
     for sample in with_pictures:
-        assert sample.photographic
         assert sum(parent.startswith("photo:") for parent in sample.parents) == 1
         assert "CC" in sample.license or "public-domain" in sample.license
-    plain = recipe(TEMPLATE, "strategy.families={newspaper: 1}", "strategy.photos=[]", SIZES).render(0)
+    plain = recipe(TEMPLATE, "strategy.families={calendar: 1}", "strategy.photos=[]", SIZES).render(0)
     assert not plain.photographic
     assert not any(parent.startswith("photo:") for parent in plain.parents)
-
-
-def test_a_longer_section_of_a_menu_gets_more_room() -> None:
-    for index in range(10):
-        texts = drawn(one("menu"), index).drawing.texts
-        tops = [t.matrix[1, 2] + t.block.box[1] for t in texts if t.role == "item"]
-        steps = sorted(b - a for a, b in itertools.pairwise(tops))
-        sections = sum(t.role == "section" for t in texts)
-        within = steps[: len(steps) - (sections - 1)]  # the others step over a heading
-        assert max(within) < 1.6 * min(within)
-
-
-def test_a_calendar_counts_its_days() -> None:
-    days = [t.block.text for t in drawn(one("calendar"), 0).drawing.texts if t.role == "day"]
-    assert days == [str(k) for k in range(1, 29)]
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -1,0 +1,152 @@
+"""Texts of a template: faces, sizes, lines.
+
+node, text, box ──Typesetter.fitted──> Pending (its largest size) ──block(size)──> Block, once all of a node are known
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from configs.errors import UserError
+from synth.choice import choose
+from synth.content.base import Text
+from synth.fonts.families import Style
+from synth.fonts.source import FontFile
+from synth.geometry import Box
+from synth.language import CaptionLanguage
+from synth.strategies.context import RenderContext
+from synth.strategies.template.nodes import Template, TextNode
+from synth.typeset.block import Block
+from synth.typeset.layout import SLACK, Measure, compose
+from synth.typeset.shaped import Shaped, Span
+
+_MIN_SIZE = 8.0  # px: no text is set smaller
+_SPACING = 1.35  # em from line to line
+_ROOM = 1.2  # of the type size: what a line takes in a column of its own length
+_MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
+_TEXT_STYLES: tuple[Style, ...] = ("sans", "serif", "kai")  # that long texts are set in
+
+
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """A text whose size is not known yet: all of one node get the smallest."""
+
+    node: TextNode
+    box: Box
+    shaped: Shaped
+    measure: Measure
+    largest: float
+
+    def block(self, size: float) -> Block:
+        """The text in lines at ``size`` px."""
+        lines: list[Span] = self.measure.lines(self.shaped, size) or []
+        measure, lines = self.measure.in_words(self.shaped, size, lines)
+        if 1 < len(lines) <= _MAX_BALANCED:
+            lines = measure.balanced(self.shaped, size, lines)
+        return compose(self.shaped, lines, size, measure, self.node.align)
+
+    def place(self, block: Box, width: float) -> tuple[float, float]:
+        """Where the origin of a block with this box stands on a canvas of ``width`` px."""
+        x0, y0, x1, y1 = block
+        box, slack = self.box, {"top": 0.0, "middle": 0.5, "bottom": 1.0}[self.node.valign]
+        left = box[0] + (box[2] - box[0] - (x1 - x0)) * SLACK[self.node.align]
+        top = box[1] + (box[3] - box[1] - (y1 - y0)) * slack
+        return min(max(left, 1.0), width - 1.0 - (x1 - x0)) - x0, top - y0
+
+
+class Typesetter:
+    """The two faces of a picture, and texts measured and fitted in them. ``used``: the fonts that were."""
+
+    def __init__(
+        self, context: RenderContext, template: Template, language: CaptionLanguage, rng: np.random.Generator
+    ) -> None:
+        self._context, self._language, self._rng = context, language, rng
+        self._styles = template.faces
+        self._fonts = {face: self._pick(styles) for face, styles in template.faces.items()}
+        self._shaped: dict[tuple[str, bool, str], tuple[FontFile, Shaped]] = {}
+        self.used: list[FontFile] = []
+
+    def fitted(self, node: TextNode, said: str, box: Box, u: float) -> Pending | None:
+        """The text at its largest size in ``box``, None where the least one of the node is too large."""
+        font, shaped = self._shape(node, said)
+        measure = _measure(node, box[2] - box[0], box[3] - box[1])
+        low, high = _sizes(node, u)
+        largest = measure.largest_size(shaped, low, high)
+        while largest is not None and len(measure.lines(shaped, largest) or ()) > node.lines:
+            largest = largest * 0.94 if largest * 0.94 >= low else None
+        if largest is None:
+            return None
+        self.used.append(font)
+        return Pending(node, box, shaped, measure, largest)
+
+    def height(self, node: TextNode, said: str, width: float, u: float, scale: float) -> float:
+        """Px that the text takes across at ``scale`` (0 to 1) between its least and its largest size; infinite where it cannot."""
+        if not said:
+            return 0.0
+        low, high = _sizes(node, u)
+        size = low + (high - low) * scale
+        lines = _measure(node, width, float("inf")).lines(self._shape(node, said)[1], size)
+        if lines is None or len(lines) > node.lines:
+            return float("inf")
+        return size * (_ROOM + (len(lines) - 1) * _SPACING)
+
+    def width(self, node: TextNode, said: str, u: float, scale: float) -> float:
+        """Px of the text on one line."""
+        low, high = _sizes(node, u)
+        return (low + (high - low) * scale) * 1.03 * self._shape(node, said)[1].advance + 0.5 if said else 0.0
+
+    def _shape(self, node: TextNode, said: str) -> tuple[FontFile, Shaped]:
+        key = (node.face, node.bold, said)
+        if key not in self._shaped:
+            font = self._covering(node.face, said)
+            wghts = [w for w in font.wghts if w is not None]
+            wght = (max(wghts) if node.bold else min(wghts, key=lambda w: abs(w - 400))) if wghts else None
+            self._shaped[key] = font, Shaped(font.face(wght), said, self._language)
+        return self._shaped[key]
+
+    def _pick(self, styles: Sequence[Style]) -> FontFile:
+        """A font of the language in one of the styles, or any of the language.
+
+        A style of text that only one family has takes the others as well: Chinese is set in Song where English has
+        one of nine sans-serif faces, and all of its pages would look alike.
+        """
+        mine = self._mine()
+        style = styles[int(self._rng.integers(len(styles)))]
+        if len({f.family for f in mine if f.source.style == style}) == 1 and style in _TEXT_STYLES:
+            there = [s for s in _TEXT_STYLES if any(f.source.style == s for f in mine)]
+            style = there[int(self._rng.integers(len(there)))]
+        if style == "mono":  # code and receipts: Chinese has no such face, but what is Latin in them is set in one
+            mine = [f for f in self._mine("en") if f.source.style == style] or mine
+        fitting = [f for f in mine if f.source.style == style] or mine
+        if not fitting:
+            raise UserError(f"fonts: none is for language '{self._language}'")
+        return fitting[choose(self._rng, [f.source.weight for f in fitting])]
+
+    def _mine(self, language: CaptionLanguage | None = None) -> list[FontFile]:
+        language = language or self._language
+        return [f for f in self._context.fonts if f.writes(language) and "Italic" not in f.path.stem]
+
+    def _covering(self, face: Literal["title", "body"], said: str) -> FontFile:
+        """The picture's face; where it lacks a character (a title in capitals only), another of the same styles."""
+        font = self._fonts.get(face) or self._fonts["body"]
+        if font.missing(said) is None:
+            return font
+        alike = [f for f in self._mine() if f.source.style in self._styles.get(face, ()) and f.missing(said) is None]
+        if alike:
+            same = [f for f in alike if f.source.style == font.source.style] or alike
+            self._fonts[face] = same[choose(self._rng, [f.source.weight for f in same])]  # what comes after looks alike
+            return self._fonts[face]
+        return self._context.font(Text(said, self._language, "line", ""), self._rng)
+
+
+def _measure(node: TextNode, width: float, height: float) -> Measure:
+    return Measure(width, height, _SPACING, 0.0, wrap=node.lines > 1)
+
+
+def _sizes(node: TextNode, u: float) -> tuple[float, float]:
+    """Least and largest type size of a node, px."""
+    return max(node.height[0] * u, _MIN_SIZE), max(node.height[1] * u, _MIN_SIZE)
