@@ -51,7 +51,7 @@ class VerifyAnnotator(Annotator):
     """How much of a rendering's text is read back. Applies to rows that know their text from a recipe."""
 
     name = "verify"
-    version = "2"
+    version = "3"
     input: ClassVar[Literal["bytes"]] = "bytes"
     nested = ("text_regions",)
     columns = tuple(schema.COLUMNS[n] for n in ("text_read", "text_read_clean", "text_unverifiable"))
