@@ -191,7 +191,7 @@ class _Page:
     def _paragraph(self, part: Part) -> Shaped:
         faces = [(start, end, self._fonts.emphasized(emphasis)) for start, end, emphasis in part.runs]
         runs = [
-            Run(start, end, face) for start, end, face in faces if face and not face_lacks(face, part.text[start:end])
+            Run(start, end, face) for start, end, face in faces if face and not _face_lacks(face, part.text[start:end])
         ]
         return Shaped(self._fonts.body, part.text, self._tag, runs=runs)
 
@@ -344,6 +344,6 @@ def _text_layer(each: _Placed, item: _Item, style: TextStyle) -> TextLayer:
     return TextLayer(block, style, translation(x, y), role=item.role)
 
 
-def face_lacks(face: Face, text: str) -> bool:
+def _face_lacks(face: Face, text: str) -> bool:
     """Whether a face has no glyph of its own for a character of ``text``."""
     return any(not c.isspace() and not face.draws(c) for c in text)

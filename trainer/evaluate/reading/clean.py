@@ -54,7 +54,7 @@ def render(texts: Sequence[str], size: tuple[int, int]) -> Iterator[Clean | None
     recipe = Recipe(_config(texts, size, _SMALLEST, largest))
     for index in range(len(texts)):
         sample = _rendered(recipe, index)
-        yield sample and of_sample(sample)
+        yield of_sample(sample) if sample else None
 
 
 def render_damaged(text: str, size: tuple[int, int], seed: int) -> tuple[Clean, Clean, str] | None:
