@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from synth.caption.phrases import phrases, quoted
 from synth.drawing.layers import Drawing
-from synth.language import CaptionLanguage
+from synth.language import CaptionLanguage, Language
 
 _TOLD = 3  # chosen: so many are named one by one
 
 
-def damage_told(drawing: Drawing, language: CaptionLanguage) -> str:
+def damage_told(drawing: Drawing, spoken: Language) -> str:
     """Sentences to put behind a caption, empty where every character is whole."""
+    language: CaptionLanguage = "zh" if spoken == "zh" else "en"
     glyphs = [g for layer in drawing.texts for line in layer.block.lines for g in line.glyphs if g.damage]
     said = phrases("damage", language)
     if len(glyphs) > _TOLD:

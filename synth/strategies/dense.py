@@ -88,9 +88,8 @@ def _fonts(context: RenderContext, text: Text, rng: np.random.Generator) -> _Fon
     code = mono[int(rng.integers(len(mono)))] if mono else body
     regular = _nearest(body, _REGULAR)
     files = tuple(dict.fromkeys([*([italic] if italic else []), code, body]))
-    return _Fonts(
-        regular, _nearest(body, _BOLD), italic and _nearest(italic, _REGULAR), _nearest(code, _REGULAR), files
-    )
+    slanted = _nearest(italic, _REGULAR) if italic else None
+    return _Fonts(regular, _nearest(body, _BOLD), slanted, _nearest(code, _REGULAR), files)
 
 
 def _is_italic(font: FontFile) -> bool:
@@ -192,7 +191,7 @@ class _Page:
     def _paragraph(self, part: Part) -> Shaped:
         faces = [(start, end, self._fonts.emphasized(emphasis)) for start, end, emphasis in part.runs]
         runs = [
-            Run(start, end, face) for start, end, face in faces if face and not face_lacks(face, part.text[start:end])
+            Run(start, end, face) for start, end, face in faces if face and not _face_lacks(face, part.text[start:end])
         ]
         return Shaped(self._fonts.body, part.text, self._tag, runs=runs)
 
@@ -307,8 +306,10 @@ class _Flow:
         if self.y + len(table.rows) * height > self.bottom:
             return False
         across = [sum(table.widths[:k]) * stretch * self.size for k in range(len(table.widths) + 1)]
-        for row in (0, 1, len(table.rows)):
-            self.placed.append(_Placed((self.x, self.y + row * height - 0.1 * self.size), self.size, width=across[-1]))
+        for above in (0, 1, len(table.rows)):
+            self.placed.append(
+                _Placed((self.x, self.y + above * height - 0.1 * self.size), self.size, width=across[-1])
+            )
         for number, row in enumerate(table.rows):
             for k, cell in enumerate(row):
                 item = _Item("cell", cell)
@@ -343,6 +344,6 @@ def _text_layer(each: _Placed, item: _Item, style: TextStyle) -> TextLayer:
     return TextLayer(block, style, translation(x, y), role=item.role)
 
 
-def face_lacks(face: Face, text: str) -> bool:
+def _face_lacks(face: Face, text: str) -> bool:
     """Whether a face has no glyph of its own for a character of ``text``."""
     return any(not c.isspace() and not face.draws(c) for c in text)

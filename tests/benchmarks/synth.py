@@ -32,6 +32,9 @@ PLAIN = ("colors.backgrounds={plain: 1}", "effects.weights={plain: 1}", "layout.
 TEN = "contents=[{kind: charset, levels: [1], count: [10, 10]}]"
 HUNDRED = "contents=[{kind: paragraph, corpus: hundred, length: [100, 100]}]"
 MEDIA_ONLY = "strategy.media={sheet of paper: 1, wooden board: 1, shop sign: 1, screen: 1, poster: 1}"
+DENSE = "configs/synth/dense.yaml"
+PRINT = "fonts=[{package: manimgx_fonts_cjk, file: NotoSansCJK-VF.otf.ttc, face: 2, wght: [400, 700]}]"
+TWO_THOUSAND = "contents=[{kind: dense, characters: [2000, 2000], languages: {%s: 1}}]"
 KINDS = {
     "character": "{kind: charset, levels: [1, 2, 3]}",
     "word": "{kind: word}",
@@ -61,6 +64,12 @@ def main() -> None:
         recipe = Recipe.load(PURE, [*PLAIN, corpus, HUNDRED, canvas(side, side), "layout.max_size=300"])
         figures[f"paragraph of 100, {side} px"] = compared(recipe, (side, side), seconds)
         figures[f"whole record of it, {side} px"] = {"per_s": round(rate(lambda i, r=recipe: record(r, i), seconds), 1)}
+    for language in ("zh", "en"):
+        dense = Recipe.load(
+            DENSE, [PRINT, canvas(1328, 1328), TWO_THOUSAND % language, "colors.backgrounds={plain: 1}"]
+        )
+        drawn = rate(dense.render, seconds)
+        figures[f"dense page of 2,000, 1328 px, {language}"] = {"per_s": round(drawn, 1), "ms": round(1000 / drawn, 1)}
     for name, kind in KINDS.items():
         recipe = Recipe.load(PURE, [f"contents=[{kind}]"])
         figures[f"{name}, 256 px area"] = {"per_s": round(rate(recipe.render, seconds), 1)}

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs import UserError
 from pipeline.predicate import parse
@@ -16,9 +18,6 @@ from trainer.monitor.config import ValidationConfig
 from trainer.order.curriculum import Phase, Share
 from trainer.order.index import PAIR
 from trainer.order.order import Batch, Order, PhaseOrder
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _COLUMN = "held_out"
 _NAME = "validation"
@@ -67,9 +66,6 @@ def marked(index: pa.Table, config: ValidationConfig) -> pa.Table:
 
 def _with_twins(index: pa.Table, found: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     """The rows that are held out, and their bilingual twins: a picture of the same layout gives its other half away."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if PAIR not in index.column_names or index[PAIR].null_count == len(index):
         return found
     pairs = index[PAIR].cast(pa.string()).combine_chunks()
