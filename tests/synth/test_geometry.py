@@ -242,6 +242,7 @@ def test_neighbours_on_an_arc_do_not_lie_on_each_other() -> None:
         "layout.directions={curved: 1}",
         "contents=[{kind: balanced, words: [1, 2]}]",
         "effects.weights={plain: 1}",
+        "strategy.several=0",
     )
     shared = total = 0
     for index in range(25):

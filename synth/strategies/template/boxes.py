@@ -80,10 +80,10 @@ def _lengths(
 
 
 def _natural(item: Item, across: float, room: float, axis: int, u: float, texts: Typesetter, scale: float) -> float:
-    return natural_height(item, across, u, texts, scale) if axis else min(natural_width(item, u, texts, scale), room)
+    return _natural_height(item, across, u, texts, scale) if axis else min(_natural_width(item, u, texts, scale), room)
 
 
-def natural_height(item: Item, width: float, u: float, texts: Typesetter, scale: float) -> float:
+def _natural_height(item: Item, width: float, u: float, texts: Typesetter, scale: float) -> float:
     """Px that an item takes from top to bottom in ``width`` px at a scale of type sizes."""
     node, pad = item.node, 2 * item.node.pad * u
     inner = width - pad
@@ -96,15 +96,15 @@ def natural_height(item: Item, width: float, u: float, texts: Typesetter, scale:
         widths = _lengths(item, item.children, (0.0, 0.0, inner, inner), 0, u, texts)
         if widths is None:
             return float("inf")
-        return pad + max(natural_height(c, w, u, texts, scale) for c, w in zip(item.children, widths, strict=True))
+        return pad + max(_natural_height(c, w, u, texts, scale) for c, w in zip(item.children, widths, strict=True))
     heights = [
-        c.node.size * u if c.node.size is not None and not c.node.fit else natural_height(c, inner, u, texts, scale)
+        c.node.size * u if c.node.size is not None and not c.node.fit else _natural_height(c, inner, u, texts, scale)
         for c in item.children
     ]
     return pad + (max(heights) if node.kind == "stack" else sum(heights) + gaps)
 
 
-def natural_width(item: Item, u: float, texts: Typesetter, scale: float) -> float:
+def _natural_width(item: Item, u: float, texts: Typesetter, scale: float) -> float:
     """Px that an item takes from left to right with each text on one line."""
     node, pad = item.node, 2 * item.node.pad * u
     if isinstance(node, TextNode):
@@ -112,7 +112,7 @@ def natural_width(item: Item, u: float, texts: Typesetter, scale: float) -> floa
     if not isinstance(node, Group) or not item.children:
         return pad + (node.size or 0.0) * u
     widths = [
-        c.node.size * u if node.kind == "row" and c.node.size is not None else natural_width(c, u, texts, scale)
+        c.node.size * u if node.kind == "row" and c.node.size is not None else _natural_width(c, u, texts, scale)
         for c in item.children
     ]
     return pad + (sum(widths) + node.gap * u * (len(widths) - 1) if node.kind == "row" else max(widths))

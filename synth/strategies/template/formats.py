@@ -11,21 +11,21 @@ from typing import Any
 
 from synth.language import CaptionLanguage
 
-MONTHS = (
+_MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _NUMERALS = "一二三四五六日"
 
 
 def written(value: Any, form: str, language: CaptionLanguage) -> str:
-    """A value in a form of ``FORMS``, in Python's format language, or as it is. Raises ValueError for an unknown form."""
+    """A value in a form of ``_FORMS``, in Python's format language, or as it is. Raises ValueError for an unknown form."""
     if form in ("en", "zh"):
         english, _, chinese = getattr(value, "both", value).partition(" | ")
         return str((chinese or english) if form == "zh" else english).strip()
-    if form in FORMS:
-        return FORMS[form](value, language)
+    if form in _FORMS:
+        return _FORMS[form](value, language)
     return format(value, form) if form else str(value)
 
 
@@ -42,27 +42,27 @@ def _date(day: date, language: CaptionLanguage) -> str:
     return (
         f"{day.year}年{day.month}月{day.day}日"
         if language == "zh"
-        else f"{MONTHS[day.month - 1]} {day.day}, {day.year}"
+        else f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
     )
 
 
 def _short(day: date, language: CaptionLanguage) -> str:
-    return f"{day.month}月{day.day}日" if language == "zh" else f"{MONTHS[day.month - 1][:3]} {day.day}"
+    return f"{day.month}月{day.day}日" if language == "zh" else f"{_MONTHS[day.month - 1][:3]} {day.day}"
 
 
 def _month(day: date, language: CaptionLanguage) -> str:
-    return f"{day.month}月" if language == "zh" else MONTHS[day.month - 1]
+    return f"{day.month}月" if language == "zh" else _MONTHS[day.month - 1]
 
 
 def _weekday(day: date, language: CaptionLanguage) -> str:
-    return f"星期{_NUMERALS[day.weekday()]}" if language == "zh" else WEEKDAYS[day.weekday()]
+    return f"星期{_NUMERALS[day.weekday()]}" if language == "zh" else _WEEKDAYS[day.weekday()]
 
 
 def _weekday_short(day: date, language: CaptionLanguage) -> str:
-    return _NUMERALS[day.weekday()] if language == "zh" else WEEKDAYS[day.weekday()][:3]
+    return _NUMERALS[day.weekday()] if language == "zh" else _WEEKDAYS[day.weekday()][:3]
 
 
-FORMS: dict[str, Callable[[Any, CaptionLanguage], str]] = {
+_FORMS: dict[str, Callable[[Any, CaptionLanguage], str]] = {
     "money": _money,
     "whole_money": _whole_money,
     "date": _date,

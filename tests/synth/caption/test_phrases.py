@@ -27,7 +27,7 @@ LANGUAGES: tuple[CaptionLanguage, ...] = ("zh", "en")
         ("with_effect", set(get_args(Effect)) - {"plain"}),
         ("face", set(get_args(Style))),
         ("tongue", {"zh", "en"}),
-        ("body", {"paragraphs", "bullets", "numbers"}),
+        ("body", {"paragraphs", "bullets", "numbers", "dense"}),
         ("at", set(phrases("place", "en"))),
         ("number", {str(number) for number in range(2, 11)}),
     ],
