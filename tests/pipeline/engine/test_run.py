@@ -21,6 +21,7 @@ def ray_session() -> Iterator[None]:
     cluster.disconnect()
 
 
+@pytest.mark.long
 def test_plain_batches_depend_on_timing_and_fragments_do_not(ray_session: None) -> None:
     ids = [f"{random.Random(i).getrandbits(128):032x}" for i in range(32)]
     first = _plain(ids)
