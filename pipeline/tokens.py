@@ -43,9 +43,8 @@ def count_tokens(texts: Sequence[str]) -> list[int]:
     """
     composed = [unicodedata.normalize("NFC", text) for text in texts]
     pieces = [[text[i : i + _PIECE] for i in range(0, len(text), _PIECE)] for text in composed]
-    encode = (
-        _qwen_bpe().encode_ordinary
-    )  # the batched form starts a thread for each call, which costs more than a caption
+    # Its batched form starts a thread for each call, which costs more than a caption.
+    encode = _qwen_bpe().encode_ordinary
     return [sum(len(encode(piece)) for piece in cut) for cut in pieces]
 
 

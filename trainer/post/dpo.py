@@ -27,6 +27,7 @@ from trainer.post.config import FREE, PostConfig
 from trainer.post.pairs_file import Pair, Pairs, read_pairs
 from trainer.post.policy import Policy
 from trainer.post.preference import preference
+from trainer.post.turns import rows_of
 from trainer.rng import SIGMA, KeyedRandom
 from trainer.setup import pick_device
 from trainer.state.held import held
@@ -35,7 +36,7 @@ from trainer.state.signals import StopRequest
 from trainer.tasks.base import Encoded, patches
 
 _CACHE = 2 << 30
-"""Bytes of latents, and of conditions, that stay in memory; chosen."""
+"""Bytes of latents that stay in memory; chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,24 +64,15 @@ def train_dpo(config: DpoConfig, out: Path, place: Path, init: Path) -> None:
             training.policy.run(training.step, stop)
 
 
-def pairs_of(step: int, count: int, batch: int, seed: int) -> np.ndarray:
-    """Numbers of the pairs of a step: every pair once before any comes again, in an order that differs from one round to
-    the next."""
-    first, last = step * batch, (step + 1) * batch
-    rounds = range(first // count, (last - 1) // count + 1)
-    order = np.concatenate([np.random.Generator(np.random.PCG64([seed, n])).permutation(count) for n in rounds])
-    return order[first - rounds[0] * count :][:batch]
-
-
 class _Dpo:
     def __init__(self, config: DpoConfig, pairs: Pairs, policy: Policy) -> None:
         self.config, self.pairs, self.policy = config, pairs.pairs, policy
-        self._latents, self._texts = TensorCache(_CACHE), TensorCache(_CACHE)
+        self._latents = TensorCache(_CACHE)
 
     def step(self, step: int) -> Line:
         """One step: its line of metrics."""
         config, policy = self.config, self.policy
-        chosen = pairs_of(step, len(self.pairs), config.batch, config.seed)
+        chosen = rows_of(step, len(self.pairs), config.batch, config.seed)
         rng = KeyedRandom(config.seed, step, config.batch)
         sigma = torch.from_numpy(rng.uniform(SIGMA))  # t ~ U(0, 1), FACTS 3
         losses, margins = list[Tensor](), list[Tensor]()
@@ -109,10 +101,7 @@ class _Dpo:
 
     def _encoded(self, pair: Pair, better: bool) -> Encoded:
         latents = self._latents.get((pair.id, better), lambda: self._encode(pair, better))
-        text = self._texts.get(
-            pair.prompt, lambda: self.policy.encoders.conditioner.encode([pair.prompt])[0].to("cpu", torch.float32)
-        )
-        return Encoded(text, (latents,), (patches((pair.width, pair.height)),))
+        return Encoded(self.policy.text(pair.prompt), (latents,), (patches((pair.width, pair.height)),))
 
     def _encode(self, pair: Pair, better: bool) -> Tensor:
         try:

@@ -24,19 +24,18 @@ from model.checkpoint import check_folder
 from model.latents import tokens_of
 from model.qwen_image import QwenImage
 from model.sample import Request
-from trainer.data.encoders import TensorCache
 from trainer.evaluate.base import Item
 from trainer.fingerprint import fingerprint
 from trainer.monitor.metrics import Line
 from trainer.parallel.world import alone
 from trainer.post.advantage import advantages, clipped
 from trainer.post.config import FREE, PostConfig
-from trainer.post.dpo import pairs_of
 from trainer.post.flow_sde import divergence, log_probability
 from trainer.post.policy import Policy
 from trainer.post.prompts import PromptsConfig, load_prompts
 from trainer.post.reward_models import HttpReward, Reward, TextReward, weighted
 from trainer.post.rollout import Rollout, SamplerConfig, Taken, move_of, roll_out
+from trainer.post.turns import rows_of
 from trainer.rng import KeyedRandom
 from trainer.setup import pick_device
 from trainer.state.held import held
@@ -44,8 +43,6 @@ from trainer.state.kept_config import keep_config
 from trainer.state.signals import StopRequest
 
 AnyReward = Annotated[TextReward | HttpReward, OpenKind(Reward)]
-_CACHE = 1 << 30
-"""Bytes of conditions that stay in memory; chosen."""
 _STUCK = 20
 """Steps in a row in which no group's rewards differ, after which it is told; chosen."""
 
@@ -89,14 +86,13 @@ def train_grpo(config: GrpoConfig, out: Path, init: Path) -> None:
 class _Grpo:
     def __init__(self, config: GrpoConfig, items: Sequence[Item], scorer: Any, policy: Policy) -> None:
         self.config, self.items, self.scorer, self.policy = config, items, scorer, policy
-        self._texts = TensorCache(_CACHE)
         self._flat = 0
 
     def step(self, step: int) -> Line:
         """Draw, reward, learn: its line of metrics."""
         config = self.config
         prompts = config.batch // config.group
-        chosen = np.repeat(pairs_of(step, len(self.items), prompts, config.seed), config.group)
+        chosen = np.repeat(rows_of(step, len(self.items), prompts, config.seed), config.group)
         rollouts, slots = self._roll_out(step, chosen)
         rewards = self._rewards(rollouts, chosen).reshape(prompts, config.group)
         advantage, flat = advantages(rewards)
@@ -130,13 +126,8 @@ class _Grpo:
         item = self.items[row]
         size = tokens_of(item.height, item.width)
         channels = self.policy.model.config.in_channels
-        negative = self._text(self.config.sampler.negative) if self.config.sampler.cfg > 1 else None
-        return Request(self._text(item.prompt), negative, rng.noise(slot, (size[0] * size[1], channels)), size)
-
-    def _text(self, prompt: str) -> Tensor:
-        return self._texts.get(
-            prompt, lambda: self.policy.encoders.conditioner.encode([prompt])[0].to("cpu", torch.float32)
-        )
+        negative = self.policy.text(self.config.sampler.negative) if self.config.sampler.cfg > 1 else None
+        return Request(self.policy.text(item.prompt), negative, rng.noise(slot, (size[0] * size[1], channels)), size)
 
     def _rewards(self, rollouts: Sequence[Rollout], chosen: np.ndarray) -> np.ndarray:
         """(batch,) NaN where a picture has none."""

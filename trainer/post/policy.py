@@ -19,6 +19,7 @@ from model.checkpoint import load_schedule, load_transformer
 from model.export import export
 from model.mmdit import MMDiT
 from model.qwen_image import QwenImage
+from trainer.data.encoders import TensorCache
 from trainer.data.frozen import Frozen
 from trainer.lora.adapters import without_adapters
 from trainer.lora.base import open_lora
@@ -35,6 +36,9 @@ from trainer.state.checkpoint import Checkpoints
 from trainer.state.folders import checkpoints
 from trainer.state.signals import StopRequest
 from trainer.steps import run_steps
+
+_CACHE = 1 << 30
+"""Bytes of conditions that stay in memory; chosen."""
 
 
 class Policy:
@@ -53,6 +57,7 @@ class Policy:
             self.model = load_transformer(base, torch.float32, world.device).train()
             self._frozen = load_transformer(base, torch.float32, world.device).eval().requires_grad_(False)
         self.autocast = None if config.lora else product  # adapters and their base cast for themselves
+        self._texts = TensorCache(_CACHE)
         self.encoders = Frozen(base, world.device, config.max_text_tokens, tell=world.tell)
         self.average = make_average(self.model, config.optimizer.ema, config.optimizer.ema_device)
         self.optimizer = make_optimizer(self.model, config.optimizer, config.seed)
@@ -71,6 +76,10 @@ class Policy:
             else:
                 with without_adapters(self.model):
                     yield self.model
+
+    def text(self, prompt: str) -> Tensor:
+        """(m, d) condition of a prompt, in fp32 on the CPU; encoded once."""
+        return self._texts.get(prompt, lambda: self.encoders.conditioner.encode([prompt])[0].to("cpu", torch.float32))
 
     def run(self, take: Callable[[int], Line], stop: StopRequest) -> None:
         """Take the steps that are left and write export/. Raises RunFailed where a signal ends it."""

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.post.dpo import pairs_of
 from trainer.post.preference import preference
+from trainer.post.turns import rows_of
 
 
 def test_by_hand() -> None:
@@ -31,8 +31,8 @@ def test_the_gradient_favors_the_chosen_picture() -> None:
 @pytest.mark.parametrize(("count", "batch"), [(10, 4), (3, 8), (1, 5), (16, 16)])
 def test_every_pair_comes_once_before_any_comes_again(count: int, batch: int) -> None:
     steps = 12 * count
-    taken = np.concatenate([pairs_of(step, count, batch, seed=3) for step in range(steps)])
+    taken = np.concatenate([rows_of(step, count, batch, seed=3) for step in range(steps)])
     rounds = taken[: len(taken) // count * count].reshape(-1, count)
     assert all(sorted(r.tolist()) == list(range(count)) for r in rounds)
     assert len(Counter(map(tuple, rounds.tolist()))) > 1 or count == 1
-    assert pairs_of(5, count, batch, seed=3).tolist() == taken[5 * batch : 6 * batch].tolist()
+    assert rows_of(5, count, batch, seed=3).tolist() == taken[5 * batch : 6 * batch].tolist()
