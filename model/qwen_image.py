@@ -15,6 +15,7 @@ from operator import index
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL.Image import Image, fromarray
 from torch import Tensor
@@ -83,9 +84,7 @@ class QwenImage:
 
     def sample(self, prompts: str | Sequence[str], *args: Any, **kwargs: Any) -> list[Image]:
         """One picture per prompt; arguments as in ``sample_tensor``."""
-        tensors = self.sample_tensor(prompts, *args, **kwargs)
-        arrays = [(t.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy() for t in tensors]
-        return [fromarray(array) for array in arrays]
+        return [fromarray(to_array(tensor)) for tensor in self.sample_tensor(prompts, *args, **kwargs)]
 
     @torch.no_grad()  # not inference mode: FSDP keeps what it gathers, and training could not write to it
     def sample_tensor(
@@ -160,6 +159,11 @@ class QwenImage:
                     )
                 out.update(zip(part, images.clamp(0, 1), strict=True))
         return [out[i] for i in range(len(tokens))]
+
+
+def to_array(picture: Tensor) -> np.ndarray:
+    """(H, W, 3) uint8 of a (3, H, W) picture in 0..1."""
+    return (picture.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
 
 
 def _check(

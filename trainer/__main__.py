@@ -124,7 +124,8 @@ def _dpo(arguments: argparse.Namespace) -> None:
 
 
 def _grpo(arguments: argparse.Namespace) -> None:
-    from trainer.post.grpo import GrpoConfig, train_grpo
+    from trainer.post.grpo import train_grpo
+    from trainer.post.grpo_config import GrpoConfig
 
     train_grpo(load(arguments.config, GrpoConfig, arguments.set), arguments.out, arguments.init)
 

@@ -10,7 +10,7 @@ from trainer.monitor.config import MonitorConfig, SamplesConfig
 from trainer.optim.config import OptimizerConfig
 from trainer.state.config import CheckpointConfig
 
-FREE = frozenset({"checkpoint", "monitor", "samples", "device", "threads", "micro_batch"})
+FREE = frozenset({"checkpoint", "monitor", "samples", "device", "threads", "micro_batch", "workers"})
 """Fields that a resumed training may change."""
 
 

@@ -1,6 +1,6 @@
 """``python -m trainer grpo CONFIG OUT --init FOLDER``: raise the probability of what is rewarded (Flow-GRPO).
 
-    prompts x group ──roll_out──> pictures ──rewards──> advantages within each group
+    prompts x group ──RolloutWorker──> pictures, rewards ──> advantages within each group
                         └─ stochastic steps ──policy, reference──> clipped ratio, KL ──> weights
 
 What step t draws and with which noise depends on (config, weights, t) alone: a killed training goes on as if it had not
@@ -9,64 +9,41 @@ been, up to the rounding of its reader.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from configs import UserError
-from configs.kinds import OpenKind
 from model.checkpoint import check_folder
-from model.latents import tokens_of
+from model.mmdit import MMDiT
 from model.qwen_image import QwenImage
-from model.sample import Request
-from trainer.evaluate.base import Item
+from model.sample import Packed
 from trainer.fingerprint import fingerprint
 from trainer.monitor.metrics import Line
 from trainer.parallel.world import alone
 from trainer.post.advantage import advantages, clipped
-from trainer.post.config import FREE, PostConfig
-from trainer.post.flow_sde import divergence, log_probability
+from trainer.post.config import FREE
+from trainer.post.flow_sde import Move, divergence, log_probability
+from trainer.post.grpo_config import GrpoConfig
 from trainer.post.policy import Policy
-from trainer.post.prompts import PromptsConfig, load_prompts
-from trainer.post.reward_models import HttpReward, Reward, TextReward, weighted
-from trainer.post.rollout import Rollout, SamplerConfig, Taken, move_of, roll_out
-from trainer.post.turns import rows_of
-from trainer.rng import KeyedRandom
+from trainer.post.prompts import load_prompts
+from trainer.post.reward_models import weighted
+from trainer.post.rollout import Taken, move_of
+from trainer.post.rollout_actors import RolloutActors
+from trainer.post.rollout_worker import Drawn, Prompts, RolloutWorker
 from trainer.setup import pick_device
 from trainer.state.held import held
 from trainer.state.kept_config import keep_config
 from trainer.state.signals import StopRequest
 
-AnyReward = Annotated[TextReward | HttpReward, OpenKind(Reward)]
 _STUCK = 20
 """Steps in a row in which no group's rewards differ, after which it is told; chosen."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GrpoConfig(PostConfig):
-    """``configs/train/grpo.yaml``. A step draws ``batch`` pictures, ``group`` of each prompt, ``micro_batch`` of them at a
-    time, and learns from each of their stochastic steps ``passes`` times. ``clip``: of the ratio of probabilities; ``kl``:
-    coefficient of the divergence from the reference."""
-
-    rewards: tuple[AnyReward, ...]
-    prompts: PromptsConfig = field(default_factory=PromptsConfig)
-    sampler: SamplerConfig = field(default_factory=SamplerConfig)
-    group: int = 8
-    passes: int = 1
-    clip: float = 1e-3
-    kl: float = 0.01
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.group < 2 or self.batch % self.group:
-            raise ValueError(f"group: at least 2 and a divisor of batch = {self.batch}, found {self.group}")
-        if not self.rewards or self.passes < 1 or self.clip <= 0 or self.kl < 0:
-            raise ValueError("rewards: at least one; passes at least 1, clip above 0, kl at least 0")
 
 
 def train_grpo(config: GrpoConfig, out: Path, init: Path) -> None:
@@ -76,68 +53,52 @@ def train_grpo(config: GrpoConfig, out: Path, init: Path) -> None:
     base, items, scorer = check_folder(init), load_prompts(config.prompts), weighted(config.rewards)
     if config.batch // config.group > len(items):
         raise UserError(f"field 'batch': {config.batch // config.group} prompts a step, there are {len(items)}")
-    with held(out, False):
+    with held(out, False), contextlib.ExitStack() as stack:
         keep_config(config, {"base": fingerprint(base)}, out, FREE)
-        training = _Grpo(config, items, scorer, Policy(config, base, out, alone(device)))
+        policy = Policy(config, base, out, alone(device))
+        prompts = Prompts(config, items, policy.text, policy.model.config.in_channels)
+        if config.workers.count:
+            actors = RolloutActors(config, base, items)
+            stack.callback(actors.close)
+            draw = partial(actors.draw, weights=policy.trained)
+        else:
+            sampler = QwenImage(policy.model, policy.encoders.vae, policy.encoders.conditioner, policy.schedule)
+            worker = RolloutWorker(config, prompts, scorer, sampler, policy.autocast)
+            draw = partial(_draw_here, worker)
+        training = _Grpo(config, policy, prompts, draw)
         with StopRequest() as stop:
-            training.policy.run(training.step, stop)
+            policy.run(training.step, stop)
+
+
+def _draw_here(worker: RolloutWorker, step: int, parts: Sequence[range]) -> list[Drawn]:
+    return [worker.draw(step, part) for part in parts]
 
 
 class _Grpo:
-    def __init__(self, config: GrpoConfig, items: Sequence[Item], scorer: Any, policy: Policy) -> None:
-        self.config, self.items, self.scorer, self.policy = config, items, scorer, policy
+    def __init__(
+        self, config: GrpoConfig, policy: Policy, prompts: Prompts, draw: Callable[[int, Sequence[range]], list[Drawn]]
+    ) -> None:
+        self.config, self.policy, self.prompts, self.draw = config, policy, prompts, draw
         self._flat = 0
 
     def step(self, step: int) -> Line:
         """Draw, reward, learn: its line of metrics."""
-        config = self.config
-        prompts = config.batch // config.group
-        chosen = np.repeat(rows_of(step, len(self.items), prompts, config.seed), config.group)
-        rollouts, slots = self._roll_out(step, chosen)
-        rewards = self._rewards(rollouts, chosen).reshape(prompts, config.group)
+        config, parts = self.config, self.config.parts()
+        groups = config.batch // config.group
+        drawn = self.draw(step, parts)
+        rewards = np.concatenate([each.rewards for each in drawn]).reshape(groups, config.group)
         advantage, flat = advantages(rewards)
-        told = {"step": step, "phase": "grpo", **self._told(step, rewards, flat, prompts)}
-        if flat == prompts:  # there is no gradient in it
+        told = {"step": step, "phase": "grpo", **self._told(step, rewards, flat, groups)}
+        if flat == groups:  # there is no gradient in it
             return {**told, "loss": 0.0, "kl": 0.0, "clipped": 0.0, "lr": 0.0, "grad_norm": 0.0}
-        each = torch.from_numpy(advantage.reshape(-1)).float()
-        found: dict[str, float] = {}
-        for _ in range(config.passes):
-            found = self._learn(step, rollouts, slots, each)
-        return {**told, **found}
+        found = [self._part(step, *each, advantage.reshape(-1)) for each in zip(parts, drawn, strict=True)]
+        return {**told, **self._learn(step, found)}
 
-    def _roll_out(self, step: int, chosen: np.ndarray) -> tuple[list[Rollout], list[list[int]]]:
-        config, policy = self.config, self.policy
-        policy.model.eval()
-        start, *rest = (
-            KeyedRandom(config.seed, step * (config.sampler.steps + 1) + n, config.batch)
-            for n in range(config.sampler.steps + 1)
-        )
-        width = config.micro_batch or config.batch
-        slots = [list(range(i, min(i + width, config.batch))) for i in range(0, config.batch, width)]
-        about = (config.sampler, policy.schedule, policy.autocast)
-        rollouts = [
-            roll_out(policy.model, [self._request(chosen[s], s, start) for s in part], part, rest, *about)
-            for part in slots
-        ]
-        policy.model.train()
-        return rollouts, slots
-
-    def _request(self, row: int, slot: int, rng: KeyedRandom) -> Request:
-        item = self.items[row]
-        size = tokens_of(item.height, item.width)
-        channels = self.policy.model.config.in_channels
-        negative = self.policy.text(self.config.sampler.negative) if self.config.sampler.cfg > 1 else None
-        return Request(self.policy.text(item.prompt), negative, rng.noise(slot, (size[0] * size[1], channels)), size)
-
-    def _rewards(self, rollouts: Sequence[Rollout], chosen: np.ndarray) -> np.ndarray:
-        """(batch,) NaN where a picture has none."""
-        policy, items = self.policy, [self.items[row] for row in chosen]
-        sampler = QwenImage(policy.model, policy.encoders.vae, policy.encoders.conditioner, policy.schedule)
-        tokens = [t for rollout in rollouts for t in rollout.tokens]
-        with torch.no_grad():
-            made = sampler.decode(tokens, [tokens_of(item.height, item.width) for item in items])
-        pictures = [(t.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy() for t in made]
-        return np.array(self.scorer(pictures, items), dtype=np.float64)
+    def _part(self, step: int, places: range, drawn: Drawn, advantage: np.ndarray) -> _Part:
+        device = self.policy.world.device
+        packed = Packed(self.policy.model, self.prompts.requests(step, places))
+        mine = torch.from_numpy(advantage[places.start : places.stop]).float()
+        return _Part(packed, [taken.to(device) for taken in drawn.taken], mine.to(device))
 
     def _told(self, step: int, rewards: np.ndarray, flat: int, groups: int) -> dict[str, float]:
         self._flat = self._flat + 1 if flat == groups else 0
@@ -149,28 +110,40 @@ class _Grpo:
             )
         return {"reward": mean, "flat_groups": flat, "unrewarded": int((~np.isfinite(rewards)).sum())}
 
-    def _learn(
-        self, step: int, rollouts: Sequence[Rollout], slots: Sequence[list[int]], advantage: Tensor
-    ) -> dict[str, float]:
-        config, sums = self.config, np.zeros(3)
+    def _learn(self, step: int, parts: Sequence[_Part]) -> dict[str, float]:
+        """Move the weights ``passes`` times; what is told is of the last pass."""
+        config, found = self.config, dict[str, float]()
         count = config.batch * (config.sampler.window[1] - config.sampler.window[0])
-        for rollout, part in zip(rollouts, slots, strict=True):
-            for taken in rollout.taken:
-                loss, kl, cut = self._losses(rollout, taken, advantage[part].to(taken.x.device))
-                ((loss + config.kl * kl).sum() / count).backward()
-                sums += [float(each.detach().float().sum()) / count for each in (loss, kl, cut)]
-        moved = self.policy.update(step, sums[0])
-        return {"loss": sums[0] + config.kl * sums[1], "kl": sums[1], "clipped": sums[2], **moved}
+        with self.policy.reference() as before:
+            references = [[self._move(part, taken, before) for taken in part.taken] for part in parts]
+        for _ in range(config.passes):
+            sums = np.zeros(3)
+            for part, moves in zip(parts, references, strict=True):
+                for taken, reference in zip(part.taken, moves, strict=True):
+                    loss, kl, cut = self._losses(part, taken, reference)
+                    ((loss + config.kl * kl).sum() / count).backward()
+                    sums += [float(each.detach().float().sum()) / count for each in (loss, kl, cut)]
+            moved = self.policy.update(step, sums[0])
+            found = {"loss": sums[0] + config.kl * sums[1], "kl": sums[1], "clipped": sums[2], **moved}
+        return found
 
-    def _losses(self, rollout: Rollout, taken: Taken, advantage: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _losses(self, part: _Part, taken: Taken, reference: Move) -> tuple[Tensor, Tensor, Tensor]:
         """(B,) each: the clipped objective, the divergence from the reference, whether the ratio is cut off."""
-        policy, about = self.policy, (taken, self.config.sampler, self.policy.autocast)
-        with policy.reference() as before:
-            reference = move_of(rollout.packed, before, *about)
-        move = move_of(rollout.packed, policy.model, *about)
+        move, lengths = self._move(part, taken, self.policy.model), part.packed.lengths
         log_ratio = log_probability(taken.x_next, move) - taken.log_probability
-        lengths = rollout.packed.lengths
         ratio = torch.stack([each.mean() for each in log_ratio.split(lengths)])
         kl = torch.stack([each.mean() for each in divergence(move, reference).split(lengths)])
-        loss, cut = clipped(ratio, advantage, self.config.clip)
+        loss, cut = clipped(ratio, part.advantage, self.config.clip)
         return loss, kl, cut
+
+    def _move(self, part: _Part, taken: Taken, model: MMDiT) -> Move:
+        return move_of(part.packed, model, taken, self.config.sampler, self.policy.autocast)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Of the batch: its requests, the stochastic steps of their pictures, (B,) how much better than its group each is."""
+
+    packed: Packed
+    taken: Sequence[Taken]
+    advantage: Tensor

@@ -41,6 +41,26 @@ _CACHE = 1 << 30
 """Bytes of conditions that stay in memory; chosen."""
 
 
+def open_network(
+    config: PostConfig, base: Path, product: torch.dtype | None, device: torch.device
+) -> tuple[MMDiT, torch.dtype | None]:
+    """The network of the pipeline folder ``base`` as it begins to learn, and what it is cast to by autocast."""
+    if config.lora:  # adapters and their base cast for themselves
+        return open_lora(base, config.lora, config.seed, product, device), None
+    return load_transformer(base, torch.float32, device).train(), product
+
+
+class Conditions:
+    """Those of prompts, each encoded once."""
+
+    def __init__(self, encoders: Frozen) -> None:
+        self._encoders, self._known = encoders, TensorCache(_CACHE)
+
+    def of(self, prompt: str) -> Tensor:
+        """(m, d), in fp32 on the CPU."""
+        return self._known.get(prompt, lambda: self._encoders.conditioner.encode([prompt])[0].to("cpu", torch.float32))
+
+
 class Policy:
     """Of the pipeline folder ``base``, after ``done`` steps."""
 
@@ -50,15 +70,12 @@ class Policy:
         self.config, self.base, self.out, self.world = config, base, out, world
         product = product_dtype_of(config.precision, world)
         self.schedule = load_schedule(base)
+        self.model, self.autocast = open_network(config, base, product, world.device)
         self._frozen: MMDiT | None = None
-        if config.lora:
-            self.model = open_lora(base, config.lora, config.seed, product, world.device)
-        else:
-            self.model = load_transformer(base, torch.float32, world.device).train()
+        if not config.lora:
             self._frozen = load_transformer(base, torch.float32, world.device).eval().requires_grad_(False)
-        self.autocast = None if config.lora else product  # adapters and their base cast for themselves
-        self._texts = TensorCache(_CACHE)
         self.encoders = Frozen(base, world.device, config.max_text_tokens, tell=world.tell)
+        self.text = Conditions(self.encoders).of
         self.average = make_average(self.model, config.optimizer.ema, config.optimizer.ema_device)
         self.optimizer = make_optimizer(self.model, config.optimizer, config.seed)
         about = {"lora_alpha": config.lora.scaled_by} if config.lora else {}
@@ -76,10 +93,6 @@ class Policy:
             else:
                 with without_adapters(self.model):
                     yield self.model
-
-    def text(self, prompt: str) -> Tensor:
-        """(m, d) condition of a prompt, in fp32 on the CPU; encoded once."""
-        return self._texts.get(prompt, lambda: self.encoders.conditioner.encode([prompt])[0].to("cpu", torch.float32))
 
     def run(self, take: Callable[[int], Line], stop: StopRequest) -> None:
         """Take the steps that are left and write export/. Raises RunFailed where a signal ends it."""

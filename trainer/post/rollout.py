@@ -52,12 +52,15 @@ class Taken:
     sigma_next: Tensor
     log_probability: Tensor
 
+    def to(self, device: torch.device) -> Taken:
+        """The same there."""
+        return Taken(*(each.to(device) for each in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class Rollout:
     """Of some requests. ``tokens``: (n, C) of each picture."""
 
-    packed: Packed
     tokens: list[Tensor]
     taken: list[Taken]
 
@@ -90,7 +93,7 @@ def roll_out(
         else:
             velocity = _velocity(packed, model, x, sigma, config, autocast)
             x = x + (after - sigma)[packed.samples, None] * velocity
-    return Rollout(packed, list(x.split(packed.lengths)), taken)
+    return Rollout(list(x.split(packed.lengths)), taken)
 
 
 def _move(

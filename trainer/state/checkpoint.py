@@ -35,7 +35,7 @@ from trainer.optim.local import local
 from trainer.optim.offload import stored
 from trainer.optim.optimizer import OptimizerGroup
 from trainer.parallel.lost import exchange_failed
-from trainer.parallel.world import World
+from trainer.parallel.world import World, another_group
 from trainer.state.folders import (
     checkpoint_path,
     checkpoints,
@@ -80,10 +80,7 @@ class Checkpoints:
         self.about = about
         self._pending: tuple[Path, Future[Any], Best | None] | None = None
         self._saved: int | None = None
-        # The writing threads agree among themselves; on the training's own group their messages would mix with its.
-        group = dist.new_group(backend="gloo")
-        assert isinstance(group, dist.ProcessGroup)
-        self._group = group
+        self._group = another_group("writing")  # the writing threads agree among themselves
 
     def restore(self) -> int:
         """Fill everything from the newest checkpoint that can be read, and return its steps; 0 where there is none.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,9 +21,12 @@ import configs
 from configs import RunFailed, UserError
 from trainer.evaluate.base import Item
 from trainer.post import grpo
-from trainer.post.grpo import GrpoConfig, train_grpo
+from trainer.post.grpo import train_grpo
+from trainer.post.grpo_config import GrpoConfig
 from trainer.post.reward_models import HttpReward, Reward, Scorer, TextReward, weighted
 from trainer.post.rollout import SamplerConfig
+from trainer.post.rollout_actors import RolloutActors
+from trainer.post.rollout_worker import Drawn
 
 SMALL = (
     *("steps=10", "batch=12", "group=6", "device=cpu", "threads=1", "precision=fp32", "checkpoint={every: 4, keep: 2}"),
@@ -43,6 +48,15 @@ class Dark(Reward):
 class Always(Reward):
     def open(self) -> Scorer:
         return lambda pictures, items: [1.0] * len(pictures)
+
+
+@dataclass(frozen=True)
+class Breaks(Reward):
+    def open(self) -> Scorer:
+        def score(pictures: Sequence[np.ndarray], items: Sequence[Item]) -> list[float]:
+            raise ZeroDivisionError("no light")
+
+        return score
 
 
 def config(*more: str) -> GrpoConfig:
@@ -108,6 +122,33 @@ def test_micro_batches_change_nothing_but_rounding(trained: Path, edit_base: Pat
     assert [m["reward"] for m in metrics(tmp_path)] == pytest.approx(
         [m["reward"] for m in metrics(trained)[:2]], abs=1e-2
     )
+
+
+def test_actors_draw_what_the_learner_would_and_one_that_is_killed_changes_nothing(
+    edit_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ("steps=3", "micro_batch=6", "precision=fp32")
+    train_grpo(config(*more), tmp_path / "alone", edit_base)
+    draw, killed = RolloutActors.draw, list[int]()
+
+    def kills(self: RolloutActors, step: int, *args: Any, **weights: Any) -> list[Drawn]:
+        if step == 1:
+            killed.extend(self.processes()[:1])
+            os.kill(killed[0], signal.SIGKILL)
+        return draw(self, step, *args, **weights)
+
+    monkeypatch.setattr(RolloutActors, "draw", kills)
+    train_grpo(config(*more, "workers={count: 2, cpus: 0.5, cluster: {cpus: 1}}"), tmp_path / "actors", edit_base)
+    assert killed
+    alone, actors = metrics(tmp_path / "alone"), metrics(tmp_path / "actors")
+    for name in ("reward", "loss", "kl", "grad_norm"):
+        assert [line[name] for line in actors] == pytest.approx([line[name] for line in alone], rel=1e-5, abs=1e-7)
+
+
+def test_what_an_actor_cannot_do_ends_it_in_one_line(edit_base: Path, tmp_path: Path) -> None:
+    rewards = 'rewards=[{kind: "tests.trainer.post.test_grpo:Breaks"}]'
+    with pytest.raises(RunFailed, match=r"step 0: a rollout worker \(process .*no light"):
+        train_grpo(config("workers={count: 1, cluster: {cpus: 1}}", rewards), tmp_path, edit_base)
 
 
 def test_a_reward_that_is_always_the_same_is_told(
