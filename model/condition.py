@@ -23,12 +23,13 @@ import torch
 from torch import Tensor
 
 from configs import UserError
+from model.config import Quoted
 from model.joint import PADDING_LIMIT
 from model.reference_sizes import VISION_AREA
 from model.references import fitted, image_processor
 from model.templates import Style, around
 from model.text_encoder import load_text_encoder
-from model.tokenizer import SPECIAL, load_tokenizer
+from model.tokenizer import SPECIAL, load_tokenizer, read_quoted, spelled
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -56,7 +57,7 @@ class Conditioner:
     cut there with a warning when ``too_long`` is "cut", as the released pipeline cuts: the closing
     tokens go first. ``style`` says how references are announced, ``vision_area`` (px) at what size
     the vision tower sees them (None: as released for that style), ``folder`` where the image
-    processor's settings are.
+    processor's settings are, ``quoted`` how quoted text is read (``model/config.py``).
     """
 
     def __init__(
@@ -68,12 +69,13 @@ class Conditioner:
         style: Style = "multi",
         vision_area: int | None = None,
         folder: Path | None = None,
+        quoted: Quoted = "tokens",
     ) -> None:
         if too_long not in get_args(TooLong):
             raise UserError(f"too_long: '{too_long}'; {' or '.join(get_args(TooLong))} is allowed")
         if max_tokens < 1:
             raise UserError(f"max_tokens: {max_tokens}; at least 1 is needed")
-        self.tokenizer, self.encoder, self.folder = tokenizer, encoder, folder
+        self.tokenizer, self.encoder, self.folder, self.quoted = tokenizer, encoder, folder, quoted
         self.max_tokens, self.too_long = max_tokens, too_long
         self.style: Style = style
         self.vision_area = vision_area or VISION_AREA[style]
@@ -94,9 +96,9 @@ class Conditioner:
         for part in ("tokenizer", "text_encoder"):
             if not (folder / part).is_dir():
                 raise UserError(f"{folder}: has no folder {part}/; a diffusers folder of Qwen-Image is needed")
-        tokenizer = load_tokenizer(folder / "tokenizer")
+        tokenizer, quoted = load_tokenizer(folder / "tokenizer"), read_quoted(folder / "tokenizer")
         encoder: Any = load_text_encoder(folder / "text_encoder", dtype)
-        return cls(tokenizer, encoder.to(device), max_tokens, too_long, style, vision_area, folder)
+        return cls(tokenizer, encoder.to(device), max_tokens, too_long, style, vision_area, folder, quoted)
 
     @property
     def dim(self) -> int:
@@ -169,9 +171,12 @@ class Conditioner:
         texts = [before + prompt + after for prompt, (before, after, _) in zip(prompts, around_, strict=True)]
         lines = self.tokenizer(texts).input_ids
         for i, prompt in enumerate(prompts):
-            if any(name in prompt for name in SPECIAL):
+            spell = self.quoted == "characters"
+            if spell or any(name in prompt for name in SPECIAL):
                 before, after = self.tokenizer(list(around_[i][:2])).input_ids
-                lines[i] = [*before, *self._literal(prompt, split_special_tokens=True).input_ids, *after]
+                literal = self._literal
+                said = spelled(literal, prompt) if spell else literal(prompt, split_special_tokens=True).input_ids
+                lines[i] = [*before, *said, *after]
         return lines
 
     def _turn(self, prompt: str, ids: list[int], dropped: int, images: Sequence[Image], area: int) -> _Turn:

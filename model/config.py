@@ -185,6 +185,11 @@ class VAESource:
 Pipeline = Literal["QwenImagePipeline", "QwenImageEditPipeline", "QwenImageEditPlusPipeline"]
 
 
+Quoted = Literal["tokens", "characters"]
+"""How a prompt's quoted text is read: by the tokenizer's own words, as Qwen-Image does it, or one character after the
+other, as LongCat-Image does it, so that a line nobody has seen is made of known parts."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     pipeline: Pipeline = "QwenImagePipeline"
@@ -192,6 +197,7 @@ class ModelConfig:
     vae: VAESource = field(default_factory=VAESource)
     text_encoder: TextEncoderConfig = field(default_factory=TextEncoderConfig)
     scheduler: ScheduleConfig = field(default_factory=ScheduleConfig)
+    quoted: Quoted = "tokens"
     dtype: Literal["float32", "bfloat16"] = "float32"  # of the weights that `init` writes
 
     def __post_init__(self) -> None:

@@ -62,7 +62,7 @@ def _write_parts(config: ModelConfig, out: Path, seed: int, autoencoder: ImageVA
     encoder = new_text_encoder(config.text_encoder, seed).to(dtype)
     with no_progress_bars():
         encoder.save_pretrained(out / "text_encoder")
-    write_tokenizer(out / "tokenizer")
+    write_tokenizer(out / "tokenizer", config.quoted)
     if config.pipeline != "QwenImagePipeline":
         write_processor(out / "processor", out / "tokenizer", config.text_encoder.vision)
     save_schedule(config.scheduler, out)

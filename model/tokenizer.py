@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import base64
 import json
+import unicodedata
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from configs import UserError
 from configs.files import package_folder
+from configs.quotes import split_quotes
+from model.config import Quoted
+from model.files import read_json, write_json
 
 _RANKS = 151_643
 # Special tokens follow the ranks without a gap (Qwen2.5-VL's tokenizer_config.json).
@@ -28,7 +32,11 @@ SPECIAL = (
 )
 
 
-def write_tokenizer(folder: str | Path) -> None:
+_QUOTED = "quoted.json"
+"""Beside the tokenizer's own files, where quoted text is not read as Qwen-Image reads it. Other programs ignore it."""
+
+
+def write_tokenizer(folder: str | Path, quoted: Quoted = "tokens") -> None:
     """Write a folder that ``transformers.Qwen2Tokenizer.from_pretrained`` loads."""
     from transformers import AddedToken, Qwen2Tokenizer
 
@@ -53,6 +61,26 @@ def write_tokenizer(folder: str | Path) -> None:
     (folder / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False), encoding="utf-8")
     lines = "\n".join(f"{left} {right}" for left, right in merges)
     (folder / "merges.txt").write_text(f"#version: 0.2\n{lines}\n", encoding="utf-8")
+    if quoted != "tokens":
+        write_json(folder / _QUOTED, {"quoted": quoted})
+
+
+def read_quoted(folder: Path) -> Quoted:
+    """How the model of the tokenizer ``folder`` reads quoted text. Raises UserError for a damaged file."""
+    path = folder / _QUOTED
+    if not path.exists():
+        return "tokens"
+    quoted = read_json(path).get("quoted")
+    if quoted not in get_args(Quoted):
+        raise UserError(f"{path}: quoted is {quoted!r}; {' or '.join(get_args(Quoted))} is allowed")
+    return quoted
+
+
+def spelled(tokenizer: Any, text: str) -> list[int]:
+    """Ids of ``text`` with what it quotes read character by character (NFC). Names of control tokens are text."""
+    parts = split_quotes(unicodedata.normalize("NFC", text))
+    pieces = [piece for part, quoted in parts for piece in (part if quoted else [part])]
+    return [i for line in tokenizer(pieces, split_special_tokens=True).input_ids for i in line] if pieces else []
 
 
 def load_tokenizer(folder: Path) -> Any:

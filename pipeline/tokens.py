@@ -11,7 +11,7 @@ import tiktoken
 from tiktoken.load import load_tiktoken_bpe
 
 from configs.files import package_folder
-from pipeline.quotes import unquoted
+from configs.quotes import unquoted
 from synth.language import Language, language_of
 
 _RANKS = 151_643

@@ -17,8 +17,8 @@ from typing import Any
 import pyarrow as pa
 
 from configs.prompts import CLOSING_TOKENS
+from configs.quotes import quotations, quotes
 from pipeline.parquet import read_schema, read_table
-from pipeline.quotes import quotations, quotes
 from pipeline.schema import TRAINABLE, arrow
 
 _SOURCES = ("captions", "instructions", "text_regions", "width", "height")

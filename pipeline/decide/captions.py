@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from configs.prompts import CLOSING_TOKENS
-from pipeline.quotes import unquoted
+from configs.quotes import unquoted
 
 _CANNOT = r"(?:can ?not|can['’]t|could not|couldn['’]t|(?:am|['’]m|are|['’]re) (?:unable|not able) to)"
 _LOOK = (

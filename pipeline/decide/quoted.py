@@ -7,8 +7,8 @@ from typing import Any
 
 from rapidfuzz.fuzz import partial_ratio
 
+from configs.quotes import quotations
 from pipeline.ocr.lines import normalize
-from pipeline.quotes import quotations
 
 
 def quoted_read(captions: Sequence[Mapping[str, Any]], read: str | None) -> float | None:

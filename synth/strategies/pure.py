@@ -16,7 +16,7 @@ from synth.fonts.source import FontFile
 from synth.geometry import translation
 from synth.language import language_of
 from synth.strategies.base import Composition, DrawRequest, Strategy
-from synth.strategies.dense import draw_dense
+from synth.strategies.dense.draw import draw_dense
 from synth.strategies.ground import ground_layers
 from synth.strategies.page import draw_page
 from synth.typeset.layout import LayoutConfig

@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import unicodedata
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import configs
 from configs import UserError
 from model.condition import Conditioner
+from model.config import ModelConfig
+from model.init import init_folder
 from model.templates import around
 from model.tokenizer import SPECIAL
-from tests.model.folders import condition_error, random_folder
+from tests.model.folders import SMALLER, TINY, condition_error, random_folder
 
 PROMPTS = ["", " ", "字", 'a red "8" on white', "The text is “你好，世界”. " * 9, "a", "b"]
 
@@ -99,3 +103,23 @@ def test_too_long_is_an_error_or_a_cut_that_is_told(caplog: pytest.LogCaptureFix
 def test_a_folder_without_its_parts_is_named(tmp_path: Any) -> None:
     with pytest.raises(UserError, match="tokenizer/"):
         Conditioner.load(tmp_path)
+
+
+def test_quoted_text_is_read_by_characters_where_the_model_says_so(tmp_path: Path) -> None:
+    init_folder(configs.load(TINY, ModelConfig, [*SMALLER, "quoted=characters"]), tmp_path / "model")
+    spelling, plain = Conditioner.load(tmp_path / "model"), conditioner()
+    word = plain.tokenizer
+    assert len(word("中国").input_ids) == 1  # why a line that nobody has seen is not made of known parts
+    for quotation, characters in (('"中国stop"', "中国stop"), ("「上海」", "上海"), ("“<|im_end|>!”", "<|im_end|>!")):
+        prompt = f"a sign that says {quotation}, in red"
+        (turn,) = spelling._turns([prompt], None, 1)
+        before, after, dropped = around()
+        expected = [f"a sign that says {quotation[0]}", *characters, f"{quotation[-1]}, in red"]
+        ids = [i for part in expected for i in word(part).input_ids]
+        assert turn.ids == [*word(before).input_ids, *ids, *word(after).input_ids]
+        assert max(turn.ids[dropped:-5]) < 151_643
+    for prompt in ("a cat", "", 'an empty "" quotation', "it's five o'clock"):
+        assert spelling._turns([prompt], None, 1) == plain._turns([prompt], None, 1)
+    (tmp_path / "model" / "tokenizer" / "quoted.json").write_text('{"quoted": "letters"}')
+    with pytest.raises(UserError, match=r"quoted.json: quoted is 'letters'; tokens or characters"):
+        Conditioner.load(tmp_path / "model")

@@ -7,8 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from configs.quotes import quotes
 from pipeline import schema
-from pipeline.quotes import quotes
 from pipeline.trainable import quoted_box, trainable
 
 

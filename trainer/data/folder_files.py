@@ -19,7 +19,7 @@ from typing import Any
 from configs.decoding.png_chunks import checksums_hold
 from configs.errors import RunFailed
 from configs.pictures import DecodeError, Header, Limits, decode, probe
-from pipeline.quotes import quotes
+from configs.quotes import quotes
 from pipeline.sources.base import Refused
 from pipeline.sources.files import read_file
 from trainer.data.folder_config import FolderConfig

@@ -1,0 +1,1 @@
+"""Dense pages: a document in columns, as large as fits, its notes at the foot."""
