@@ -9,6 +9,7 @@ anew. The server starts with the first command of a test process and ends with t
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -117,8 +118,11 @@ def _serve(questions: socket.socket) -> None:
         if "ended" in asked:
             questions.send(str(os.waitpid(asked["ended"], 0)[1]).encode())
             continue
-        for name in asked["imports"]:
-            importlib.import_module(name)
+        if missing := set(asked["imports"]) - set(sys.modules):
+            for name in missing:
+                importlib.import_module(name)
+            gc.collect()
+            gc.freeze()  # the collector of a fork need not walk through all of it
         if pid := os.fork():
             questions.send(str(pid).encode())
             for file in files:
