@@ -40,12 +40,12 @@ def launch(ranks: int, jobs: list[dict[str, object]], folder: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    there = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)} if ranks > 1 else {}
+    there = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     processes = [
         Command(
             ["tests.trainer.parallel.run_fits", path],
             "trainer",
-            env=os.environ | there | ({"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}),
+            env=os.environ | (there | {"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}),
             stdout=subprocess.DEVNULL,
             stderr=(folder / f"errors-{ranks}-{rank}").open("w"),
         )
