@@ -24,7 +24,7 @@ from tests.trainer.trainers import some_rows
 from trainer.config import FitConfig
 from trainer.fit import fit
 
-STEPS = {64: 4, 32: 12}
+STEPS = {64: 6, 32: 12}
 """By bits: in 64 a difference of 1e-10 shows at once, and a step costs twice as much."""
 CLIP = "optimizer.clip=0.3"
 """Norms are from 0.5 on, so that every gradient is clipped."""
@@ -117,7 +117,8 @@ def test_the_training_is_what_it_is_meant_to_be(outs: Path, tasks_config: Path) 
     assert len(told) == STEPS[64]
     assert all({"t2i", "ti2i"} <= set(line["samples_by_task"]) for line in told)  # type: ignore[arg-type]
     assert any("i2i" in line["samples_by_task"] for line in told)  # type: ignore[operator]
-    assert {line["samples"] for line in told} >= {7}
+    for ranks in (2, 3):
+        assert any(line["samples"] % ranks for line in told)  # type: ignore[operator]
     assert min(line["grad_norm"] for line in told) > 0.3  # type: ignore[type-var]
     assert load(tasks_config, FitConfig).max_micro_batch_tokens == 700
 
