@@ -28,9 +28,9 @@ def open_trainer(config: FitConfig, out: Path, data: Path, start: Start | None =
 
 
 def some_rows(data: Path, count: int) -> str:
-    """A condition that ``count`` rows of each task meet, whatever ids they have."""
+    """A condition that ``count`` rows of each task meet, half of them at most, whatever ids they have."""
     ids: dict[str, list[str]] = {}
     for row in Dataset.open(data).manifest(["id", "task"]).to_pylist():
         ids.setdefault(row["task"], []).append(row["id"])
-    chosen = [id_ for of_task in ids.values() for id_ in sorted(of_task)[:count]]
+    chosen = [id_ for of_task in ids.values() for id_ in sorted(of_task)[: min(count, len(of_task) // 2)]]
     return f"id in ({', '.join(repr(id_) for id_ in chosen)})"
