@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 
 from configs.errors import UserError
 from pipeline.schema import RENAMED
@@ -82,6 +81,8 @@ class Predicate:
 
     def evaluate(self, table: pa.Table) -> pa.Array:
         """One bool per row of ``table``, null where unknown. Raises UserError as ``check`` does."""
+        import pyarrow.dataset as pads  # brings pandas
+
         expression = self.arrow(table.schema)
         # a constant alone would give one row: a column beside it gives the table's length
         columns = {"keep": expression, "row": pc.field(table.schema.names[0])}

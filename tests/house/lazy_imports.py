@@ -96,6 +96,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("pipeline/pack/publish.py", "polars"): HEAVY,
     ("pipeline/pack/shards.py", "polars"): HEAVY,
     ("pipeline/predicate.py", "polars"): READING,
+    ("pipeline/predicate.py", "pyarrow.dataset"): HEAVY,
     ("pipeline/progress.py", "rich.console"): HEAVY,
     ("pipeline/progress.py", "rich.progress"): HEAVY,
     ("pipeline/report/__init__.py", "pipeline.report.build"): ROOT,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,13 +12,13 @@ from pathlib import Path
 import polars as pl
 import psutil
 
+from tests.forked import Command
 from tests.pipeline.hostile import encode, picture
 
 
 def start(config: Path, run: Path, *more: str) -> subprocess.Popen[str]:
     """``pipeline run`` in the background; its output is a pipe."""
-    command = [sys.executable, "-m", "pipeline", "run", str(config), str(run), *more]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return Command(["pipeline", "run", config, run, *more], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def finish(process: subprocess.Popen[str], status: int = 0) -> str:
@@ -35,8 +34,8 @@ def run_to_end(config: Path, run: Path, *more: str) -> str:
 
 def run_inline(*arguments: Path | str, status: int = 0) -> str:
     """``pipeline`` with these arguments in one process without Ray, to its end; its output."""
-    command = [sys.executable, "-m", "tests.pipeline.run_inline", *map(str, arguments)]
-    return finish(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True), status)
+    command = ["tests.pipeline.run_inline", *arguments]
+    return finish(Command(command, "pipeline", stdout=subprocess.PIPE, stderr=subprocess.STDOUT), status)
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> None:

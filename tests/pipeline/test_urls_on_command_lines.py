@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ from configs.storage.arguments import use_given_storage
 from configs.storage.config import storage_in_use
 from pipeline import __main__ as pipeline
 from pipeline.engine import run_config
+from tests import forked
 from trainer import __main__ as trainer
 
 if TYPE_CHECKING:
@@ -82,9 +81,7 @@ def test_what_is_not_there_is_one_line(object_store: Server, tmp_path: Path) -> 
         ),
     ):
         more = ["--storage", str(tmp_path / "storage.yaml")]
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline", *command, *more], capture_output=True, text=True, check=False
-        )
+        done = forked.run(["pipeline", *command, *more])
         assert done.returncode == 2
         assert lines in done.stderr
         assert "Traceback" not in done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import yaml
 from PIL import Image
 
 from pipeline.dataset import Dataset
+from tests import forked
 from tests.recipes.contributing import PAGE
 
 
@@ -51,10 +51,7 @@ def rows_of(folder: Path, name: str, count: int = 4) -> list[dict[str, Any]]:
 
 def _command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(PAGE.parent)])}
-    command = [sys.executable, "-m", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
+    return forked.run(arguments, cwd=folder, env=environment)
 
 
 def _rows(path: Path, count: int | None = None) -> list[dict[str, Any]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +10,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from pipeline import scan
+from tests import forked
 from tests.pipeline.hostile import encode
 from tests.recipes.contributing import PAGE, block
 
@@ -22,10 +21,7 @@ COLORS = {"red": (255, 0, 0), "pink": (180, 60, 60), "blue": (0, 0, 200), "gray"
 
 def run(folder: Path, *arguments: str, status: int = 0) -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(PAGE.parent)])}
-    command = [sys.executable, "-m", "pipeline", *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
+    done = forked.run(["pipeline", *arguments], cwd=folder, env=environment)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout if status == 0 else done.stderr
 

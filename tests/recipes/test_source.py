@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 from pipeline import Dataset
+from tests import forked
 from tests.pipeline.hostile import encode, picture
 from tests.recipes.contributing import PAGE, block
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(PAGE.parent)])}
-    command = [sys.executable, "-m", "pipeline", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=False
-    )
+    return forked.run(["pipeline", *arguments], cwd=folder, env=environment)
 
 
 def test_a_source_of_ones_own_makes_a_dataset(tmp_path: Path) -> None:

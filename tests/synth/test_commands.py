@@ -15,6 +15,7 @@ from PIL import Image
 from configs.errors import command
 from synth.__main__ import main
 from synth.preview import ARROW, BEHIND, GAP, filled_sheet, preview_sheet
+from tests import forked
 from tests.synth.common import GLYPHS, recipe
 
 EDIT = "configs/synth/edit.yaml"
@@ -29,8 +30,7 @@ def test_render_makes_a_dataset_once_and_refuses_another_in_its_place(
     out = tmp_path / "set"
     contents = "contents=[{kind: charset, characters: 天地人和\U00013000}]"  # the last one is no font's
     arguments = ["render", GLYPHS, str(out), "--set", "seed=3", "--set", contents, "--count"]
-    first = [sys.executable, "-m", "synth", *arguments, "12"]  # a process of its own, so that its Ray ends with it
-    done = subprocess.run(first, capture_output=True, text=True, check=False)
+    done = forked.run(["synth", *arguments, "12"])  # a process of its own, so that its Ray ends with it
     assert done.returncode == 0, done.stderr
     table = scan(out).select("id", "text", "recipe", "stage_from", "stage_to", "text_level").collect()
     made = recipe(GLYPHS, "seed=3", contents)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +17,14 @@ from pipeline.pack.shards import write_shard
 from pipeline.parquet import read_table
 from pipeline.tokens import finish_captions
 from pipeline.trainable import trainable
+from tests import forked
 
 CAPTION = "a page with a word"
 
 
 def render_edits(out: Path, count: int = 40) -> Path:
     """``python -m synth render configs/synth/edit.yaml OUT``: pairs of one reference, and reconstructions."""
-    command = ["synth", "render", "configs/synth/edit.yaml", str(out), "--count", str(count)]
-    subprocess.run([sys.executable, "-m", *command], check=True, stdout=subprocess.DEVNULL, timeout=240)
+    forked.run(["synth", "render", "configs/synth/edit.yaml", out, "--count", str(count)], check=True)
     return out
 
 

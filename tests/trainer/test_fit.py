@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import torch
 from configs import RunFailed, UserError, load
 from model import QwenImage
 from pipeline.store.lock import RunLock
+from tests import forked
 from tests.model.reference import difference, gradient_error
 from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
@@ -86,7 +86,7 @@ def test_killed_between_checkpoints_and_resumed_the_losses_are_the_same(
 ) -> None:
     out = tmp_path / "out"
     arguments = ["trainer", "fit", str(config), str(out), "--data", str(small_run / "dataset")]
-    process = subprocess.Popen([sys.executable, "-m", *arguments], stdout=subprocess.DEVNULL)
+    process = forked.Command(arguments, stdout=subprocess.DEVNULL)
     metrics = out / "metrics.jsonl"
     deadline = time.monotonic() + 200
     while not metrics.exists() or len(metrics.read_text().splitlines()) < 11:
@@ -98,7 +98,7 @@ def test_killed_between_checkpoints_and_resumed_the_losses_are_the_same(
     done = len(metrics.read_text().splitlines())
     assert 11 <= done < 24
     metrics.write_text(metrics.read_text() + '{"step": 99, "torn')  # as a kill in the middle of a line leaves it
-    subprocess.run([sys.executable, "-m", *arguments], check=True, timeout=240, stdout=subprocess.DEVNULL)
+    forked.run(arguments, check=True)
     assert losses(out) == losses(trained)
     weights = "export/transformer/diffusion_pytorch_model.safetensors"
     assert (out / weights).read_bytes() == (trained / weights).read_bytes()
@@ -246,7 +246,7 @@ def test_a_training_that_wrote_the_old_name_of_a_field_is_the_same_training(
 
 def test_dry_run_tells_what_would_be_trained_on(config: Path, small_run: Path, tmp_path: Path) -> None:
     command = ["trainer", "fit", str(config), str(tmp_path / "out"), "--data", str(small_run / "dataset"), "--dry-run"]
-    told = subprocess.run([sys.executable, "-m", *command], check=True, text=True, capture_output=True).stdout
+    told = forked.run(command, check=True).stdout
     assert "characters: 18 steps at 64 px, where recipe == 'glyphs' and text_level == 1" in told
     assert "read amplification" in told
     assert not (tmp_path / "out").exists()
@@ -263,7 +263,7 @@ def test_a_wrong_config_ends_in_one_line_and_status_2(config: Path, small_run: P
         "--set",
         "phases.0.stps=1",
     ]
-    ended = subprocess.run([sys.executable, "-m", *command], check=False, text=True, capture_output=True)
+    ended = forked.run(command)
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "unknown field 'phases.0.stps'; did you mean steps?" in ended.stderr

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
-SCRIPT = "tests/benchmarks/full_model.py"
+from tests import forked
+
+SCRIPT = "tests.benchmarks.full_model"
 
 
 def run(*arguments: str) -> tuple[dict[str, Any], list[str]]:
-    done = subprocess.run([sys.executable, SCRIPT, *arguments], check=True, capture_output=True, text=True)
+    done = forked.run([SCRIPT, *arguments], "trainer", check=True)
     lines = done.stdout.strip().splitlines()
     return json.loads(lines[-1]), lines
 
@@ -43,6 +43,6 @@ def test_without_a_gpu_it_says_so() -> None:
 
     if torch.cuda.is_available():
         pytest.skip("a GPU is here")
-    done = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True)
+    done = forked.run([SCRIPT], "trainer")
     assert done.returncode == 2
     assert "no GPU is there: --dry-run and --tiny run without one" in done.stderr

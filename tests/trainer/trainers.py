@@ -1,4 +1,4 @@
-"""A trainer in this process, without the command around it."""
+"""A trainer in this process, without the command around it; and rows to hold out."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from pipeline.dataset import Dataset
 from trainer.base import Base
 from trainer.config import FitConfig
 from trainer.data.folder import open_data
@@ -24,3 +25,12 @@ def open_trainer(config: FitConfig, out: Path, data: Path, start: Start | None =
     order = open_phases(config, datasets, base)
     world = open_world(config, torch.device("cpu"), base.shape.num_attention_heads)
     return Trainer(config, out, datasets, order, world, base.folder(out, config.seed), start)
+
+
+def some_rows(data: Path, count: int) -> str:
+    """A condition that ``count`` rows of each task meet, half of them at most, whatever ids they have."""
+    ids: dict[str, list[str]] = {}
+    for row in Dataset.open(data).manifest(["id", "task"]).to_pylist():
+        ids.setdefault(row["task"], []).append(row["id"])
+    chosen = [id_ for of_task in ids.values() for id_ in sorted(of_task)[: min(count, len(of_task) // 2)]]
+    return f"id in ({', '.join(repr(id_) for id_ in chosen)})"

@@ -7,7 +7,7 @@ a weight, and the kernel 20.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -22,12 +22,15 @@ def fused(function: Callable[P, R]) -> Callable[P, R]:
 
     Its arguments are tensors or None: a plain number would compile it anew for each value. One kernel serves all shapes.
     """
-    compiled = torch.compile(function, dynamic=True)
+
+    @cache
+    def compiled() -> Callable[P, R]:  # when first needed: torch.compile imports its compiler, four seconds of a CPU
+        return torch.compile(function, dynamic=True)
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         first = args[0]
         assert isinstance(first, Tensor)
-        return compiled(*args, **kwargs) if first.is_cuda else function(*args, **kwargs)
+        return compiled()(*args, **kwargs) if first.is_cuda else function(*args, **kwargs)
 
     return call

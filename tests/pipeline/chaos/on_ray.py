@@ -27,7 +27,7 @@ import psutil
 from pipeline.config import load_config
 from pipeline.engine.run import run_pipeline
 from tests.pipeline import commands
-from tests.pipeline.chaos.lives import told_apart
+from tests.pipeline.chaos.lives import live, told_apart
 from tests.pipeline.chaos.scenario import Place
 from tests.pipeline.hostile import encode, picture
 from tests.ray_head import Head, ray_node
@@ -51,7 +51,7 @@ _FILES = 25
 def main(cluster: str, address: str, environment: str, folder: str, first: str, last: str, node: str) -> None:
     here = Path(folder)
     config = _config(here, cluster)
-    assert _end(_drive(config, here / "whole"))
+    assert live(lambda: run_pipeline(load_config(config), here / "whole"))  # without Ray
     expected, killed, wrong = told_apart(Place(config, here / "whole").told), Counter[str](), []
     head = Head(address, cluster, json.loads(environment), here)
     with contextlib.ExitStack() as nodes:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from pipeline.decide.keys import Keys
 from pipeline.engine.add import add_sources
 from pipeline.engine.redecide import pack_again
 from pipeline.engine.run import run_pipeline
+from tests import forked
 from tests.pipeline import commands
 from tests.pipeline.inline import work_inline
 
@@ -145,9 +144,8 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def killed(begun: Path, scratch: Path, *more: str) -> dict[str, object]:
-    arguments = [str(begun / "run"), str(begun / "more.yaml"), str(scratch), *more]
-    command = [sys.executable, "-m", "tests.pipeline.engine.kills", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1200)
+    command = ["tests.pipeline.engine.kills", begun / "run", begun / "more.yaml", scratch, *more]
+    done = forked.run(command, "pipeline", timeout=1200)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

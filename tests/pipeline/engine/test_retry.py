@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +13,7 @@ from pipeline.config import load_config
 from pipeline.engine.retry import retry_reasons
 from pipeline.report.build import write_report
 from pipeline.store.failures import REASONS
+from tests import forked
 from tests.pipeline import commands
 from tests.pipeline.hostile import encode, picture
 
@@ -95,7 +94,6 @@ def test_a_retry_takes_what_can_be_read_now_and_leaves_the_rest(tmp_path: Path) 
     again_output = commands.run_inline("run", tmp_path / "config.yaml", run)  # nothing is left to do
     assert "listed" not in again_output
     assert commands.digest(run) == after
-    wrong = [sys.executable, "-m", "pipeline", "run", str(tmp_path / "config.yaml"), str(run), "--retry", "bad"]
-    done = subprocess.run(wrong, capture_output=True, text=True, check=False)
+    done = forked.run(["pipeline", "run", tmp_path / "config.yaml", run, "--retry", "bad"])
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "--retry: expected all or some of" in done.stderr

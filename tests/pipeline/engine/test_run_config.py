@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from pipeline.engine.list_sources import check_sources
 from pipeline.engine.run import run_pipeline
 from pipeline.store.ledger import FragmentsConfig
 from pipeline.store.run_folder import RunFolder
+from tests import forked
 from tests.pipeline.hooks import Eyes
 
 BASE = "sources:\n- {kind: folder, name: photos, path: PATH}\n"
@@ -143,8 +142,7 @@ def test_relative_paths_are_refused_inside_a_ray_job(monkeypatch: pytest.MonkeyP
 def test_a_wrong_config_is_one_line_and_status_2(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "config.yaml").write_text(text.replace("PATH", "/nowhere"))
     for name in ("run", "plan"):
-        command = [sys.executable, "-m", "pipeline", name, str(tmp_path / "config.yaml"), str(tmp_path / "run")]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = forked.run(["pipeline", name, tmp_path / "config.yaml", tmp_path / "run"])
         assert done.returncode == 2
         assert done.stdout == ""
         assert done.stderr.count("\n") == 1

@@ -42,7 +42,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("given")
     commands.write_pictures(folder / "photos", 12)
     (folder / "config.yaml").write_text(CONFIG.replace("PHOTOS", str(folder / "photos")))
-    run_pipeline(load_config(folder / "config.yaml"), folder / "disk")
+    run_pipeline(load_config(folder / "config.yaml", ["cluster.small=1000"]), folder / "disk")
     return folder
 
 

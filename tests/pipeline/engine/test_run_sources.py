@@ -27,7 +27,7 @@ fragments: {inputs: 5}
 annotate: [{kind: measure}]
 dedup: {radius: -1}
 decide: {rules: []}
-cluster: {cpus: 2}
+cluster: {small: 1000}
 """
 
 

@@ -16,7 +16,7 @@ from trainer.optim.optimizer import OptimizerGroup, make_optimizer
 from trainer.optim.weights import store_in_bf16
 from trainer.parallel.activation import Checkpointing, prepare_blocks
 
-SMALL = MMDiTConfig(3, 4, 32, 64, axes_dims_rope=(4, 14, 14))
+SMALL = MMDiTConfig(3, 4, 16, 64, axes_dims_rope=(4, 6, 6))
 TEXTS, IMAGES = [7, 12], [[(4, 6)], [(4, 4)]]
 Batch = tuple[Tensor, Tensor, Tensor]
 

@@ -25,7 +25,7 @@ def test_the_average_of_bf16_weights_is_kept_in_fp32(where, weights):
     training = Training(OptimizerConfig(weights=weights, in_backward=True, lr=1e-3))
     average = make_average(training.model, 0.5, where)
     expected = {n: w.float().clone() for n, w in training.weights().items() if n in average.weights}
-    for step in range(20):
+    for step in range(8):
         training.run(1)
         average.update(training.model, step)
         decay = min(0.5, (1 + step) / (10 + step))

@@ -1,4 +1,4 @@
-"""Several trainings one after the other in the processes of one launch: ``torchrun ... run_fits.py JOBS.json``.
+"""Several trainings one after the other in the processes of one launch: ``python -m tests.trainer.parallel.run_fits JOBS.json``.
 
 JOBS: a list of {"config", "set", "out", "data"}. One launch costs a dozen seconds, a small training a few.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,24 +19,41 @@ import torch.distributed.checkpoint as dcp
 from PIL import Image
 
 from configs import UserError, load
+from tests.forked import Command
+from tests.trainer.trainers import some_rows
 from trainer.config import FitConfig
 from trainer.fit import fit
 
-STEPS = {64: 8, 32: 20}
+STEPS = {64: 6, 32: 12}
 """By bits: in 64 a difference of 1e-10 shows at once, and a step costs twice as much."""
 CLIP = "optimizer.clip=0.3"
 """Norms are from 0.5 on, so that every gradient is clipped."""
 SHORT = (f"phases.0.steps={STEPS[32]}", CLIP)
 FP64 = (f"phases.0.steps={STEPS[64]}", CLIP, "precision=fp64")
 SAMPLES = "samples={prompts: [a cat], rows: 1, size: [32, 32], steps: 2, every: 10, reference_area: 1024}"
-HELD_OUT = ("phases.0.steps=4", "validation={where: id < '4', samples: 6, every: 2}", SAMPLES)
 
 
-def launch(ranks: int, jobs: list[dict[str, object]], folder: Path) -> subprocess.CompletedProcess[str]:
+def launch(ranks: int, jobs: list[dict[str, object]], folder: Path) -> None:
+    """Train in so many processes, with the environment that torchrun gives them."""
     path = folder / f"jobs-{ranks}.json"
     path.write_text(json.dumps(jobs))
-    module = "tests.trainer.parallel.run_fits"
-    return subprocess.run([*torchrun(ranks), "-m", module, str(path)], text=True, capture_output=True, timeout=1200)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    there = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    processes = [
+        Command(
+            ["tests.trainer.parallel.run_fits", path],
+            "trainer",
+            env=os.environ | (there | {"RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}),
+            stdout=subprocess.DEVNULL,
+            stderr=(folder / f"errors-{ranks}-{rank}").open("w"),
+        )
+        for rank in range(ranks)
+    ]
+    ended = [process.wait(timeout=1200) for process in processes]
+    told = [(folder / f"errors-{ranks}-{rank}").read_text()[-4000:] for rank in range(ranks)]
+    assert ended == [0] * ranks, "\n".join(told)
 
 
 def torchrun(ranks: int) -> list[str]:
@@ -51,19 +69,18 @@ def outs(tasks_config: Path, tasks_data: Path, tmp_path_factory: pytest.TempPath
         return {"config": str(tasks_config), "set": (*SHORT, *sets), "out": str(folder / name), "data": str(tasks_data)}
 
     tp = "parallel.tp=2"
+    rows = some_rows(tasks_data, 8)
+    held_out = ("phases.0.steps=4", f'validation={{where: "{rows}", samples: 6, every: 2}}', SAMPLES)
     launches = {
-        1: [job("one-64", *FP64), job("one-32"), job("held-1", *HELD_OUT)],
+        1: [job("one-64", *FP64), job("one-32"), job("held-1", *held_out)],
         2: [
             *(job("fsdp2-64", *FP64), job("fsdp2-32"), job("ddp2-64", *FP64, "parallel.mode=ddp")),
-            *(job("tp2-64", *FP64, tp), job("held-2", *HELD_OUT)),
+            *(job("tp2-64", *FP64, tp), job("held-2", *held_out)),
         ],
         3: [job("fsdp3-64", *FP64)],
     }
     for ranks, jobs in launches.items():
-        ended = launch(ranks, jobs, folder)
-        assert ended.returncode == 0, "\n".join(
-            line for line in ended.stderr.splitlines() if line[:4] not in ("E112", "W112")
-        )[:4000]
+        launch(ranks, jobs, folder)
     return folder
 
 
@@ -100,7 +117,8 @@ def test_the_training_is_what_it_is_meant_to_be(outs: Path, tasks_config: Path) 
     assert len(told) == STEPS[64]
     assert all({"t2i", "ti2i"} <= set(line["samples_by_task"]) for line in told)  # type: ignore[arg-type]
     assert any("i2i" in line["samples_by_task"] for line in told)  # type: ignore[operator]
-    assert {line["samples"] for line in told} >= {7}
+    for ranks in (2, 3):
+        assert any(line["samples"] % ranks for line in told)  # type: ignore[operator]
     assert min(line["grad_norm"] for line in told) > 0.3  # type: ignore[type-var]
     assert load(tasks_config, FitConfig).max_micro_batch_tokens == 700
 
@@ -202,8 +220,7 @@ def test_other_numbers_agree_too(
     out = outs / f"tp{tp}-of-{ranks}-{bits}"
     sets = [*(FP64 if bits == 64 else SHORT), f"parallel.tp={tp}"]
     job = {"config": str(tasks_config), "set": sets, "out": str(out), "data": str(tasks_data)}
-    ended = launch(ranks, [job], outs)
-    assert ended.returncode == 0, ended.stderr[-4000:]
+    launch(ranks, [job], outs)
     loss, weight = difference(outs / f"one-{bits}", out)
     assert loss < min(close, 1e-6)
     assert weight < close

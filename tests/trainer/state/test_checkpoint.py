@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import torch
 
 from configs import load
 from model.files import save_weights, write_json
+from tests.forked import Command
 from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
 from trainer.fit import fit
@@ -24,7 +24,7 @@ from trainer.fit import fit
 
 def command(config: Path, out: Path, data: Path, *sets: str) -> list[str]:
     more = [word for change in sets for word in ("--set", change)]
-    return [sys.executable, "-m", "trainer", "fit", str(config), str(out), "--data", str(data), *more]
+    return ["trainer", "fit", str(config), str(out), "--data", str(data), *more]
 
 
 def losses(out: Path) -> list[float]:
@@ -33,20 +33,17 @@ def losses(out: Path) -> list[float]:
 
 def test_a_disk_that_takes_no_more_is_one_line(tasks_config: Path, tasks_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-
-    def little_room() -> None:  # a file may not grow beyond 100 kB: as on a disk that is full
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-    ended = subprocess.run(
-        command(tasks_config, out, tasks_data), text=True, capture_output=True, preexec_fn=little_room, timeout=200
-    )
-    assert ended.returncode == 1, ended.stderr
-    (line,) = ended.stderr.strip().splitlines()[-1:]
+    process = Command(command(tasks_config, out, tasks_data), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    # a file may not grow beyond 100 kB: as on a disk that is full
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
+    _, told = process.communicate(timeout=200)
+    assert process.returncode == 1, told
+    (line,) = told.strip().splitlines()[-1:]
     assert line.startswith("stopped: ")
     assert "step-8: cannot be written" in line
     assert "(file too large)" in line  # the system's own word, which torch's error does not have
     assert "ulimit -f" in line
-    assert "Traceback" not in ended.stderr
+    assert "Traceback" not in told
     fit(load(tasks_config, FitConfig), out, tasks_data)  # with room, the same command goes on
     assert len(losses(out)) == 20
     left = {p.name for p in out.rglob("*")}
@@ -56,7 +53,7 @@ def test_a_disk_that_takes_no_more_is_one_line(tasks_config: Path, tasks_data: P
 def test_sigterm_saves_and_the_same_command_goes_on(tasks_config: Path, tasks_data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     steps = "phases.0.steps=3000"
-    process = subprocess.Popen(command(tasks_config, out, tasks_data, steps), stderr=subprocess.PIPE, text=True)
+    process = Command(command(tasks_config, out, tasks_data, steps), stderr=subprocess.PIPE)
     deadline = time.monotonic() + 200
     while not (out / "metrics.jsonl").exists() or len(losses_so_far(out)) < 3:
         assert process.poll() is None

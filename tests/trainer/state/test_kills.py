@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+
+from tests import forked
 
 
 def losses(out: Path) -> list[tuple[int, float]]:
@@ -18,14 +18,8 @@ def test_killed_five_times_the_losses_are_the_same_bit_for_bit(
     config = tmp_path / "fit.yaml"
     config.write_text(tasks_config.read_text().replace("every: 8", "every: 3"))
     out = tmp_path / "out"
-    arguments = [str(config), str(out), str(tasks_data), "5", "1"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.trainer.state.kills", *arguments],
-        check=True,
-        text=True,
-        capture_output=True,
-        timeout=300,
-    )
+    command = ["tests.trainer.state.kills", config, out, tasks_data, "5", "1"]
+    ended = forked.run(command, "trainer", check=True, timeout=300)
     told = json.loads(ended.stdout.splitlines()[-1])
     assert told["kills"] >= 3
     assert losses(out) == losses(tasks_trained)

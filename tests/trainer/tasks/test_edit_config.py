@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import diffusers
@@ -12,6 +10,7 @@ from PIL import Image
 
 from configs import command
 from model.__main__ import main
+from tests import forked
 
 
 def test_a_tiny_edit_model_is_trained_exported_and_edits(edits: Path, tmp_path: Path) -> None:
@@ -19,9 +18,7 @@ def test_a_tiny_edit_model_is_trained_exported_and_edits(edits: Path, tmp_path: 
     fewer = ["phases.0.steps=3", "optimizer.warmup=0", "samples.steps=1", "validation.samples=2", "threads=1"]
     overrides = [part for text in fewer for part in ("--set", text)]
     arguments = ["trainer", "fit", "configs/train/edit.yaml", str(out), "--data", str(edits), *overrides]
-    told = subprocess.run(
-        [sys.executable, "-m", *arguments], check=True, text=True, stdout=subprocess.PIPE, timeout=240
-    )
+    told = forked.run(arguments, check=True)
     assert "rows are not trained on" in told.stdout
     lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert sum(line["samples_by_task"]["ti2i"] for line in lines) > 20
