@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import UserError, digest, to_plain
-from configs.files import remove_tree, replace_text
-from configs.portions import portions
+from configs.files import remove_files, remove_tree, replace_text
 from configs.storage.spans import each
 from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.contamination import Evaluation
 from pipeline.decide.run import NUMBER, Decisions, decide_run, decisions_key, generation_of, places, write_decisions
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
-from pipeline.pack.notes import describe, remove_notes
+from pipeline.pack.notes import Notes, remove_notes
 from pipeline.pack.shards import Shard, ShardWriter, plan_shards, shard_schema
 from pipeline.parquet import read_schema
 from pipeline.progress import progress
@@ -195,7 +194,7 @@ def _exchange(run: RunFolder, folder: Path, stay: Collection[str], keys: Mapping
     data.mkdir(exist_ok=True)
     _note_packed(run, {name: keys[name] for name in stay})
     gone = [path for path in data.iterdir() if path.name not in stay]
-    list(each(lambda path: path.unlink(), gone, data))
+    remove_files(gone)
     list(each(lambda path: path.rename(data / path.name), sorted(folder.glob("[!.]*.parquet")), data))
     _note_packed(run, keys)
     remove_notes(run.dataset, keys)
@@ -230,8 +229,12 @@ def index(
     remove_tree(run.dataset / "manifest")
     (run.dataset / "manifest").mkdir()
     manifests: dict[str, str] = {}
-    for shards in _shards_together(run.dataset / "data"):
-        places = packed_rows(run.dataset / "data", shards=shards)
+    notes = Notes(run.dataset / "data")
+    together = notes.portions(_ROWS)
+    for shards in together:
+        places = notes.read(shards=shards)
+        if len(shards) > 1:
+            notes.join(shards, places)
         manifests |= write_manifests(
             run.dataset / "manifest",
             _scalars_of(decisions, places),
@@ -239,14 +242,9 @@ def index(
             decisions.compacted.annotators,
             decisions.compacted.own,
         )
+    notes.remove_joined([shards for shards in together if len(shards) > 1])
     about = {"key": key, "config_digest": digest(to_plain(config)), "packing": packing}
     return finish(run.dataset, about, decisions.kept, manifests)
-
-
-def _shards_together(data: Path) -> Iterator[list[Path]]:
-    """Shards whose manifests are made at once: their rows are in memory with all scalars."""
-    files = sorted(data.glob("*.parquet"))
-    yield from portions(files, lambda path: describe(path, ["id"]).num_rows, _ROWS)
 
 
 def _scalars_of(decisions: Decisions, places: pa.Table) -> pl.DataFrame:

@@ -280,10 +280,15 @@ def _regions(text: pa.Array, where: np.ndarray) -> pa.Array:
     lines = pc.split_pattern(text, "\n")
     flat = lines.flatten()
     quads = pa.FixedSizeListArray.from_arrays(pa.array(np.resize(where, 8 * len(flat)).astype(np.float32)), 8)
-    kinds = [pa.repeat("line", len(flat)), pa.repeat("ltr", len(flat))]
+    score = pa.array(np.resize(where, len(flat)).astype(np.float32))
+    known = {"text": flat, "quad": quads, "level": "line", "direction": "ltr", "score": score}
     kind = schema.COLUMNS["text_regions"].type.value_type
-    values = [flat, quads, *kinds, pa.array(np.resize(where, len(flat)).astype(np.float32))]
-    struct = pa.StructArray.from_arrays([v.cast(kind.field(i).type) for i, v in enumerate(values)], fields=list(kind))
+    values = [known.get(field.name) for field in kind]
+    arrays = [
+        v if isinstance(v, pa.Array) else pa.repeat(pa.scalar(v, f.type), len(flat))
+        for v, f in zip(values, kind, strict=True)
+    ]
+    struct = pa.StructArray.from_arrays([a.cast(f.type) for a, f in zip(arrays, kind, strict=True)], fields=list(kind))
     return pa.ListArray.from_arrays(lines.offsets, struct)
 
 
