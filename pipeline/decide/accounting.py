@@ -11,7 +11,7 @@ from configs.errors import RunFailed
 from configs.storage.spans import each
 from pipeline.parquet import read_table
 from pipeline.store.compact import Compacted
-from pipeline.store.ledger import listed_sources, parts
+from pipeline.store.ledger import listed_sources, parts, read_ids
 from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
 
@@ -98,7 +98,7 @@ def _said(
     inputs, begun = [], []
     for source in listed_sources(run.ledgers):
         files = parts(run.ledger(source))
-        tables = each(lambda part: read_table(part.path, ["id"]), files, run.path)
+        tables = each(read_ids, files, run.path)
         for part, table in zip(files, tables, strict=True):
             ids = mine(pl.DataFrame(table))
             if part.retry:

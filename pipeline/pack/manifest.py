@@ -87,11 +87,12 @@ def finish(
 
     ``manifests``: sha256 of files in manifest/ by name, as far as they are known.
     """
+    files = [p for part in ("data", "manifest") for p in sorted((dataset / part).glob("*.parquet"))]
     about = {
         "schema_version": schema.SCHEMA_VERSION,
-        "digest": _dataset_digest(dataset, manifests),
+        "digest": _dataset_digest(files, manifests),
         "rows": len(kept),
-        "files": {str(p.relative_to(dataset)): p.stat().st_size for p in _dataset_files(dataset)},
+        "files": {str(p.relative_to(dataset)): p.stat().st_size for p in files},
         **about,
         "counts": counts(kept),
         "versions": {name: version(name) for name in ("pyarrow", "polars", "pillow")},
@@ -101,16 +102,12 @@ def finish(
     return about
 
 
-def _dataset_digest(dataset: Path, manifests: Mapping[str, str]) -> str:
+def _dataset_digest(files: Sequence[Path], manifests: Mapping[str, str]) -> str:
     """sha256 over the sorted sha256 of the shard and manifest files."""
 
     def digest(file: Path) -> str:
         known = manifests.get(file.name) if file.parent.name == "manifest" else None
         return known or sha256_of(file)
 
-    return hashlib.sha256("\n".join(sorted(each(digest, _dataset_files(dataset), dataset))).encode()).hexdigest()
-
-
-def _dataset_files(dataset: Path) -> list[Path]:
-    """Shards and manifest files, sorted."""
-    return [p for part in ("data", "manifest") for p in sorted((dataset / part).glob("*.parquet"))]
+    digests = each(digest, files, files[0]) if files else ()
+    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()

@@ -89,9 +89,9 @@ class Notes:
         """Remove what is not wanted beside the files of these shards, each written by ``join``: older ones of other
         shards, and notes of single shards."""
         stay = {f"{shards[0].stem}{ENDING}" for shards in files}
-        gone = [path for path in self._joint_files() if path.name not in stay]
-        singles = {_note(self._folder.parent, shard.name).name for shards in files for shard in shards}
-        remove_files([*gone, *(path for path in self._folder.glob("[!.]*.note") if path.name in singles)])
+        joined = {_note(self._folder.parent, shard.name).name for shards in files for shard in shards}
+        notes = self._folder.glob("[!.]*")
+        remove_files([p for p in notes if p.name in joined or (p.suffix == ENDING and p.name not in stay)])
 
     def _joint_files(self) -> list[Path]:
         return sorted(self._folder.glob(f"[!.]*{ENDING}"))

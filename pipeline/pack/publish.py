@@ -63,10 +63,14 @@ def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
     return Dataset.open(run.dataset)
 
 
-def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
-    """New decisions and a new manifest over the same shards. Raises UserError when they lack kept rows."""
+def redecide(run: RunFolder, config: PipelineConfig, compacted: Compacted | None = None) -> Decisions:
+    """New decisions and a new manifest over the same shards. ``compacted``: of the run as it is now,
+    where it is known.
+
+    Raises UserError when the shards lack kept rows.
+    """
     evaluation = Evaluation(config.decontaminate)
-    decisions = decide_run(run, config, evaluation=evaluation)
+    decisions = decide_run(run, config, compacted=compacted, evaluation=evaluation)
     lacking = _lacking(run, decisions)
     if lacking:
         raise UserError(
@@ -132,7 +136,7 @@ class _Identity:
 def _packing_key(shards: Sequence[Shard], config: PipelineConfig, compacted: Compacted) -> str:
     """Identity of ``shards`` with the columns of those that are there, with all where there are none."""
     there = min(_packed(compacted.run), default=None)
-    return _Identity(config, compacted, _columns(compacted.run, there)).of(shards)
+    return _Identity(config, compacted, _columns(compacted, there)).of(shards)
 
 
 def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: str, compacted: Compacted) -> None:
@@ -144,13 +148,13 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
             remove_tree(other)
     rows = {shard.name: sum(len(group) for group in shard.groups) for shard in shards}
     noted = _packed(run)
-    columns = _columns(run, min(noted, default=None))
+    columns = _columns(compacted, min(noted, default=None))
     keys = _keys(shards, config, compacted, columns)
     stay = {name for name, about in noted.items() if about["key"] == keys.get(name)}
     if stay:
-        _tell_lacking(run, columns)
+        _tell_lacking(compacted, columns)
     else:  # all of them are written: with all columns
-        columns = _columns(run, None)
+        columns = _columns(compacted, None)
         keys = _keys(shards, config, compacted, columns)
     written = {path.name for path in folder.glob("[!.]*.parquet")}
     left = [shard for shard in shards if shard.name not in stay and shard.name not in written]
@@ -171,19 +175,19 @@ def _keys(
     return {shard.name: identity.of([shard]) for shard in shards}
 
 
-def _columns(run: RunFolder, like: str | None) -> list[str]:
+def _columns(compacted: Compacted, like: str | None) -> list[str]:
     """Of all shards, for readers want the same in every file: those that the shard ``like`` has; None: all."""
-    columns = shard_schema(run).names
-    there = set(read_schema(run.dataset / "data" / like).names if like else columns)
+    columns = shard_schema(compacted).names
+    there = set(read_schema(compacted.run.dataset / "data" / like).names if like else columns)
     return [name for name in columns if name in there]
 
 
-def _tell_lacking(run: RunFolder, columns: Sequence[str]) -> None:
+def _tell_lacking(compacted: Compacted, columns: Sequence[str]) -> None:
     """Say what an annotator that came later would add to ``columns``."""
-    if lacking := [name for name in shard_schema(run).names if name not in columns]:
+    if lacking := [name for name in shard_schema(compacted).names if name not in columns]:
         print(
             f"the shards keep the columns that they were begun with; in the manifest alone, as far as it takes them: "
-            f"{', '.join(lacking)}; where {run.dataset} is removed, pack writes all of them",
+            f"{', '.join(lacking)}; where {compacted.run.dataset} is removed, pack writes all of them",
             flush=True,
         )
 

@@ -24,8 +24,9 @@ from pipeline.pack.notes import noted, write_note
 from pipeline.pack.spans import BY_OFFSET
 from pipeline.pack.stored import Place, StoredRows
 from pipeline.store.commit import codecs
+from pipeline.store.compact import Compacted
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_columns, scored_by
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW
 from pipeline.tokens import count_tokens
 from pipeline.trainable import trainable
 
@@ -116,9 +117,9 @@ def _row_groups(strata: pl.DataFrame, config: PackConfig) -> Iterator[tuple[tupl
             yield tuple(rows), size
 
 
-def shard_schema(run: RunFolder) -> pa.Schema:
-    """Arrow schema of data/*.parquet of this run; its metadata say to ``datasets`` which columns hold pictures."""
-    arrow = schema.arrow([*schema.STORED, *own_columns(run)], scored_by(run))
+def shard_schema(compacted: Compacted) -> pa.Schema:
+    """Arrow schema of data/*.parquet of a run; its metadata say to ``datasets`` which columns hold pictures."""
+    arrow = schema.arrow([*schema.STORED, *compacted.own], compacted.annotators)
     index = arrow.get_field_index("image")
     # `datasets` cannot read a picture column that is not nullable
     arrow = arrow.set(index, arrow.field(index).with_nullable(True))
@@ -138,7 +139,7 @@ class ShardWriter:
         if not path.exists():
             if self._stored is None:  # once it is where it works
                 self._stored = StoredRows(self._run, self._columns)
-                whole = shard_schema(self._run)
+                whole = shard_schema(self._stored.compacted)
                 self._arrow = pa.schema([whole.field(name) for name in self._columns], whole.metadata)
             groups = _read_groups(self._stored, shard, self._arrow, self._judge)
             with created_once(path) as temporary:

@@ -1,4 +1,4 @@
-"""What deciding asks of an object store: ``python -m tests.benchmarks.bucket FOLDER [--rows N] [--sources N]``.
+"""What deciding asks of an object store: ``python -m tests.benchmarks.bucket FOLDER [--rows N] [--part N]``.
 
 FOLDER/run is one that tests/benchmarks/decide.py made, or is made here (no byte of a picture; ``--megabytes``: of a shard).
 It is copied into a bucket of moto's, behind a proxy that counts, and decided there once, so that notes of shards and what is
@@ -33,16 +33,16 @@ from tests.object_store import Proxy, client, proxied, serving
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--rows", type=int, default=6400)
-    parser.add_argument("--sources", type=int, default=16)
+    parser.add_argument("--rows", type=int, default=1600)
+    parser.add_argument("--part", type=int, default=100, help="rows of a part of the ledger")
     parser.add_argument("--megabytes", type=int, default=1)
     given = parser.parse_args()
     run = RunFolder(given.folder.absolute() / "run")
     if not run.config.exists():
-        write_scored_run(run.path, given.rows, rules(), given.sources)
-        about = json.loads(run.config.read_text())
-        size = given.megabytes
-        run.config.write_text(json.dumps(about | {"pack": {"megabytes": size, "group_megabytes": size}}))
+        write_scored_run(run.path, given.rows, rules(), part=given.part)
+        sizes = {"megabytes": given.megabytes, "group_megabytes": given.megabytes}
+        more = {"pack": sizes, "cluster": {"small": 10**6}}  # packed by this process: shards without bytes are quick
+        run.config.write_text(json.dumps(json.loads(run.config.read_text()) | more))
     if not (run.dataset / "dataset.json").exists():
         config = load_run_config(run.config)
         write_decisions(run, decide_run(run, config), decisions_key(run, config))
