@@ -67,6 +67,15 @@ class StoredRows:
         columns = {name: pictures.get(name) if name in pictures else self._column(facts, name) for name in self._names}
         return pa.table(columns)
 
+    def lengths(self, places: Sequence[Place]) -> list[int]:
+        """Bytes of the pictures of these rows, in no order."""
+        parts: dict[Part, list[Place]] = {}
+        for place in places:
+            parts.setdefault(self._part_of[place[0]], []).append(place)
+        return [
+            n for part, of in parts.items() for n in self._read_part(part, of, ["bytes_len"])["bytes_len"].to_pylist()
+        ]
+
     def _column(self, facts: pa.Table, name: str) -> pa.ChunkedArray:
         if name in facts.column_names:
             return facts[name]
@@ -74,8 +83,9 @@ class StoredRows:
         column = schema.COLUMNS.get(name) or known.get(name)
         return pa.nulls(len(facts), column.type if column else pa.string())
 
-    def _read_part(self, part: Part, places: Sequence[Place]) -> pa.Table:
+    def _read_part(self, part: Part, places: Sequence[Place], columns: Sequence[str] | None = None) -> pa.Table:
         table, keys = self._table(part)
+        table = table if columns is None else table.select(list(columns))
         number = {name: i for i, name in enumerate(part.fragments)}
         wanted = np.array([number[fragment] << 32 | row for fragment, row in places])
         return table.take(pa.array(np.searchsorted(keys, wanted)))
