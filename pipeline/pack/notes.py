@@ -27,9 +27,9 @@ from pipeline.pack.spans import file_spans
 from pipeline.parquet import opened
 from pipeline.trainable import shard_columns
 
-FROM_SHARDS = ("id", *schema.CAPTION_FLAT, *schema.TRAINABLE, "ref_sizes")
+_FROM_SHARDS = ("id", *schema.CAPTION_FLAT, *schema.TRAINABLE, "ref_sizes")
 """What the manifest repeats of the shards. Captions count as they are judged there: that is what will be trained on."""
-_COLUMNS = (*FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS)
+_COLUMNS = (*_FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS)
 _SHA256, _VERSION = b"glyphmill.sha256", b"glyphmill.version"
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)
 """What reading a note raises that is gone or damaged; pyarrow's errors are ValueErrors."""
@@ -63,7 +63,7 @@ class Notes:
         return self._rows[shard] if shard in self._rows else len(self._describe(shard))
 
     def read(self, columns: Sequence[str] | None = None, shards: Sequence[Path] | None = None) -> pa.Table:
-        """What the manifest takes from the shards (or these of them), in canonical order: FROM_SHARDS, and where a row and
+        """What the manifest takes from the shards (or these of them), in canonical order: _FROM_SHARDS, and where a row and
         its pictures lie; or ``columns`` of that."""
         names = list(columns or _COLUMNS)
         wanted = self.shards if shards is None else shards
@@ -126,7 +126,7 @@ def _joint_at(path: Path) -> JointNotes | None:
 
 
 def describe(shard: Path) -> pa.Table:
-    """Of every row of a shard FROM_SHARDS, and where it and its pictures lie: from its own note, or from itself."""
+    """Of every row of a shard _FROM_SHARDS, and where it and its pictures lie: from its own note, or from itself."""
     note = _read_note(shard)
     if note is not None:
         return note
@@ -154,8 +154,8 @@ def noted(copy: Path, name: str) -> pa.Table:
     """What is noted of the shard ``name`` while it is the local file ``copy``."""
     with opened(copy) as file:
         lengths = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
-    table, spans = shard_columns(copy, FROM_SHARDS), file_spans(copy)
-    columns = {name: table[name] for name in FROM_SHARDS}
+    table, spans = shard_columns(copy, _FROM_SHARDS), file_spans(copy)
+    columns = {name: table[name] for name in _FROM_SHARDS}
     columns["shard"] = pa.array([name] * len(table), pa.string())
     columns["row_group"] = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
     columns["row"] = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])
