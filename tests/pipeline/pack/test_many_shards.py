@@ -16,8 +16,10 @@ from pipeline.config import load_run_config
 from pipeline.dataset import Dataset
 from pipeline.decide.run import decide_run, decisions_key
 from pipeline.engine.redecide import decide_again
-from pipeline.pack import manifest, publish
+from pipeline.pack import manifest, publish, shards
 from pipeline.pack.notes import Notes
+from pipeline.pack.stored import StoredRows
+from pipeline.store.compact import Compacted
 from pipeline.store.run_folder import RunFolder
 from tests.benchmarks.decide import moved, rules
 from tests.benchmarks.scored_run import write_scored_run
@@ -67,13 +69,13 @@ def test_a_decision_in_a_bucket_asks_as_often_whatever_the_number_of_shards(
         with created_once(there / file.relative_to(finished)) as copy:
             shutil.copy(file, copy)
     decide_again(there, ["decide.watermark.pictures=0"])  # takes notes of the shards' versions there
-    shards = len(names(there / "dataset" / "data"))
+    count = len(names(there / "dataset" / "data"))
     for dry, most in ((True, 60 + 3 * _PARTS), (False, 75 + 5 * _PARTS)):
         proxy.asked.clear()
         decide_again(there, _STRICTER, dry_run=dry)
         shown = [path for _, path in proxy.asked if dry and ("/samples/" in path or "/scores/" in path)]
         beats = [path for _, path in proxy.asked if path.endswith("/lock")]
-        assert len(proxy.asked) - len(shown) - len(beats) < most < shards
+        assert len(proxy.asked) - len(shown) - len(beats) < most < count
     decide_again(run.path, _STRICTER)
     away, here = Dataset.open(there / "dataset"), Dataset.open(run.dataset)
     assert away.digest == here.digest
@@ -95,8 +97,7 @@ def test_a_manifest_is_cut_between_shards_and_read_as_one(run: RunFolder, monkey
         assert cut.manifest().equals(expected)
         assert len(cut.manifest_files) > len(expected) // 60
         for file in cut.manifest_files:
-            shards = pl.read_parquet(file, columns=["shard"])["shard"]
-            assert file.name == shards[0]
+            assert file.name == pl.read_parquet(file, columns=["shard"])["shard"][0]
         assert scan(run.dataset).select("id").collect()["id"].to_list() == expected["id"].to_pylist()
         counted = duckdb.sql(f"SELECT count(*), count(DISTINCT id) FROM '{run.dataset}/manifest/*.parquet'").fetchall()
         assert counted == [(len(expected), len(expected))]
@@ -133,3 +134,21 @@ def test_a_shard_that_was_packed_anew_is_noted_anew(run: RunFolder) -> None:
     again = after.read(["id"], [one, other])["id"].to_pylist()
     assert again[: len(again) // 2] == again[len(again) // 2 :]
     assert len(after.read(["id"])) != len(before) or again[0] != before["id"][0].as_py()
+
+
+def test_a_worker_holds_few_row_groups_of_a_shard(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    config, compacted = load_run_config(run.config, ["pack.megabytes=512"]), Compacted(run)
+    first, *_ = publish.plan(run, config, decide_run(run, config, compacted=compacted))
+    assert sum(map(len, first.groups)) > 500
+    held, read = [], StoredRows.read
+    monkeypatch.setattr(StoredRows, "read", lambda rows, places: (held.append(len(places)), read(rows, places))[1])
+    written = []
+    for rows, size in ((1 << 12, 1 << 40), (64, 1 << 40), (1 << 12, 1)):
+        monkeypatch.setattr(shards, "_ROWS", rows)
+        monkeypatch.setattr(shards, "_BYTES", size)
+        held.clear()
+        folder = run.path / f"packing-{rows}-{size}"
+        shards.ShardWriter(run, folder, config.captions, shards.shard_schema(compacted).names)(first)
+        written.append((folder / first.name).read_bytes())
+        assert max(held) <= max(rows if size > 1 else 0, *map(len, first.groups))
+    assert written == [written[0]] * 3
