@@ -20,13 +20,13 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.disk import disk_failure
 from configs.errors import DiskFailed, RunFailed, UserError
-from configs.storage.paths import ObjectPath, is_url
+from configs.storage.paths import ObjectPath, is_url, remove_objects
 from configs.storage.writing import uploaded
 
 if TYPE_CHECKING:
@@ -159,6 +159,14 @@ def remove_tree(folder: Path) -> None:
         folder.remove_below()
     else:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_files(paths: Sequence[Path]) -> None:
+    """Remove files, of one folder or bucket; what is gone already counts as removed. Objects go by one request a thousand."""
+    objects = [path for path in paths if isinstance(path, ObjectPath)]
+    remove_objects(objects)
+    for path in paths if not objects else ():
+        path.unlink(missing_ok=True)
 
 
 def remove_temporary(folder: Path) -> None:

@@ -19,9 +19,9 @@ from configs.storage.paths import ObjectPath
 from pipeline.schema import COLUMNS, RENAMED
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """All columns, or these. One that the schema got after the file was written is null."""
-    with opened(path) as file:
+def read_table(path: Path, columns: Sequence[str] | None = None, whole: bool = False) -> pa.Table:
+    """All columns, or these. One that the schema got after the file was written is null. ``whole``: see ``opened``."""
+    with opened(path, whole=whole) as file:
         if columns is None:
             return _renamed(file.read())
         there = file.schema_arrow
@@ -72,12 +72,17 @@ def read_metadata(path: Path) -> pq.FileMetaData:
 
 
 @contextmanager
-def opened(path: Path, version: str | None = None, footer: pq.FileMetaData | None = None) -> Iterator[pq.ParquetFile]:
+def opened(
+    path: Path, version: str | None = None, footer: pq.FileMetaData | None = None, whole: bool = False
+) -> Iterator[pq.ParquetFile]:
     """An open file, for reading row groups. ``version``: of an object, the one that is meant. ``footer``: where it is
-    known, it is not read again."""
+    known, it is not read again. ``whole``: of an object all is read by one request, where columns of many row groups
+    would be one for each of them."""
     distant = isinstance(path, ObjectPath)  # there ranges that lie close together are read by one request
-    with _readable(path), pq.ParquetFile(source_of(path, version), metadata=footer, pre_buffer=distant) as file:
-        yield file
+    with _readable(path):
+        source = pa.BufferReader(path.read_bytes()) if distant and whole else source_of(path, version)
+        with pq.ParquetFile(source, metadata=footer, pre_buffer=distant) as file:
+            yield file
 
 
 def source_of(path: Path | bytes, version: str | None = None) -> Any:

@@ -11,7 +11,7 @@ import datetime
 import fnmatch
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PosixPath
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -211,11 +211,7 @@ class ObjectPath(PosixPath):
 
     def remove_below(self) -> None:
         """Remove everything that lies here."""
-        keys = [path.key for path in self._below()]
-        check_fence(self)
-        with asking(str(self)):
-            if keys:
-                self.store.delete(keys)
+        remove_objects(list(self._below()))
 
     def _below(self) -> Iterator[ObjectPath]:
         with asking(str(self)):
@@ -226,6 +222,14 @@ class ObjectPath(PosixPath):
         path = ObjectPath(*self.parts[:2], meta["path"])
         path.__dict__["_listed"] = _stat(meta)
         return path
+
+
+def remove_objects(paths: Sequence[ObjectPath]) -> None:
+    """Remove objects of one bucket, all of them inside the same fence."""
+    if paths:
+        check_fence(paths[0])
+        with asking(str(paths[0].parent)):
+            paths[0].store.delete([path.key for path in paths])
 
 
 def _restored(url: str, config: StorageConfig) -> Path:

@@ -10,8 +10,9 @@ from configs.storage.client import asking
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-_TAIL = 1 << 17
-"""Bytes at the end of an object that are read first: the footer of a Parquet file, and all of a small one. Chosen."""
+_TAIL = 1 << 18
+"""Bytes at the end of an object that are read first: the footer of a Parquet file, and all of a small one. Chosen: that
+of a part of a ledger is 0.2 MB."""
 
 
 class RangeFile(io.RawIOBase):

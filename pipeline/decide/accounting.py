@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from configs.errors import RunFailed
 from configs.storage.spans import each
 from pipeline.parquet import read_table
 from pipeline.store.compact import Compacted
-from pipeline.store.ledger import listed_sources, parts
+from pipeline.store.ledger import listed_sources, parts, read_ids
 from pipeline.store.removed import read_removals
 from pipeline.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import polars as pl
 
+_FAILED = pa.schema([("id", pa.string()), ("step", pa.string()), ("attempt", pa.int32())])
 _TOGETHER = 4_000_000
 """Inputs that are brought together in memory; chosen: half a gigabyte. Of more, all files are read for each so many."""
 
@@ -66,7 +69,8 @@ def account(run: RunFolder, compacted: Compacted | None = None) -> dict[str, Acc
     slices = 1 + listed // _TOGETHER
     for number in range(slices):
         mine = pl.col("id").hash(seed=0) % slices == number if slices > 1 else pl.lit(True)
-        count(_said(run, compacted, removed, lambda frame, mine=mine: frame.filter(mine)), accounts)  # type: ignore[misc]
+        failed = _failed(compacted, together=slices == 1)
+        count(_said(run, failed, removed, lambda frame, mine=mine: frame.filter(mine)), accounts)  # type: ignore[misc]
     return accounts
 
 
@@ -90,22 +94,34 @@ def summary(accounts: dict[str, Account]) -> list[str]:
     return rows + [f"{'':>18}{count:,} {reason}" for reason, count in reasons]
 
 
+def _failed(compacted: Compacted, together: bool) -> Iterable[pa.Table]:
+    """id, step, attempt of what failed; ``together``: from one file for all parts."""
+    of = (compacted.failures(part).cast(_FAILED) for part in compacted.parts)
+    if not together or not compacted.parts:
+        return of
+    whole = compacted.whole("run", compacted.parts)
+    return [compacted.derived(whole, "failed", "1", lambda: pa.concat_tables(of))]
+
+
 def _said(
-    run: RunFolder, compacted: Compacted, removed: pl.DataFrame, mine: Callable[[pl.DataFrame], pl.DataFrame]
+    run: RunFolder,
+    failures: Iterable[pa.Table],
+    removed: pl.DataFrame,
+    mine: Callable[[pl.DataFrame], pl.DataFrame],
 ) -> Said:
     import polars as pl
 
     inputs, begun = [], []
     for source in listed_sources(run.ledgers):
         files = parts(run.ledger(source))
-        tables = each(lambda part: read_table(part.path, ["id"]), files, run.path)
+        tables = each(read_ids, files, run.path)
         for part, table in zip(files, tables, strict=True):
             ids = mine(pl.DataFrame(table))
             if part.retry:
                 begun.append(ids.with_columns(attempt=pl.lit(1 + part.retry, pl.Int32)))
             else:
                 inputs.append(ids.with_columns(source=pl.lit(source).cast(pl.Categorical)))
-    failed = (mine(pl.DataFrame(compacted.failures(part))) for part in compacted.parts)
+    failed = (mine(pl.DataFrame(table)) for table in failures)
     told = mine(pl.DataFrame(read_table(run.decisions / "decisions.parquet", ["id", "stage_to", "stopped_by"])))
     stopped = pl.when(pl.col("stage_to") == 0).then("stopped_by").cast(pl.Categorical)
     return Said(

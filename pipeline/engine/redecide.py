@@ -19,12 +19,13 @@ from pipeline.engine.erase import finish_removals
 from pipeline.pack import publish
 from pipeline.parquet import read_table
 from pipeline.report.changes import TOLD, write_gallery
-from pipeline.store.commit import committed, metadata
+from pipeline.store.commit import metadata
+from pipeline.store.compact import Compacted
 from pipeline.store.ledger import is_listed
 from pipeline.store.lock import run_lock
 from pipeline.store.removed import without_receipt
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import fragment_names, planned_columns, scored_by
+from pipeline.store.table import fragment_names, planned_columns
 
 
 def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wait: bool = False) -> None:
@@ -32,14 +33,14 @@ def decide_again(path: Path, overrides: Sequence[str], dry_run: bool = False, wa
 
     ``dry_run``: only show what would change.
     """
-    run, config = open_finished(path, overrides)
     if dry_run:
-        _preview(run, config)
+        _preview(*_open(path, overrides))
         return
-    with run_lock(run.lock, wait):
+    with run_lock(_existing(path).lock, wait):
+        run, config, compacted = _open(path, overrides)
         if without_receipt(run):
             raise UserError(f"RUN '{path}': a removal is not finished; python -m pipeline pack {path} goes on with it")
-        decisions = publish.redecide(run, config)
+        decisions = publish.redecide(run, config, compacted)
         run_config.save_run_config(run, config)
         print(*accounting.summary(accounting.account(run, decisions.compacted)), sep="\n")
 
@@ -55,11 +56,11 @@ def pack_again(path: Path, overrides: Sequence[str], wait: bool = False) -> None
         print(f"{dataset.path}: {dataset.rows:,} samples, digest {dataset.digest}")
 
 
-def _preview(run: RunFolder, config: PipelineConfig) -> None:
+def _preview(run: RunFolder, config: PipelineConfig, compacted: Compacted) -> None:
     import polars as pl
 
     before = pl.DataFrame(read_table(run.decisions / "decisions.parquet", ["id", "stage_to", "stopped_by"]))
-    decisions = decide_run(run, config, balanced=False)
+    decisions = decide_run(run, config, balanced=False, compacted=compacted)
     groups = changes.compare(before, decisions.table)
     if groups:
         shown = pl.concat([g.rows for g in groups]).unique(NUMBER).sort(NUMBER)
@@ -72,9 +73,20 @@ def _preview(run: RunFolder, config: PipelineConfig) -> None:
 
 def open_finished(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig]:
     """A run and its changed config. Raises UserError when there is no finished run, or frozen fields differ."""
+    run, config, _ = _open(path, overrides)
+    return run, config
+
+
+def _existing(path: Path) -> RunFolder:
     run = run_config.run_folder(path)
     if not run.config.exists():
         raise UserError(f"RUN '{path}': there is no run (no run.yaml); python -m pipeline run CONFIG {path} makes one")
+    return run
+
+
+def _open(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, PipelineConfig, Compacted]:
+    """As ``open_finished``, and what is compacted of the run: with one listing of its files for both."""
+    run = _existing(path)
     before = run_config.resolve(load_run_config(run.config))
     config = run_config.resolve(load_run_config(run.config, overrides))
     run_config.refuse_changes(run, to_plain(before), to_plain(config))
@@ -83,26 +95,27 @@ def open_finished(path: Path, overrides: Sequence[str]) -> tuple[RunFolder, Pipe
     if not (run.decisions / "decisions.parquet").exists():
         raise UserError(f"RUN '{path}': nothing is decided yet; the command that began it goes on")
     goes_on = f"the command that began it goes on: python -m pipeline run CONFIG {path}"
-    done = committed(run.failures("x").parent)
+    compacted = Compacted(run)
+    done = compacted.committed("failures")
     left = [name for name in _fragments(run, config) if name not in done]
     if left:
         raise UserError(f"RUN '{path}': {len(left):,} fragments are not collected and scored yet; {goes_on}")
-    if half := _half_scored(run, before):
+    if half := _half_scored(compacted, before):
         name, lacking = half
         raise UserError(f"RUN '{path}': {lacking:,} fragments are not scored by {name} yet; {goes_on}")
-    return run, config
+    return run, config, compacted
 
 
-def _half_scored(run: RunFolder, config: PipelineConfig) -> tuple[str, int] | None:
+def _half_scored(compacted: Compacted, config: PipelineConfig) -> tuple[str, int] | None:
     """An annotator that has scored some fragments and not others, and how many lack. None where the run was decided as it
     is now, as it is where an annotator cannot run here any more."""
-    everything = fragment_names(run)
-    lacking = {name: set(everything) - committed(run.scores(name, "x").parent) for name in scored_by(run)}
+    everything = {name for part in compacted.parts for name in part.fragments}
+    lacking = {name: everything - compacted.committed(f"scores/{name}") for name in compacted.annotators}
     half = next(((name, len(left)) for name, left in lacking.items() if left), None)
     if half is None:
         return None
-    decided = metadata(run.decisions / "decisions.parquet").get(b"glyphmill.key", b"").decode()
-    return None if decided == decisions_key(run, config) else half
+    decided = metadata(compacted.run.decisions / "decisions.parquet").get(b"glyphmill.key", b"").decode()
+    return None if decided == decisions_key(compacted.run, config, compacted) else half
 
 
 def _fragments(run: RunFolder, config: PipelineConfig) -> list[str]:

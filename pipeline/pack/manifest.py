@@ -1,4 +1,4 @@
-"""The index of a dataset: one manifest file per shard, dataset.json with its digest, and the data card.
+"""The index of a dataset: manifest files, each of neighboring shards, dataset.json with its digest, and the data card.
 
     decisions + where shards hold which id ──> manifest/*.parquet ──> dataset.json (last) + README.md
 
@@ -22,11 +22,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.files import created_once, flush_all, replace_text
+from configs.portions import portions
 from configs.storage.spans import each
 from pipeline import schema
 from pipeline.dataset import INDEX
 from pipeline.pack.card import card, counts
-from pipeline.pack.notes import FROM_SHARDS, describe, sha256_of
+from pipeline.pack.notes import Notes, sha256_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,24 +35,23 @@ if TYPE_CHECKING:
 
 _UNLIKE = ("id", "uri", "sha256", "pixel_sha256", "phash", "text")
 """Columns whose values hardly repeat: a dictionary of them takes time and saves nothing."""
+_ROWS = 1 << 17
+"""Rows of a manifest file, more only where one shard has more; chosen: hundreds of shards of photographs are few objects
+of a store, and a reader can still take files at the same time."""
 _WRITERS = 4
 """Manifests that are written at the same time; chosen: most of it is waiting for the disk or the store."""
 
 
-def packed_rows(data: Path, columns: Sequence[str] | None = None, shards: Sequence[Path] | None = None) -> pa.Table:
-    """What the manifest takes from the shards under ``data`` (or these of them), in canonical order: FROM_SHARDS, and
-    where a row and its pictures lie; or ``columns`` of that."""
-    names = list(columns or [*FROM_SHARDS, "shard", "row_group", "row", *schema.SPANS])
-    files = sorted(data.glob("*.parquet")) if shards is None else shards
-    parts = list(each(lambda shard: describe(shard, names), files, data))
-    empty = pa.schema([pa.field(name, schema.COLUMNS[name].type) for name in names]).empty_table()
-    return pa.concat_tables(parts) if parts else empty
+def packed_rows(data: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """What the manifest takes from the shards under ``data``, in canonical order (``Notes.read``)."""
+    return Notes(data).read(columns)
 
 
 def write_manifests(
     folder: Path, kept: pl.DataFrame, places: pa.Table, annotators: Iterable[str], own: Sequence[schema.Column]
 ) -> dict[str, str]:
-    """Write ``folder``/<shard>.parquet for every shard that holds a row of ``kept``; the order is the shard's.
+    """Write the rows of ``kept`` to files in ``folder``, each for neighboring shards and named after the first of them;
+    the order is that of ``places``.
 
     ``own``: columns that ``annotators`` declare themselves. Returns the sha256 of each file that was written, by name.
     """
@@ -63,8 +63,9 @@ def write_manifests(
     decided = kept.drop([n for n in where.columns if n != "id"], strict=False)
     rows = where.join(decided, on="id", how="inner", maintain_order="left")
     begins = np.flatnonzero(rows["shard"].ne_missing(rows["shard"].shift()).to_numpy())  # rows of a shard are neighbors
+    shards = [range(a, b) for a, b in itertools.pairwise([*begins.tolist(), len(rows)])]
     table = rows.select(arrow.names).to_arrow().cast(arrow).replace_schema_metadata(arrow.metadata)
-    parts = [table.slice(a, b - a) for a, b in itertools.pairwise([*begins.tolist(), len(rows)])]
+    parts = [table.slice(of[0][0], of[-1][-1] + 1 - of[0][0]) for of in portions(shards, len, _ROWS) if of]
 
     def write(part: pa.Table) -> tuple[str, str]:
         name = part["shard"][0].as_py()
@@ -86,11 +87,12 @@ def finish(
 
     ``manifests``: sha256 of files in manifest/ by name, as far as they are known.
     """
+    files = [p for part in ("data", "manifest") for p in sorted((dataset / part).glob("*.parquet"))]
     about = {
         "schema_version": schema.SCHEMA_VERSION,
-        "digest": _dataset_digest(dataset, manifests),
+        "digest": _dataset_digest(files, manifests),
         "rows": len(kept),
-        "files": {str(p.relative_to(dataset)): p.stat().st_size for p in _dataset_files(dataset)},
+        "files": {str(p.relative_to(dataset)): p.stat().st_size for p in files},
         **about,
         "counts": counts(kept),
         "versions": {name: version(name) for name in ("pyarrow", "polars", "pillow")},
@@ -100,16 +102,12 @@ def finish(
     return about
 
 
-def _dataset_digest(dataset: Path, manifests: Mapping[str, str]) -> str:
+def _dataset_digest(files: Sequence[Path], manifests: Mapping[str, str]) -> str:
     """sha256 over the sorted sha256 of the shard and manifest files."""
 
     def digest(file: Path) -> str:
         known = manifests.get(file.name) if file.parent.name == "manifest" else None
         return known or sha256_of(file)
 
-    return hashlib.sha256("\n".join(sorted(each(digest, _dataset_files(dataset), dataset))).encode()).hexdigest()
-
-
-def _dataset_files(dataset: Path) -> list[Path]:
-    """Shards and manifest files, sorted."""
-    return [p for part in ("data", "manifest") for p in sorted((dataset / part).glob("*.parquet"))]
+    digests = each(digest, files, files[0]) if files else ()
+    return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()

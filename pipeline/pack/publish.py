@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from configs import UserError, digest, to_plain
-from configs.files import remove_tree, replace_text
-from configs.portions import portions
+from configs.files import remove_files, remove_tree, replace_text
 from configs.storage.spans import each
 from pipeline import cluster, schema
 from pipeline.dataset import INDEX, Dataset
 from pipeline.decide.contamination import Evaluation
 from pipeline.decide.run import NUMBER, Decisions, decide_run, decisions_key, generation_of, places, write_decisions
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
-from pipeline.pack.notes import describe, remove_notes
+from pipeline.pack.notes import Notes, remove_notes
 from pipeline.pack.shards import Shard, ShardWriter, plan_shards, shard_schema
 from pipeline.parquet import read_schema
 from pipeline.progress import progress
@@ -64,10 +63,14 @@ def publish(run: RunFolder, config: PipelineConfig) -> Dataset:
     return Dataset.open(run.dataset)
 
 
-def redecide(run: RunFolder, config: PipelineConfig) -> Decisions:
-    """New decisions and a new manifest over the same shards. Raises UserError when they lack kept rows."""
+def redecide(run: RunFolder, config: PipelineConfig, compacted: Compacted | None = None) -> Decisions:
+    """New decisions and a new manifest over the same shards. ``compacted``: of the run as it is now,
+    where it is known.
+
+    Raises UserError when the shards lack kept rows.
+    """
     evaluation = Evaluation(config.decontaminate)
-    decisions = decide_run(run, config, evaluation=evaluation)
+    decisions = decide_run(run, config, compacted=compacted, evaluation=evaluation)
     lacking = _lacking(run, decisions)
     if lacking:
         raise UserError(
@@ -133,7 +136,7 @@ class _Identity:
 def _packing_key(shards: Sequence[Shard], config: PipelineConfig, compacted: Compacted) -> str:
     """Identity of ``shards`` with the columns of those that are there, with all where there are none."""
     there = min(_packed(compacted.run), default=None)
-    return _Identity(config, compacted, _columns(compacted.run, there)).of(shards)
+    return _Identity(config, compacted, _columns(compacted, there)).of(shards)
 
 
 def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: str, compacted: Compacted) -> None:
@@ -145,13 +148,13 @@ def pack(run: RunFolder, config: PipelineConfig, shards: Sequence[Shard], key: s
             remove_tree(other)
     rows = {shard.name: sum(len(group) for group in shard.groups) for shard in shards}
     noted = _packed(run)
-    columns = _columns(run, min(noted, default=None))
+    columns = _columns(compacted, min(noted, default=None))
     keys = _keys(shards, config, compacted, columns)
     stay = {name for name, about in noted.items() if about["key"] == keys.get(name)}
     if stay:
-        _tell_lacking(run, columns)
+        _tell_lacking(compacted, columns)
     else:  # all of them are written: with all columns
-        columns = _columns(run, None)
+        columns = _columns(compacted, None)
         keys = _keys(shards, config, compacted, columns)
     written = {path.name for path in folder.glob("[!.]*.parquet")}
     left = [shard for shard in shards if shard.name not in stay and shard.name not in written]
@@ -172,19 +175,19 @@ def _keys(
     return {shard.name: identity.of([shard]) for shard in shards}
 
 
-def _columns(run: RunFolder, like: str | None) -> list[str]:
+def _columns(compacted: Compacted, like: str | None) -> list[str]:
     """Of all shards, for readers want the same in every file: those that the shard ``like`` has; None: all."""
-    columns = shard_schema(run).names
-    there = set(read_schema(run.dataset / "data" / like).names if like else columns)
+    columns = shard_schema(compacted).names
+    there = set(read_schema(compacted.run.dataset / "data" / like).names if like else columns)
     return [name for name in columns if name in there]
 
 
-def _tell_lacking(run: RunFolder, columns: Sequence[str]) -> None:
+def _tell_lacking(compacted: Compacted, columns: Sequence[str]) -> None:
     """Say what an annotator that came later would add to ``columns``."""
-    if lacking := [name for name in shard_schema(run).names if name not in columns]:
+    if lacking := [name for name in shard_schema(compacted).names if name not in columns]:
         print(
             f"the shards keep the columns that they were begun with; in the manifest alone, as far as it takes them: "
-            f"{', '.join(lacking)}; where {run.dataset} is removed, pack writes all of them",
+            f"{', '.join(lacking)}; where {compacted.run.dataset} is removed, pack writes all of them",
             flush=True,
         )
 
@@ -195,7 +198,7 @@ def _exchange(run: RunFolder, folder: Path, stay: Collection[str], keys: Mapping
     data.mkdir(exist_ok=True)
     _note_packed(run, {name: keys[name] for name in stay})
     gone = [path for path in data.iterdir() if path.name not in stay]
-    list(each(lambda path: path.unlink(), gone, data))
+    remove_files(gone)
     list(each(lambda path: path.rename(data / path.name), sorted(folder.glob("[!.]*.parquet")), data))
     _note_packed(run, keys)
     remove_notes(run.dataset, keys)
@@ -230,8 +233,12 @@ def index(
     remove_tree(run.dataset / "manifest")
     (run.dataset / "manifest").mkdir()
     manifests: dict[str, str] = {}
-    for shards in _shards_together(run.dataset / "data"):
-        places = packed_rows(run.dataset / "data", shards=shards)
+    notes = Notes(run.dataset / "data")
+    together = notes.portions(_ROWS)
+    for shards in together:
+        places = notes.read(shards=shards)
+        if len(shards) > 1:
+            notes.join(shards, places)
         manifests |= write_manifests(
             run.dataset / "manifest",
             _scalars_of(decisions, places),
@@ -239,14 +246,9 @@ def index(
             decisions.compacted.annotators,
             decisions.compacted.own,
         )
+    notes.remove_joined([shards for shards in together if len(shards) > 1])
     about = {"key": key, "config_digest": digest(to_plain(config)), "packing": packing}
     return finish(run.dataset, about, decisions.kept, manifests)
-
-
-def _shards_together(data: Path) -> Iterator[list[Path]]:
-    """Shards whose manifests are made at once: their rows are in memory with all scalars."""
-    files = sorted(data.glob("*.parquet"))
-    yield from portions(files, lambda path: describe(path, ["id"]).num_rows, _ROWS)
 
 
 def _scalars_of(decisions: Decisions, places: pa.Table) -> pl.DataFrame:

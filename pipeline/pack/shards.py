@@ -8,7 +8,8 @@ them reads few row groups.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +19,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.files import created_once
+from configs.portions import portions
 from pipeline import schema
 from pipeline.decide.captions import CaptionConfig, CaptionJudge, flat
 from pipeline.pack.notes import noted, write_note
 from pipeline.pack.spans import BY_OFFSET
 from pipeline.pack.stored import Place, StoredRows
 from pipeline.store.commit import codecs
+from pipeline.store.compact import Compacted
 from pipeline.store.run_folder import RunFolder
-from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, own_columns, scored_by
+from pipeline.store.table import FRAGMENT, FRAGMENT_ROW
 from pipeline.tokens import count_tokens
 from pipeline.trainable import trainable
 
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 ASPECTS = ((1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (9, 16), (16, 9), (1, 3), (3, 1))
 """Aspect ratios of the report's S1, width to height."""
+_ROWS, _BYTES = 1 << 12, 1 << 26
+"""Rows and bytes of pictures that a worker reads at once, more only where a row group has more; chosen: it holds them two
+or three times."""
 _STRATUM = ("task", "synthetic", "text_level", "stage_from", "stage_to", "aspect")
 
 
@@ -116,9 +122,9 @@ def _row_groups(strata: pl.DataFrame, config: PackConfig) -> Iterator[tuple[tupl
             yield tuple(rows), size
 
 
-def shard_schema(run: RunFolder) -> pa.Schema:
-    """Arrow schema of data/*.parquet of this run; its metadata say to ``datasets`` which columns hold pictures."""
-    arrow = schema.arrow([*schema.STORED, *own_columns(run)], scored_by(run))
+def shard_schema(compacted: Compacted) -> pa.Schema:
+    """Arrow schema of data/*.parquet of a run; its metadata say to ``datasets`` which columns hold pictures."""
+    arrow = schema.arrow([*schema.STORED, *compacted.own], compacted.annotators)
     index = arrow.get_field_index("image")
     # `datasets` cannot read a picture column that is not nullable
     arrow = arrow.set(index, arrow.field(index).with_nullable(True))
@@ -138,7 +144,7 @@ class ShardWriter:
         if not path.exists():
             if self._stored is None:  # once it is where it works
                 self._stored = StoredRows(self._run, self._columns)
-                whole = shard_schema(self._run)
+                whole = shard_schema(self._stored.compacted)
                 self._arrow = pa.schema([whole.field(name) for name in self._columns], whole.metadata)
             groups = _read_groups(self._stored, shard, self._arrow, self._judge)
             with created_once(path) as temporary:
@@ -148,23 +154,32 @@ class ShardWriter:
         return shard
 
 
-def _read_groups(stored: StoredRows, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> list[pa.Table]:
-    """The tables of the shard's row groups."""
-    whole = _judged(stored.read([place for group in shard.groups for place in group]), judge)
-    whole = whole.select(arrow.names).cast(arrow)
-    groups, start = [], 0
-    for group in shard.groups:
-        groups.append(whole.slice(start, len(group)))
-        start += len(group)
-    return groups
+def _read_groups(stored: StoredRows, shard: Shard, arrow: pa.Schema, judge: CaptionJudge) -> Iterator[pa.Table]:
+    """The tables of the shard's row groups, few of which are in memory at the same time."""
+    for groups in _together(stored, shard):
+        part = _judged(stored.read([place for group in groups for place in group]), judge)
+        part = part.select(arrow.names).cast(arrow)
+        start = 0
+        for group in groups:
+            yield part.slice(start, len(group))
+            start += len(group)
 
 
-def write_shard(path: Path, groups: Sequence[pa.Table]) -> None:
-    """Write row groups as one file.
+def _together(stored: StoredRows, shard: Shard) -> Iterator[list[tuple[Place, ...]]]:
+    """Row groups that are read at once: a fragment is opened for the rows of all of them."""
+    for groups in portions(shard.groups, len, _ROWS):
+        sizes = {group: sum(stored.lengths(group)) for group in groups}
+        yield from (part for part in portions(groups, sizes.__getitem__, _BYTES) if part)
+
+
+def write_shard(path: Path, groups: Iterable[pa.Table]) -> None:
+    """Write row groups, of which there is at least one, as one file.
 
     Pictures are compressed already and texts are short: both are stored as they are, so that they can be read by offset.
     """
-    arrow = groups[0].schema
+    following = iter(groups)
+    first = next(following)
+    arrow = first.schema
     # zstd takes half of the time of packing small pictures, and what it saves of them is nothing beside large ones
     fast = {leaf: "snappy" if codec == "zstd" else codec for leaf, codec in codecs(arrow).items()}
     numbers = [f.name for f in arrow if pa.types.is_primitive(f.type)]
@@ -172,7 +187,7 @@ def write_shard(path: Path, groups: Sequence[pa.Table]) -> None:
     named = [leaf for leaf in compression if leaf not in BY_OFFSET]
     options: dict[str, Any] = {"compression": compression, "use_dictionary": named}
     with pq.ParquetWriter(path, arrow, write_page_index=True, store_schema=True, **options) as writer:
-        for group in groups:
+        for group in itertools.chain([first], following):
             writer.write_table(group, row_group_size=len(group))
 
 

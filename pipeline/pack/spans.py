@@ -46,7 +46,10 @@ def file_spans(path: Path) -> pa.Table:
     """Of every row of the shard ``image_offset``, ``ref_spans`` (offset, length of each reference in turn) and
     ``text_spans`` (of each valid caption, then of each valid instruction); null where they cannot be told."""
     with opened(path) as file, path.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        parts = [_of_group(file, group, data) for group in range(file.num_row_groups)]
+        parts = []
+        for group in range(file.num_row_groups):
+            parts.append(_of_group(file, group, data))
+            data.madvise(mmap.MADV_DONTNEED)  # or the whole file would count as this process's memory
     return pa.concat_tables([_SCHEMA.empty_table(), *parts])
 
 

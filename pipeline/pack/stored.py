@@ -42,14 +42,14 @@ Place = tuple[str, int]
 
 
 class StoredRows:
-    """Those of a run, read by one worker."""
+    """Those of a run, read by one worker. ``compacted``: of that run."""
 
     def __init__(self, run: RunFolder, names: Sequence[str]) -> None:
         """``names``: columns of pack.shards.shard_schema."""
         self._run, self._names = run, names
-        self._compacted = Compacted(run)
-        self._own = self._compacted.own
-        self._part_of = {name: part for part in self._compacted.parts for name in part.fragments}
+        self.compacted = Compacted(run)
+        self._own = self.compacted.own
+        self._part_of = {name: part for part in self.compacted.parts for name in part.fragments}
         self._table = lru_cache(_PARTS)(self._mapped)
 
     def read(self, places: Sequence[Place]) -> pa.Table:
@@ -67,6 +67,15 @@ class StoredRows:
         columns = {name: pictures.get(name) if name in pictures else self._column(facts, name) for name in self._names}
         return pa.table(columns)
 
+    def lengths(self, places: Sequence[Place]) -> list[int]:
+        """Bytes of the pictures of these rows, in no order."""
+        parts: dict[Part, list[Place]] = {}
+        for place in places:
+            parts.setdefault(self._part_of[place[0]], []).append(place)
+        return [
+            n for part, of in parts.items() for n in self._read_part(part, of, ["bytes_len"])["bytes_len"].to_pylist()
+        ]
+
     def _column(self, facts: pa.Table, name: str) -> pa.ChunkedArray:
         if name in facts.column_names:
             return facts[name]
@@ -74,21 +83,22 @@ class StoredRows:
         column = schema.COLUMNS.get(name) or known.get(name)
         return pa.nulls(len(facts), column.type if column else pa.string())
 
-    def _read_part(self, part: Part, places: Sequence[Place]) -> pa.Table:
+    def _read_part(self, part: Part, places: Sequence[Place], columns: Sequence[str] | None = None) -> pa.Table:
         table, keys = self._table(part)
+        table = table if columns is None else table.select(list(columns))
         number = {name: i for i, name in enumerate(part.fragments)}
         wanted = np.array([number[fragment] << 32 | row for fragment, row in places])
         return table.take(pa.array(np.searchsorted(keys, wanted)))
 
     def _mapped(self, part: Part) -> tuple[pa.Table, np.ndarray]:
         """A part's table, and of each row fragment and row in it as one ascending number."""
-        scalars = [n for n in self._compacted.schema.names if n in self._names and n not in _COMPUTED]
-        rows = self._compacted.rows(part, [*scalars, FRAGMENT, FRAGMENT_ROW])
+        scalars = [n for n in self.compacted.schema.names if n in self._names and n not in _COMPUTED]
+        rows = self.compacted.rows(part, [*scalars, FRAGMENT, FRAGMENT_ROW])
         numbers = {name: i for i, name in enumerate(part.fragments)}
         fragments = rows[FRAGMENT].combine_chunks().dictionary_encode()
         codes = np.array([numbers[name] for name in fragments.dictionary.to_pylist()], np.int64)
         keys = codes[fragments.indices.to_numpy()] << 32 | rows[FRAGMENT_ROW].to_numpy()
-        nested = self._compacted.derived(part, "nested", _VERSION, lambda: self._nested(part))
+        nested = self.compacted.derived(part, "nested", _VERSION, lambda: self._nested(part))
         table = rows.select(scalars)
         for name in nested.column_names:
             table = table.append_column(name, nested[name])
@@ -96,12 +106,12 @@ class StoredRows:
 
     def _nested(self, part: Part) -> pa.Table:
         """The nested columns of a part's rows, and where in samples/F their pictures lie."""
-        there = (*_BYTES, *_COMPUTED, *self._compacted.schema.names)
+        there = (*_BYTES, *_COMPUTED, *self.compacted.schema.names)
         ours = [n for n in schema.STORED if n in schema.NESTED and n not in there]
         names = [*ours, *(c.name for c in self._own if c.nested)]
 
         def read(fragment: str) -> pa.Table:
-            rows, _ = sample_part(self._run, fragment, names, self._compacted.annotators, self._own)
+            rows, _ = sample_part(self._run, fragment, names, self.compacted.annotators, self._own)
             spans = picture_spans(self._run.samples(fragment)).take(rows[FRAGMENT_ROW])
             return pa.table({name: rows[name] for name in names} | {n: spans[n] for n in spans.column_names})
 

@@ -89,7 +89,12 @@ class Compacted:
         self.schema = arrow.append(pa.field(FRAGMENT, pa.string())).append(pa.field(FRAGMENT_ROW, pa.int32()))
         self._files = CompactFiles(run.compact)
         self._told: dict[str, _Told] = {}
+        self._known = known
         self.parts = tuple(self._parts(known))
+
+    def committed(self, folder: str) -> frozenset[str]:
+        """The fragments that have a file in ``samples``, ``failures`` or ``scores/<annotator>``."""
+        return frozenset(self._known[folder])
 
     def versions(self) -> dict[str, str]:
         """Annotator -> version of the definition by which it scored."""

@@ -13,6 +13,7 @@ import os
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ import pyarrow.parquet as pq
 
 from configs.errors import RunFailed
 from configs.files import replaced
+from configs.storage.copies import LocalCopies
 from configs.storage.paths import ObjectPath
 from configs.storage.spans import each, read_spans
 from pipeline.annotators.measure import THUMBNAIL_BYTES
@@ -39,7 +41,7 @@ class CompactFiles:
     """Those of a run. ``key``: of a file, without dots. ``newest``: time in ns of the newest of what it is made of."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._copies = folder, LocalCopies()
         self._there: dict[tuple[str, str], dict[str, int]] = {}
         for path in folder.glob("*/[!.]*"):
             self._known(path)[path.name] = _time(path)
@@ -51,9 +53,7 @@ class CompactFiles:
             return None
         try:
             self._sweep(path)
-            # of an object all is read at once: one request, where pages of some columns would be one for each
-            whole = pa.BufferReader(path.read_bytes()) if isinstance(path, ObjectPath) else source_of(path)
-            with pq.ParquetFile(whole, page_checksum_verification=True) as file:
+            with pq.ParquetFile(self._source(path), page_checksum_verification=True) as file:
                 return file.read(list(columns) if columns is not None else None)
         except _DAMAGED:
             return None
@@ -108,8 +108,15 @@ class CompactFiles:
         with replaced(path, durable=False) as file:
             fill(file)
             os.utime(file, ns=(newest, newest))
+        self._copies.forget(path)
         self._known(path)[path.name] = newest  # or later
         self._sweep(path)
+
+    def _source(self, path: Path) -> Any:
+        """What pyarrow reads. Of an object all is asked for once: pages of some columns would be a request each, and
+        decisions come back for others."""
+        found = self._copies.read(path) if isinstance(path, ObjectPath) else path
+        return pa.BufferReader(found) if isinstance(found, bytes) else source_of(found)
 
     def _sweep(self, path: Path) -> None:
         """Remove files in whose place the one at ``path`` is: a kill may have left them."""

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from configs.errors import RunFailed, UserError
 from configs.files import created_once
-from pipeline.parquet import opened, read_metadata
+from pipeline.parquet import opened, read_metadata, read_table
 from pipeline.store.spill import temporary_database
 
 _ENDING = ".parquet"
@@ -192,7 +192,8 @@ def parts(folder: Path) -> list[Part]:
     old = folder.with_name(folder.name + _ENDING)
     files = {path.name.removesuffix(_ENDING): path for path in folder.glob(f"[!.]*{_ENDING}")}
     found = [Part(path, name, int(name[1:]) if name.startswith("r") else 0) for name, path in files.items()]
-    listed = [Part(old, "")] if old.is_file() else []
+    whole = not any(not part.retry for part in found) and old.is_file()
+    listed = [Part(old, "")] if whole else []
     return listed + sorted(found, key=lambda part: (part.retry, len(part.name), part.name))
 
 
@@ -208,6 +209,11 @@ def fragments(folder: Path, source: str) -> list[Fragment]:
     for part in parts(folder):
         found += _fragments_of(part, source, 0 if part.retry else len(found))
     return found
+
+
+def read_ids(part: Part) -> pa.Table:
+    """The column ``id`` of a part."""
+    return read_table(part.path, ["id"], whole=bool(part.name))  # an earlier version's file is as long as its source
 
 
 def read_fragment(folder: Path, fragment: Fragment) -> list[dict[str, Any]]:

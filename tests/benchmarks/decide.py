@@ -62,7 +62,7 @@ def main() -> None:
         return
     for name, arguments in _CASES.items():
         if not given.no_pack or name != "decide":
-            found[name] = command([{"RUN": str(run.path), "MOVED": _moved()}.get(a, a) for a in arguments])
+            found[name] = command([{"RUN": str(run.path), "MOVED": moved()}.get(a, a) for a in arguments])
             print(name, found[name], flush=True)
     print(json.dumps(found))
 
@@ -74,7 +74,7 @@ def rules() -> list[dict[str, Any]]:
     return [*yaml.safe_load(text)["decide"]["rules"], clip]
 
 
-def _moved() -> str:
+def moved() -> str:
     """Another threshold: a tenth of the rows that pass the rules before it."""
     number = next(number for number, rule in enumerate(rules()) if rule["name"] == "S2.clarity")
     return f"decide.rules.{number}.keep=clarity >= 80"

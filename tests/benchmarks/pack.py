@@ -17,6 +17,7 @@ from pipeline.config import load_run_config
 from pipeline.decide.run import decide_run
 from pipeline.pack.publish import plan
 from pipeline.pack.shards import ShardWriter, shard_schema
+from pipeline.store.compact import Compacted
 from tests.benchmarks.scored_run import write_scored_run
 
 
@@ -40,7 +41,7 @@ def _measured(folder: Path, rows: int, length: int) -> list[dict[str, object]]:
     told = []
     for name in ("first", "again"):
         begun, spent = time.monotonic(), time.process_time()
-        writer = ShardWriter(run, folder / name, config.captions, shard_schema(run).names)
+        writer = ShardWriter(run, folder / name, config.captions, shard_schema(Compacted(run)).names)
         for shard in shards:
             writer(shard)
         seconds, cpu = time.monotonic() - begun, time.process_time() - spent

@@ -19,6 +19,7 @@ from pipeline.config import load_run_config
 from pipeline.decide.run import decide_run, decisions_key, write_decisions
 from pipeline.pack.publish import index, plan
 from pipeline.pack.shards import ShardWriter, shard_schema
+from pipeline.store.compact import Compacted
 from pipeline.store.run_folder import RunFolder
 from tests.benchmarks.decide import ROOT, command, rules
 from tests.benchmarks.scored_run import write_scored_run
@@ -60,7 +61,7 @@ def _prepare(run: RunFolder, rows: int) -> None:
         write_decisions(run, decisions, key)
         shards = run.dataset / "data"
         shards.mkdir(parents=True, exist_ok=True)
-        writer = ShardWriter(run, shards, config.captions, shard_schema(run).names)
+        writer = ShardWriter(run, shards, config.captions, shard_schema(Compacted(run)).names)
         for shard in plan(run, config, decisions):
             if not (shards / shard.name).exists():
                 writer(shard)

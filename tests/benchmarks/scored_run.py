@@ -77,10 +77,16 @@ ANNOTATORS = ("measure", "nsfw", "ocr", "clip_like", "embed_like")
 
 
 def write_scored_run(
-    folder: Path, rows: int, rules: list[dict[str, Any]], sources: int = 1, picture: int = 0
+    folder: Path,
+    rows: int,
+    rules: list[dict[str, Any]],
+    sources: int = 1,
+    picture: int = 0,
+    part: int = FRAGMENT * ledger.PART,
 ) -> RunFolder:
     """Everything but decisions and dataset. ``sources``: among how many the rows are divided evenly. ``picture``: bytes of
-    each, random ones that are no picture; 0 for none, of which the sizes tell another story."""
+    each, random ones that are no picture; 0 for none, of which the sizes tell another story. ``part``: rows of a part of
+    the ledger."""
     run, pool = RunFolder(folder), _sentences()
     names = [SOURCE + (f"-{n}" if n else "") for n in range(sources)]
     config = {
@@ -92,9 +98,11 @@ def write_scored_run(
     run.config.write_text(json.dumps(config))
     each = rows // sources
     for number, name in enumerate(names):
-        for start in range(0, each, FRAGMENT * ledger.PART):
-            ids = np.arange(start, min(start + FRAGMENT * ledger.PART, each))
-            _write_part(run, name, ids + number * each, start // FRAGMENT, ids[-1] == each - 1, pool, picture)
+        first = 0
+        for start in range(0, each, part):
+            ids = np.arange(start, min(start + part, each))
+            _write_part(run, name, ids + number * each, first, ids[-1] == each - 1, pool, picture)
+            first += -(-len(ids) // FRAGMENT)
     return run
 
 
@@ -107,7 +115,7 @@ def _write_part(
     failed = _uniform(numbers, 90) < _FAILED
     path = run.ledger(source) / f"{first:05d}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(path, ledger.SCHEMA) as writer:
+    with pq.ParquetWriter(path, ledger.SCHEMA, write_statistics=False) as writer:
         for index, start in enumerate(range(0, len(numbers), FRAGMENT)):
             name = ledger.fragment_name(source, first + index)
             part = slice(start, start + FRAGMENT)
@@ -280,10 +288,15 @@ def _regions(text: pa.Array, where: np.ndarray) -> pa.Array:
     lines = pc.split_pattern(text, "\n")
     flat = lines.flatten()
     quads = pa.FixedSizeListArray.from_arrays(pa.array(np.resize(where, 8 * len(flat)).astype(np.float32)), 8)
-    kinds = [pa.repeat("line", len(flat)), pa.repeat("ltr", len(flat))]
+    score = pa.array(np.resize(where, len(flat)).astype(np.float32))
+    known = {"text": flat, "quad": quads, "level": "line", "direction": "ltr", "score": score}
     kind = schema.COLUMNS["text_regions"].type.value_type
-    values = [flat, quads, *kinds, pa.array(np.resize(where, len(flat)).astype(np.float32))]
-    struct = pa.StructArray.from_arrays([v.cast(kind.field(i).type) for i, v in enumerate(values)], fields=list(kind))
+    values = [known.get(field.name) for field in kind]
+    arrays = [
+        v if isinstance(v, pa.Array) else pa.repeat(pa.scalar(v, f.type), len(flat))
+        for v, f in zip(values, kind, strict=True)
+    ]
+    struct = pa.StructArray.from_arrays([a.cast(f.type) for a, f in zip(arrays, kind, strict=True)], fields=list(kind))
     return pa.ListArray.from_arrays(lines.offsets, struct)
 
 

@@ -26,6 +26,7 @@ from pipeline.pack.shards import ShardWriter, plan_shards, shard_schema
 from pipeline.sources import FolderSource, SynthSource
 from pipeline.sources.synth import sample_row
 from pipeline.store.commit import to_table, write_table
+from pipeline.store.compact import Compacted
 from pipeline.store.failures import SCHEMA as FAILURES
 from pipeline.store.ledger import Entry, FragmentsConfig, sample_id, write_ledger
 from pipeline.store.run_folder import RunFolder
@@ -80,7 +81,7 @@ def publish_without_ray(run: RunFolder, config: PipelineConfig) -> None:
     write_decisions(run, decisions, "key")
     shards = run.dataset / "data"
     shards.mkdir(parents=True)
-    writer = ShardWriter(run, shards, config.captions, shard_schema(run).names)
+    writer = ShardWriter(run, shards, config.captions, shard_schema(Compacted(run)).names)
     for shard in plan_shards(decisions.kept, config.pack):
         writer(shard)
     index(run, config, decisions, "key")
