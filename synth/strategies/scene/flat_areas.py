@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
+from PIL import Image, ImageDraw
 
 from synth.errors import Undrawable
 from synth.geometry import Box
@@ -10,16 +14,19 @@ from synth.geometry import Box
 _MAX_GRADIENT = 9.0  # chosen: gray levels between neighboring cells; a box with a lower mean counts as flat
 _EDGE = 30.0  # chosen: gray levels between neighboring cells; more is the outline of a thing
 _MAX_EDGES = 0.02  # chosen: fraction of a flat box's cells that may lie on an outline
+_STEP = 2  # px of the canvas to a cell of the mask in which what a quad covers is counted
 
 
-def find_flat_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.random.Generator) -> Box:
+def find_flat_box(
+    cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng: np.random.Generator, avoid: Sequence[Box] = ()
+) -> Box:
     """A box (px of ``canvas``) of little texture, with about the aspect ratio asked for. Raises Undrawable.
 
     ``cells``: (h, w) gray levels of the photograph, a few px to a cell. Five sizes are tried; of the flat boxes one is
-    drawn, large ones more often.
+    drawn, large ones more often. It shares no cell with the boxes ``avoid``, px of ``canvas``.
     """
     rough = np.hypot(np.diff(cells, axis=1, prepend=cells[:, :1]), np.diff(cells, axis=0, prepend=cells[:1]))
-    spread, edges = _integral(rough), _integral(rough > _EDGE)
+    spread, edges, taken = _integral(rough), _integral(rough > _EDGE), _integral(_cells_of(avoid, rough.shape, canvas))
     found: list[tuple[float, int, int, int, int]] = []
     rows, columns = rough.shape
     for fraction in (0.9, 0.72, 0.55, 0.4, 0.3):
@@ -28,6 +35,7 @@ def find_flat_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng
         if bw > columns - 2 or bh > rows - 2:
             continue
         is_flat = (_sums(spread, bw, bh) < _MAX_GRADIENT * bw * bh) & (_sums(edges, bw, bh) <= _MAX_EDGES * bw * bh)
+        is_flat &= _sums(taken, bw, bh) == 0
         flat = np.argwhere(is_flat[1:-1, 1:-1]) + 1
         if len(flat):
             row, column = flat[int(rng.integers(len(flat)))]
@@ -38,6 +46,31 @@ def find_flat_box(cells: np.ndarray, canvas: tuple[int, int], aspect: float, rng
     _, x, y, bw, bh = found[int(rng.choice(len(found), p=sizes / sizes.sum()))]
     sx, sy = canvas[0] / columns, canvas[1] / rows
     return (x * sx, y * sy, (x + bw) * sx, (y + bh) * sy)
+
+
+def _cells_of(boxes: Sequence[Box], shape: tuple[int, ...], canvas: tuple[int, int]) -> np.ndarray:
+    """(h, w) of bool: the cells that one of the boxes touches."""
+    touched = np.zeros(shape, bool)
+    sx, sy = canvas[0] / shape[1], canvas[1] / shape[0]
+    for x0, y0, x1, y1 in boxes:
+        touched[int(y0 / sy) : math.ceil(y1 / sy), int(x0 / sx) : math.ceil(x1 / sx)] = True
+    return touched
+
+
+def covered(corners: np.ndarray, boxes: Sequence[Box], canvas: tuple[int, int]) -> float:
+    """The largest fraction of a box that lies under the convex quad ``corners`` (4, 2), px; 0 without boxes."""
+    if not boxes:
+        return 0.0
+    mask = Image.new("L", (canvas[0] // _STEP + 1, canvas[1] // _STEP + 1))
+    ImageDraw.Draw(mask).polygon([(float(x) / _STEP, float(y) / _STEP) for x, y in corners], fill=1)
+    under = _integral(np.asarray(mask))
+    fractions = []
+    for box in boxes:
+        x0, y0, x1, y1 = (int(edge / _STEP) for edge in box)
+        x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
+        inside = under[y1, x1] - under[y0, x1] - under[y1, x0] + under[y0, x0]
+        fractions.append(inside / ((x1 - x0) * (y1 - y0)))
+    return float(max(fractions))
 
 
 def _integral(values: np.ndarray) -> np.ndarray:
