@@ -65,11 +65,13 @@ def _take(package: PhotoPackage, photographs: list[Photograph], archive: Path) -
     """Put the photographs that are as listed into the folder; a line for each that is not."""
     paths = {f"./{package.folder}/{photograph.path.partition('!')[0]}" for photograph in photographs}
     files: dict[str, bytes] = {}
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as process:
-        with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
-            for entry in tar:
-                if entry.name in paths and (file := tar.extractfile(entry)):
-                    files[entry.name] = file.read()
+    with (
+        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as tar,
+    ):
+        for entry in tar:
+            if entry.name in paths and (file := tar.extractfile(entry)):
+                files[entry.name] = file.read()
     lines = []
     for photograph in photographs:
         path, _, inner = photograph.path.partition("!")

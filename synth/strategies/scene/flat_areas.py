@@ -14,7 +14,7 @@ from synth.geometry import Box
 _MAX_GRADIENT = 9.0  # chosen: gray levels between neighboring cells; a box with a lower mean counts as flat
 _EDGE = 30.0  # chosen: gray levels between neighboring cells; more is the outline of a thing
 _MAX_EDGES = 0.02  # chosen: fraction of a flat box's cells that may lie on an outline
-_STEP = 2  # px of the canvas to a cell of the mask in which what a quad covers is counted
+_CELLS = 128  # along the longer side of the mask in which what a quad covers is counted
 
 
 def find_flat_box(
@@ -61,12 +61,13 @@ def covered(corners: np.ndarray, boxes: Sequence[Box], canvas: tuple[int, int]) 
     """The largest fraction of a box that lies under the convex quad ``corners`` (4, 2), px; 0 without boxes."""
     if not boxes:
         return 0.0
-    mask = Image.new("L", (canvas[0] // _STEP + 1, canvas[1] // _STEP + 1))
-    ImageDraw.Draw(mask).polygon([(float(x) / _STEP, float(y) / _STEP) for x, y in corners], fill=1)
+    step = max(canvas) / _CELLS  # px to a cell
+    mask = Image.new("L", (int(canvas[0] / step) + 1, int(canvas[1] / step) + 1))
+    ImageDraw.Draw(mask).polygon([(float(x) / step, float(y) / step) for x, y in corners], fill=1)
     under = _integral(np.asarray(mask))
     fractions = []
     for box in boxes:
-        x0, y0, x1, y1 = (int(edge / _STEP) for edge in box)
+        x0, y0, x1, y1 = (int(edge / step) for edge in box)
         x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
         inside = under[y1, x1] - under[y0, x1] - under[y1, x0] + under[y0, x0]
         fractions.append(inside / ((x1 - x0) * (y1 - y0)))

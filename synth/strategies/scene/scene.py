@@ -38,7 +38,7 @@ _DARK_TO_LIGHT = (
 _MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
 _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
 _MAX_COVERED = 0.05  # chosen: fraction of a subject of the photograph that a medium may hide
-_PLACES = 16  # chosen: places tried for a medium, each smaller than the last, before the photograph has none for it
+_SIZES, _PLACES = 8, 6  # chosen: sizes tried for a medium, from large to small, and places of each
 _SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
 VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from the picture without it
 
@@ -138,14 +138,13 @@ def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: 
 
 def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.random.Generator) -> Place:
     medium = find_medium(key)
-    w, h = backdrop.canvas
     aspect = rng.uniform(*medium.aspect)
     width, height, corners = _beside_subjects(strategy, backdrop, aspect, rng)
     carrier = medium.draw(width, height, rng)
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     pixels = backdrop.pixels
     if rng.random() < strategy.blurred:
-        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.006 * w)))
+        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.006 * backdrop.canvas[0])))
     behind: list[Layer] = [PictureLayer(pixels)]
     behind += shadow_layers(carrier, width, height, matrix, rng)
     behind += [placed(layer, matrix) for layer in carrier.layers]
@@ -172,7 +171,7 @@ def _beside_subjects(
     """Width, height and (4, 2) corners, px, of a medium that hides none of the photograph's subjects."""
     w, h = backdrop.canvas
     full = rng.uniform(*strategy.size) * min(w, h * aspect)
-    for shrink in np.linspace(1.0, _SMALLEST, _PLACES):
+    for shrink in np.repeat(np.linspace(1.0, _SMALLEST, _SIZES), _PLACES):
         width, height = full * shrink, full * shrink / aspect
         corners = _place_corners(width, height, (w, h), strategy, rng)
         if covered(corners, backdrop.subjects, (w, h)) <= _MAX_COVERED:
