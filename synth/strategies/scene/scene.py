@@ -174,7 +174,7 @@ def _beside_subjects(
     for shrink in np.repeat(np.linspace(1.0, _SMALLEST, _SIZES), _PLACES):
         width, height = full * shrink, full * shrink / aspect
         corners = _place_corners(width, height, (w, h), strategy, rng)
-        if covered(corners, backdrop.subjects, (w, h)) <= _MAX_COVERED:
+        if covered(corners, backdrop.subjects) <= _MAX_COVERED:
             return width, height, corners
     raise Undrawable("the photograph's subject leaves no place for this medium")
 
