@@ -57,6 +57,18 @@ def parser() -> argparse.ArgumentParser:
     fonts.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     _overridable(fonts, list_fonts)
 
+    photographs = commands.add_parser(
+        "photographs", help="bring the photographs of {collection: free} from Debian's packages"
+    )
+    photographs.add_argument(
+        "--license",
+        action="append",
+        default=[],
+        metavar="SPDX",
+        help="also those under this license, such as CC-BY-SA-4.0",
+    )
+    photographs.set_defaults(run=bring_photographs)
+
     cover = commands.add_parser("coverage", help="how often a recipe draws each of the 8,105 characters")
     cover.add_argument("config", nargs="?", default=GENERAL, help=f"configs/synth/*.yaml (default {GENERAL})")
     cover.add_argument(
@@ -191,6 +203,30 @@ def _report(recipe: Recipe, missing_glyphs: Counter[str]) -> None:
         print(f"{missing_glyphs.total()} of the discarded had a character that no font draws: {shown}")
     for line in filter(None, (corpus.summary() for corpus in recipe.corpora.values())):
         print(line)
+    photos = getattr(recipe.drawer, "photos", None)  # strategies that draw no photographs have none
+    if photos and photos.summary:
+        print(photos.summary)
+
+
+def bring_photographs(args: argparse.Namespace) -> None:
+    """Take the listed photographs out of Debian's packages and count what is there."""
+    from synth.photo_install import CREDITS, install
+    from synth.photo_list import FOLDER, check_licenses, listed
+
+    try:
+        check_licenses(args.license)
+    except ValueError as error:
+        raise UserError(f"--license: {error}") from None
+    for line in install(args.license):
+        print(line)
+    there = [photograph for package, photograph in listed(args.license) if package.file(photograph)]
+    marked = sum(bool(photograph.subjects) for photograph in there)
+    seen = sum(photograph.kind in ("wall", "board", "street") for photograph in there)
+    total = sum(1 for _ in listed(args.license))
+    print(
+        f"photographs: {len(there)} of {total} are there, {seen} of a wall, board or street, {marked} with marked subjects; "
+        f"authors and licenses: {FOLDER / CREDITS}"
+    )
 
 
 def list_fonts(args: argparse.Namespace) -> None:

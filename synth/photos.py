@@ -2,7 +2,7 @@
 
     PhotoSource ──find──> Photos ──choose(canvas, rng)──> Backdrop (uint8 pixels, which photograph)
 
-A source is a picture, a folder of pictures, or a dataset in Parquet, of which the pictures without text are taken:
+A source is a collection that is listed (``synth.photo_list``), a picture, a folder of pictures, or a dataset in Parquet, of which the pictures without text are taken:
 words that nobody annotated would make the annotation of a scene untrue. A photograph that cannot be read is left out
 and counted; a source without any is an error.
 """
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,8 @@ from configs.files import package_folder
 from configs.pictures import Limits, decode
 from synth.choice import choose
 from synth.errors import Undrawable
+from synth.geometry import Box
+from synth.photo_list import Kind, check_licenses, listed
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _MAX_SIDE = 1600  # px that a decoded photograph keeps on its longer side
@@ -39,22 +41,34 @@ _HEAD_BYTES = 65536  # bytes of a file that stand for its content, with its leng
 class PhotoSource:
     """A picture, a folder of them, or a dataset; relative to the Python package ``package`` when given, else to the
     working directory. ``license`` is for pictures that bring none of their own, as the rows of a dataset do.
+
+    ``collection``: "free", those that are listed in ``synth/data/photographs.yaml`` and are installed; ``licenses``: also
+    those under these, which bind what is made of them; ``kinds``: of these alone.
     """
 
     renamed: ClassVar[dict[str, str]] = {"share": "weight"}
 
-    path: str
+    path: str = ""
     package: str | None = None
     license: str = "unknown"
     weight: float = 1.0
+    collection: Literal["free"] | None = None
+    licenses: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
 
     def __post_init__(self) -> None:
+        if bool(self.path) == bool(self.collection):
+            raise ValueError("photographs need either path or collection")
+        if (self.licenses or self.kinds) and not self.collection:
+            raise ValueError("licenses and kinds are for a collection; a path has its license")
+        check_licenses(self.licenses)
         if self.weight <= 0:
             raise ValueError(f"weight must be above 0, found {self.weight:g}")
 
 
 class Backdrop:
-    """A photograph cut to a ``canvas`` (w, h). ``id``: its entry in ``Sample.parents``."""
+    """A photograph cut to a ``canvas`` (w, h). ``id``: its entry in ``Sample.parents``. ``subjects``: boxes, px of the
+    canvas, that text should keep off, as far as they are known."""
 
     def __init__(
         self,
@@ -63,8 +77,10 @@ class Backdrop:
         canvas: tuple[int, int],
         id_: str,
         license_: str,
+        subjects: Sequence[Box] = (),
     ) -> None:
         self._photo, self._box = photo, box
+        self.subjects = _seen(subjects, photo.size, box, canvas)
         self.canvas, self.id, self.license = canvas, id_, license_
 
     @cached_property
@@ -99,6 +115,7 @@ class Photos:
     def __init__(self, sources: Sequence[PhotoSource], where: str) -> None:
         self._sources = [(source, _find(source, f"{where}.{i}")) for i, source in enumerate(sources)]
         self.unreadable: Counter[str] = Counter()
+        self.summary = _missing(sources)
         if not self._sources:
             raise UserError(f"{where}: at least one source of photographs is needed")
 
@@ -109,11 +126,12 @@ class Photos:
 
     @property
     def digest(self) -> str:
-        """sha256 over names, sizes and first bytes of all files."""
+        """sha256 over names, sizes and first bytes of all files, and the subjects marked in them."""
         total = hashlib.sha256()
         for _, photos in self._sources:
             for photo in photos:
-                total.update(f"{photo.name} {photo.fingerprint}\n".encode())
+                subjects = f" {photo.subjects}" if photo.subjects else ""
+                total.update(f"{photo.name} {photo.fingerprint}{subjects}\n".encode())
         return total.hexdigest()
 
     def choose(self, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
@@ -134,7 +152,8 @@ class Photos:
         left, top = rng.uniform(0, photo.width - cut[0]), rng.uniform(0, photo.height - cut[1])
         box = (left, top, left + cut[0], top + cut[1])
         return Backdrop(
-            photo, box, canvas, f"photo:{file.name}@{file.fingerprint[:12]}", file.license or source.license
+            *(photo, box, canvas, f"photo:{file.name}@{file.fingerprint[:12]}", file.license or source.license),
+            file.subjects,
         )
 
 
@@ -148,6 +167,7 @@ class _Photo:
     group: int = -1
     row: int = -1
     license: str | None = None
+    subjects: tuple[Box, ...] = ()  # fractions of width and height
 
     def read(self) -> bytes:
         """The bytes of the picture's file."""
@@ -157,6 +177,8 @@ class _Photo:
 
 
 def _find(source: PhotoSource, where: str) -> list[_Photo]:
+    if source.collection:
+        return _installed(source, where)
     path = Path(source.path).expanduser()
     if source.package is not None:
         path = package_folder(source.package, f"{where}.package") / path
@@ -168,6 +190,45 @@ def _find(source: PhotoSource, where: str) -> list[_Photo]:
     if not files:
         raise UserError(f"{where}.path: the folder {path} holds no picture; looked for {', '.join(_SUFFIXES)}")
     return [_Photo(file.name, file, _fingerprint(file)) for file in files]
+
+
+def _installed(source: PhotoSource, where: str) -> list[_Photo]:
+    found = [
+        _Photo(one.name, file, _fingerprint(file), license=one.license, subjects=one.subjects)
+        for package, one in listed(source.licenses, source.kinds)
+        if (file := package.file(one))
+    ]
+    if not found:
+        kinds = f" of kinds {', '.join(source.kinds)}" if source.kinds else ""
+        raise UserError(f"{where}.collection: no photograph{kinds} is installed; make photographs")
+    return found
+
+
+def _missing(sources: Sequence[PhotoSource]) -> str | None:
+    """What to say of listed photographs that are not installed; None where there is none."""
+    asked = {
+        one.name: package.file(one) for s in sources if s.collection for package, one in listed(s.licenses, s.kinds)
+    }
+    lacking = sum(file is None for file in asked.values())
+    return (
+        f"{lacking} of {len(asked)} photographs of the collection are not installed: make photographs"
+        if lacking
+        else None
+    )
+
+
+def _seen(
+    subjects: Sequence[Box], size: tuple[int, int], cut: tuple[float, float, float, float], canvas: tuple[int, int]
+) -> tuple[Box, ...]:
+    """The subjects of a photograph of ``size`` px, given in fractions of it, as far as they show on the canvas, in its px."""
+    sx, sy = canvas[0] / (cut[2] - cut[0]), canvas[1] / (cut[3] - cut[1])
+    shown = []
+    for left, top, right, bottom in subjects:
+        x0, x1 = (min(max((x * size[0] - cut[0]) * sx, 0.0), float(canvas[0])) for x in (left, right))
+        y0, y1 = (min(max((y * size[1] - cut[1]) * sy, 0.0), float(canvas[1])) for y in (top, bottom))
+        if x1 > x0 and y1 > y0:
+            shown.append((x0, y0, x1, y1))
+    return tuple(shown)
 
 
 def _rows(dataset: Path, where: str) -> list[_Photo]:
@@ -202,7 +263,7 @@ def _row_group(path: Path, group: int) -> list[dict[str, Any]]:
     return pq.ParquetFile(path).read_row_group(group, columns=["image"])["image"].to_pylist()
 
 
-@lru_cache(maxsize=48)
+@lru_cache(maxsize=128)  # all of the collection: at most 2 MB each, for most are 1,024 px wide
 def _decode(photo: _Photo) -> Image.Image:
     """RGB, upright, at most _MAX_SIDE px on a side. Raises DecodeError (a ValueError) or OSError."""
     picture = Image.fromarray(decode(photo.read(), _LIMITS))

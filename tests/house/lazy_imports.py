@@ -127,6 +127,8 @@ LAZY: dict[tuple[str, str], str] = {
     ("synth/__main__.py", "synth.coverage"): COMMAND,
     ("synth/__main__.py", "synth.fonts.catalog"): COMMAND,
     ("synth/__main__.py", "synth.fonts.source"): COMMAND,
+    ("synth/__main__.py", "synth.photo_install"): COMMAND,
+    ("synth/__main__.py", "synth.photo_list"): COMMAND,
     ("synth/__main__.py", "synth.preview"): COMMAND,
     ("synth/__main__.py", "synth.recipe"): COMMAND,
     ("synth/corpus/traditional.py", "opencc"): HEAVY,

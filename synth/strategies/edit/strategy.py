@@ -18,6 +18,7 @@ from synth.drawing.layers import Drawing
 from synth.drawing.paint import paint, paint_twice
 from synth.errors import Undrawable
 from synth.language import CaptionLanguage, language_of
+from synth.photos import Photos
 from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.edit.canvas import photo_canvas, place_text, plain_canvas
 from synth.strategies.edit.operations import OPERATIONS, Edit, Operation, apply
@@ -61,6 +62,11 @@ class EditDrawer:
 
     strategy: EditStrategy
     scene: SceneDrawer | None
+
+    @property
+    def photos(self) -> Photos | None:
+        """Those that the pairs are drawn on."""
+        return self.scene.photos if self.scene else None
 
     def draw(self, request: DrawRequest) -> Composition:
         """One pair. Raises Undrawable where a text does not fit, or the operation cannot be done to it."""

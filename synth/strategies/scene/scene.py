@@ -24,7 +24,7 @@ from synth.errors import Undrawable
 from synth.geometry import Matrix, apply, from_box, rotation
 from synth.photos import Backdrop, Photos, PhotoSource
 from synth.strategies.base import Composition, DrawRequest, Strategy
-from synth.strategies.scene.flat_areas import find_flat_box
+from synth.strategies.scene.flat_areas import covered, find_flat_box
 from synth.strategies.scene.lighting import light_for, light_in, shade_layer, shadow_layers, veiled
 from synth.strategies.scene.media import MEDIA, find_medium, placed
 
@@ -37,6 +37,9 @@ _DARK_TO_LIGHT = (
 )  # chosen: quantiles of the luminance behind text; it must stand off the ends
 _MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
 _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
+_MAX_COVERED = 0.05  # chosen: fraction of a subject of the photograph that a medium may hide
+_SIZES, _PLACES = 8, 6  # chosen: sizes tried for a medium, from large to small, and places of each
+_SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
 VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from the picture without it
 
 
@@ -135,17 +138,13 @@ def find_place(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: 
 
 def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.random.Generator) -> Place:
     medium = find_medium(key)
-    w, h = backdrop.canvas
     aspect = rng.uniform(*medium.aspect)
-    scale = rng.uniform(*strategy.size)
-    width = scale * min(w, h * aspect)
-    height = width / aspect
+    width, height, corners = _beside_subjects(strategy, backdrop, aspect, rng)
     carrier = medium.draw(width, height, rng)
-    corners = _place_corners(width, height, (w, h), strategy, rng)
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     pixels = backdrop.pixels
     if rng.random() < strategy.blurred:
-        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.006 * w)))
+        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.006 * backdrop.canvas[0])))
     behind: list[Layer] = [PictureLayer(pixels)]
     behind += shadow_layers(carrier, width, height, matrix, rng)
     behind += [placed(layer, matrix) for layer in carrier.layers]
@@ -166,8 +165,22 @@ def _on_medium(strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.ra
     return Place(size, inner, tuple(behind), colors, carrier.ground, shades, key, None, medium.handwritten)
 
 
+def _beside_subjects(
+    strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator
+) -> tuple[float, float, np.ndarray]:
+    """Width, height and (4, 2) corners, px, of a medium that hides none of the photograph's subjects."""
+    w, h = backdrop.canvas
+    full = rng.uniform(*strategy.size) * min(w, h * aspect)
+    for shrink in np.repeat(np.linspace(1.0, _SMALLEST, _SIZES), _PLACES):
+        width, height = full * shrink, full * shrink / aspect
+        corners = _place_corners(width, height, (w, h), strategy, rng)
+        if covered(corners, backdrop.subjects) <= _MAX_COVERED:
+            return width, height, corners
+    raise Undrawable("the photograph's subject leaves no place for this medium")
+
+
 def _on_photo(strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator) -> Place:
-    box = find_flat_box(backdrop.cells, backdrop.canvas, aspect, rng)
+    box = find_flat_box(backdrop.cells, backdrop.canvas, aspect, rng, backdrop.subjects)
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
     corners = _place_corners(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from configs import UserError
-from synth import Recipe
+from synth import Recipe, photo_list
 from synth.drawing import regions
 from synth.errors import Undrawable
-from synth.strategies.scene.flat_areas import find_flat_box
+from synth.strategies.scene.flat_areas import covered, find_flat_box
 from synth.strategies.scene.media import MEDIA
 from synth.strategies.scene.scene import VISIBLE, SceneDrawer
 from tests.synth.common import recipe
@@ -105,6 +105,63 @@ def test_what_people_write_on_mostly_carries_handwriting() -> None:
 
     assert by_hand("sticky note") >= 18
     assert by_hand("street sign") <= 14
+
+
+SHEETS = "{sheet of paper: 1, shop sign: 1, sticky note: 1}"
+
+
+@pytest.mark.parametrize("kind", ["animal", "still", "nature", "building"])
+def test_things_with_text_keep_off_the_subjects_of_photographs(
+    kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(photo_list, "FOLDER", tmp_path)  # those that the wheels carry
+    assert _subjects_kept_free(kind, SHEETS) >= 3
+
+
+@pytest.mark.parametrize("media", ["{none: 1}", SHEETS])
+def test_text_keeps_off_a_subject_that_is_as_flat_as_the_rest(
+    media: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    Image.new("RGB", (300, 200), (200, 190, 180)).save(tmp_path / "flat.png")
+    flat = photo_list.Photograph("flat.png", "", "", "CC0-1.0", "nobody", "wall", subjects=((0.3, 0.3, 0.7, 0.7),))
+    monkeypatch.setattr(photo_list, "FOLDER", tmp_path)
+    monkeypatch.setattr(photo_list, "packages", lambda: (photo_list.PhotoPackage("", "", (flat,), debian="flat"),))
+    assert _subjects_kept_free("wall", media) == 10
+
+
+def _subjects_kept_free(kind: str, media: str) -> int:
+    """How many subjects ten pictures show; fails where text covers more than a twentieth of one."""
+    photos = f"strategy.photos=[{{collection: free, kinds: [{kind}]}}]"
+    kept = Recipe.load(SCENE, [f"strategy.media={media}", photos, "contents=[{kind: word}]"])
+    boxes = 0
+    for index in range(10):
+        composition = drawn(kept, index)
+        assert composition.backdrop
+        shape = composition.drawing.canvas[::-1]
+        text = np.zeros(shape, bool)
+        for region in regions.of(composition.drawing):
+            text |= _filled(region.quad, shape)
+        for x0, y0, x1, y1 in composition.backdrop.subjects:
+            under = text[round(y0) : round(y1), round(x0) : round(x1)]
+            assert under.size == 0 or under.mean() <= 0.05, (index, composition.backdrop.id)
+            boxes += 1
+    return boxes
+
+
+def test_what_a_quad_covers_of_a_box_is_counted() -> None:
+    quad = np.array([(50, 0), (100, 0), (100, 100), (50, 100)], float)
+    assert covered(quad, []) == 0
+    assert covered(quad, [(100, 100, 200, 200)]) == 0
+    assert covered(quad, [(0, 0, 100, 100), (150, 0, 200, 50)]) == 0.5
+
+
+def test_a_flat_place_shares_nothing_with_what_it_is_to_avoid() -> None:
+    cells, rng = np.full((32, 32), 120.0), np.random.default_rng(0)
+    for _ in range(30):
+        x0, _, x1, _ = find_flat_box(cells, (256, 256), 2.0, rng, [(96, 0, 160, 256)])
+        assert x1 <= 96 or x0 >= 160
+    with pytest.raises(Undrawable):
+        find_flat_box(cells, (256, 256), 2.0, rng, [(8, 8, 248, 248)])
 
 
 def test_photographs_that_cannot_be_read_are_counted_and_passed_over(tmp_path: Path) -> None:
