@@ -70,10 +70,11 @@ def read_quoted(folder: Path) -> Quoted:
     path = folder / _QUOTED
     if not path.exists():
         return "tokens"
-    quoted = read_json(path).get("quoted")
+    quoted: Any = read_json(path).get("quoted")
     if quoted not in get_args(Quoted):
         raise UserError(f"{path}: quoted is {quoted!r}; {' or '.join(get_args(Quoted))} is allowed")
-    return quoted
+    found: Quoted = quoted
+    return found
 
 
 def spelled(tokenizer: Any, text: str) -> list[int]:

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,8 +41,8 @@ class RolloutActors:
         self._started = not ray.is_initialized()
         cluster.connect(about.cluster)
         options = {"num_cpus": about.cpus, "num_gpus": about.gpus, "max_restarts": about.restarts}
-        actor = ray.remote(_Actor).options(**options, max_task_retries=about.restarts)
-        self._actors = [actor.remote(config, base.absolute(), tuple(items)) for _ in range(about.count)]
+        actor: Any = ray.remote(_Actor).options(**options, max_task_retries=about.restarts)
+        self._actors: list[Any] = [actor.remote(config, base.absolute(), tuple(items)) for _ in range(about.count)]
 
     def draw(self, step: int, parts: Sequence[Sequence[int]], weights: Sequence[Tensor]) -> list[Drawn]:
         """What is drawn at each of ``parts``, places in the batch, with ``weights``: those that are trained, in their
