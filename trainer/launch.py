@@ -8,6 +8,7 @@ fit (this process: checks) ──TorchTrainer──> workers: the same fit, the 
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from collections.abc import Mapping
@@ -90,6 +91,7 @@ def _trainer(config: FitConfig, out: Path, data: Path, start: Start, gpus: bool,
             "out": out.absolute(),
             "data": data.absolute(),
             "start": start.absolute(),
+            "where": Path.cwd(),
         },
         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),
         scaling_config=ScalingConfig(num_workers=count, use_gpu=gpus),
@@ -184,6 +186,8 @@ def _work(job: dict[str, Any]) -> None:
     notes = Notes(job["out"])
     if notes.told():
         return
+    if job["where"].is_dir():  # a config's relative paths are meant from there, and Ray Train has gone elsewhere
+        os.chdir(job["where"])
     try:
         fit(job["config"], job["out"], job["data"], start=job["start"], notes=notes)
     except (RankLost, SilentlyLost) as error:

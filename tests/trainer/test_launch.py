@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,7 @@ import ray
 from configs import UserError, load
 from trainer.config import FitConfig
 from trainer.fit import fit
-from trainer.launch import launch, workers_with_room
+from trainer.launch import _work, launch, workers_with_room
 from trainer.start import Start
 
 RAY = ["launch=ray", "num_workers=[1, 2]", "checkpoint.every=2"]
@@ -46,6 +47,19 @@ def test_what_workers_would_refuse_starts_none(
         launch(config, tmp_path / "out", tasks_data, False, Start())
     assert not (tmp_path / "out").exists()
     assert not ray.is_initialized()
+
+
+def test_a_worker_finds_the_relative_paths_of_its_config(
+    tasks_config: Path, tasks_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray Train starts its workers in a folder of its own."""
+    config = load(tasks_config, FitConfig, ["phases.0.steps=1"])
+    model = Path(config.model)
+    job = {"config": replace(config, model=model.name), "out": tmp_path / "out", "data": tasks_data, "start": Start()}
+    monkeypatch.chdir(tmp_path)
+    _work({**job, "where": model.parent})
+    assert len(losses(tmp_path / "out")) == 1
+    assert Path.cwd() == model.parent
 
 
 @pytest.mark.parametrize(
