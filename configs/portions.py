@@ -9,12 +9,12 @@ T = TypeVar("T")
 
 
 def portions(items: Iterable[T], size: Callable[[T], int], limit: int) -> list[list[T]]:
-    """Each portion holds as much as fits into ``limit``, more only where one item alone does; of nothing, one empty one."""
-    found: list[list[T]] = [[]]
+    """Each portion holds as much as fits into ``limit``, more only where one item alone does; none is empty."""
+    found: list[list[T]] = []
     filled = 0
     for item in items:
         added = size(item)
-        if found[-1] and filled + added > limit:
+        if not found or filled + added > limit:
             found.append([])
             filled = 0
         found[-1].append(item)

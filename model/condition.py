@@ -171,13 +171,19 @@ class Conditioner:
         texts = [before + prompt + after for prompt, (before, after, _) in zip(prompts, around_, strict=True)]
         lines = self.tokenizer(texts).input_ids
         for i, prompt in enumerate(prompts):
-            spell = self.quoted == "characters"
-            if spell or any(name in prompt for name in SPECIAL):
+            said = self._said(prompt)
+            if said is not None:
                 before, after = self.tokenizer(list(around_[i][:2])).input_ids
-                literal = self._literal
-                said = spelled(literal, prompt) if spell else literal(prompt, split_special_tokens=True).input_ids
                 lines[i] = [*before, *said, *after]
         return lines
+
+    def _said(self, prompt: str) -> list[int] | None:
+        """Of a prompt that is read apart from its template; None for one that may be read with it."""
+        if self.quoted == "characters":
+            return spelled(self._literal, prompt)
+        if any(name in prompt for name in SPECIAL):
+            return self._literal(prompt, split_special_tokens=True).input_ids
+        return None
 
     def _turn(self, prompt: str, ids: list[int], dropped: int, images: Sequence[Image], area: int) -> _Turn:
         if not images:

@@ -15,7 +15,7 @@ import unicodedata
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from configs import UserError
 from configs.files import package_folder
@@ -70,11 +70,10 @@ def read_quoted(folder: Path) -> Quoted:
     path = folder / _QUOTED
     if not path.exists():
         return "tokens"
-    quoted: Any = read_json(path).get("quoted")
+    quoted = read_json(path).get("quoted")
     if quoted not in get_args(Quoted):
         raise UserError(f"{path}: quoted is {quoted!r}; {' or '.join(get_args(Quoted))} is allowed")
-    found: Quoted = quoted
-    return found
+    return cast(Quoted, quoted)
 
 
 def spelled(tokenizer: Any, text: str) -> list[int]:

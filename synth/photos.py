@@ -2,9 +2,9 @@
 
     PhotoSource ──find──> Photos ──choose(canvas, rng)──> Backdrop (uint8 pixels, which photograph)
 
-A source is a collection that is listed (``synth.photo_list``), a picture, a folder of pictures, or a dataset in Parquet, of which the pictures without text are taken:
-words that nobody annotated would make the annotation of a scene untrue. A photograph that cannot be read is left out
-and counted; a source without any is an error.
+A source is a collection that is listed (``synth.photo_list``), a picture, a folder of pictures, or a dataset in Parquet,
+of which the pictures without text are taken: words that nobody annotated would make the annotation of a scene untrue. A
+photograph that cannot be read is left out and counted; a source without any is an error.
 """
 
 from __future__ import annotations

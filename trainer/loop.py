@@ -65,7 +65,7 @@ class Trainer:
         if config.threads:
             torch.set_num_threads(config.threads)
         self.config, self.out, self.order, self.world = config, out, order, world
-        self.product = product_dtype_of(config.precision, world)
+        self.product = product_dtype_of(config.precision, world.device, world.tell)
         # A LoRA's base and weights in bf16 cast for themselves, which saves autocast's copies.
         self.autocast = None if config.lora or config.optimizer.weights == "bf16" else self.product
         self.schedule = load_schedule(base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,6 @@ from trainer.order.curriculum import Phase
 from trainer.order.held_out import held_out_rows, hold_out, marked, trained_phases
 from trainer.order.index import read_index
 from trainer.order.order import Order
-from trainer.parallel.world import World
 from trainer.start import Start
 from trainer.state.fitting import check_from
 from trainer.state.folders import checkpoints, read_best
@@ -193,11 +193,11 @@ def pick_device(name: str) -> torch.device:
     return torch.device("cuda" if there and name != "cpu" else "cpu")
 
 
-def product_dtype_of(precision: str, world: World) -> torch.dtype | None:
+def product_dtype_of(precision: str, device: torch.device, tell: Callable[[str], None]) -> torch.dtype | None:
     """Of the forward pass's products, None for the weights' own; says so where bf16 is asked for and not to be had."""
     if precision != "bf16":
         return None
-    if multiplies_bf16(world.device):
+    if multiplies_bf16(device):
         return torch.bfloat16
-    world.tell(WIDER)
+    tell(WIDER)
     return None

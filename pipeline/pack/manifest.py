@@ -65,7 +65,7 @@ def write_manifests(
     begins = np.flatnonzero(rows["shard"].ne_missing(rows["shard"].shift()).to_numpy())  # rows of a shard are neighbors
     shards = [range(a, b) for a, b in itertools.pairwise([*begins.tolist(), len(rows)])]
     table = rows.select(arrow.names).to_arrow().cast(arrow).replace_schema_metadata(arrow.metadata)
-    parts = [table.slice(of[0][0], of[-1][-1] + 1 - of[0][0]) for of in portions(shards, len, _ROWS) if of]
+    parts = [table.slice(of[0][0], of[-1][-1] + 1 - of[0][0]) for of in portions(shards, len, _ROWS)]
 
     def write(part: pa.Table) -> tuple[str, str]:
         name = part["shard"][0].as_py()

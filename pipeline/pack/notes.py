@@ -74,7 +74,7 @@ class Notes:
     def portions(self, rows: int) -> list[list[Path]]:
         """Neighboring shards that together hold at most so many, more only where one alone does."""
         list(each(self.rows, self.shards, self._folder))  # several at the same time
-        return [part for part in portions(self.shards, self.rows, rows) if part]
+        return portions(self.shards, self.rows, rows)
 
     def join(self, shards: Sequence[Path], notes: pa.Table) -> None:
         """Keep ``notes``, all columns of neighboring ``shards``, in one file."""

@@ -169,7 +169,7 @@ def _together(stored: StoredRows, shard: Shard) -> Iterator[list[tuple[Place, ..
     """Row groups that are read at once: a fragment is opened for the rows of all of them."""
     for groups in portions(shard.groups, len, _ROWS):
         sizes = {group: sum(stored.lengths(group)) for group in groups}
-        yield from (part for part in portions(groups, sizes.__getitem__, _BYTES) if part)
+        yield from portions(groups, sizes.__getitem__, _BYTES)
 
 
 def write_shard(path: Path, groups: Iterable[pa.Table]) -> None:

@@ -101,9 +101,8 @@ def to_table(rows_: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
     unknown = {key for row in rows_ for key in row} - set(schema.names)
     if unknown:
         raise KeyError(f"not in the schema: {', '.join(sorted(unknown))}")
-    return pa.concat_tables(
-        [pa.Table.from_pylist(p, schema=schema) for p in portions(rows_, _picture_bytes, _PART_BYTES)]
-    )
+    parts = [pa.Table.from_pylist(p, schema=schema) for p in portions(rows_, _picture_bytes, _PART_BYTES)]
+    return pa.concat_tables(parts or [schema.empty_table()])
 
 
 def _picture_bytes(row: Mapping[str, Any]) -> int:

@@ -192,8 +192,7 @@ def parts(folder: Path) -> list[Part]:
     old = folder.with_name(folder.name + _ENDING)
     files = {path.name.removesuffix(_ENDING): path for path in folder.glob(f"[!.]*{_ENDING}")}
     found = [Part(path, name, int(name[1:]) if name.startswith("r") else 0) for name, path in files.items()]
-    whole = not any(not part.retry for part in found) and old.is_file()
-    listed = [Part(old, "")] if whole else []
+    listed = [Part(old, "")] if all(part.retry for part in found) and old.is_file() else []
     return listed + sorted(found, key=lambda part: (part.retry, len(part.name), part.name))
 
 

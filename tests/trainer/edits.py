@@ -30,7 +30,7 @@ def render_edits(out: Path, count: int = 40) -> Path:
 
 def mixed_tasks(edits: Path, out: Path) -> Path:
     """The same pictures as a dataset of all tasks: of each four edits one has a caption instead, the others one, two
-    and three references; reconstructions stay. Every other row of a task has the domain ``held``, the others ``kept``."""
+    and three references; reconstructions stay."""
     (out / "data").mkdir(parents=True)
     (out / "manifest").mkdir()
     for shard in sorted((edits / "data").glob("*.parquet")):
@@ -44,9 +44,7 @@ def mixed_tasks(edits: Path, out: Path) -> Path:
     kept = pl.from_arrow(Dataset.open(edits).manifest())
     assert isinstance(kept, pl.DataFrame)
     tasks = pl.concat([pl.read_parquet(p, columns=["id", "task"]) for p in sorted((out / "data").glob("*.parquet"))])
-    kept = kept.drop("task").join(tasks, on="id").sort("id")
-    every_other = pl.int_range(pl.len()).over("task") % 2 == 0
-    kept = kept.with_columns(domain=pl.when(every_other).then(pl.lit("held")).otherwise(pl.lit("kept")))
+    kept = kept.drop("task").join(tasks, on="id")
     write_manifests(out / "manifest", kept, packed_rows(out / "data"), ["measure"], [])
     finish(out, {}, kept)
     return out

@@ -107,34 +107,32 @@ def open_world(config: FitConfig, device: torch.device, heads: int) -> World:
         device = torch.device("cuda", dist.get_node_local_rank(fallback_rank=0))
         torch.cuda.set_device(device)
     mode, tp = mode_of(config, size, heads), config.parallel.tp
-    return World(rank, size, device, mode, _mesh(device.type, size // tp, tp), another_group("waiting", _PATIENCE))
+    mesh = _mesh(dist.group.WORLD, device.type, size // tp, tp)
+    return World(rank, size, device, mode, mesh, another_group("waiting", _PATIENCE))
 
 
 def alone(device: torch.device) -> World:
     """This process as a world of one."""
     rank, size = join(device)
-    return World(rank, size, device, "single", _mesh(device.type, 1, 1), another_group("waiting", _PATIENCE))
+    mesh = _mesh(dist.group.WORLD, device.type, 1, 1)
+    return World(rank, size, device, "single", mesh, another_group("waiting", _PATIENCE))
 
 
 def another_group(purpose: str, timeout: timedelta | None = None) -> dist.ProcessGroup:
     """All ranks over gloo, apart from the training's own group: with that one its messages would mix. Trainings that
     follow each other in a process share it, for a group's threads live as long as the process."""
-    return _groups(dist.group.WORLD, purpose, timeout)
+    return _group(dist.group.WORLD, purpose, timeout)
 
 
 @functools.cache
-def _groups(whole: dist.ProcessGroup | None, purpose: str, timeout: timedelta | None) -> dist.ProcessGroup:
+def _group(whole: dist.ProcessGroup | None, purpose: str, timeout: timedelta | None) -> dist.ProcessGroup:
     group = dist.new_group(backend="gloo", timeout=timeout)
     assert isinstance(group, dist.ProcessGroup)
     return group
 
 
-def _mesh(kind: str, data: int, tensor: int) -> DeviceMesh:
-    return _meshes(dist.group.WORLD, kind, data, tensor)
-
-
 @functools.cache
-def _meshes(whole: dist.ProcessGroup | None, kind: str, data: int, tensor: int) -> DeviceMesh:
+def _mesh(whole: dist.ProcessGroup | None, kind: str, data: int, tensor: int) -> DeviceMesh:
     return init_device_mesh(kind, (data, tensor), mesh_dim_names=("data", "tensor"))
 
 

@@ -68,7 +68,7 @@ class Policy:
         if config.threads:
             torch.set_num_threads(config.threads)
         self.config, self.base, self.out, self.world = config, base, out, world
-        product = product_dtype_of(config.precision, world)
+        product = product_dtype_of(config.precision, world.device, world.tell)
         self.schedule = load_schedule(base)
         self.model, self.autocast = open_network(config, base, product, world.device)
         self._frozen: MMDiT | None = None

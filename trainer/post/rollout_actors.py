@@ -18,7 +18,6 @@ from torch import Tensor
 
 from configs import RunFailed, UserError
 from model.checkpoint import load_schedule
-from model.precision import multiplies_bf16
 from model.qwen_image import QwenImage
 from pipeline import cluster
 from trainer.data.frozen import Frozen
@@ -27,6 +26,7 @@ from trainer.post.grpo_config import GrpoConfig
 from trainer.post.policy import Conditions, open_network
 from trainer.post.reward_models import weighted
 from trainer.post.rollout_worker import Drawn, Prompts, RolloutWorker
+from trainer.setup import product_dtype_of
 
 _GO_ON = "all steps before are saved with the last checkpoint, the same command goes on"
 
@@ -116,10 +116,14 @@ class _Actor:
         config, base = self._config, self._base
         torch.set_num_threads(max(1, int(config.workers.cpus)))
         device = torch.device("cuda" if config.workers.gpus else "cpu")
-        product = torch.bfloat16 if config.precision == "bf16" and multiplies_bf16(device) else None
+        product = product_dtype_of(config.precision, device, _say_nothing)
         model, autocast = open_network(config, base, product, device)
         self._trained = [p for p in model.parameters() if p.requires_grad]
-        frozen = Frozen(base, device, config.max_text_tokens, tell=lambda line: None)
+        frozen = Frozen(base, device, config.max_text_tokens, tell=_say_nothing)
         prompts = Prompts(config, self._items, Conditions(frozen).of, model.config.in_channels)
         sampler = QwenImage(model, frozen.vae, frozen.conditioner, load_schedule(base))
         return RolloutWorker(config, prompts, weighted(config.rewards), sampler, autocast)
+
+
+def _say_nothing(line: str) -> None:
+    """The learner has told it."""

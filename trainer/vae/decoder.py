@@ -87,7 +87,7 @@ class _Training:
         parts: Any = (world, cast(Any, self.vae), self.average, self.optimizer, config.checkpoint.keep, {})
         self.checkpoints = Checkpoints(out, init, *parts)
         self.done = self.checkpoints.restore()
-        self.products = product_dtype_of(config.precision, world)
+        self.products = product_dtype_of(config.precision, world.device, world.tell)
         self.trained = [p for p in self.vae.parameters() if p.requires_grad]
 
     def run(self, stop: StopRequest) -> None:
