@@ -65,9 +65,8 @@ def test_pictures_and_captions_show_it_in_both_languages(package: Path, language
     recipe = Recipe.load(SCENE, [override(), f"captions.languages={{{language}: 1}}"])
     samples: list[Sample] = []
     lanterns: list[Sample] = []
-    while len(lanterns) < 6 or len(lanterns) == len(
-        samples
-    ):  # three of four, in an order that is another one each time
+    # Three of four are lanterns, in an order that is another one with each digest.
+    while len(lanterns) < 6 or len(lanterns) == len(samples):
         assert len(samples) < 64
         samples.append(recipe.render(len(samples)))
         lanterns += [sample for sample in samples[-1:] if sample.medium == "my_media.lantern:LANTERN"]
