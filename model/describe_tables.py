@@ -33,7 +33,7 @@ def format_figures(figures: dict[str, Any]) -> str:
             _table(f"training state on {gpus}, GB of 10^9 bytes: {_spread(setting)}", _state(memory)),
             _table(
                 f"peak on {gpus}, GB: micro-batch of {batch}, products in {setting['products']}, not compiled;\n"
-                "checkpointing none, selective (attention and narrow products kept) or full;\n"
+                "checkpointing none, selective (attention's output and the MLP's kept) or full;\n"
                 "over: more than 80 GB",
                 _cases(memory["cases"]),
             ),

@@ -159,8 +159,8 @@ def activation_bytes(
 
     In fp32 beside them: mean and deviation of two norms, and for each head two RMS and attention's logarithm.
     The last block's text is asked only for keys and values. Per sample, not per token, and left out: the
-    modulation's own layers, 18 D a block. Selective checkpointing keeps x, q, k, v, attention's output, and those
-    of projection and MLP. ``autocast`` to bf16 on CUDA norms in fp32 and casts anew for each of q, k and v: 6 more.
+    modulation's own layers, 18 D a block. Selective checkpointing keeps x, attention's output and the MLP's.
+    ``autocast`` to bf16 on CUDA norms in fp32 and casts anew for each of q, k and v: 6 more.
     """
     unit, heads, layers = element_bytes * config.dim, config.num_attention_heads, config.num_layers
     text_table = 0 if alike else unit
@@ -175,12 +175,11 @@ def activation_bytes(
     ends = _ends_bytes(config, n_image, n_text, element_bytes, alike)
     if checkpointing == "none":
         return (layers - 1) * block + last + ends
-    inputs, text_kept = (n_image + n_text) * unit, unit
-    kept = (4 * unit + FP32 * heads) // tp + 2 * unit if checkpointing == "selective" else 0
-    last_kept = 2 * unit // tp if checkpointing == "selective" else 0
-    remembered = layers * inputs + ((layers - 1) * (n_image + n_text) + n_image) * kept + n_text * last_kept
+    inputs = (n_image + n_text) * unit
+    kept = (unit + FP32 * heads) // tp + unit if checkpointing == "selective" else 0
+    remembered = layers * inputs + ((layers - 1) * (n_image + n_text) + n_image) * kept
     # Computed again: all that a block saves, of which its input and what was kept are there.
-    there = text_kept + kept - (unit // tp if kept else 0)  # the kept v is not what is saved: that is in joint order
+    there = unit + kept
     again = block - (n_image + n_text) * there if layers > 1 else last - n_image * there - n_text * unit
     return remembered + again + ends
 

@@ -45,7 +45,7 @@ def test_it_keeps_what_the_memory_plan_says(mode):
 
 @pytest.mark.parametrize("mode", ["selective", "full"])
 def test_only_what_was_not_kept_is_computed_again(mode):
-    """Products of a step by their number: full repeats all of a block, selective those that widen."""
+    """Products of a step by their number: full repeats all of a block, selective all but attention and the MLP's second."""
     from torch.utils.flop_counter import FlopCounterMode
 
     (inputs, target), *_ = batches(1)
@@ -57,8 +57,8 @@ def test_only_what_was_not_kept_is_computed_again(mode):
             (model(*inputs, layout()) - target).square().mean().backward()
         flops[way] = counter.get_total_flops()
     more = flops[mode] / flops["none"] - 1
-    # A third of forward and backward; of that a block's 24 D^2 products 8 are repeated, and the modulation's.
-    assert 0.25 < more < 0.34 if mode == "full" else 0.08 < more < 0.2
+    # A third of forward and backward; of that a block's 24 D^2 products 16 are repeated, and the modulation's.
+    assert 0.25 < more < 0.34 if mode == "full" else 0.16 < more < 0.25
 
 
 @pytest.mark.long
