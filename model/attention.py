@@ -38,14 +38,14 @@ def merge(text_NHD: Tensor, image_MHD: Tensor, joint: JointLayout) -> Tensor:
     return reorder(torch.cat((text_NHD, image_MHD)), joint.every)
 
 
-def split_streams(x: Tensor, joint: JointLayout) -> tuple[Tensor, Tensor]:
-    """(K, ...) in joint order -> (N, ...) text and (M, ...) image."""
+def split_streams(x: Tensor, joint: JointLayout, n_text: int) -> tuple[Tensor, Tensor]:
+    """(K, ...) in joint order -> (N, ...) text, N = ``n_text``, and (M, ...) image."""
     if joint.text_run is not None:
         samples, run = joint.every.rectangles[0]
         text, image = x.unflatten(0, (samples, run)).split((joint.text_run, run - joint.text_run), dim=1)
         return text.flatten(0, 1), image.flatten(0, 1)
     streams = restore(x, joint.every)
-    text, image = streams.split((joint.n_text, streams.shape[0] - joint.n_text))
+    text, image = streams.split((n_text, streams.shape[0] - n_text))
     return text, image
 
 

@@ -47,7 +47,6 @@ class JointLayout:
     every: TokenOrder  # of [all text | all images]; keys and values are always these
     image: TokenOrder  # of the image stream
     masks: tuple[Tensor | None, ...]  # per rectangle (G, 1, 1, S) bool, True where a key is real; None: all are
-    n_text: int  # tokens of the text stream
     text_run: int | None  # text tokens per sample when samples are alike
     kernel: Kernel
 
@@ -79,7 +78,6 @@ def make_joint(texts: np.ndarray, images: np.ndarray, kernel: Kernel, longest: i
         every=_queries(sequences, groups, alike, kernel == "flex", longest),
         image=_queries(alone, groups, alike, kernel == "flex", longest),
         masks=tuple(None if r.all() else torch.from_numpy(r[:, None, None, :]) for r in real),
-        n_text=n_text,
         text_run=int(texts[0]) if alike else None,
         kernel=kernel,
     )

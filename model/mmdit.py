@@ -146,7 +146,8 @@ class JointAttention(nn.Module):
             out = restore(attend(reorder(q, joint.image), k, v, joint.image, joint), joint.image)
             return self.to_out[0](out), None
         txt_q = norm_rotate(self._heads(self.add_q_proj(text)), self.norm_added_q.weight, txt_rope)
-        text, image = split_streams(attend(merge(txt_q, q, joint), k, v, joint.every, joint), joint)
+        out = attend(merge(txt_q, q, joint), k, v, joint.every, joint)
+        text, image = split_streams(out, joint, len(txt_q))
         return self.to_out[0](image), self.to_add_out(text)
 
     def _heads(self, x: Tensor) -> Tensor:

@@ -174,7 +174,7 @@ def _prepared(config: MMDiTConfig, optimizer: OptimizerConfig, args: argparse.Na
     model = make_model(config, device).train()
     store_in_bf16(model, device)
     offload_blocks(model, optimizer.offload_blocks)
-    prepare_blocks(model, args.checkpointing, args.compile and device.type == "cuda", dynamic=False)
+    prepare_blocks(model, args.checkpointing, args.compile and device.type == "cuda", alike=True)
     return model
 
 

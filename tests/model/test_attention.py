@@ -21,7 +21,7 @@ def test_tokens_and_gradients_come_back_to_their_places(kernel, padding):
         for n in (layout.n_text, layout.n_image)
     )
     joined = merge(text, image, layout.joint)
-    text_back, image_back = split_streams(joined.flatten(1), layout.joint)
+    text_back, image_back = split_streams(joined.flatten(1), layout.joint, layout.n_text)
     assert torch.equal(text_back, text.flatten(1))
     assert torch.equal(image_back, image.flatten(1))
     weights = [torch.randn(x.shape, dtype=x.dtype, generator=generator) for x in (text_back, image_back)]

@@ -10,14 +10,16 @@ keep or narrow the width would be 4 D more, for another third: 54 GB of the 20B 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
+from model.layout import Layout, RowIndex
 from model.memory import Checkpointing
 
 _ATTENTION = (
@@ -31,10 +33,10 @@ _ATTENTION = (
 _PRODUCTS = {"aten::addmm": 2, "aten::mm": 1, "aten::linear": 1}  # name: which argument holds the weights
 
 
-def prepare_blocks(model: nn.Module, mode: Checkpointing, compiled: bool, **options: Any) -> None:
-    """Let every one of ``model.transformer_blocks`` forget what ``mode`` says, and compile it (``options``: of
-    torch.compile), in place.
+def prepare_blocks(model: nn.Module, mode: Checkpointing, compiled: bool, alike: bool = False) -> None:
+    """Let every one of ``model.transformer_blocks`` forget what ``mode`` says, and compile it, in place.
 
+    ``alike``: all batches have the same shapes, which are compiled as constants. Otherwise a graph serves any shape.
     Before ``fully_shard``. Wraps ``forward`` and no module, so names of parameters stay, and hooks on the block stay
     outside of what is compiled and computed again.
     """
@@ -44,10 +46,37 @@ def prepare_blocks(model: nn.Module, mode: Checkpointing, compiled: bool, **opti
             settings = {"context_fn": partial(create_selective_checkpoint_contexts, _policy)}
             forward = partial(checkpoint, forward, use_reentrant=False, **settings)
         if compiled:
-            forward = torch.compile(forward, **options)
+            forward = torch.compile(forward, dynamic=False if alike else None)
+            forward = forward if alike else partial(_of_any_length, forward)
         if mode == "full":
             forward = partial(checkpoint, forward, use_reentrant=False)
         block.forward = forward
+
+
+def _of_any_length(
+    compiled: Callable[..., Any],
+    image: Tensor,
+    text: Tensor,
+    times: Tensor,
+    text_times: Tensor,
+    ropes: tuple[Tensor, Tensor],
+    layout: Layout,
+    image_rows: RowIndex,
+) -> Any:
+    """``Block.forward``, whose compiler is told beforehand that tokens and samples vary.
+
+    It would find out by itself, size by size as each happens to change, with two more graphs every time and, after the
+    eighth, none at all for the rest of the training.
+    """
+    from torch._dynamo import maybe_mark_dynamic
+
+    joint = layout.joint
+    orders = (index for queries in (joint.every, joint.image) for index in (queries.order, queries.inverse))
+    indices = (layout.text_rows.ids, image_rows.ids, joint.every.cu_seqlens, joint.image.cu_seqlens, *orders)
+    for tensor in (image, text, times, text_times, *ropes, *indices):
+        if tensor is not None:
+            maybe_mark_dynamic(tensor, 0)
+    return compiled(image, text, times, text_times, ropes, layout, image_rows)
 
 
 def _policy(_context: Any, operator: Any, *args: Any, **_kwargs: Any) -> CheckpointPolicy:

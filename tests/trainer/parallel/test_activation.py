@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
+from model.layout import Padding, make_layout
 from model.memory import activation_bytes
+from tests.model.test_compile import loop
 from tests.model.test_memory import Live
 from tests.trainer.optim.networks import IMAGES, SMALL, TEXTS, batches, layout, network
 from trainer.parallel.activation import prepare_blocks
@@ -59,6 +63,30 @@ def test_only_what_was_not_kept_is_computed_again(mode):
     more = flops[mode] / flops["none"] - 1
     # A third of forward and backward; of that a block's 24 D^2 products 16 are repeated, and the modulation's.
     assert 0.25 < more < 0.34 if mode == "full" else 0.16 < more < 0.25
+
+
+@pytest.mark.parametrize("mode", ["none", "selective", "full"])
+def test_a_graph_serves_batches_of_any_length(monkeypatch, mode):
+    """Of 20 ragged batches; those of a curriculum have new sizes in every step, and torch gives up at the ninth graph."""
+    from torch._dynamo.utils import counters
+
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", loop)
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    torch._dynamo.reset()
+    counters.clear()
+    model, generator, sizes = network(), torch.Generator().manual_seed(0), set()
+    prepare_blocks(model, mode, compiled=True)
+    for _ in range(20):
+        count = int(torch.randint(2, 20, (), generator=generator))
+        texts = torch.randint(4, 60, (count,), generator=generator).tolist()
+        sides = torch.randint(2, 9, (count, 2), generator=generator).tolist()
+        order = make_layout(texts, [[(h, w)] for h, w in sides], "varlen", Padding(8 * -(-count // 8), 128, 32))
+        sizes.add((order.n_image, order.n_text))
+        image = torch.randn(sum(h * w for h, w in sides), SMALL.in_channels, generator=generator)
+        text = torch.randn(sum(texts), SMALL.joint_attention_dim, generator=generator)
+        model(image, text, torch.rand(count, generator=generator), order).square().mean().backward()
+    assert len(sizes) > 10
+    assert counters["stats"]["unique_graphs"] == 2  # the last block is another graph than the others
 
 
 @pytest.mark.long
