@@ -34,11 +34,13 @@ from trainer.state.held import held
 
 @dataclass(frozen=True)
 class PairsConfig:
-    """``configs/train/pairs.yaml``. ``pictures``: of each prompt, from ``seed`` on. ``margin``: of the scores of a pair, at
+    """``configs/train/pairs.yaml``. ``pictures``: of each prompt, from ``seed`` on. ``pairs``: of each prompt, at most: the
+    best picture with the worst, the second best with the second worst, and so on. ``margin``: of the scores of a pair, at
     least. ``one_line``: each picture is read as one line as a whole, which small ones need. Drawing as ``evaluate``."""
 
     prompts: PromptsConfig = field(default_factory=PromptsConfig)
     pictures: int = 4
+    pairs: int = 1
     margin: float = 0.25
     one_line: bool = False
     steps: int = 50
@@ -52,6 +54,8 @@ class PairsConfig:
     def __post_init__(self) -> None:
         if self.pictures < 2:
             raise ValueError(f"pictures: at least 2 of each prompt, found {self.pictures}")
+        if not 1 <= self.pairs <= self.pictures // 2:
+            raise ValueError(f"pairs: 1 to half of pictures = {self.pictures}, found {self.pairs}")
         if not 0 <= self.margin <= 1:
             raise ValueError(f"margin: of scores within 0..1, found {self.margin}")
         self.drawing()  # checks the fields that it takes
@@ -151,17 +155,18 @@ def _write(
 ) -> dict[str, Any]:
     rows, ends = list[dict[str, Any]](), Counter[str]()
     for item, group, found in zip(items, drawn, scores, strict=True):
-        places = best_and_worst(found, config.margin)
-        ends["pairs" if places else "ties" if sum(s is not None for s in found) > 1 else "without two scores"] += 1
-        if places:
-            rows.append(_row(item, [group[place] for place in places], [found[place] for place in places], reader))
+        chosen = best_and_worst(found, config.margin, config.pairs)
+        ends["paired" if chosen else "ties" if sum(s is not None for s in found) > 1 else "without two scores"] += 1
+        for number, places in enumerate(chosen):
+            row = _row(item, [group[place] for place in places], [found[place] for place in places], reader)
+            rows.append(row | {"id": f"{item.id}#{number}"} if number else row)
     if not rows:
         raise RunFailed(
             f"pairs: none of {len(items):,} prompts has two pictures whose scores are {config.margin:g} apart: draw more "
             "of each (pictures), lower margin, or take prompts that the model draws well at times"
         )
     means = {n: sum(row["scores"][k] for row in rows) / len(rows) for k, n in enumerate(("chosen", "rejected"))}
-    about = {"prompts": len(items), **ends, "mean_score": means, "reader": reader}
+    about = {"prompts": len(items), **ends, "pairs": len(rows), "mean_score": means, "reader": reader}
     write_pairs(out, rows, about)
     print(
         f"{out / 'pairs.parquet'}: {len(rows):,} pairs of {len(items):,} prompts, mean scores {means['chosen']:.3f} and "

@@ -1,4 +1,4 @@
-"""A preference dataset: OUT/pairs.parquet, a row for each prompt with the better and the worse of two pictures.
+"""A preference dataset: OUT/pairs.parquet, a row for each pair with the better and the worse picture of a prompt.
 
 Pictures have the Hugging Face form, so that ``datasets`` decodes them. ``scores`` and ``seeds`` are of the chosen picture
 first. OUT/pairs.json has ``digest``: sha256 of the file.
