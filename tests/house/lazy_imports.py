@@ -150,6 +150,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("trainer/launch.py", "ray"): HEAVY,
     ("trainer/launch.py", "ray.train"): HEAVY,
     ("trainer/launch.py", "ray.train.torch"): HEAVY,
+    ("trainer/parallel/activation.py", "torch._dynamo"): HEAVY,
     ("trainer/parallel/network.py", "trainer.lora.base"): HEAVY,
     ("trainer/parallel/torchrun.py", "torch"): HEAVY,
     ("trainer/parallel/torchrun.py", "trainer.parallel.lost"): HEAVY,
