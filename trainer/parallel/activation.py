@@ -46,8 +46,9 @@ def prepare_blocks(model: nn.Module, mode: Checkpointing, compiled: bool, alike:
             settings = {"context_fn": partial(create_selective_checkpoint_contexts, _policy)}
             forward = partial(checkpoint, forward, use_reentrant=False, **settings)
         if compiled:
-            forward = torch.compile(forward, dynamic=False if alike else None)
-            forward = forward if alike else partial(_of_any_length, forward)
+            forward = (
+                torch.compile(forward, dynamic=False) if alike else partial(_of_any_length, torch.compile(forward))
+            )
         if mode == "full":
             forward = partial(checkpoint, forward, use_reentrant=False)
         block.forward = forward
