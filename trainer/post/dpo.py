@@ -91,7 +91,7 @@ class _Dpo:
     ) -> tuple[Tensor, Tensor]:
         """(loss, margin) of each pair; both of its pictures stand at the pair's slot, so they get the same noise."""
         policy = self.policy
-        samples = [self._encoded(self.pairs[row], better) for better in (True, False) for row in rows.tolist()]
+        samples = [self._encoded(row, better) for better in (True, False) for row in rows.tolist()]
         device, autocast = policy.world.device, policy.autocast
         micro = micro_batch(samples, slots * 2, sigma, rng, device, autocast)
         with policy.reference() as before:
@@ -99,8 +99,9 @@ class _Dpo:
         found = preference(sample_losses(policy.model, micro, autocast), reference, self.config.beta)
         return found.loss, found.margin
 
-    def _encoded(self, pair: Pair, better: bool) -> Encoded:
-        latents = self._latents.get((pair.id, better), lambda: self._encode(pair, better))
+    def _encoded(self, row: int, better: bool) -> Encoded:
+        pair = self.pairs[row]
+        latents = self._latents.get((row, better), lambda: self._encode(pair, better))  # ids may repeat
         return Encoded(self.policy.text(pair.prompt), (latents,), (patches((pair.width, pair.height)),))
 
     def _encode(self, pair: Pair, better: bool) -> Tensor:

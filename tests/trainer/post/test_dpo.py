@@ -104,6 +104,17 @@ def test_micro_batches_change_nothing_but_rounding(trained: Path, pairs: Path, e
     )
 
 
+def test_pairs_of_one_id_are_pairs_of_their_own(edit_base: Path, tmp_path: Path) -> None:
+    """Datasets from elsewhere may name the prompt, which has several."""
+    margins = []
+    for name, ids in (("own", "012345"), ("one", "pppppp")):
+        unlike = [{"bytes": picture((250 - 40 * n, 40 * n, 90)), "path": None} for n in range(6)]
+        write_pairs(tmp_path / name, [row(n, chosen=unlike[n], id=ids[n]) for n in range(6)], {})
+        train_dpo(config(steps=4), tmp_path / f"{name}.out", tmp_path / name, edit_base)
+        margins.append([line["margin"] for line in metrics(tmp_path / f"{name}.out")][1:])
+    assert margins[1] == pytest.approx(margins[0], rel=1e-6)
+
+
 def test_an_adapter_learns_too_and_its_base_is_the_reference(pairs: Path, edit_base: Path, tmp_path: Path) -> None:
     lora = LoraConfig(rank=4, base_dtype="fp32")
     optimizer = OptimizerConfig(lr=2e-2, warmup=0, schedule="constant", ema=None, eps=1e-8)
