@@ -22,6 +22,7 @@ from configs.errors import UserError
 from pipeline.parquet import source_of
 from pipeline.sources import globs
 from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_listed
+from pipeline.sources.cells import cell
 from pipeline.sources.columns import ListedSource, described, verify
 from pipeline.sources.files import Root, path_of, size_of, uri_of, within
 from pipeline.store.ledger import Entry
@@ -186,7 +187,7 @@ class _Rows:
         self._broken: dict[int, tuple[int, str]] = {}
 
     def take(self, row: int) -> dict[str, Any]:
-        """Column -> value, of a struct the fields that are read. Raises Refused."""
+        """Column -> value or CaptionFault, of a struct the fields that are read. Raises Refused."""
         if not 0 <= row < self._starts[-1]:
             raise Refused("its file has changed since it was listed: the row is gone", "mismatch")
         group = bisect.bisect_right(self._starts, row) - 1
@@ -199,7 +200,7 @@ class _Rows:
             at = self._first + (len(self._batch) if self._batch else 0)
             self._broken[group] = (at, f"damaged from row {at} of its file: {_line(error)}")
             raise Refused(self._broken[group][1]) from None
-        return {name: batch.column(name)[row - self._first].as_py() for name in batch.schema.names}
+        return {name: cell(batch.column(name), row - self._first) for name in batch.schema.names}
 
     def _batch_with(self, group: int, row: int) -> pa.RecordBatch:
         if group != self._group or row < self._first:

@@ -21,6 +21,7 @@ from configs.errors import UserError
 from configs.storage import location
 from pipeline.parquet import source_of
 from pipeline.sources.caption_text import CaptionFault, decode_text
+from pipeline.sources.cells import UNREADABLE_CELL, cell
 from pipeline.sources.delimited import delimited_rows
 
 _ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet")
@@ -126,9 +127,22 @@ def _parquet_rows(file: Path, columns: Sequence[str], name: str) -> Iterator[Tab
     try:
         with pq.ParquetFile(source_of(file), buffer_size=1 << 20) as opened:
             for batch in opened.iter_batches(_BATCH, columns=list(columns)):
-                for values in batch.to_pylist():
-                    yield TableRow(number, values)
+                for values, fault in _parquet_values(batch):
+                    yield TableRow(number, values, fault and f"row {number} of the list: {fault}")
                     number += 1
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{name} is damaged after row {number}: {reason}; mend the file") from None
+
+
+def _parquet_values(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], str | None]]:
+    """(values, None) of each row, or ({}, what is wrong with one of them)."""
+    try:
+        rows = batch.to_pylist()  # twenty times as fast as cell by cell
+    except UNREADABLE_CELL:
+        for row in range(len(batch)):
+            values = {name: cell(batch.column(name), row) for name in batch.schema.names}
+            faults = [f"its column '{name}' {x}" for name, x in values.items() if isinstance(x, CaptionFault)]
+            yield ({}, faults[0]) if faults else (values, None)
+    else:
+        yield from ((values, None) for values in rows)

@@ -171,6 +171,9 @@ def _column(path: Path, column: str, where: str) -> Iterator[str]:
                 raise UserError(f"{where}.column: '{column}' of {path} must hold text, found {kind}")
             for batch in file.iter_batches(columns=[column]):
                 yield from (part for text in batch.column(0).to_pylist() if text for part in text.splitlines())
+    except UnicodeDecodeError as error:
+        found = error.object[:40].decode("utf-8", "backslashreplace")
+        raise UserError(f"{where}.file: column '{column}' of {path} is not UTF-8: it holds '{found}'") from None
     except pa.ArrowException as error:
         raise UserError(f"{where}.file: {path} is not a Parquet file that can be read: {error}") from None
 

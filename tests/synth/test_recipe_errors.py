@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import UserError
@@ -56,6 +58,13 @@ def test_a_corpus_that_cannot_be_used_is_named(tmp_path: Path, content: bytes | 
         path.write_bytes(content)
     with pytest.raises(UserError, match=rf"corpora\.0\.file: .*corpus\.txt .*{message}"):
         Recipe.load(PURE, [f"corpora=[{{name: own, file: '{path}'}}]"])
+
+
+def test_a_column_of_texts_that_are_no_utf8_is_named(tmp_path: Path) -> None:
+    texts = pa.array([b"fine", "红色".encode("gb18030")], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"text": texts}), tmp_path / "own.parquet")
+    with pytest.raises(UserError, match=r"corpora\.0\.file: column 'text' of .*own\.parquet is not UTF-8: it holds '"):
+        Recipe.load(PURE, [f"corpora=[{{name: own, file: '{tmp_path / 'own.parquet'}', column: text}}]"])
 
 
 def test_a_negative_index_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,49 @@ def test_files_may_drift_and_each_row_has_its_end(tmp_path: Path) -> None:
     assert set(failed) == {*reasons, "c.parquet/1"}
     assert all(failed[uri].startswith(reason) for uri, reason in reasons.items())
     assert listed(made)[1] == ["the column 'caption' is missing in 2 files, the first 'b.parquet'"]
+
+
+def bad_text(rows: list[bytes]) -> pa.Array:
+    """A column of strings as Arrow believes them to be."""
+    return pa.array(rows, pa.binary()).view(pa.string())
+
+
+def test_text_that_is_no_utf8_costs_its_caption(tmp_path: Path) -> None:
+    lists = pa.ListArray.from_arrays([0, 1, 2, 2, 2], bad_text([b"one", b"\x8c\xab"]))
+    columns = {"caption": bad_text([b"A cat", b"A \x00\x8c\xab", b"", "红色".encode("gb18030")]), "recaptions": lists}
+    write(tmp_path / "a.parquet", pa.array(images(4), IMAGE), **columns)
+    rows, failed = collected(source(tmp_path / "*.parquet", captions=("caption", "recaptions")))
+    assert not failed
+    assert [texts(row) for row in rows.values()] == [
+        [("A cat", "raw", None), ("one", "raw", None)],
+        [("", "raw", "S3.encoding"), ("", "raw", "S3.encoding")],
+        [],
+        [("", "raw", "S3.encoding")],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (pa.array([0, 2**62], pa.timestamp("us")), r"is no timestamp\[us\] that can be read: date value out of range"),
+        (pa.array([0, 2**30], pa.date32()), r"is no date32\[day\] that can be read"),
+        (pa.array([0, 2**62], pa.duration("s")), r"is no duration\[s\] that can be read"),
+        (bad_text([b"fine", b"\xff"]), "is not utf-8 from byte 0"),
+    ],
+    ids=["timestamp", "date", "duration", "text"],
+)
+def test_a_column_to_keep_that_cannot_be_kept_refuses_its_row(tmp_path: Path, cells: pa.Array, reason: str) -> None:
+    write(tmp_path / "a.parquet", pa.array(images(2), IMAGE), made=cells)
+    rows, failed = collected(source(tmp_path / "*.parquet", keep=("made",)))
+    assert list(rows) == ["a.parquet/0"]
+    assert re.search(f"a column to keep {reason}", failed["a.parquet/1"])
+
+
+def test_a_time_zone_that_nobody_knows_refuses_its_row(tmp_path: Path) -> None:
+    times = pa.array([None, 1], pa.timestamp("us", "Mars/Olympus"))
+    write(tmp_path / "a.parquet", pa.array(images(2), IMAGE), made=times)
+    rows, failed = collected(source(tmp_path / "*.parquet", keep=("made",)))
+    assert (list(rows), list(failed)) == (["a.parquet/0"], ["a.parquet/1"])
 
 
 def test_damaged_pages_cost_the_rows_behind_them(tmp_path: Path) -> None:

@@ -55,6 +55,17 @@ def test_a_list_is_listed_row_by_row(ending: str, tmp_path: Path) -> None:
     assert json.loads(rows[0]["place"])["joined"] == [{"url": "http://h/1.png", "alt": "e"}]
 
 
+def test_a_cell_that_cannot_be_read_refuses_its_row_alone(tmp_path: Path) -> None:
+    urls = pa.array([b"http://h/0.png", b"http://h/\xff.png", b"http://h/2.png", b"http://h/3.png"], pa.binary())
+    days = pa.array([0, 1, 2**30, 3], pa.date32())
+    pq.write_table(pa.table({"url": urls.view(pa.string()), "day": days}), tmp_path / "list.parquet")
+    rows, _ = listed(source(tmp_path / "list.parquet", keep=("day",)))
+    assert [row["uri"] for row in rows] == ["http://h/0.png", "row 1", "row 2", "http://h/3.png"]
+    assert [row["reason"] for row in rows] == [None, "unreadable", "unreadable", None]
+    assert rows[1]["refused"] == "row 1 of the list: its column 'url' is not utf-8 from byte 9"
+    assert rows[2]["refused"].startswith("row 2 of the list: its column 'day' is no date32[day] that can be read: ")
+
+
 def test_a_text_holds_a_url_a_line(tmp_path: Path) -> None:
     rows, _ = listed(source(write(tmp_path, ".txt")))
     assert [row["reason"] for row in rows] == [None, None, "bad_url", "repeated"]
