@@ -10,6 +10,9 @@ The order depends on the kernel that will read it:
 
 ``TokenOrder`` describes one such order. There are two of them: all tokens, and the image tokens alone,
 which is all that the last block asks for.
+
+A compiled block asks every field whether it is what it was (torch 2.11 does, also those that it does not read). So what
+CUDA's kernels get holds no number that differs from batch to batch, outside of tensors and ``longest``.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ class TokenOrder:
     order: Tensor | None  # (K,) int64; None where all samples have equal lengths: a view is enough
     inverse: Tensor | None  # (N,) int64: undoes ``order``
     padded: bool  # whether ``order`` takes tokens besides each once
-    rectangles: tuple[tuple[int, int], ...]  # (samples, tokens of each): the K tokens cut up; one if samples are alike
+    rectangles: tuple[tuple[int, int], ...]  # (samples, tokens of each): the K tokens cut up; other kernels: ()
     cu_seqlens: Tensor  # (B + 1,) int32: limits of the samples, taken one by one
     longest: int  # tokens of a sample, at most
     samples: Tensor | None  # flex: (K,) int32, which sample a token belongs to
@@ -73,10 +76,10 @@ def make_joint(texts: np.ndarray, images: np.ndarray, kernel: Kernel, longest: i
     else:
         groups = [[i] for i in range(len(texts))]
     groups = [group for group in groups if any(len(sequences[i]) for i in group)]
-    real = [_real([len(sequences[i]) for i in group]) for group in groups]
+    real = [_real([len(sequences[i]) for i in group]) for group in groups if kernel == "rectangles"]
     return JointLayout(
-        every=_queries(sequences, groups, alike, kernel == "flex", longest),
-        image=_queries(alone, groups, alike, kernel == "flex", longest),
+        every=_queries(sequences, groups, alike, kernel, longest),
+        image=_queries(alone, groups, alike, kernel, longest),
         masks=tuple(None if r.all() else torch.from_numpy(r[:, None, None, :]) for r in real),
         text_run=int(texts[0]) if alike else None,
         kernel=kernel,
@@ -106,7 +109,7 @@ def _sequences(texts: np.ndarray, images: np.ndarray) -> list[np.ndarray]:
 
 
 def _queries(
-    sequences: list[np.ndarray], groups: list[list[int]], by_view: bool, flex: bool, longest: int | None
+    sequences: list[np.ndarray], groups: list[list[int]], by_view: bool, kernel: Kernel, longest: int | None
 ) -> TokenOrder:
     """The groups' rectangles one after the other; padding takes token 0, whose result nobody reads."""
     lengths = np.array([len(s) for s in sequences])
@@ -119,10 +122,12 @@ def _queries(
         order=None if by_view else torch.from_numpy(order),
         inverse=None if by_view else torch.from_numpy(inverse),
         padded=not bool(real.all()),
-        rectangles=tuple((r.shape[0], r.shape[1]) for r in rectangles),
+        rectangles=tuple((r.shape[0], r.shape[1]) for r in rectangles) if kernel == "rectangles" else (),
         cu_seqlens=torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)),
         longest=longest or int(lengths.max()),
-        samples=torch.from_numpy(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)) if flex else None,
+        samples=torch.from_numpy(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths))
+        if kernel == "flex"
+        else None,
     )
 
 

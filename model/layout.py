@@ -35,10 +35,9 @@ Size = tuple[int, int]  # (h, w) in patches of 16 x 16 pixels
 
 @dataclass(frozen=True)
 class RowIndex:
-    """For every token of a stream the row of a (count, D) table that applies to it."""
+    """For every token of a stream the row of a per-sample table that applies to it."""
 
     ids: Tensor  # (N,) int64
-    count: int
     run: int | None  # tokens per row, when every row has one run of that many, in order
 
 
@@ -68,9 +67,10 @@ class Layout:
     images: tuple[tuple[Size, ...], ...]
     n_text: int  # tokens of the text stream, the dummy's included
     n_image: int
+    table_rows: int  # of a per-sample table: the samples, what room there is for more, the dummy
     text_rows: RowIndex  # row = sample
     image_rows: RowIndex  # row = sample
-    image_rows_zero_cond: RowIndex  # row = sample for target tokens, row B (time 0) for references
+    image_rows_zero_cond: RowIndex  # row = sample for target tokens, row ``table_rows`` (time 0) for references
     target: Tensor  # (N_target,) int64: the target tokens within the image stream
     target_samples: Tensor  # (N_target,) int64: their samples
     target_tokens: Tensor  # (N_target,) float32: how many tokens the target has
@@ -84,7 +84,7 @@ class Layout:
         for name, found, right in (
             ("image tokens", image_tokens, {real, self.n_image}),
             ("text tokens", text_tokens, {sum(self.text_lengths), self.n_text}),
-            ("sigmas", times, {len(self.text_lengths), self.image_rows.count}),
+            ("sigmas", times, {len(self.text_lengths), self.table_rows}),
         ):
             if found not in right:
                 raise ValueError(f"{found} {name} for a layout of {' or '.join(map(str, sorted(right)))}")
@@ -129,9 +129,10 @@ def make_layout(
         images=tuple(tuple(sample) for sample in sizes),
         n_text=int(texts.sum()),
         n_image=len(image_samples),
+        table_rows=count,
         text_rows=_rows(np.repeat(np.arange(count), texts), texts, fixed=padding is not None),
         image_rows=_rows(image_samples, image_lengths, fixed=padding is not None),
-        image_rows_zero_cond=RowIndex(torch.from_numpy(np.where(referenced, count, image_samples)), count + 1, None),
+        image_rows_zero_cond=RowIndex(torch.from_numpy(np.where(referenced, count, image_samples)), None),
         target=torch.from_numpy(target),
         target_samples=torch.from_numpy(target_samples),
         target_tokens=torch.from_numpy(target_lengths[target_samples].astype(np.float32)),
@@ -215,7 +216,7 @@ def _rows(ids: np.ndarray, lengths: np.ndarray, fixed: bool) -> RowIndex:
     alike = not fixed and bool(
         (lengths == lengths[0]).all()
     )  # a layout of fixed size has no ``run``, which would compile another graph
-    return RowIndex(torch.from_numpy(ids), len(lengths), int(lengths[0]) if alike else None)
+    return RowIndex(torch.from_numpy(ids), int(lengths[0]) if alike else None)
 
 
 def _map(value: Any, move: Callable[[Tensor], Tensor]) -> Any:

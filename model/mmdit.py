@@ -55,7 +55,7 @@ class MMDiT(nn.Module):
         layout.check(len(image_MC), len(text_NC), len(sigma_B))
         tokens = len(image_MC)
         image_MC, text_NC = _filled(image_MC, layout.n_image), _filled(text_NC, layout.n_text)
-        sigma_B = _filled(sigma_B, layout.image_rows.count)
+        sigma_B = _filled(sigma_B, layout.table_rows)
         image_rows = layout.image_rows_zero_cond if self.config.zero_cond_t else layout.image_rows
         x_image = by_row(self.img_in(image_MC), image_rows)
         x_text = by_row(self.txt_in(self.txt_norm(text_NC)), layout.text_rows)
@@ -66,8 +66,9 @@ class MMDiT(nn.Module):
         time_BD = time_RD[:samples]
         axes = self.config.axes_dims_rope
         ropes = (rope_table(layout.image_positions, axes), rope_table(layout.text_positions, axes))
+        rows = (image_rows, layout.text_rows)
         for block in self.transformer_blocks:
-            x_image, x_text = block(x_image, x_text, time_RD, time_BD, ropes, layout, image_rows)
+            x_image, x_text = block(x_image, x_text, time_RD, time_BD, ropes, rows, layout.joint)
         x_image = _flat(x_image, image_rows)
         return _flat(self.proj_out(self.norm_out(x_image, time_BD, layout.image_rows)), layout.image_rows)[:tokens]
 
@@ -99,16 +100,18 @@ class Block(nn.Module):
         time_RD: Tensor,
         time_BD: Tensor,
         ropes: tuple[Tensor, Tensor],
-        layout: Layout,
-        image_rows: RowIndex,
+        rows: tuple[RowIndex, RowIndex],
+        joint: JointLayout,
     ) -> tuple[Tensor, Tensor]:
-        text_rows = layout.text_rows
+        """``ropes`` and ``rows``: of the image, of the text. Not the whole layout, whose sizes differ from batch to
+        batch: torch 2.11 compiles a block anew for every change of a field that it is given, read or not."""
+        image_rows, text_rows = rows
         shift1, scale1, gate1, shift2, scale2, gate2 = self.img_mod(time_RD).chunk(6, dim=-1)
         txt_shift1, txt_scale1, txt_gate1, txt_shift2, txt_scale2, txt_gate2 = self.txt_mod(time_BD).chunk(6, dim=-1)
 
         normed = modulate(image, shift1, scale1, image_rows)
         txt_normed = modulate(text, txt_shift1, txt_scale1, text_rows)
-        attended, txt_attended = self.attn(normed, txt_normed, ropes, layout.joint, image_only=self.last)
+        attended, txt_attended = self.attn(normed, txt_normed, ropes, joint, image_only=self.last)
 
         image = add_gated(image, attended.view_as(image), gate1, image_rows)
         image = add_gated(image, self.img_mlp(modulate(image, shift2, scale2, image_rows)), gate2, image_rows)

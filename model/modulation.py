@@ -37,7 +37,7 @@ class _Spread(torch.autograd.Function):
 
 def by_row(x_ND: Tensor, rows: RowIndex) -> Tensor:
     """(N, D) -> (T, D): the view on which ``spread`` tables broadcast."""
-    return x_ND if rows.run is None else x_ND.unflatten(0, (rows.count, rows.run))
+    return x_ND if rows.run is None else x_ND.unflatten(0, (-1, rows.run))
 
 
 def spread(table_RD: Tensor, rows: RowIndex) -> Tensor:

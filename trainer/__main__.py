@@ -162,7 +162,9 @@ def _parser() -> argparse.ArgumentParser:
 
     encode = _command(commands, "encode", _encode, "encode beforehand what a training will read; run again, it goes on")
     encode.add_argument("config", type=Path, metavar="CONFIG", help="of the training")
-    encode.add_argument("dataset", type=place, metavar="DATASET", help="a packed dataset")
+    encode.add_argument(
+        "dataset", type=place, metavar="DATASET", help="a packed dataset, or pictures: a folder, or a YAML of folders"
+    )
     encode.add_argument("out", type=local, metavar="OUT", help="name it as 'encoded' in the training's config")
     encode.add_argument("--init", type=Path, metavar="FOLDER", help="a diffusers folder with the encoders")
     encode.add_argument("--wait", action="store_true", help="wait while another process encodes into OUT")

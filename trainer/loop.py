@@ -29,7 +29,7 @@ from trainer.monitor.examples import examples
 from trainer.monitor.forecast import Forecast
 from trainer.monitor.metrics import Line, Metrics
 from trainer.monitor.samples import draw_samples, save_samples
-from trainer.monitor.summary import step_line
+from trainer.monitor.summary import gpu_peak, step_line
 from trainer.monitor.validation import Validation
 from trainer.optim.ema import make_average
 from trainer.optim.optimizer import make_optimizer
@@ -153,7 +153,7 @@ class Trainer:
                     self.done += 1
                     seconds = {"seconds": round(time.perf_counter() - begun, 4), "data_seconds": round(begun - free, 4)}
                     line |= self._validated()
-                    shown({**line, **seconds})
+                    shown({**line, **seconds, **gpu_peak(self.world.device)})
                     self._keep(line)
                     if asked and self.done < self.order.steps:
                         self._stop(stop.name)

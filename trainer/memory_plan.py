@@ -76,7 +76,7 @@ def fit_memory_lines(
     optimizer, parallel = config.optimizer, config.parallel
     if config.lora:
         plan = lora_memory(
-            shape, config.lora, image_tokens, text_tokens, optimizer.offload_blocks, parallel.checkpointing
+            shape, config.lora, image_tokens, text_tokens, parallel.checkpointing, optimizer.offload_blocks
         )
         return [*plan.lines(encoders, CARD_BYTES), _batch(image_tokens, text_tokens)]
     whole = optimizer.kind == "muon" or optimizer.offload_blocks > 0

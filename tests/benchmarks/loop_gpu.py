@@ -57,7 +57,7 @@ def main() -> None:
     base, out = args.folder / "base", args.folder / "out"
     for folder in (base, out):
         shutil.rmtree(folder, ignore_errors=True)
-    config = _config(args)
+    config = released(args.tiny, args.layers, args.text_layers)
     start = time.perf_counter()
     made = multiprocessing.get_context("spawn").Process(target=make_base, args=(config, base, args.device))
     made.start()  # a process of its own leaves nothing on the GPU
@@ -88,15 +88,16 @@ def _arguments() -> argparse.Namespace:
     return args
 
 
-def _config(args: argparse.Namespace) -> ModelConfig:
-    if args.tiny:
-        tiny = configs.load(ROOT / "configs/model/tiny.yaml", ModelConfig)
-        return replace(tiny, transformer=replace(TINY, joint_attention_dim=tiny.text_encoder.hidden_size))
+def released(tiny: bool, layers: int = 60, text_layers: int = 28) -> ModelConfig:
+    """The released widths, or for ``tiny`` a small model that a CPU trains."""
+    if tiny:
+        small = configs.load(ROOT / "configs/model/tiny.yaml", ModelConfig)
+        return replace(small, transformer=replace(TINY, joint_attention_dim=small.text_encoder.hidden_size))
     config = configs.load(ROOT / "configs/model/qwen-image.yaml", ModelConfig)
     return replace(
         config,
-        transformer=replace(config.transformer, num_layers=args.layers),
-        text_encoder=replace(config.text_encoder, num_hidden_layers=args.text_layers),
+        transformer=replace(config.transformer, num_layers=layers),
+        text_encoder=replace(config.text_encoder, num_hidden_layers=text_layers),
     )
 
 
@@ -204,6 +205,7 @@ def _figures(args: argparse.Namespace, config: MMDiTConfig, lines: list[dict[str
         "step_s": round(statistics.median(seconds), 3),
         "slowest_s": round(max(seconds), 3),
         "mfu": round(sum(flops) / sum(seconds) / PEAK_FLOPS, 4),
+        "peak_gb": lines[-1].get("gpu_peak_gb"),
         "wait": round(sum(line["data_seconds"] for line in lines) / sum(seconds), 4),
         "losses": [round(line["loss"], 4) for line in (lines[0], lines[-1])],
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
@@ -89,3 +89,31 @@ def test_graphs_are_as_few_as_padded_shapes(monkeypatch: pytest.MonkeyPatch, zer
     graphs = counters["stats"]["unique_graphs"]
     assert 2 <= len(shapes) <= 8
     assert graphs <= 2 * len(shapes)  # the last block is another graph than the others
+
+
+def numbers(value: Any, name: str = "") -> dict[str, Any]:
+    """Everything in what a block is given that is no tensor, by its place; of tensors, that they are there."""
+    if isinstance(value, Tensor):
+        return {name: Tensor}
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    elif isinstance(value, tuple):
+        value = {"len": len(value), **dict(enumerate(value))}
+    if not isinstance(value, dict):
+        return {name: value}
+    return {place: found for key, part in value.items() for place, found in numbers(part, f"{name}.{key}").items()}
+
+
+@pytest.mark.parametrize("zero_cond_t", [False, True])
+def test_a_block_is_given_no_number_that_differs_from_batch_to_batch(
+    monkeypatch: pytest.MonkeyPatch, zero_cond_t: bool
+) -> None:
+    """torch 2.11 compiles a block anew for every change of a field, read or not, and not at all after the eighth."""
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", loop)
+    model = pair(replace(SMALL, zero_cond_t=zero_cond_t))[0]
+    given: list[dict[str, Any]] = []
+    model.transformer_blocks[0].register_forward_pre_hook(lambda _, args: given.append(numbers(args)))
+    for texts, images in (([3, 9], [[(2, 3)], [(4, 4), (1, 2)]]), ([5, 5, 5, 1], [[(2, 2)]] * 4)):
+        model(*batch(SMALL, texts, images), make_layout(texts, images, "varlen", PADDING))
+    assert given[0] == given[1]
+    assert any(value is not Tensor for value in given[0].values())

@@ -130,7 +130,7 @@ def test_a_dummy_that_fills_the_streams_changes_nothing(
     inputs = batch(SMALL, texts, images, torch.float64)
     layout = make_layout(texts, images, padding=Padding(len(texts) + room, 200, multiple))
     assert layout.n_text % multiple == layout.n_image % multiple == 0
-    assert layout.text_rows.count == layout.image_rows.count == len(texts) + room + 1
+    assert layout.table_rows == len(texts) + room + 1
     upstream = torch.randn(len(inputs[0]), 64, dtype=torch.float64)
     results = []
     for each in (make_layout(texts, images), layout):

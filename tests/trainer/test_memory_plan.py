@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from model.memory import Setting
 from model.memory_plan import UPDATE_BYTES, plan_memory
 from tests.model.test_memory import Live
 from tests.trainer.optim.networks import SMALL, Training
-from trainer.memory_plan import memory_lines, memory_setting, training_memory
+from trainer.config import FitConfig
+from trainer.memory_plan import fit_memory_lines, memory_lines, memory_setting, training_memory
 from trainer.optim.config import OptimizerConfig
 from trainer.optim.ema import make_average
 from trainer.optim.offload import stored
@@ -132,6 +134,24 @@ def test_the_released_model_on_one_h100_and_one_h200():
     )
     assert half.fits()
     assert half.host == pytest.approx(30 * 339_831_296 * 4, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "tokens", "least", "card"),
+    [
+        ("lora", [], 4096, 40, 48),
+        ("lora", ["encoders=leave", "samples=null", "optimizer.offload_blocks=17"], 4096, 20, 23),
+        ("finetune", [], 16384 + 4096, 60, 75),
+    ],
+)
+def test_a_shipped_config_fits_the_card_that_it_names(name, fields, tokens, least, card):
+    """With what of its own fields it says itself: checkpointing above all, which it once left out."""
+    config = configs.load(f"configs/train/{name}.yaml", FitConfig, fields)
+    qwen = configs.load(QWEN, ModelConfig)
+    encoders = 0 if config.encoders == "leave" else encoder_bytes(qwen)
+    lines = fit_memory_lines(config, qwen.transformer, encoders, 1, tokens, 256)
+    peak = next(float(re.search(r"([0-9.]+) GB", line)[1]) for line in lines if " peak" in line)
+    assert least < peak < card
 
 
 def test_the_lines_say_what_it_comes_to():

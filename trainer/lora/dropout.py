@@ -49,7 +49,7 @@ class DropoutKeys:
     def begin(self, rng: KeyedRandom, slots: Sequence[int], layout: Layout, device: torch.device) -> None:
         """Before the forward pass of the samples at ``slots`` of ``rng``'s step; they stay until the backward pass."""
         image = [sum(h * w for h, w in sizes) for sizes in layout.images]
-        times = layout.image_rows.count + 1  # where references have a time of their own, it is the last row
+        times = layout.table_rows + 1  # where references have a time of their own, it is the last row
         rows = {
             "image": _rows(rng, slots, image, layout.n_image),
             "text": _rows(rng, slots, layout.text_lengths, layout.n_text),

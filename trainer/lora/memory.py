@@ -65,8 +65,8 @@ def lora_memory(
     lora: LoraConfig,
     n_image: int,
     n_text: int,
+    checkpointing: Checkpointing,
     blocks_on_host: int = 0,
-    checkpointing: Checkpointing = "full",
     alike: bool = False,
     state_bytes: int = 4 * _FP32,
 ) -> LoraMemory:

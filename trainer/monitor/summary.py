@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from trainer.monitor.metrics import Line, strict
 from trainer.order.order import Batch
@@ -32,6 +33,11 @@ def step_line(batch: Batch, phase: str, losses: Sequence[float], lr: float, norm
         "image_tokens": int(batch.tokens.sum()),
     }
     return strict(line if updated else {**line, "skipped": True})
+
+
+def gpu_peak(device: torch.device) -> Line:
+    """What this process has held of the GPU at most, in GB (10^9 bytes) of torch's allocator; nothing on a CPU."""
+    return {"gpu_peak_gb": round(torch.cuda.max_memory_allocated(device) / 1e9, 2)} if device.type == "cuda" else {}
 
 
 def _by(keys: np.ndarray, values: np.ndarray) -> dict[str, float]:

@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
-from model.layout import Layout, RowIndex
+from model.joint import JointLayout
+from model.layout import RowIndex
 from model.memory import Checkpointing
 
 _ATTENTION = (
@@ -61,8 +62,8 @@ def _of_any_length(
     times: Tensor,
     text_times: Tensor,
     ropes: tuple[Tensor, Tensor],
-    layout: Layout,
-    image_rows: RowIndex,
+    rows: tuple[RowIndex, RowIndex],
+    joint: JointLayout,
 ) -> Any:
     """``Block.forward``, whose compiler is told beforehand that tokens and samples vary.
 
@@ -71,13 +72,12 @@ def _of_any_length(
     """
     from torch._dynamo import maybe_mark_dynamic
 
-    joint = layout.joint
     orders = (index for queries in (joint.every, joint.image) for index in (queries.order, queries.inverse))
-    indices = (layout.text_rows.ids, image_rows.ids, joint.every.cu_seqlens, joint.image.cu_seqlens, *orders)
+    indices = (*(each.ids for each in rows), joint.every.cu_seqlens, joint.image.cu_seqlens, *orders)
     for tensor in (image, text, times, text_times, *ropes, *indices):
         if tensor is not None:
             maybe_mark_dynamic(tensor, 0)
-    return compiled(image, text, times, text_times, ropes, layout, image_rows)
+    return compiled(image, text, times, text_times, ropes, rows, joint)
 
 
 def _policy(_context: Any, operator: Any, *args: Any, **_kwargs: Any) -> CheckpointPolicy:

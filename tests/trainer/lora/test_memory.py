@@ -22,7 +22,7 @@ GB = 10**9
 
 def plan(lora: LoraConfig, blocks_on_host: int = 0, config: MMDiTConfig | None = None) -> LoraMemory:
     config = config or MMDiTConfig()
-    return lora_memory(config, lora, N_IMAGE, N_TEXT, blocks_on_host, alike=True)
+    return lora_memory(config, lora, N_IMAGE, N_TEXT, "full", blocks_on_host, alike=True)
 
 
 @pytest.mark.parametrize("kind", ["int8", "fp8"])

@@ -74,19 +74,24 @@ def test_a_graph_serves_batches_of_any_length(monkeypatch, mode):
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
     torch._dynamo.reset()
     counters.clear()
-    model, generator, sizes = network(), torch.Generator().manual_seed(0), set()
+    model, generator, sizes, longests = network(), torch.Generator().manual_seed(0), set(), set()
     prepare_blocks(model, mode, compiled=True)
     for _ in range(20):
         count = int(torch.randint(2, 20, (), generator=generator))
         texts = torch.randint(4, 60, (count,), generator=generator).tolist()
         sides = torch.randint(2, 9, (count, 2), generator=generator).tolist()
-        order = make_layout(texts, [[(h, w)] for h, w in sides], "varlen", Padding(8 * -(-count // 8), 128, 32))
+        longest = max(n + h * w for n, (h, w) in zip(texts, sides, strict=True))
+        padding = Padding(8 * -(-count // 8), 16 * -(-longest // 16), 32)
+        order = make_layout(texts, [[(h, w)] for h, w in sides], "varlen", padding)
         sizes.add((order.n_image, order.n_text))
+        longests.add(order.joint.every.longest)
         image = torch.randn(sum(h * w for h, w in sides), SMALL.in_channels, generator=generator)
         text = torch.randn(sum(texts), SMALL.joint_attention_dim, generator=generator)
         model(image, text, torch.rand(count, generator=generator), order).square().mean().backward()
     assert len(sizes) > 10
-    assert counters["stats"]["unique_graphs"] == 2  # the last block is another graph than the others
+    assert len(longests) > 3
+    # The last block is another graph than the others, and each learns from the second longest sample on that they vary.
+    assert counters["stats"]["unique_graphs"] == 4
 
 
 @pytest.mark.long
