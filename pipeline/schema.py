@@ -112,7 +112,9 @@ IDENTITY = _columns(
     Column("fonts", pa.list_(pa.string()), "synthetic rows: families of the faces in it"),
     Column("colors", pa.list_(pa.string()), "synthetic rows: English names of the text's colors, without repeats"),
     Column(
-        "effects", pa.list_(pa.string()), "synthetic rows: stroke, hollow, shadow, glow, gradient, vertical, curved"
+        "effects",
+        pa.list_(pa.string()),
+        "synthetic rows: stroke, hollow, shadow, glow, gradient, neon, engraved, embossed, stencil, brush, extruded, foil, vertical, curved",
     ),
     Column("pair", pa.string(), "bilingual twins: 32 hex digits that both pictures have in common; null for others"),
     Column(

@@ -70,7 +70,7 @@ class Sample:
     medium: str | None = None  # of a scene the key in ``strategy.media``, of a template its family
     fonts: list[str] = field(default_factory=list)  # families
     colors: list[str] = field(default_factory=list)  # English names of the text's colors
-    effects: list[str] = field(default_factory=list)  # stroke, hollow, shadow, glow, gradient, vertical, curved
+    effects: list[str] = field(default_factory=list)  # an Effect of synth.drawing.style, vertical, curved
     pair: str | None = None  # of bilingual twins: 32 hex digits that both have in common
     photographic: bool = False  # whether a photograph is behind the text
     discarded: int = 0  # texts drawn and thrown away before this one, because they could not be shown whole

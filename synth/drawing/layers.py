@@ -110,9 +110,8 @@ class TextLayer:
         return found + (["curved"] if self.block.curved else [])
 
     def bounds(self) -> Box:
-        """Box on the canvas around everything that is painted, shadow and glow included, px."""
-        spread = max((max(map(abs, s.offset)) + 3 * s.blur for s in self.style.shadows), default=0.0)
-        reach = (self.style.stroke_margin + spread + 0.1) * self.block.size
+        """Box on the canvas around everything that is painted, shadow, glow and the like included, px."""
+        reach = (self.style.stroke_margin + self.style.spread + 0.1) * self.block.size
         x0, y0, x1, y1 = self.block.box
         box = (x0 - reach, y0 - reach, x1 + reach, y1 + reach)
         corners = apply(self.matrix, np.array([(box[i], box[j]) for i in (0, 2) for j in (1, 3)]))

@@ -33,6 +33,18 @@ def united_outlines(block: Block) -> Iterator[skia.Path]:
                 yield _joint(block, run, Face.united)
 
 
+def bridges(block: Block) -> Iterator[skia.Path]:
+    """What a stencil leaves standing: a bar through each enclosed space of a letter, in the block's coordinates."""
+    for line in block.lines:
+        for glyph in line.glyphs:
+            if glyph.bounds is None:
+                continue
+            for bar in (glyph.face or block.face).bridges(glyph.id):
+                path = skia.Path().addRect(bar)
+                path.transform(_place(block, glyph))
+                yield path
+
+
 def stem(block: Block) -> float:
     """How thick the strokes of a block's letters are on average, em: a stroke's area over half of its edge's length."""
     ids = list(dict.fromkeys(g.id for line in block.lines for g in line.glyphs if g.bounds and not g.face))[:_SAMPLED]

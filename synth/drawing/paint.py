@@ -9,6 +9,7 @@ import numpy as np
 import skia
 from PIL import Image
 
+from synth.drawing import finishes
 from synth.drawing.colors import RGB, Ground
 from synth.drawing.layers import Blend, Drawing, GroundLayer, Layer, OutlineLayer, PictureLayer, ShapeLayer, TextLayer
 from synth.drawing.outlines import outlines, united_outlines
@@ -100,7 +101,11 @@ def _paint_text(target: skia.Canvas, layer: TextLayer) -> None:
     target.concat(_skia(layer.matrix))
     for shadow in layer.style.shadows:
         _paint_shadow(target, layer.block, layer.style, shadow)
-    _paint_glyphs(target, layer.block, layer.style)
+    if layer.style.finish:
+        finishes.behind(target, layer.style, layer.block)
+        finishes.fill(target, layer.style, layer.block)
+    else:
+        _paint_glyphs(target, layer.block, layer.style)
     target.restore()
     if layer.light is not None:  # opaque gray: scales the color and leaves the coverage
         image = skia.Image.fromarray(layer.light.pixels, skia.kGray_8_ColorType)

@@ -1,22 +1,34 @@
-"""How glyphs are painted: fill, stroke, shadow, glow. Lengths in em, so that a style fits any size."""
+"""How glyphs are painted: fill, stroke, shadow, glow, finish. Lengths in em, so that a style fits any size."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 
 from synth.choice import check_weights, choose_key
 from synth.drawing.colors import PALETTE, RGB, Color, contrast, luminance
 
-Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow"]
+Finish = Literal["neon", "engraved", "embossed", "stencil", "brush", "extruded", "foil"]
+"""What letters are made of, in the place of a flat fill (``finishes.py``)."""
+Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow", Finish]
 
 _SEEN = 1.5  # chosen: WCAG contrast that an edge, a glow or a shadow has to the ground; at 1.3 nobody notices it
 OFF_FILL = 3.0  # chosen: contrast of an edge to the letters it surrounds
 _MIN_LINE = 1.2  # px
+_FINISHED = 28.0  # px, chosen: letters below are too small for lit edges and streaks
+_STEMS: dict[Finish, float] = {
+    **dict.fromkeys(get_args(Finish), 0.04),
+    "foil": 0.05,
+    "stencil": 0.06,
+    "brush": 0.08,
+    "extruded": 0.07,
+}
+"""How thick strokes must be, em; chosen: streaks, bars and sides would eat thinner ones."""
+_DARK = 0.06  # chosen: luminance of a ground on which neon shines
 _OPEN = 0.5  # chosen: the part of a hollow letter's stroke that its line may take
 
 
@@ -38,14 +50,15 @@ class Shadow:
         """Whether it can be told from a ground of these shades."""
         if self.glows:
             return all(contrast(self.rgb, shade) >= _SEEN for shade in shades)
-        return all(contrast(_mixed(shade, self.rgb, self.alpha), shade) >= _SEEN for shade in shades)
+        return all(contrast(mixed(shade, self.rgb, self.alpha), shade) >= _SEEN for shade in shades)
 
 
 @dataclass(frozen=True)
 class TextStyle:
     """``fill`` None leaves glyphs hollow. ``to``: other end of a gradient fill, along ``angle`` degrees, 90 downwards.
 
-    ``stroke`` runs around the outline, half of ``width`` (em) outside of it.
+    ``stroke`` runs around the outline, half of ``width`` (em) outside of it. ``finish``: what the fill looks like instead
+    of flat; ``depth``: where the back of extruded letters lies, em; ``grain``: seed of a brush's streaks.
     """
 
     fill: Color | None
@@ -54,12 +67,22 @@ class TextStyle:
     stroke: Color | None = None
     width: float = 0.0
     shadows: tuple[Shadow, ...] = ()
+    finish: Finish | None = None
+    depth: tuple[float, float] = (0.0, 0.0)
+    grain: int = 0
     effect: Effect = "plain"
 
     @property
     def stroke_margin(self) -> float:
         """How far ink goes beyond the outline, in em; shadow and glow are no ink."""
         return self.width / 2 if self.stroke else 0.0
+
+    @property
+    def spread(self) -> float:
+        """How far around the outline anything is painted that is no ink, em."""
+        shadows = (max(map(abs, s.offset)) + 3 * s.blur for s in self.shadows)
+        finish = {"neon": 0.7, "extruded": max(map(abs, self.depth))}.get(self.finish or "", 0.1)
+        return max((*shadows, finish))
 
     @property
     def color(self) -> Color:
@@ -74,6 +97,7 @@ class TextStyle:
         found: list[Effect] = ["gradient"] if self.to else []
         if self.stroke:
             found.append("stroke" if self.fill else "hollow")
+        found += [self.finish] if self.finish else []
         return found + [
             effect for effect in ("shadow", "glow") if any(s.glows == (effect == "glow") for s in self.shadows)
         ]
@@ -82,11 +106,13 @@ class TextStyle:
         """Whether all of its effects can be told from a ground of these shades."""
         edge = self.stroke if self.fill else None
         seen = edge is None or all(contrast(edge.rgb, shade) >= _SEEN for shade in shades)
-        return seen and all(shadow.seen_on(shades) for shadow in self.shadows)
+        finished = self.finish is None or self.fill is None or _finish_seen(self.finish, self.fill.rgb, shades)
+        return seen and finished and all(shadow.seen_on(shades) for shadow in self.shadows)
 
     def drawn_at(self, size: float) -> bool:
-        """Whether a hollow letter's line has its width at ``size`` px; thinner ones come out pale and spread."""
-        return self.fill is not None or self.width * size >= _MIN_LINE
+        """Whether a hollow letter's line has its width at ``size`` px, where thinner ones come out pale and spread, and a
+        finish its room."""
+        return (self.fill is not None or self.width * size >= _MIN_LINE) and (self.finish is None or size >= _FINISHED)
 
     @property
     def named(self) -> tuple[Color, ...]:
@@ -105,6 +131,7 @@ class EffectConfig:
     hollow: tuple[float, float] = (0.03, 0.06)
     offset: tuple[float, float] = (0.04, 0.09)
     blur: tuple[float, float] = (0.0, 0.08)
+    depth: tuple[float, float] = (0.06, 0.12)  # of extruded letters
     min_size: float = 20.0  # px: smaller text stays plain, an effect would fill its counters
 
     @property
@@ -115,7 +142,7 @@ class EffectConfig:
 
     def __post_init__(self) -> None:
         check_weights("weights", self.weights)
-        for name in ("stroke", "hollow", "offset", "blur"):
+        for name in ("stroke", "hollow", "offset", "blur", "depth"):
             low, high = getattr(self, name)
             if not 0 <= low <= high <= 0.5:
                 raise ValueError(f"{name} must be [low, high] within 0..0.5 em, found [{low:g}, {high:g}]")
@@ -136,6 +163,8 @@ def pick_style(
     effect = choose_key(rng, config.weights) if set(config.weights) != {"plain"} else "plain"
     if effect == "plain":
         return TextStyle(color)
+    if effect in _FINISHES:
+        return _finished(config, color, shades, rng, stem, effect) or TextStyle(color)
     return _STYLES[effect](config, color, shades, rng, stem) or TextStyle(color)
 
 
@@ -179,12 +208,61 @@ def _glow(
     return TextStyle(color, shadows=(Shadow(edge.rgb, (0.0, 0.0), rng.uniform(0.08, 0.16), 0.9),), effect="glow")
 
 
-def _mixed(under: RGB, over: RGB, alpha: float) -> RGB:
+def _finished(
+    config: EffectConfig,
+    color: Color,
+    shades: Sequence[RGB],
+    rng: np.random.Generator,
+    stem: Callable[[], float],
+    finish: Finish,
+) -> TextStyle | None:
+    depth = rng.uniform(*config.depth) * math.sqrt(0.5)
+    style = TextStyle(
+        color,
+        angle=float(rng.uniform(20, 70)),
+        finish=finish,
+        depth=(depth * float(rng.choice([-1, 1])), depth) if finish == "extruded" else (0.0, 0.0),
+        grain=int(rng.integers(1, 1 << 16)) if finish == "brush" else 0,
+        effect=finish,
+    )
+    return style if style.seen_on(shades) and stem() >= _STEMS[finish] else None
+
+
+def _finish_seen(finish: Finish, rgb: RGB, shades: Sequence[RGB]) -> bool:
+    """Whether letters of a color show it on a ground of these shades."""
+    if finish == "neon":
+        return luminance(rgb) > _DARK and all(luminance(shade) <= _DARK for shade in shades)
+    if finish == "engraved":  # the shadow of their edge falls on the letters
+        return contrast(mixed(rgb, (0, 0, 0), 0.75), rgb) >= 2 * _SEEN
+    if finish == "embossed":
+        return contrast(mixed(rgb, (255, 255, 255), 0.6), mixed(rgb, (0, 0, 0), 0.45)) >= 2 * _SEEN
+    if finish == "extruded":
+        side = side_rgb(rgb)
+        return contrast(side, rgb) >= 1.3 * _SEEN and all(contrast(side, shade) >= _SEEN for shade in shades)
+    if finish == "foil":
+        dark, bright = foil_shades(rgb)
+        readable = all(contrast(end, shade) >= 2 * _SEEN for end in (dark, bright) for shade in shades)
+        return readable and contrast(dark, bright) >= 1.6 * _SEEN
+    return True
+
+
+def side_rgb(rgb: RGB) -> RGB:
+    """Of the sides of letters that have a front of this color: in its shade, or lighter where it is nearly black."""
+    return mixed(rgb, (0, 0, 0), 0.5) if luminance(rgb) > 0.1 else mixed(rgb, (255, 255, 255), 0.5)
+
+
+def foil_shades(rgb: RGB) -> tuple[RGB, RGB]:
+    """What a foil of this color shows where it turns away from the light, and where it mirrors it."""
+    return mixed(rgb, (0, 0, 0), 0.35), mixed(rgb, (255, 255, 255), 0.45)
+
+
+def mixed(under: RGB, over: RGB, alpha: float) -> RGB:
     """What is seen of a color laid over another."""
     red, green, blue = (round(a * (1 - alpha) + b * alpha) for a, b in zip(under, over, strict=True))
     return (red, green, blue)
 
 
+_FINISHES: tuple[Finish, ...] = get_args(Finish)
 _STYLES: dict[Effect, Callable[..., TextStyle | None]] = {
     "gradient": _gradient,
     "stroke": _stroke,

@@ -6,6 +6,11 @@ import numpy as np
 import skia
 
 _SCALE = 1000.0  # path operations work with tolerances that suit outlines of some hundred units
+_SPACE = 0.07  # em, chosen: a smaller space gets no bridge
+_NEXT = 0.005  # em: where the ink next to a space begins
+_BRIDGES = 4  # chosen: of a letter, in its largest spaces
+_BAR = 0.045  # em, chosen: width of a bridge
+_REACH = 0.14  # em, chosen: more than a stroke is thick in most faces
 _CELLS = 64  # px to the em that areas are counted with
 
 
@@ -37,6 +42,29 @@ def united(outline: skia.Path, scale: float = _SCALE) -> skia.Path:
         return outline
     path.transform(skia.Matrix.Scale(1 / scale, 1 / scale))
     return path
+
+
+def bridges(outline: skia.Path) -> list[skia.Rect]:
+    """A bar across each of the largest spaces that a ``united`` outline encloses, through the strokes above and below.
+
+    A cutter's stencil needs them, lest what is inside of an O falls out.
+    """
+    spaces = []
+    for part in contours(outline):
+        box = part.getBounds()
+        middle = (box.centerX(), box.centerY())
+        wide = box.width() >= _SPACE and box.height() >= _SPACE
+        left = min(part.getPoints(part.countPoints()), key=lambda point: point.x())
+        enclosed = outline.contains(left.x() - _NEXT, left.y())
+        if wide and enclosed and part.contains(*middle) and not outline.contains(*middle):
+            spaces.append(box)
+    spaces.sort(key=lambda box: -box.width() * box.height())
+    bars = []
+    for box in spaces[:_BRIDGES]:
+        middle_x = box.centerX()
+        ends = (middle_x - _BAR / 2, box.top() - _REACH, middle_x + _BAR / 2, box.bottom() + _REACH)
+        bars.append(skia.Rect.MakeLTRB(*ends))
+    return bars
 
 
 def area_and_edge(outline: skia.Path) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import skia
 import uharfbuzz as hb
 
-from synth.fonts.contours import area_and_edge, contours, united
+from synth.fonts.contours import area_and_edge, bridges, contours, united
 from synth.fonts.defects import has_filled_counter
 from synth.fonts.likeness import SAME, overlap, stretched_overlap
 from synth.geometry import Box
@@ -80,6 +80,7 @@ class Face:
         self._outlines: dict[int, tuple[skia.Path, Box | None]] = {}
         self._united: dict[int, skia.Path] = {}
         self._strokes: dict[int, tuple[float, float]] = {}
+        self._bridges: dict[int, list[skia.Rect]] = {}
         self._nominal = _Nominal(self._font)
         self._alike: dict[tuple[int, int], bool] = {}
 
@@ -217,7 +218,7 @@ class Face:
         """The face with one glyph of another outline, such as a damaged character's, and that glyph's id."""
         other, bounds = copy.copy(self), path.computeTightBounds()
         other._outlines = {_OWN: (path, (bounds.left(), bounds.top(), bounds.right(), bounds.bottom()))}
-        other._united, other._strokes = {}, {}
+        other._united, other._strokes, other._bridges = {}, {}, {}
         return other, _OWN
 
     def united(self, glyph: int) -> skia.Path:
@@ -226,6 +227,12 @@ class Face:
         if known is None:
             known = self._united[glyph] = united(self.outline(glyph))
         return known
+
+    def bridges(self, glyph: int) -> list[skia.Rect]:
+        """The bars of a stencil across the glyph's enclosed spaces; see ``contours.bridges``."""
+        if glyph not in self._bridges:
+            self._bridges[glyph] = bridges(self.united(glyph))
+        return self._bridges[glyph]
 
     def stroke(self, glyph: int) -> tuple[float, float]:
         """The inked area of a glyph in em², and the length of its edges in em."""

@@ -11,7 +11,7 @@ from configs.errors import UserError
 from synth.choice import choose
 from synth.content.base import Text
 from synth.drawing.colors import RGB, Color, ColorConfig
-from synth.drawing.outlines import stem
+from synth.drawing.outlines import bridges, stem
 from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.fonts.face import Face
@@ -97,7 +97,8 @@ class RenderContext:
         """A style in one color, readable on a ground of these shades; text below ``effects.min_size`` px stays plain."""
         effects = self.effects if block.size >= self.effects.min_size else _PLAIN
         style = pick_style(effects, color, shades, rng, lambda: stem(block))
-        return style if style.drawn_at(block.size) else TextStyle(color)
+        shown = style.finish != "stencil" or next(bridges(block), None) is not None
+        return style if shown and style.drawn_at(block.size) else TextStyle(color)
 
     def counterparts(self, text: Text, old: FontFile, old_face: Face) -> list[tuple[FontFile, Face]]:
         """Faces that cover ``text`` in the style of another font and about its weight, each font's nearest one."""
