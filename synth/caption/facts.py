@@ -12,7 +12,7 @@ from synth.drawing.layers import TextLayer
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
 from synth.geometry import apply
-from synth.language import CaptionLanguage, Language, is_han
+from synth.language import CaptionLanguage, Language, is_han, language_of
 from synth.strategies.base import Composition
 
 _LARGE, _SMALL = 0.22, 0.06  # chosen: type sizes that a person calls large or small, of the canvas's shorter side
@@ -44,7 +44,8 @@ class SceneFacts:
     ground: Ground | None = None
     medium: str | None = None
     family: dict[CaptionLanguage, str] | None = None  # names of a template's
-    texts: tuple[Said, ...] = ()  # of a template, in reading order
+    texts: tuple[Said, ...] = ()  # of a template or of a photograph with several, in reading order
+    media: tuple[str | None, ...] = ()  # of a photograph with several texts: what carries each
     face: Style | None = None
     effect: str = "plain"
     direction: str = "horizontal"
@@ -71,9 +72,11 @@ class SceneFacts:
 
     @property
     def kind(self) -> str:
-        """pure, photo, medium, page: which sentences suit."""
+        """pure, photo, several, medium, page: which sentences suit."""
         if self.family:
             return "template"
+        if self.media:
+            return "several"
         if self.medium:
             return "medium"
         if self.excerpt:
@@ -99,9 +102,10 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
         color=main.style.color,
         color_to=main.style.to if len(layers) == 1 or made.family or page else None,
         ground=made.ground,
-        medium=None if made.family else made.medium,
+        medium=None if made.family or made.media else made.medium,
         family=made.family,
-        texts=tuple(_said(layer, made, glue) for layer in layers) if made.family else (),
+        texts=tuple(_said(layer, made) for layer in layers) if made.family or made.media else (),
+        media=made.media,
         face=_face(made),
         effect=main.style.effect if len({layer.style.effect for layer in layers}) == 1 else "plain",
         direction="vertical" if "vertical" in effects else "curved" if "curved" in effects else "horizontal",
@@ -139,11 +143,12 @@ def _style_of(made: Composition) -> Style | None:
     return "handwriting" if made.fonts[-1].handwriting else made.fonts[-1].source.style
 
 
-def _said(layer: TextLayer, made: Composition, glue: str) -> Said:
-    """What is true of one text of a template."""
+def _said(layer: TextLayer, made: Composition) -> Said:
+    """What is true of one of several texts."""
     x0, y0, x1, y1 = layer.block.box
     (x, y), (w, h) = apply(layer.matrix, np.array([((x0 + x1) / 2, (y0 + y1) / 2)]))[0], made.drawing.canvas
     row, column = ("top", "", "bottom")[min(int(3 * y / h), 2)], ("left", "", "right")[min(int(3 * x / w), 2)]
+    glue = "" if language_of(layer.block.text) == "zh" else " "  # in each text's own language, not the picture's
     text = glue.join(layer.block.text.split("\n"))
     return Said(layer.role or "text", text, layer.style.color, f"{row} {column}".strip() or "center")
 

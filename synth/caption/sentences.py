@@ -98,6 +98,12 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
         words |= _medium(find_medium(facts.medium), facts.face == "handwriting", language)
     if facts.family:
         words |= _family(facts, language, rng)
+    if facts.media:
+        words |= {
+            "all": _several(facts, language),
+            "quote": _HELD["all"],
+            "count": _count("texts", len(facts.media), language),
+        }
     if facts.title:
         words["title"] = quoted(facts.title, language)
         if facts.title_color:
@@ -144,6 +150,35 @@ def _medium(medium: Medium, by_hand: bool, language: CaptionLanguage) -> dict[st
     if language == "en":
         return {"a_medium": f"a {medium.en}", "verb": english}
     return {"a_medium": medium.classifier + medium.zh, "verb": chinese, "verb_on": chinese.removesuffix("着") + "在"}
+
+
+def _several(facts: SceneFacts, language: CaptionLanguage) -> str:
+    """Every text with its color and what carries it: '"SALE" in red on a poster and "5107" in white on a street sign'."""
+    told: list[str] = []
+    seen: set[str | None] = set()
+    for said, key in zip(facts.texts, facts.media, strict=True):
+        quote, color = quoted(said.text, language), color_name(said.color, language)
+        if language == "zh":
+            told.append(f"{_carrier_zh(key, key in seen)}上{color}的{quote}")
+        else:
+            told.append(f"{quote} in {color} {_carrier_en(key, key in seen)}")
+        seen.add(key)
+    glue, last = ("、", "和") if language == "zh" else (", ", " and ")
+    return glue.join(told[:-1]) + last + told[-1]
+
+
+def _carrier_en(key: str | None, again: bool) -> str:
+    if key is None:
+        return "straight on the photograph"
+    return _ARTICLE.sub(r"\1n ", f"on {'another' if again else 'a'} {find_medium(key).en}")
+
+
+def _carrier_zh(key: str | None, again: bool) -> str:
+    """一块路牌, of a second one 另一块路牌."""
+    if key is None:
+        return "照片"
+    name = find_medium(key).classifier + find_medium(key).zh
+    return f"另{name}" if again and name.startswith("一") else name
 
 
 def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:

@@ -57,7 +57,7 @@ def _neon(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) 
     """A tube: nearly white within, the color at its edges."""
     rgb = _rgb(style)
     target.drawPath(path, _pen(rgb))
-    core = _pen(mixed(rgb, _WHITE, 0.6))
+    core = _pen(mixed(rgb, _WHITE, 0.45))
     core.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kInner_BlurStyle, 0.03 * block.size))
     target.drawPath(path, core)
 
@@ -65,7 +65,7 @@ def _neon(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) 
 def _engraved(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) -> None:
     """The upper left edge throws its shadow onto the ground of the letters."""
     target.drawPath(path, _pen(_rgb(style)))
-    _inside(target, path, (1.3 * _EDGE * block.size,) * 2, _pen(_BLACK, 0.75, 0.6 * _EDGE * block.size))
+    _inside(target, path, (1.3 * _EDGE * block.size,) * 2, _pen(_BLACK, 0.65, 0.5 * _EDGE * block.size))
 
 
 def _embossed(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) -> None:

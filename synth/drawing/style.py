@@ -23,6 +23,7 @@ _FINISHED = 28.0  # px, chosen: letters below are too small for lit edges and st
 _STEMS: dict[Finish, float] = {
     **dict.fromkeys(get_args(Finish), 0.04),
     "foil": 0.05,
+    "engraved": 0.06,
     "stencil": 0.06,
     "brush": 0.08,
     "extruded": 0.07,
@@ -233,7 +234,9 @@ def _finish_seen(finish: Finish, rgb: RGB, shades: Sequence[RGB]) -> bool:
     if finish == "neon":
         return luminance(rgb) > _DARK and all(luminance(shade) <= _DARK for shade in shades)
     if finish == "engraved":  # the shadow of their edge falls on the letters
-        return contrast(mixed(rgb, (0, 0, 0), 0.75), rgb) >= 2 * _SEEN
+        shaded = mixed(rgb, (0, 0, 0), 0.4)  # letters as a whole
+        readable = all(contrast(shaded, shade) >= 1.6 * _SEEN for shade in shades)
+        return readable and contrast(mixed(rgb, (0, 0, 0), 0.65), rgb) >= 1.6 * _SEEN
     if finish == "embossed":
         return contrast(mixed(rgb, (255, 255, 255), 0.6), mixed(rgb, (0, 0, 0), 0.45)) >= 2 * _SEEN
     if finish == "extruded":

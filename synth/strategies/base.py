@@ -133,6 +133,15 @@ class Change:
     several: bool = False
 
 
+def joint_text(texts: Sequence[Text]) -> Text:
+    """Several texts of a picture as one, in reading order."""
+    if len(texts) == 1:
+        return texts[0]
+    text = " ".join(each.text for each in texts)
+    longest = max(texts, key=lambda each: len(each.text))
+    return replace(longest, text=text, language=language_of(text), unit="paragraph" if longest.wrap else "line")
+
+
 @dataclass(frozen=True, eq=False)
 class Composition:
     """A drawn picture and what may be said of it.
@@ -146,7 +155,8 @@ class Composition:
     drawing: Drawing
     painted: Image | None = None  # given where the strategy had to look at the pixels already
     ground: Ground | None = None  # None for a photograph
-    medium: str | None = None
+    medium: str | None = None  # of several that of the text whose turn it was
+    media: tuple[str | None, ...] = ()  # of a photograph with several texts: of each what carries it; else empty
     body: str | None = None  # of a page: paragraphs, bullets, numbers
     family: dict[CaptionLanguage, str] | None = None  # names of a template's family
     backdrop: Backdrop | None = None

@@ -14,8 +14,7 @@ from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
 from synth.geometry import translation
-from synth.language import language_of
-from synth.strategies.base import Composition, DrawRequest, Strategy
+from synth.strategies.base import Composition, DrawRequest, Strategy, joint_text
 from synth.strategies.dense.draw import draw_dense
 from synth.strategies.ground import ground_layers
 from synth.strategies.page import draw_page
@@ -56,7 +55,9 @@ class PureStrategy(Strategy):
         more = bool(self.several) and rng.random() < self.several and not style.to  # captions name one color for all
         placed = _with_small_print(request, main, canvas) if more else [main]
         drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *(each.layer for each in placed)))
-        return Composition(_joint(placed), tuple(each.font for each in placed), drawing, ground=ground)
+        return Composition(
+            joint_text([each.text for each in placed]), tuple(each.font for each in placed), drawing, ground=ground
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,12 +107,3 @@ def _smaller(layout: LayoutConfig, largest: float) -> LayoutConfig:
         rotate=(0.0, 0.0),
         directions={"horizontal": 1.0},
     )
-
-
-def _joint(placed: list[_Set]) -> Text:
-    """All texts as one, in reading order."""
-    if len(placed) == 1:
-        return placed[0].text
-    text = " ".join(each.text.text for each in placed)
-    longest = max(placed, key=lambda each: len(each.text.text)).text
-    return replace(longest, text=text, language=language_of(text), unit="paragraph" if longest.wrap else "line")

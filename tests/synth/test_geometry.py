@@ -33,8 +33,8 @@ def drawn(recipe_: Recipe, index: int):
 
 
 def ink(canvas: tuple[int, int], layer: TextLayer) -> np.ndarray:
-    """(h, w) bool: pixels that the text alone changes, painted in black on white without shadow and glow."""
-    style = replace(layer.style, shadows=(), to=None)
+    """(h, w) bool: pixels that the text alone changes, painted in black on white without shadow, glow and finish."""
+    style = replace(layer.style, shadows=(), to=None, finish=None)
     style = replace(style, fill=style.fill and PALETTE["black"], stroke=style.stroke and PALETTE["black"])
     text = replace(layer, style=style, light=None, alpha=1.0, blend="normal")
     return np.asarray(paint(Drawing(canvas, (WHITE, text)))).min(axis=2) < 255

@@ -19,6 +19,7 @@ from synth.drawing.colors import PALETTE, Ground
 from synth.language import CaptionLanguage
 from synth.strategies.scene.media import MEDIA
 from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
+from tests.synth.test_geometry import drawn
 
 PLAIN = Ground((PALETTE["white"],))
 
@@ -182,13 +183,19 @@ def test_there_are_over_two_hundred_distinct_sentence_shapes() -> None:
 
 
 def test_shipped_recipes_speak_the_grammar_and_quote_what_is_seen() -> None:
-    for path in (SHIPPED, "configs/synth/scene.yaml"):
-        for index in range(40):
-            sample = recipe(path).render(index)
-            caption, seen = squeezed(sample.captions[0].text), squeezed(sample.text)
-            most = recipe(path).config.captions.quote
-            # Of a longer text the beginning, up to the end of a sentence or a word in its second half.
-            assert seen[: len(seen) if len(sample.text) <= most else most // 3] in caption, (path, index)
+    made = recipe(SHIPPED)
+    most = made.config.captions.quote
+    for index in range(40):
+        sample = made.render(index)
+        caption, seen = squeezed(sample.captions[0].text), squeezed(sample.text)
+        # Of a longer text the beginning, up to the end of a sentence or a word in its second half.
+        assert seen[: len(seen) if len(sample.text) <= most else most // 3] in caption, index
+    scenes = recipe("configs/synth/scene.yaml")
+    for index in range(40):
+        composition = drawn(scenes, index)
+        caption = squeezed(scenes.render(index).captions[0].text)
+        for layer in composition.drawing.texts:  # each for itself where there are several
+            assert squeezed(layer.block.text) in caption, index
 
 
 def test_a_place_is_named_only_where_the_text_surely_stands() -> None:

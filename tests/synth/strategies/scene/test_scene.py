@@ -23,7 +23,7 @@ SCENE = "configs/synth/scene.yaml"
 
 @pytest.mark.parametrize("media", [None, "{none: 1}"])
 def test_every_glyph_in_perspective_stays_inside_its_quad(media: str | None) -> None:
-    overrides = (f"strategy.media={media}",) if media else ()
+    overrides = ("strategy.several=0", *((f"strategy.media={media}",) if media else ()))
     for index in range(25):
         drawing = drawn(recipe(SCENE, *overrides), index).drawing
         (layer,) = drawing.texts
