@@ -237,7 +237,7 @@ def _on_medium(
     carrier = medium.draw(width, height, rng)
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     pixels = backdrop.pixels
-    if rng.random() < strategy.blurred:
+    if not taken and rng.random() < strategy.blurred:  # the photograph is that of the first text
         pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.006 * backdrop.canvas[0])))
     behind: list[Layer] = [PictureLayer(pixels)]
     behind += shadow_layers(carrier, width, height, matrix, rng)
