@@ -41,6 +41,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--orders", nargs="+", choices=ORDERS, default=ORDERS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--part", type=float, default=1.0, help="of the config's steps: orders differ where steps are few"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="a.b=value", help="of fit")
     parser.add_argument("--table", action="store_true", help="print the table and do nothing else")
     args = parser.parse_args()
@@ -49,19 +52,19 @@ def main() -> None:
         for order in args.orders:
             if any((r["order"], r["seed"]) == (order, seed) for r in _read(results)):
                 continue
-            result = _run(args.out, order, seed, args.set)
+            result = _run(args.out, order, seed, args.part, args.set)
             with results.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(result, ensure_ascii=False) + "\n")
             print(json.dumps(result, ensure_ascii=False), flush=True)
     print(_table(_read(results)))
 
 
-def _run(out: Path, order: str, seed: int, fields: Sequence[str]) -> dict[str, Any]:
+def _run(out: Path, order: str, seed: int, part: float, fields: Sequence[str]) -> dict[str, Any]:
     data, train = out / "data", out / f"{order}-{seed}"
     if not (data / "dataset.json").exists():
         _python("synth", "render", RECIPE, data, "--count", PICTURES)
     texts = pl.scan_parquet(data / "data" / "*.parquet").select("text", "text_chars").collect()
-    phases = json.dumps(arranged(_phases(), order, texts["text_chars"]))
+    phases = json.dumps(arranged(_phases(part), order, texts["text_chars"]))
     sets = [f"seed={seed}", f"phases={phases}", *fields]
     _python("trainer", "fit", CONFIG, train, "--data", data, *(part for field in sets for part in ("--set", field)))
     asked = [f"recipe={RECIPE}", f"lines={LINES}", "untrained=false", "damaged=0"]
@@ -81,9 +84,9 @@ def _run(out: Path, order: str, seed: int, fields: Sequence[str]) -> dict[str, A
     }
 
 
-def _phases() -> list[dict[str, Any]]:
-    phases: list[dict[str, Any]] = yaml.safe_load((ROOT / CONFIG).read_text(encoding="utf-8"))["phases"]
-    return phases
+def _phases(part: float) -> list[dict[str, Any]]:
+    phases = yaml.safe_load((ROOT / CONFIG).read_text(encoding="utf-8"))["phases"]
+    return [{**phase, "steps": max(1, round(part * phase["steps"]))} for phase in phases]
 
 
 def arranged(phases: list[dict[str, Any]], order: str, lengths: pl.Series) -> list[dict[str, Any]]:
