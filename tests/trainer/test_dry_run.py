@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,16 @@ def test_tokens_crops_and_reasons_are_told(mixed_run: Path) -> None:
     lines = describe(config, dataset, order)
     phase = lines[next(i for i, line in enumerate(lines) if line.startswith("s4-paragraphs")) :]
     assert any("image tokens" in line and "of references), at most" in line for line in phase)
-    assert any("crops: " in line and "losing" in line for line in phase)  # pages of 640 x 400 at 3:2
+
+
+def test_what_crops_lose_is_told(mixed_run: Path) -> None:
+    """At 48 px the sizes of a bucket are so coarse that most shapes lose something."""
+    phase = "phases=[{name: coarse, steps: 20, resolutions: [48], where: n_captions > 0, tokens: 256}]"
+    config = load("configs/train/small.yaml", FitConfig, [phase])
+    dataset = Dataset.open(mixed_run / "dataset")
+    order = Order(read_index(dataset, config.phases), config.phases, config.seed)
+    (told,) = [line for line in describe(config, dataset, order) if "crops: " in line]
+    assert re.search(r"crops: [1-9][\d.]* % of the drawn pictures, losing [1-9][\d.]* % of the area on average", told)
 
 
 @pytest.mark.parametrize("gpus", [[], ["--gpus", "8"]])
