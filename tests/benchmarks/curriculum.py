@@ -101,7 +101,7 @@ def arranged(phases: list[dict[str, Any]], order: str, lengths: pl.Series) -> li
         rows = lengths.to_frame("text_chars").filter(pl.sql_expr(phase["where"]))["text_chars"]
         pictures = phase["steps"] * phase["tokens"] / rows.mean()
         drawn.update({n: pictures * count / len(rows) for n, count in rows.value_counts().iter_rows()})
-    mixture = [{"where": f"text_chars = {n}", "weight": round(drawn[n])} for n in sorted(drawn)]
+    mixture = [{"where": f"text_chars == {n}", "weight": round(drawn[n])} for n in sorted(drawn)]
     tokens = sum(phase["steps"] * phase["tokens"] for phase in phases) // steps
     return [{**phases[-1], "name": "mixed", "steps": steps, "tokens": tokens, "mixture": mixture}]
 
