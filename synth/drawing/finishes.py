@@ -1,9 +1,6 @@
 """Letters that are more than a flat fill: neon, engraved, embossed, stencil, brush, foil, and letters with sides.
 
-    behind(target, style, block)   what stands out around the letters: light, sides, lit edges
-    fill(target, style, block)     the letters themselves
-
-All colors come from the style's fill, so that a text in another color keeps its finish. The light comes from the upper
+Each is drawn from back to front: what stands out around the letters (light, sides, lit edges), then the letters. All colors come from the style's fill, so that a text in another color keeps its finish. The light comes from the upper
 left. Lengths in em (chosen, by looking at texts of 28 to 200 px).
 """
 
@@ -27,35 +24,17 @@ _ROUGH = (0.05, 0.012)  # a brush's edge: length of a piece, how far it strays
 _STREAKS = (64, 512)  # cells of a brush's trace, over all of the text
 
 
-def behind(target: skia.Canvas, style: TextStyle, block: Block) -> None:
-    """Draw what the finish shows around the letters."""
-    path, rgb, em = outlines(block), _rgb(style), block.size
-    if style.finish == "neon":
-        for sigma, alpha in ((0.22, 0.55), (0.06, 0.9)):
-            pen = _pen(rgb, alpha)
-            pen.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, sigma * em))
-            target.drawPath(path, pen)
-    elif style.finish == "extruded":
-        dx, dy = (length * em for length in style.depth)
-        steps = max(2, math.ceil(2 * math.hypot(dx, dy)))  # half a pixel apart
-        for step in range(steps, 0, -1):
-            _draw_at(target, path, (dx * step / steps, dy * step / steps), _pen(side_rgb(rgb)))
-    elif style.finish == "engraved":
-        _draw_at(target, path, (_EDGE * em, _EDGE * em), _pen(_WHITE, 0.5))
-    elif style.finish == "embossed":
-        _draw_at(target, path, (_EDGE * em, _EDGE * em), _pen(_BLACK, 0.5, 0.4 * _EDGE * em))
-        _draw_at(target, path, (-0.7 * _EDGE * em, -0.7 * _EDGE * em), _pen(_WHITE, 0.7))
-
-
-def fill(target: skia.Canvas, style: TextStyle, block: Block) -> None:
-    """Draw the letters."""
+def paint_finished(target: skia.Canvas, style: TextStyle, block: Block) -> None:
+    """Draw letters that have a finish."""
     assert style.finish is not None
-    _FILLS[style.finish](target, style, block, outlines(block))
+    _PAINTERS[style.finish](target, style, block, outlines(block))
 
 
 def _neon(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) -> None:
-    """A tube: nearly white within, the color at its edges."""
+    """A tube in its own light: nearly white within, the color at its edges."""
     rgb = _rgb(style)
+    for sigma, alpha in ((0.22, 0.55), (0.06, 0.9)):
+        target.drawPath(path, _pen(rgb, alpha, sigma * block.size))
     target.drawPath(path, _pen(rgb))
     core = _pen(mixed(rgb, _WHITE, 0.45))
     core.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kInner_BlurStyle, 0.03 * block.size))
@@ -63,15 +42,18 @@ def _neon(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) 
 
 
 def _engraved(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) -> None:
-    """The upper left edge throws its shadow onto the ground of the letters."""
+    """The upper left edge throws its shadow onto the ground of the letters, the lower right one is lit."""
+    _draw_at(target, path, (_EDGE * block.size, _EDGE * block.size), _pen(_WHITE, 0.5))
     target.drawPath(path, _pen(_rgb(style)))
     _inside(target, path, (1.3 * _EDGE * block.size,) * 2, _pen(_BLACK, 0.65, 0.5 * _EDGE * block.size))
 
 
 def _embossed(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) -> None:
     """The upper left edge is lit, the lower right one is in the shade."""
+    around, edge, blur = (part * _EDGE * block.size for part in (1.0, 0.8, 0.4))
+    _draw_at(target, path, (around, around), _pen(_BLACK, 0.5, blur))
+    _draw_at(target, path, (-0.7 * around, -0.7 * around), _pen(_WHITE, 0.7))
     target.drawPath(path, _pen(_rgb(style)))
-    edge, blur = 0.8 * _EDGE * block.size, 0.4 * _EDGE * block.size
     _inside(target, path, (-edge, -edge), _pen(_BLACK, 0.45, blur))
     _inside(target, path, (edge, edge), _pen(_WHITE, 0.6, blur))
 
@@ -117,6 +99,11 @@ def _streaks(grain: int) -> skia.Image:
 
 
 def _extruded(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) -> None:
+    dx, dy = (length * block.size for length in style.depth)
+    steps = max(2, math.ceil(2 * math.hypot(dx, dy)))  # half a pixel apart
+    side = _pen(side_rgb(_rgb(style)))
+    for step in range(steps, 0, -1):
+        _draw_at(target, path, (dx * step / steps, dy * step / steps), side)
     target.drawPath(path, _pen(_rgb(style)))
 
 
@@ -134,7 +121,7 @@ def _foil(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) 
     target.drawPath(path, skia.Paint(AntiAlias=True, Shader=shader))
 
 
-_FILLS: dict[Finish, Callable[[skia.Canvas, TextStyle, Block, skia.Path], None]] = {
+_PAINTERS: dict[Finish, Callable[[skia.Canvas, TextStyle, Block, skia.Path], None]] = {
     "neon": _neon,
     "engraved": _engraved,
     "embossed": _embossed,

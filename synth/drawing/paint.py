@@ -9,8 +9,8 @@ import numpy as np
 import skia
 from PIL import Image
 
-from synth.drawing import finishes
 from synth.drawing.colors import RGB, Ground
+from synth.drawing.finishes import paint_finished
 from synth.drawing.layers import Blend, Drawing, GroundLayer, Layer, OutlineLayer, PictureLayer, ShapeLayer, TextLayer
 from synth.drawing.outlines import outlines, united_outlines
 from synth.drawing.style import Shadow, TextStyle
@@ -102,8 +102,7 @@ def _paint_text(target: skia.Canvas, layer: TextLayer) -> None:
     for shadow in layer.style.shadows:
         _paint_shadow(target, layer.block, layer.style, shadow)
     if layer.style.finish:
-        finishes.behind(target, layer.style, layer.block)
-        finishes.fill(target, layer.style, layer.block)
+        paint_finished(target, layer.style, layer.block)
     else:
         _paint_glyphs(target, layer.block, layer.style)
     target.restore()
