@@ -77,7 +77,9 @@ def _read_table(path: Path, where: str, encoding: str) -> Iterator[tuple[str, li
         texts = [text.strip() for text in row[1:] if text.strip()]
         if not texts or not row[0]:
             lacks = "caption" if row[0] else "name of a file"
-            raise UserError(f"{where}: '{path}' row {number} has no {lacks}: {(row[0] or texts[0])[:60]!r}")
+            raise UserError(
+                f"{where}: '{path}' row {number} has no {lacks}: {(row[0] or ' '.join(row).strip())[:60]!r}"
+            )
         if is_utf8(encoding) and any(map(is_misread, texts)):
             why = "is UTF-8 by chance only and reads as GB18030: 'encoding: gb18030' reads it"
             raise UserError(f"{where}: '{path}' row {number} {why}")

@@ -73,6 +73,8 @@ def test_quoted_captions_may_have_commas_quotes_and_lines(tmp_path: Path) -> Non
         ("a.png,A cat\n".encode("utf-16"), "row 1 holds NUL characters"),
         ("a.png,A cat\n".encode("utf-16-le"), "row 1 holds NUL characters"),
         (b",A cat\n", "row 1 has no name of a file: 'A cat'"),
+        (b", \n", "row 1 has no name of a file: ''"),
+        (b"a.png, \n", "row 1 has no caption: 'a.png'"),
         (b"a.png," + b"x" * (1 << 24), "row 1 is longer than 16,777,216 characters"),
     ],
 )
