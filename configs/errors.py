@@ -50,10 +50,10 @@ def command(main: Callable[[list[str]], int | None], argv: list[str] | None = No
         try:
             return main(sys.argv[1:] if argv is None else argv) or 0
         except UserError as error:
-            print(f"error: {_one_line(error)}", file=sys.stderr)
+            print(f"error: {one_line(error)}", file=sys.stderr)
             return 2
         except RunFailed as error:
-            print(f"stopped: {_one_line(error)}", file=sys.stderr)
+            print(f"stopped: {one_line(error)}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             how = "asked to end (SIGTERM)" if terminated.is_set() else "interrupted"
@@ -91,5 +91,6 @@ def _terminable() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """What it says, without line breaks."""
     return " ".join(str(error).split())

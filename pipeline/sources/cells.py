@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from configs.errors import one_line
 from pipeline.sources.caption_text import ENCODING, UNREADABLE, CaptionFault
 
 UNREADABLE_CELL = (ValueError, OverflowError, pa.ArrowException)
@@ -23,5 +24,4 @@ def cell(column: pa.Array, row: int) -> Any:
     except UnicodeDecodeError as error:
         return CaptionFault(ENCODING, f"is not utf-8 from byte {error.start}")
     except UNREADABLE_CELL as error:
-        reason = " ".join(str(error).split())[:200]
-        return CaptionFault(UNREADABLE, f"is no {column.type} that can be read: {reason}")
+        return CaptionFault(UNREADABLE, f"is no {column.type} that can be read: {one_line(error)[:200]}")

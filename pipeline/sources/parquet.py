@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.errors import UserError
+from configs.errors import UserError, one_line
 from pipeline.parquet import source_of
 from pipeline.sources import globs
 from pipeline.sources.base import Reader, Refused, Remark, picture_row, refuse_listed
@@ -214,4 +214,4 @@ class _Rows:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
+    return one_line(error)[:200]

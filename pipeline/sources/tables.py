@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.errors import UserError
+from configs.errors import UserError, one_line
 from configs.storage import location
 from pipeline.parquet import source_of
 from pipeline.sources.caption_text import CaptionFault, decode_text
@@ -79,7 +79,7 @@ def _columns_of(file: Path, where: str) -> list[str]:
         try:
             return pq.read_schema(source_of(file)).names
         except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{name} cannot be read: {' '.join(str(error).split())[:200]}") from None
+            raise UserError(f"{name} cannot be read: {one_line(error)[:200]}") from None
     header = next(delimited_rows(file, name), (0, []))[1]
     if not header:
         raise UserError(f"{name} is empty; its first row names the columns")
@@ -131,8 +131,7 @@ def _parquet_rows(file: Path, columns: Sequence[str], name: str) -> Iterator[Tab
                     yield TableRow(number, values, fault and f"row {number} of the list: {fault}")
                     number += 1
     except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{name} is damaged after row {number}: {reason}; mend the file") from None
+        raise UserError(f"{name} is damaged after row {number}: {one_line(error)[:200]}; mend the file") from None
 
 
 def _parquet_values(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], str | None]]:

@@ -59,11 +59,7 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     config = released(args.tiny, args.layers, args.text_layers)
     start = time.perf_counter()
-    made = multiprocessing.get_context("spawn").Process(target=make_base, args=(config, base, args.device))
-    made.start()  # a process of its own leaves nothing on the GPU
-    made.join()
-    if made.exitcode:
-        sys.exit("the base could not be made")
+    make_base(config, base, args.device)
     print(f"base of {config.transformer.num_layers} layers in {time.perf_counter() - start:.0f} s", flush=True)
     lines = _fit(args, base, out)
     print(json.dumps(_figures(args, config.transformer, lines)))
@@ -102,7 +98,15 @@ def released(tiny: bool, layers: int = 60, text_layers: int = 28) -> ModelConfig
 
 
 def make_base(config: ModelConfig, base: Path, device: str) -> None:
-    """A pipeline folder with random bf16 weights, made on ``device``."""
+    """A pipeline folder with random bf16 weights, made on ``device`` by a process that leaves nothing there."""
+    made = multiprocessing.get_context("spawn").Process(target=_make_base, args=(config, base, device))
+    made.start()
+    made.join()
+    if made.exitcode:
+        sys.exit("the base could not be made")
+
+
+def _make_base(config: ModelConfig, base: Path, device: str) -> None:
     model = make_model(config.transformer, torch.device(device))
     _save(model, base / "transformer")
     del model

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import re
 import shutil
 import statistics
@@ -44,14 +43,7 @@ def main() -> None:
     args = parser.parse_args()
     if not args.made:
         shutil.rmtree(args.folder, ignore_errors=True)
-        config = released(args.tiny)
-        made = multiprocessing.get_context("spawn").Process(
-            target=make_base, args=(config, args.folder / "base", "cpu" if args.tiny else "cuda")
-        )
-        made.start()  # a process of its own leaves nothing on the GPU
-        made.join()
-        if made.exitcode:
-            sys.exit("the base could not be made")
+        make_base(released(args.tiny), args.folder / "base", "cpu" if args.tiny else "cuda")
     for blocks in args.offload:
         print(json.dumps(_figures(args, blocks)), flush=True)
 
