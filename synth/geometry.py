@@ -67,6 +67,19 @@ def area(quad: np.ndarray) -> float:
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
+def box_around(points: np.ndarray, margin: float = 0.0) -> Box:
+    """Smallest upright box around (N, 2) points, ``margin`` wider on each side."""
+    (left, top), (right, bottom) = (points.min(axis=0) - margin).tolist(), (points.max(axis=0) + margin).tolist()
+    return left, top, right, bottom
+
+
+def grid(box: Box, columns: int, rows: int) -> np.ndarray:
+    """((columns + 1) (rows + 1), 2) points that are spread over a box, row after row."""
+    x0, y0, x1, y1 = box
+    xs, ys = np.meshgrid(np.linspace(x0, x1, columns + 1), np.linspace(y0, y1, rows + 1))
+    return np.stack((xs.ravel(), ys.ravel()), axis=1)
+
+
 def union(boxes: Sequence[Box]) -> Box:
     """Smallest box around boxes."""
     return (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))

@@ -23,8 +23,9 @@ FOLDER = Path(__file__).parents[1] / "photographs"
 FREE = ("CC0-1.0", "LicenseRef-public-domain", "CC-BY-2.0", "CC-BY-3.0", "CC-BY-4.0")
 """Licenses that bind no picture made with the photograph to themselves. Others are used on request alone."""
 
-Kind = Literal["wall", "board", "street", "building", "nature", "animal", "people", "still"]
-"""What a photograph mainly shows. ``wall``: one that text could be painted on; ``still``: things on a table or the like."""
+Kind = Literal["wall", "board", "street", "building", "nature", "animal", "people", "still", "closeup"]
+"""What a photograph mainly shows. ``wall``: one that text could be painted on; ``still``: things on a table or the like;
+``nature``: a landscape; ``closeup``: petals, stones, stars, the floor of the sea: nothing that a thing could stand on."""
 
 _LIST = Path(__file__).parent / "data" / "photographs.yaml"
 

@@ -78,10 +78,11 @@ class Backdrop:
         id_: str,
         license_: str,
         subjects: Sequence[Box] = (),
+        kind: Kind | None = None,
     ) -> None:
         self._photo, self._box = photo, box
         self.subjects = _seen(subjects, photo.size, box, canvas)
-        self.canvas, self.id, self.license = canvas, id_, license_
+        self.canvas, self.id, self.license, self.kind = canvas, id_, license_, kind
 
     @cached_property
     def pixels(self) -> np.ndarray:
@@ -126,12 +127,12 @@ class Photos:
 
     @property
     def digest(self) -> str:
-        """sha256 over names, sizes and first bytes of all files, and the subjects marked in them."""
+        """sha256 over names, sizes and first bytes of all files, and what is listed of them: subjects and kind."""
         total = hashlib.sha256()
         for _, photos in self._sources:
             for photo in photos:
-                subjects = f" {photo.subjects}" if photo.subjects else ""
-                total.update(f"{photo.name} {photo.fingerprint}{subjects}\n".encode())
+                told = "".join(f" {what}" for what in (photo.subjects, photo.kind) if what)
+                total.update(f"{photo.name} {photo.fingerprint}{told}\n".encode())
         return total.hexdigest()
 
     def choose(self, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
@@ -154,6 +155,7 @@ class Photos:
         return Backdrop(
             *(photo, box, canvas, f"photo:{file.name}@{file.fingerprint[:12]}", file.license or source.license),
             file.subjects,
+            file.kind,
         )
 
 
@@ -168,6 +170,7 @@ class _Photo:
     row: int = -1
     license: str | None = None
     subjects: tuple[Box, ...] = ()  # fractions of width and height
+    kind: Kind | None = None  # None: not listed, so not known
 
     def read(self) -> bytes:
         """The bytes of the picture's file."""
@@ -194,7 +197,7 @@ def _find(source: PhotoSource, where: str) -> list[_Photo]:
 
 def _installed(source: PhotoSource, where: str) -> list[_Photo]:
     found = [
-        _Photo(one.name, file, _fingerprint(file), license=one.license, subjects=one.subjects)
+        _Photo(one.name, file, _fingerprint(file), license=one.license, subjects=one.subjects, kind=one.kind)
         for package, one in listed(source.licenses, source.kinds)
         if (file := package.file(one))
     ]

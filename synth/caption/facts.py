@@ -11,7 +11,6 @@ from synth.drawing.colors import Color, Ground
 from synth.drawing.layers import TextLayer
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
-from synth.geometry import apply
 from synth.language import CaptionLanguage, Language, is_han, language_of
 from synth.strategies.base import Composition
 
@@ -146,7 +145,7 @@ def _style_of(made: Composition) -> Style | None:
 def _said(layer: TextLayer, made: Composition) -> Said:
     """What is true of one of several texts."""
     x0, y0, x1, y1 = layer.block.box
-    (x, y), (w, h) = apply(layer.matrix, np.array([((x0 + x1) / 2, (y0 + y1) / 2)]))[0], made.drawing.canvas
+    (x, y), (w, h) = layer.at(np.array([((x0 + x1) / 2, (y0 + y1) / 2)]))[0], made.drawing.canvas
     row, column = ("top", "", "bottom")[min(int(3 * y / h), 2)], ("left", "", "right")[min(int(3 * x / w), 2)]
     glue = "" if language_of(layer.block.text) == "zh" else " "  # in each text's own language, not the picture's
     text = glue.join(layer.block.text.split("\n"))

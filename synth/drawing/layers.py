@@ -15,12 +15,14 @@ from typing import Literal
 import numpy as np
 import skia
 
+from synth.drawing.bend import Bend
 from synth.drawing.colors import RGB, Ground
 from synth.drawing.style import TextStyle
-from synth.geometry import Box, Matrix, Point, apply, identity
+from synth.geometry import Box, Matrix, Point, apply, box_around, grid, identity
 from synth.typeset.block import Block
 
 Blend = Literal["normal", "multiply", "screen", "overlay", "soft_light"]
+_STEPS = 24  # of a grid over a bent sheet, whose points bound it to less than the px that bounds are wider
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,17 +34,20 @@ class GroundLayer:
 
 @dataclass(frozen=True, eq=False)
 class PictureLayer:
-    """``pixels``: uint8 (h, w, 3) or, with straight alpha, (h, w, 4). ``matrix`` takes its own px to the canvas."""
+    """``pixels``: uint8 (h, w, 3) or, with straight alpha, (h, w, 4). ``matrix`` takes its own px to the canvas, or to the
+    flat sheet that ``bend`` takes there."""
 
     pixels: np.ndarray
     matrix: Matrix = field(default_factory=identity)
     alpha: float = 1.0
     blend: Blend = "normal"
     clip: tuple[Point, ...] = ()  # a polygon on the canvas outside of which nothing is painted
+    bend: Bend | None = None
 
     def covers(self, canvas: tuple[int, int]) -> bool:
         """Whether it fills a canvas as it is, pixel by pixel."""
-        plain = self.alpha == 1 and self.blend == "normal" and not self.clip and self.pixels.shape[2] == 3
+        plain = self.alpha == 1 and self.blend == "normal" and not self.clip and self.bend is None
+        plain = plain and self.pixels.shape[2] == 3
         return plain and self.pixels.shape[1::-1] == canvas and bool((self.matrix == np.eye(3)).all())
 
 
@@ -87,7 +92,8 @@ class Light:
 
 @dataclass(frozen=True, eq=False)
 class TextLayer:
-    """A block of text. ``matrix`` takes the block's coordinates to the canvas.
+    """A block of text. ``matrix`` takes the block's coordinates to the canvas, or to the flat sheet that ``bend`` takes
+    there.
 
     ``light`` shades the text; outside of it colors stay.
     ``role``: what the text is for ("title", "price", ...), where a template says so.
@@ -99,6 +105,7 @@ class TextLayer:
     alpha: float = 1.0
     blend: Blend = "normal"
     light: Light | None = None
+    bend: Bend | None = None
     one_word: bool = False  # the whole block is one word, which Chinese writing does not show
     role: str | None = None
 
@@ -111,12 +118,25 @@ class TextLayer:
 
     def bounds(self) -> Box:
         """Box on the canvas around everything that is painted, shadow, glow and the like included, px."""
+        points = self._reached()
+        if self.bend:
+            points = self.bend.at(grid(box_around(points), _STEPS, _STEPS))
+        return box_around(points, 1)
+
+    def flat_bounds(self) -> Box:
+        """The same on the flat sheet, of text on a bend."""
+        return box_around(self._reached(), 1)
+
+    def at(self, points: np.ndarray) -> np.ndarray:
+        """(N, 2) px of the canvas, for (N, 2) points of the block."""
+        moved = apply(self.matrix, points)
+        return self.bend.at(moved) if self.bend else moved
+
+    def _reached(self) -> np.ndarray:
         reach = (self.style.stroke_margin + self.style.spread + 0.1) * self.block.size
         x0, y0, x1, y1 = self.block.box
         box = (x0 - reach, y0 - reach, x1 + reach, y1 + reach)
-        corners = apply(self.matrix, np.array([(box[i], box[j]) for i in (0, 2) for j in (1, 3)]))
-        (left, top), (right, bottom) = corners.min(axis=0) - 1, corners.max(axis=0) + 1
-        return float(left), float(top), float(right), float(bottom)
+        return apply(self.matrix, np.array([(box[i], box[j]) for i in (0, 2) for j in (1, 3)]))
 
 
 Layer = GroundLayer | PictureLayer | ShapeLayer | OutlineLayer | TextLayer

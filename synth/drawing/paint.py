@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import skia
 from PIL import Image
 
+from synth.drawing.bend import Bend
 from synth.drawing.colors import RGB, Ground
 from synth.drawing.finishes import paint_finished
 from synth.drawing.layers import Blend, Drawing, GroundLayer, Layer, OutlineLayer, PictureLayer, ShapeLayer, TextLayer
 from synth.drawing.outlines import outlines, united_outlines
 from synth.drawing.style import Shadow, TextStyle
-from synth.geometry import Matrix
+from synth.geometry import Matrix, apply, box_around, grid, translation
 from synth.typeset.block import Block, PlacedGlyph
 
 _BLENDS: dict[Blend, skia.BlendMode] = {
@@ -24,6 +26,8 @@ _BLENDS: dict[Blend, skia.BlendMode] = {
     "overlay": skia.BlendMode.kOverlay,
     "soft_light": skia.BlendMode.kSoftLight,
 }
+_FINE = 2  # px of what is laid over a bend, to a px of the canvas
+_CELL = 6  # px of a triangle of a bend, which is flat
 _SMOOTH = skia.SamplingOptions(skia.FilterMode.kLinear, skia.MipmapMode.kLinear)
 
 
@@ -92,6 +96,9 @@ def _gradient(box: tuple[float, float, float, float], colors: list[int], angle: 
 
 def _paint_text(target: skia.Canvas, layer: TextLayer) -> None:
     """Shadows, stroke, fill; in a layer of its own where blending or light wants the text as a whole."""
+    if layer.bend:
+        _paint_bent_text(target, layer)
+        return
     grouped = layer.light is not None or layer.alpha < 1 or layer.blend != "normal"
     if grouped:
         target.saveLayer(
@@ -114,6 +121,49 @@ def _paint_text(target: skia.Canvas, layer: TextLayer) -> None:
 
 
 _MODULATE = skia.BlendMode.kModulate
+
+
+def _paint_bent_text(target: skia.Canvas, layer: TextLayer) -> None:
+    """The text painted flat, then laid over the bend."""
+    box = layer.flat_bounds()
+    (left, top), (width, height) = box[:2], (math.ceil(box[2] - box[0]), math.ceil(box[3] - box[1]))
+    sheet = np.zeros((_FINE * height, _FINE * width, 4), np.uint8)
+    flat = skia.Surface(sheet, colorType=skia.kRGBA_8888_ColorType).getCanvas()
+    flat.scale(_FINE, _FINE)
+    flat.translate(-left, -top)
+    _paint_text(flat, replace(layer, bend=None, alpha=1.0, blend="normal"))
+    image = skia.Image.fromarray(sheet, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType)
+    to_sheet = translation(left, top) @ np.diag([1 / _FINE, 1 / _FINE, 1.0])
+    assert layer.bend is not None
+    _paint_bent(target, image, to_sheet, layer.bend, skia.Paint(Alphaf=layer.alpha, BlendMode=_BLENDS[layer.blend]))
+
+
+def _paint_bent(target: skia.Canvas, image: skia.Image, to_sheet: Matrix, bend: Bend, pen: skia.Paint) -> None:
+    """An image laid over a bend as a mesh of triangles, in the light that falls on it.
+
+    ``to_sheet`` takes its px to the flat sheet. It is painted at twice the size and reduced, which smooths its edges.
+    """
+    columns, rows = (max(2, math.ceil(side / _CELL)) for side in (image.width() / _FINE, image.height() / _FINE))
+    on_image = grid((0, 0, image.width(), image.height()), columns, rows)
+    on_sheet = apply(to_sheet, on_image)
+    on_canvas = bend.at(on_sheet)
+    left, top, right, bottom = map(round, box_around(on_canvas, 2))
+    corner = np.arange((columns + 1) * rows).reshape(rows, columns + 1)[:, :-1].ravel()
+    below = corner + columns + 1
+    triangles = np.stack((corner, corner + 1, below, corner + 1, below + 1, below), axis=1)
+    light = np.rint(255 * bend.light(on_sheet)).astype(int).tolist()
+    vertices = skia.Vertices(
+        skia.Vertices.kTriangles_VertexMode,
+        [skia.Point(x, y) for x, y in ((on_canvas - (left, top)) * _FINE).tolist()],
+        [skia.Point(x, y) for x, y in on_image.tolist()],
+        [skia.Color(v, v, v) for v in light],
+        triangles.ravel().tolist(),
+    )
+    surface = skia.Surface(_FINE * (right - left), _FINE * (bottom - top))
+    shader = image.makeShader(skia.TileMode.kDecal, skia.TileMode.kDecal, _SMOOTH)
+    surface.getCanvas().drawVertices(vertices, skia.Paint(Shader=shader), _MODULATE)
+    place = skia.Rect.MakeLTRB(left, top, right, bottom)
+    target.drawImageRect(surface.makeImageSnapshot(), place, skia.SamplingOptions(skia.FilterMode.kLinear), pen)
 
 
 def _paint_shadow(target: skia.Canvas, block: Block, style: TextStyle, shadow: Shadow) -> None:
@@ -172,8 +222,12 @@ def _paint_picture(target: skia.Canvas, layer: PictureLayer) -> None:
     target.save()
     if layer.clip:
         target.clipPath(_polygon(tuple(v for point in layer.clip for v in point)), doAntiAlias=True)
-    target.concat(_skia(layer.matrix))
     pen = skia.Paint(AntiAlias=True, Alphaf=layer.alpha, BlendMode=_BLENDS[layer.blend])
+    if layer.bend:
+        _paint_bent(target, _image(layer.pixels), layer.matrix, layer.bend, pen)
+        target.restore()
+        return
+    target.concat(_skia(layer.matrix))
     target.drawImage(_image(layer.pixels), 0, 0, _SMOOTH, pen)
     target.restore()
 

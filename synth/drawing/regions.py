@@ -18,6 +18,7 @@ from synth.typeset.block import Block, Line, PlacedGlyph
 from synth.typeset.line_breaks import is_wide
 
 _SOFT = 1.0  # px that anti-aliasing may spread ink beyond a slanted edge
+_STEPS = 8  # points of an edge that a bend curves
 _STROKED = 0.2  # px: strokes of curves are drawn a little wider than asked for
 
 
@@ -53,7 +54,9 @@ def layer_regions(layer: TextLayer) -> list[Region]:
 
 def _placed(layer: TextLayer, parts: list[_Part]) -> list[Region]:
     corners = np.array([part.corners for part in parts])  # (N, 4, 2)
-    if is_shift(layer.matrix) and not layer.block.curved:
+    if layer.bend:
+        quads = _grown(_around_bent(layer, corners), _SOFT)
+    elif is_shift(layer.matrix) and not layer.block.curved:
         quads = _snapped(corners + layer.matrix[:2, 2])
     else:
         moved = apply(layer.matrix, corners.reshape(-1, 2)).reshape(-1, 4, 2)
@@ -63,6 +66,28 @@ def _placed(layer: TextLayer, parts: list[_Part]) -> list[Region]:
         Region(part.text, tuple(quad), part.level, "ttb" if part.vertical else "ltr", part.damage)
         for part, quad in zip(parts, flat, strict=True)
     ]
+
+
+def _around_bent(layer: TextLayer, corners: np.ndarray) -> np.ndarray:
+    """(N, 4, 2) rectangles around boxes that a bend has made curves of, each turned as its box runs from left to right.
+
+    A bend takes what is inside a box to what is inside its outline, so an outline that is wholly inside holds the ink.
+    """
+    steps = np.linspace(0, 1, _STEPS)[:, None]
+    following = np.roll(corners, -1, axis=1)
+    edges = corners[:, :, None] * (1 - steps) + following[:, :, None] * steps  # (N, 4, steps, 2)
+    outlines = layer.at(edges.reshape(-1, 2)).reshape(len(corners), 4 * _STEPS, 2)
+    across = (outlines[:, _STEPS : 2 * _STEPS] - outlines[:, 3 * _STEPS :]).mean(
+        axis=1
+    )  # of the right edge, the left one
+    along = across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9)
+    turns = np.stack((along, np.stack((-along[:, 1], along[:, 0]), axis=1)), axis=2)  # (N, 2, 2): columns are the axes
+    turned = outlines @ turns
+    (low, high) = turned.min(axis=1), turned.max(axis=1)
+    boxes = np.stack(
+        (low, np.stack((high[:, 0], low[:, 1]), axis=1), high, np.stack((low[:, 0], high[:, 1]), axis=1)), axis=1
+    )
+    return boxes @ turns.transpose(0, 2, 1)
 
 
 def _snapped(corners: np.ndarray) -> np.ndarray:

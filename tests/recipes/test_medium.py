@@ -62,7 +62,8 @@ def test_the_command_previews_a_medium_of_ones_own(package: Path) -> None:
 
 @pytest.mark.parametrize(("language", "words"), [("en", "paper lantern"), ("zh", "一盏灯笼")])
 def test_pictures_and_captions_show_it_in_both_languages(package: Path, language: str, words: str) -> None:
-    recipe = Recipe.load(SCENE, [override(), f"captions.languages={{{language}: 1}}"])
+    alone = ("strategy.several=0", f"captions.languages={{{language}: 1}}")
+    recipe = Recipe.load(SCENE, [override(), *alone])
     samples: list[Sample] = []
     lanterns: list[Sample] = []
     # Three of four are lanterns, in an order that is another one with each digest.
@@ -112,7 +113,7 @@ def test_its_source_is_part_of_the_digest(package: Path, monkeypatch: pytest.Mon
         ("my_media.lantern:CANDLE", "media: 'my_media.lantern:CANDLE' cannot be imported as package.module:NAME"),
         (
             "my_media.lantern:PALETTE",
-            "'my_media.lantern:PALETTE' is no synth.strategies.scene.media.Medium, found a dict",
+            "'my_media.lantern:PALETTE' is no synth.strategies.scene.carrier.Medium, found a dict",
         ),
     ],
 )

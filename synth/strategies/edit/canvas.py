@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from synth.content.base import Text
+from synth.drawing.bend import Bend
 from synth.drawing.colors import RGB, Color, Ground, pick, readable, shades_of
 from synth.drawing.layers import Layer, Light, TextLayer
 from synth.drawing.regions import layer_regions
@@ -19,8 +20,9 @@ from synth.photos import Backdrop
 from synth.strategies.base import DrawRequest
 from synth.strategies.context import ShapedText
 from synth.strategies.ground import ground_layers
-from synth.strategies.scene.lighting import light_for
-from synth.strategies.scene.scene import SceneDrawer, find_place
+from synth.strategies.scene.lighting import bend_for, light_for
+from synth.strategies.scene.places import find_place, suited
+from synth.strategies.scene.scene import SceneDrawer
 from synth.typeset.layout import LayoutConfig
 from synth.typeset.setting import Setting, pick_setting
 from synth.typeset.shaped import Shaped
@@ -47,6 +49,7 @@ class EditCanvas:
     medium: str | None = None
     backdrop: Backdrop | None = None
     light: Light | None = None
+    bend: Bend | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +97,24 @@ def plain_canvas(request: DrawRequest, canvas: tuple[int, int], count: int) -> E
 
 def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, int], text: Text) -> EditCanvas:
     """A photograph with an area that suits the text. Raises Undrawable where it has none."""
-    backdrop = scene.photos.choose(canvas, request.rng)
+    backdrop = suited(scene.strategy, scene.photos, canvas, request.rng)
     shaped_text = request.context.shape(text, _horizontal(request.layout), request.rng)
     place = find_place(scene.strategy, backdrop, shaped_text.aspect(request.rng), request.rng)
     ground = Ground(place.ground) if place.ground else None
     areas = (Area(place.size, place.matrix),)
     return EditCanvas(
-        *(backdrop.canvas, place.behind, areas, place.colors, ground, place.shades, place.medium, backdrop, place.light)
+        *(
+            backdrop.canvas,
+            place.behind,
+            areas,
+            place.colors,
+            ground,
+            place.shades,
+            place.medium,
+            backdrop,
+            place.light,
+        ),
+        bend=place.bend,
     )
 
 
@@ -112,8 +126,8 @@ def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text)
     setting = pick_setting(layout, area.size, rng)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
     style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.shades, rng)
-    light = light_for(canvas.light, style.named)
-    layer = TextLayer(block, style, area.matrix @ matrix, light=light, one_word=shaped_text.one)
+    light, bend = light_for(canvas.light, style.named), bend_for(canvas.bend, style.named)
+    layer = TextLayer(block, style, area.matrix @ matrix, light=light, bend=bend, one_word=shaped_text.one)
     return PlacedText(shaped_text, layer, area, setting)
 
 

@@ -26,7 +26,7 @@ from synth.language import language_of
 from synth.strategies.base import Change, DrawRequest
 from synth.strategies.edit.canvas import EditCanvas, PlacedText, place_text_like
 from synth.strategies.ground import ground_layers
-from synth.strategies.scene.lighting import light_for
+from synth.strategies.scene.lighting import bears, light_for
 
 Operation = Literal["replace", "add", "remove", "recolor", "restyle", "move", "translate", "background", "reconstruct"]
 _TRIES = 20  # texts or grounds drawn for one edit before the pair is given up
@@ -132,6 +132,7 @@ def _recolor(edit: Edit) -> Edited:
         if c.en != style.color.en
         and all(contrast(c.rgb, edge) >= OFF_FILL for edge in edges)
         and light_for(layer.light, [c]) is layer.light  # else the light on the letters would have to change
+        and bears(layer.bend, c)
     ]
     if not others or style.to:
         raise Undrawable("no other color can be read here, or the text has two")

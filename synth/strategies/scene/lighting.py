@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from PIL import Image
 
+from synth.drawing.bend import Bend
 from synth.drawing.colors import RGB, Color, keeps_name
-from synth.drawing.layers import Light, ShapeLayer
+from synth.drawing.layers import Light, PictureLayer, ShapeLayer
 from synth.geometry import Box, Matrix
-from synth.strategies.scene.media import Carrier
+from synth.strategies.scene.carrier import Carrier
 
 _DEEPEST = 0.7  # chosen: of its light a text never loses more
 
@@ -36,23 +38,34 @@ def shadow_layers(
     ]
 
 
-def shade_layer(
-    pixels: np.ndarray, corners: np.ndarray, width: float, height: float, matrix: Matrix, radius: float
-) -> ShapeLayer:
-    """The medium in the light of its surroundings: a veil, darker in a dark picture and warm in a warm one."""
+def veil_layer(tint: RGB, width: float, height: float, matrix: Matrix, radius: float) -> ShapeLayer:
+    """A light over the whole box of a medium."""
+    return ShapeLayer("rect", (0, 0, width, height), fill=tint, blend="multiply", radius=radius, matrix=matrix)
+
+
+def tinted(layer: ShapeLayer | PictureLayer, tint: RGB) -> ShapeLayer | PictureLayer:
+    """A part of a medium in a light, for media that fill less than their box."""
+    if isinstance(layer, ShapeLayer):
+        fill, to, stroke = (color and veiled(color, tint) for color in (layer.fill, layer.to, layer.stroke))
+        return replace(layer, fill=fill, to=to, stroke=stroke)
+    pixels = layer.pixels.copy()
+    pixels[..., :3] = (pixels[..., :3] * (np.array(tint, np.uint16) + 1) >> 8).astype(np.uint8)
+    return replace(layer, pixels=pixels)
+
+
+def tint_near(pixels: np.ndarray, corners: np.ndarray) -> RGB:
+    """The light of what lies around a medium: darker in a dark picture and warm in a warm one."""
     h, w = pixels.shape[:2]
     x0, y0 = np.clip(corners.min(axis=0), 0, (w - 2, h - 2)).astype(int)
     x1, y1 = np.clip(corners.max(axis=0), 2, (w, h)).astype(int)
     mean = pixels[y0 : max(y1, y0 + 1) : 4, x0 : max(x1, x0 + 1) : 4].reshape(-1, 3).mean(axis=0)
     tint = 255 * (0.72 + 0.28 * np.clip(mean / 170, 0, 1))
-    rgb = (int(tint[0]), int(tint[1]), int(tint[2]))
-    return ShapeLayer("rect", (0, 0, width, height), fill=rgb, blend="multiply", radius=radius, matrix=matrix)
+    return int(tint[0]), int(tint[1]), int(tint[2])
 
 
-def veiled(rgb: RGB, veil: ShapeLayer) -> RGB:
-    """A color under a veil of ``shade_layer``."""
-    assert veil.fill is not None
-    red, green, blue = (round(channel * shade / 255) for channel, shade in zip(rgb, veil.fill, strict=True))
+def veiled(rgb: RGB, tint: RGB) -> RGB:
+    """A color in a light."""
+    red, green, blue = (round(channel * shade / 255) for channel, shade in zip(rgb, tint, strict=True))
     return (red, green, blue)
 
 
@@ -71,6 +84,16 @@ def light_for(light: Light | None, colors: Sequence[Color]) -> Light | None:
         return None
     floor = max(map(_deepest, colors))
     return Light(np.maximum(light.pixels, floor), light.at) if floor else light
+
+
+def bend_for(bend: Bend | None, colors: Sequence[Color]) -> Bend | None:
+    """The bend with its shades no deeper than ``colors`` bear."""
+    return replace(bend, darkest=max(_DEEPEST, max(map(_deepest, colors)) / 255)) if bend else None
+
+
+def bears(bend: Bend | None, color: Color) -> bool:
+    """Whether a color keeps its name in the shades of a bend."""
+    return bend is None or _deepest(color) / 255 <= bend.darkest
 
 
 @lru_cache(maxsize=256)

@@ -9,8 +9,7 @@ recipe by package.module:NAME beside those of ``MEDIA``. Shapes, colors and prop
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -19,69 +18,15 @@ from synth.drawing.colors import PALETTE, RGB, Color
 from synth.drawing.layers import PictureLayer, ShapeLayer
 from synth.drawing.textures import SIDE, Surface, tile
 from synth.geometry import Box, Matrix
-
-
-@dataclass(frozen=True, eq=False)
-class Carrier:
-    """A medium of ``w`` x ``h`` px before it is set into the picture.
-
-    ``room``: the box for text. ``ground``: the colors under it; ``inks``: names of the colors that suit it.
-    ``shades``: what the ground shows besides, where it is not of one color. ``shadow``: px that its shadow is soft and off, 0 for none. ``lit``: whether the surroundings shade it.
-    """
-
-    layers: tuple[ShapeLayer | PictureLayer, ...]
-    room: Box
-    ground: tuple[Color, ...]
-    inks: tuple[str, ...]
-    shadow: float
-    lit: bool = True
-    radius: float = 0.0
-    shades: tuple[RGB, ...] = ()
-
-
-@dataclass(frozen=True)
-class Medium:
-    """Something that carries text: how it is drawn, and the words that captions have for it.
-
-    ``en``, ``zh``: its name. ``verb_en``, ``verb_zh``: how text gets onto it: "... painted on a wooden board",
-    木板上漆着; the Chinese one ends in 着. ``classifier``: number and measure word before the Chinese name (一块木板),
-    empty where the name brings its own. ``aspect``: width to height, drawn between. ``draw(width, height, rng)``, px.
-    ``handwritten``: whether most of the texts on it are in a handwriting face; ``hand``: the verbs (English, Chinese)
-    that are said instead where one is. Raises ValueError.
-    """
-
-    en: str
-    zh: str
-    verb_en: str
-    verb_zh: str
-    classifier: str
-    aspect: tuple[float, float]
-    draw: Callable[[float, float, np.random.Generator], Carrier]
-    handwritten: bool = False
-    hand: tuple[str, str] | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("en", "zh", "verb_en", "verb_zh"):
-            if not getattr(self, name).strip():
-                raise ValueError(f"Medium: {name} must not be empty")
-        for verb in (self.verb_zh, *(self.hand or ())[1:]):
-            if not verb.endswith("着"):
-                raise ValueError(f"Medium {self.en}: verb_zh must end in 着, found '{verb}'")
-        if not 0 < self.aspect[0] <= self.aspect[1]:
-            raise ValueError(f"Medium {self.en}: aspect must be [low, high] above 0, found {list(self.aspect)}")
-
-
-_DARK = ("black", "dark blue", "dark red", "dark green", "blue", "red", "purple", "brown")
-_LIGHT = ("white", "light yellow", "beige", "light blue", "pink", "light green")
+from synth.strategies.scene import fronts, things
+from synth.strategies.scene.carrier import DARK_INKS, LIGHT_INKS, Carrier, Medium, any_color
 
 
 def placed(layer: ShapeLayer | PictureLayer, matrix: Matrix) -> ShapeLayer | PictureLayer:
     """The layer with the carrier's perspective behind its own."""
+    if isinstance(layer, PictureLayer) and layer.bend:
+        return replace(layer, bend=layer.bend.under(matrix))
     return replace(layer, matrix=matrix @ layer.matrix)
-
-
-def _any(rng: np.random.Generator, names: tuple[str, ...]) -> Color:
-    return PALETTE[names[int(rng.integers(len(names)))]]
 
 
 def _panel(w: float, h: float, color: Color, radius: float = 0.0, to: RGB | None = None) -> ShapeLayer:
@@ -107,17 +52,17 @@ def _inset(w: float, h: float, fraction: float) -> Box:
 
 
 def _sheet(w: float, h: float, rng: np.random.Generator) -> Carrier:
-    color = _any(rng, ("white", "white", "light yellow", "beige"))
+    color = any_color(rng, ("white", "white", "light yellow", "beige"))
     layers: list[ShapeLayer | PictureLayer] = [_panel(w, h, color), _texture("paper", w, h, rng, multiply=True)]
     if rng.random() < 0.3:  # a ruled sheet
         step = h / float(rng.integers(8, 14))
         rule = {"stroke": (150, 180, 215), "width": max(h / 300, 0.6), "alpha": 0.6}
         layers += [ShapeLayer("line", (0, r * step, w, r * step), **rule) for r in range(1, int(h / step))]  # type: ignore[arg-type]
-    return Carrier(tuple(layers), _inset(w, h, 0.09), (color,), _DARK, 0.025 * min(w, h))
+    return Carrier(tuple(layers), _inset(w, h, 0.09), (color,), DARK_INKS, 0.025 * min(w, h))
 
 
 def _note(w: float, h: float, rng: np.random.Generator) -> Carrier:
-    color = _any(rng, ("yellow", "pink", "light green", "light blue", "orange"))
+    color = any_color(rng, ("yellow", "pink", "light green", "light blue", "orange"))
     darker = tuple(int(v * 0.9) for v in color.rgb)
     layers = (_panel(w, h, color, to=(darker[0], darker[1], darker[2])), _texture("paper", w, h, rng, multiply=True))
     return Carrier(
@@ -159,9 +104,11 @@ def _chalkboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
 
 
 def _sign(w: float, h: float, rng: np.random.Generator) -> Carrier:
-    color = _any(rng, ("red", "dark red", "dark blue", "dark green", "black", "brown", "purple", "white", "yellow"))
+    color = any_color(
+        rng, ("red", "dark red", "dark blue", "dark green", "black", "brown", "purple", "white", "yellow")
+    )
     dark = sum(color.rgb) < 380
-    trim = _any(rng, ("yellow", "white", "beige") if dark else ("dark red", "black", "dark blue"))
+    trim = any_color(rng, ("yellow", "white", "beige") if dark else ("dark red", "black", "dark blue"))
     edge = 0.03 * min(w, h)
     darker = tuple(int(v * 0.8) for v in color.rgb)
     panel = _panel(w, h, color, radius=0.06 * h, to=(darker[0], darker[1], darker[2]))
@@ -172,7 +119,7 @@ def _sign(w: float, h: float, rng: np.random.Generator) -> Carrier:
         (panel, rim),
         _inset(w, h, 0.14),
         (color,),
-        _LIGHT if dark else _DARK,
+        LIGHT_INKS if dark else DARK_INKS,
         0.03 * min(w, h),
         radius=0.06 * h,
         shades=((darker[0], darker[1], darker[2]),),
@@ -180,7 +127,7 @@ def _sign(w: float, h: float, rng: np.random.Generator) -> Carrier:
 
 
 def _street(w: float, h: float, rng: np.random.Generator) -> Carrier:
-    color = _any(rng, ("blue", "dark green", "dark blue", "green"))
+    color = any_color(rng, ("blue", "dark green", "dark blue", "green"))
     edge = 0.03 * h
     rim = ShapeLayer(
         "rect",
@@ -195,7 +142,7 @@ def _street(w: float, h: float, rng: np.random.Generator) -> Carrier:
 
 
 def _screen(w: float, h: float, rng: np.random.Generator) -> Carrier:
-    color = _any(rng, ("white", "light gray", "dark blue", "black", "light blue"))
+    color = any_color(rng, ("white", "light gray", "dark blue", "black", "light blue"))
     edge = 0.045 * min(w, h)
     bezel = ShapeLayer("rect", (0, 0, w, h), fill=(22, 22, 24), radius=edge)
     panel = ShapeLayer("rect", (edge, edge, w - edge, h - edge), fill=color.rgb)
@@ -210,7 +157,7 @@ def _screen(w: float, h: float, rng: np.random.Generator) -> Carrier:
         (bezel, panel, glare),
         _inset(w, h, 0.12),
         (color,),
-        _LIGHT if dark else _DARK,
+        LIGHT_INKS if dark else DARK_INKS,
         0.03 * min(w, h),
         lit=False,
         radius=edge,
@@ -218,9 +165,11 @@ def _screen(w: float, h: float, rng: np.random.Generator) -> Carrier:
 
 
 def _poster(w: float, h: float, rng: np.random.Generator) -> Carrier:
-    color = _any(rng, ("red", "yellow", "light blue", "dark blue", "pink", "orange", "white", "light green", "purple"))
+    color = any_color(
+        rng, ("red", "yellow", "light blue", "dark blue", "pink", "orange", "white", "light green", "purple")
+    )
     dark = sum(color.rgb) < 400
-    accent = _any(rng, _LIGHT if dark else _DARK)
+    accent = any_color(rng, LIGHT_INKS if dark else DARK_INKS)
     band = 0.06 * h
     layers: list[ShapeLayer | PictureLayer] = [_panel(w, h, color)]
     if rng.random() < 0.6:
@@ -234,12 +183,16 @@ def _poster(w: float, h: float, rng: np.random.Generator) -> Carrier:
         )
     layers.append(_texture("paper", w, h, rng, multiply=True))
     return Carrier(
-        tuple(layers), (0.1 * w, 0.12 * h, 0.9 * w, 0.88 * h), (color,), _LIGHT if dark else _DARK, 0.012 * min(w, h)
+        tuple(layers),
+        (0.1 * w, 0.12 * h, 0.9 * w, 0.88 * h),
+        (color,),
+        LIGHT_INKS if dark else DARK_INKS,
+        0.012 * min(w, h),
     )
 
 
 def _banner(w: float, h: float, rng: np.random.Generator) -> Carrier:
-    color = _any(rng, ("red", "dark red", "blue", "yellow", "green", "orange"))
+    color = any_color(rng, ("red", "dark red", "blue", "yellow", "green", "orange"))
     dark = sum(color.rgb) < 380
     inks = ("white", "yellow", "light yellow") if dark else ("black", "dark red", "dark blue")
     folds = [
@@ -274,6 +227,25 @@ MEDIA: dict[str, Medium] = {
         Medium("poster", "海报", "printed", "印着", "一张", (0.65, 0.8), _poster),
         Medium("banner", "横幅", "printed", "印着", "一条", (3.0, 6.0), _banner),
         Medium("cardboard sign", "纸板", "written", "写着", "一块", (1.0, 2.0), _cardboard, handwritten=True),
+        Medium("billboard", "广告牌", "printed", "印着", "一块", (1.1, 1.5), fronts.billboard, stance="ground"),
+        Medium("storefront", "店面", "painted", "写着", "一家", (1.0, 1.4), fronts.storefront, stance="ground"),
+        Medium("laptop", "笔记本电脑", "displayed", "显示着", "一台", (1.2, 1.35), fronts.laptop, stance="table"),
+        Medium("mug", "杯子", "printed", "印着", "一个", (1.1, 1.25), things.mug, stance="table", across=0.6),
+        Medium("tin can", "罐头", "printed", "印着", "一个", (0.68, 0.85), things.can, stance="table", across=0.75),
+        Medium("bottle", "瓶子", "printed", "印着", "一个", (0.4, 0.5), things.bottle, stance="table", across=0.75),
+        Medium("T-shirt", "T恤", "printed", "印着", "一件", (0.92, 1.05), things.shirt, across=0.46),
+        Medium("flag", "旗子", "printed", "印着", "一面", (0.85, 1.1), things.flag, stance="ground"),
+        Medium(
+            "open notebook",
+            "打开的笔记本",
+            "written",
+            "写着",
+            "一本",
+            (1.35, 1.6),
+            things.notebook,
+            handwritten=True,
+            across=0.4,
+        ),
     )
 }
 """The media that ship, by the key that a recipe's ``strategy.media`` uses."""

@@ -14,40 +14,33 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from configs.renamed import to_first_names
-from synth.choice import check_weights, choose_key
+from synth.choice import check_weights
 from synth.content.base import Text
-from synth.drawing.colors import PALETTE, RGB, Color, Ground, contrast
-from synth.drawing.layers import Drawing, Layer, Light, PictureLayer, TextLayer
+from synth.drawing.colors import Ground
+from synth.drawing.layers import Drawing, TextLayer
 from synth.drawing.paint import paint_twice
 from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
-from synth.geometry import Box, Matrix, apply, from_box, rotation
+from synth.geometry import Box
 from synth.photos import Backdrop, Photos, PhotoSource
 from synth.strategies.base import Composition, DrawRequest, Strategy, joint_text
 from synth.strategies.context import ShapedText
-from synth.strategies.scene.flat_areas import covered, find_flat_box
-from synth.strategies.scene.lighting import light_for, light_in, shade_layer, shadow_layers, veiled
-from synth.strategies.scene.media import MEDIA, find_medium, placed
+from synth.strategies.scene.flat_areas import covered
+from synth.strategies.scene.lighting import (
+    bend_for,
+    light_for,
+)
+from synth.strategies.scene.media import MEDIA, find_medium
+from synth.strategies.scene.places import Place, find_place, suited
 
-_DARK_TO_LIGHT = (
-    0.04,
-    0.25,
-    0.5,
-    0.75,
-    0.96,
-)  # chosen: quantiles of the luminance behind text; it must stand off the ends
-_MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
 _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
-_MAX_COVERED = 0.05  # chosen: fraction of a subject of the photograph that a medium may hide
-_SIZES, _PLACES = 8, 6  # chosen: sizes tried for a medium, from large to small, and places of each
 _MOST = 3  # chosen: texts of a picture with several
 _SMALLER = 0.6  # chosen: what several media are made smaller by
 _TRIES = 3  # chosen: further texts that are tried for a place
-_SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
 VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from the picture without it
 
 
@@ -103,7 +96,7 @@ class SceneDrawer:
         text, canvas = request.text(), request.canvas()
         several = bool(self.strategy.several) and rng.random() < self.strategy.several
         shaped_text = request.context.shape(text, request.layout, rng)
-        backdrop = self.photos.choose(canvas, rng)
+        backdrop = suited(self.strategy, self.photos, canvas, rng)
         placed = _several(request, self.strategy, backdrop, text, shaped_text) if several else []
         placed = placed or [_set(request, self.strategy, backdrop, text, shaped_text, None)]
         main = next(each for each in placed if each.text is text)
@@ -129,22 +122,6 @@ class SceneDrawer:
     def identity(self) -> dict[str, Any]:
         """The config with the photographs' contents in place of where they lie."""
         return to_first_names(self.strategy) | {"photos": [self.photos.digest, self.photos.weights]}
-
-
-@dataclass(frozen=True, eq=False)
-class Place:
-    """Where text goes: a flat box of ``size`` (w, h) px, what takes it to the canvas, what lies under it."""
-
-    size: tuple[int, int]
-    matrix: Matrix
-    behind: tuple[Layer, ...]
-    colors: tuple[Color, ...]  # that may be used for text
-    ground: tuple[Color, ...]  # that a caption may name; empty for a photograph
-    shades: tuple[RGB, ...]  # what the ground shows, as it is lit
-    medium: str | None
-    light: Light | None
-    handwritten: bool
-    corners: np.ndarray  # (4, 2) px of the canvas, around the medium or the place
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +154,8 @@ def _set(
     place = find_place(strategy, backdrop, shaped_text.aspect(rng), rng, taken or ())
     if place.size[0] > place.size[1]:
         shaped_text = shaped_text.horizontal()
+    if place.bend:  # an arc on a curve would be read as the curve's
+        shaped_text = replace(shaped_text, curved=False)
     if place.handwritten and rng.random() < _BY_HAND:
         shaped_text = context.by_hand(shaped_text, rng)
     block, matrix = context.arrange(shaped_text, place.size, layout, rng)
@@ -184,8 +163,8 @@ def _set(
     style = context.style(block, color, place.shades, rng)
     if taken is not None and style.to:  # captions of several texts name one color for each
         style = TextStyle(color)
-    light = light_for(place.light, style.named)
-    layer = TextLayer(block, style, place.matrix @ matrix, light=light, one_word=shaped_text.one)
+    light, bend = light_for(place.light, style.named), bend_for(place.bend, style.named)
+    layer = TextLayer(block, style, place.matrix @ matrix, light=light, bend=bend, one_word=shaped_text.one)
     return _Set(text, shaped_text.font, place, layer)
 
 
@@ -193,9 +172,11 @@ def _several(
     request: DrawRequest, strategy: SceneStrategy, backdrop: Backdrop, text: Text, shaped_text: ShapedText
 ) -> list[_Set]:
     """The text and others of the same content, from top to bottom, on smaller media; none where there is no room for two."""
-    strategy, rng = _with_smaller_media(strategy), request.rng
+    smaller, rng = _with_smaller_media(strategy), request.rng
+    if smaller is None:
+        return []
     try:
-        placed = [_set(request, strategy, backdrop, text, shaped_text, [])]
+        placed = [_set(request, smaller, backdrop, text, shaped_text, [])]
     except Undrawable:
         return []
     wanted = int(rng.integers(2, _MOST + 1))
@@ -205,7 +186,7 @@ def _several(
         try:
             other = request.other_text()
             shaped_other = request.context.shape(other, request.layout, rng)
-            found = _set(request, strategy, backdrop, other, shaped_other, [each.box for each in placed])
+            found = _set(request, smaller, backdrop, other, shaped_other, [each.box for each in placed])
         except Undrawable:  # a picture with one text less is as good
             continue
         if covered(np.array(found.box).reshape(2, 2), [each.box for each in placed]) == 0:
@@ -213,108 +194,15 @@ def _several(
     return sorted(placed, key=lambda each: each.box[1] + each.box[3]) if len(placed) > 1 else []
 
 
-def _with_smaller_media(strategy: SceneStrategy) -> SceneStrategy:
+def _with_smaller_media(strategy: SceneStrategy) -> SceneStrategy | None:
+    """Those that may stand anywhere, at a fraction of their size."""
     low, high = strategy.size
-    return replace(strategy, size=(max(_SMALLER * low, 0.2), max(_SMALLER * high, 0.2)))
-
-
-def find_place(
-    strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator, taken: Sequence[Box] = ()
-) -> Place:
-    """A place for text whose width is about ``aspect`` times its height, off the boxes ``taken``. Raises Undrawable."""
-    key = choose_key(rng, strategy.media)
-    if key == "none":
-        return _on_photo(strategy, backdrop, aspect, rng, taken)
-    return _on_medium(strategy, backdrop, key, rng, taken)
-
-
-def _on_medium(
-    strategy: SceneStrategy, backdrop: Backdrop, key: str, rng: np.random.Generator, taken: Sequence[Box]
-) -> Place:
-    medium = find_medium(key)
-    aspect = rng.uniform(*medium.aspect)
-    width, height, corners = _beside_subjects(strategy, backdrop, aspect, rng, taken)
-    carrier = medium.draw(width, height, rng)
-    matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
-    pixels = backdrop.pixels
-    if not taken and rng.random() < strategy.blurred:  # the photograph is that of the first text
-        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.006 * backdrop.canvas[0])))
-    behind: list[Layer] = [PictureLayer(pixels)]
-    behind += shadow_layers(carrier, width, height, matrix, rng)
-    behind += [placed(layer, matrix) for layer in carrier.layers]
-    shades = (carrier.ground[0].rgb, *carrier.shades)
-    if carrier.lit:
-        veil = shade_layer(backdrop.pixels, corners, width, height, matrix, carrier.radius)
-        behind.append(veil)
-        shades = tuple(veiled(shade, veil) for shade in shades)
-    x0, y0, x1, y1 = carrier.room
-    inner = matrix @ np.array([[1.0, 0, x0], [0, 1, y0], [0, 0, 1]])
-    size = (int(x1 - x0), int(y1 - y0))
-    if min(size) < 12:
-        raise Undrawable(f"the {medium.en} leaves {size[0]} x {size[1]} px for text")
-    inks = [PALETTE[name] for name in carrier.inks]
-    colors = tuple(c for c in inks if contrast(c.rgb, shades[0]) >= strategy.contrast)
-    if not colors:
-        raise Undrawable(f"no ink stands off the {medium.en}")
-    return Place(size, inner, tuple(behind), colors, carrier.ground, shades, key, None, medium.handwritten, corners)
-
-
-def _beside_subjects(
-    strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator, taken: Sequence[Box]
-) -> tuple[float, float, np.ndarray]:
-    """Width, height and (4, 2) corners, px, of a medium that hides none of the photograph's subjects and of ``taken``."""
-    w, h = backdrop.canvas
-    full = rng.uniform(*strategy.size) * min(w, h * aspect)
-    for shrink in np.repeat(np.linspace(1.0, _SMALLEST, _SIZES), _PLACES):
-        width, height = full * shrink, full * shrink / aspect
-        corners = _place_corners(width, height, (w, h), strategy, rng)
-        if covered(corners, backdrop.subjects) <= _MAX_COVERED and covered(corners, taken) == 0:
-            return width, height, corners
-    raise Undrawable("the photograph's subject leaves no place for this medium")
-
-
-def _on_photo(
-    strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator, taken: Sequence[Box]
-) -> Place:
-    box = find_flat_box(backdrop.cells, backdrop.canvas, aspect, rng, [*backdrop.subjects, *taken])
-    x0, y0, x1, y1 = box
-    width, height = x1 - x0, y1 - y0
-    corners = _place_corners(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)
-    corners += np.array((x0, y0))
-    matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
-    part = backdrop.colors(box)
-    order = np.argsort(part @ (0.2126, 0.7152, 0.0722))
-    found = [part[order[int(q * (len(order) - 1))]] for q in _DARK_TO_LIGHT]
-    shades = tuple((int(c[0]), int(c[1]), int(c[2])) for c in found)
-    apart = {c: min(contrast(c.rgb, end) for end in (shades[0], shades[-1])) for c in PALETTE.values()}
-    min_contrast = max(strategy.contrast, _MIN_OF_BEST * max(apart.values()))
-    light = light_in(backdrop.pixels, box)
-    colors = tuple(c for c, ratio in apart.items() if ratio >= min_contrast)
-    if not colors:
-        raise Undrawable("no color stands off this part of the photograph")
-    size, behind = (int(width), int(height)), (PictureLayer(backdrop.pixels),)
-    return Place(size, matrix, behind, colors, (), shades, None, light, False, corners)
-
-
-def _place_corners(
-    width: float,
-    height: float,
-    room: tuple[float, float],
-    strategy: SceneStrategy,
-    rng: np.random.Generator,
-    gentle: bool = False,
-) -> np.ndarray:
-    """(4, 2) corners, px, of a box of ``width`` x ``height`` turned and put into perspective, wholly inside ``room``."""
-    strength = rng.uniform(*strategy.perspective) * min(width, height)
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
-    corners += rng.uniform(-strength, strength, size=(4, 2))
-    degrees = rng.uniform(*strategy.turn) * (0.5 if gentle else 1.0)
-    corners = apply(rotation(degrees, (width / 2, height / 2)), corners)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    shrink = min(1.0, *((np.array(room) - 4) / (high - low)))
-    corners = (corners - low) * shrink
-    slack = np.array(room) - 4 - (high - low) * shrink
-    return corners + 2 + slack * rng.uniform(0, 1, size=2)
+    media = {
+        key: weight for key, weight in strategy.media.items() if key == "none" or find_medium(key).stance == "free"
+    }
+    if not any(media.values()):
+        return None
+    return replace(strategy, media=media, size=(max(_SMALLER * low, 0.2), max(_SMALLER * high, 0.2)))
 
 
 def check_visible(drawing: Drawing, image: Image.Image, behind: np.ndarray) -> None:

@@ -76,6 +76,7 @@ def test_a_strategy_that_lays_out_no_pages_shows_one_as_a_paragraph() -> None:
     scenes = recipe(
         "configs/synth/scene.yaml",
         "contents=[{kind: page, items: [1, 1], sentences: [1, 1], bodies: {paragraphs: 1}}]",
+        "strategy.several=0",
         "canvases=[{size: [512, 512]}]",
     )
     sample = scenes.render(0)

@@ -204,7 +204,7 @@ def test_photographs_without_text_come_from_a_dataset(tmp_path: Path) -> None:
         ("strategy.photos=[{path: nowhere}]", "strategy.photos.0.path: nowhere does not exist"),
         ("strategy.photos=[{path: tests/synth}]", "holds no picture"),
         ("strategy.photos=[{package: no_such, path: x}]", "strategy.photos.0.package: the Python package 'no_such'"),
-        ("strategy.media={mug: 1}", "media: unknown 'mug'; allowed: none, sheet of paper"),
+        ("strategy.media={kettle: 1}", "media: unknown 'kettle'; allowed: none, sheet of paper"),
         ("strategy.perspective=[0, 0.5]", "perspective must be"),
         ("strategy.kind=dream", "strategy"),
     ],
