@@ -17,13 +17,14 @@ from pipeline.decide.same_text import text_groups
 if TYPE_CHECKING:
     import polars as pl
 
-VERSION = "1"
+VERSION = "2"
 """Another one when ``keys`` gives other numbers."""
 COLUMNS = ("id", "recipe", "task", "width", "height", "bytes_len", "text", "pixel_sha256", "phash")
 SCORES = ("luma", "saturation", "entropy")
 """Columns of the rows that ``keys`` is made of; the scores must agree where there are no small copies."""
 UNKNOWN, REAL, RENDERED, EDITED = range(4)
-"""Kinds of rows: without measures; a real picture; a synthetic one; one that an edit ends in."""
+"""Kinds of rows: without measures; a real picture; a synthetic one; one that an edit ends in, which is no copy of another:
+it is what it is together with its references and its instruction, and a small edit changes a picture little."""
 _ID, _SAME = 16, 16
 """Bytes of an id by which rows of one rank are ordered, and of the digest of what makes rows equal."""
 
@@ -39,9 +40,9 @@ def keys(rows: pl.DataFrame) -> pa.Table:
     import polars as pl
 
     made, known = pl.col("recipe").is_not_null(), pl.col("pixel_sha256").is_not_null()
-    edit = pl.col("task") != "t2i"
-    synthetic = pl.when(edit).then(pl.lit(EDITED)).otherwise(pl.lit(RENDERED))
-    kind = pl.when(~known).then(pl.lit(UNKNOWN)).when(made).then(synthetic).otherwise(pl.lit(REAL))
+    edit = (pl.col("task") != "t2i").fill_null(value=False)
+    picture = pl.when(made).then(pl.lit(RENDERED)).otherwise(pl.lit(REAL))
+    kind = pl.when(~known).then(pl.lit(UNKNOWN)).when(edit).then(pl.lit(EDITED)).otherwise(picture)
     texts = pl.concat_str("recipe", pl.lit("\n"), pl.col("text").fill_null("\n"))
     same = pl.concat_str(pl.col("pixel_sha256"), pl.when(made).then(texts).otherwise(pl.lit("")))
     found = rows.select(
@@ -49,7 +50,7 @@ def keys(rows: pl.DataFrame) -> pa.Table:
         area=pl.col("width").cast(pl.Int64) * pl.col("height"),
         bytes_len=pl.col("bytes_len").cast(pl.Int64),
         aspect=pl.col("width") / pl.col("height"),
-        hashed=known & ~made & pl.col("phash").is_not_null() & pl.col("luma").is_not_null(),
+        hashed=known & ~made & ~edit & pl.col("phash").is_not_null() & pl.col("luma").is_not_null(),
         phash=pl.col("phash").fill_null(0),
         **{name: pl.col(name).cast(pl.Float64).fill_null(float("nan")) for name in SCORES},
     )

@@ -119,7 +119,8 @@ def refuse_changes(run: RunFolder, before: dict[str, Any], now: dict[str, Any]) 
         for path, old, new in compare(before.get(name), now.get(name), name):
             raise UserError(
                 f"field '{path}': {run.path} was started with {_show(old)}, found {_show(new)}; what is collected and "
-                f"scored there does not change: take a new RUN folder, or put {_show(old)} back"
+                f"scored there does not change: take a new RUN folder, or put {_show(old)} back: "
+                f"{run.config} holds what the run goes by, and can be the CONFIG"
             )
 
 

@@ -132,6 +132,14 @@ class TextLayer:
         moved = apply(self.matrix, points)
         return self.bend.at(moved) if self.bend else moved
 
+    @property
+    def seen_size(self) -> float:
+        """Type size on the canvas, in the middle of the text, px to the em."""
+        x0, y0, x1, y1 = self.block.box
+        x, y, step = (x0 + x1) / 2, (y0 + y1) / 2, 0.01 * self.block.size
+        middle, right, below = self.at(np.array([(x, y), (x + step, y), (x, y + step)]))
+        return float(abs(np.linalg.det((right - middle, below - middle)))) ** 0.5 / 0.01
+
     def _reached(self) -> np.ndarray:
         reach = (self.style.stroke_margin + self.style.spread + 0.1) * self.block.size
         x0, y0, x1, y1 = self.block.box

@@ -62,8 +62,8 @@ def test_the_command_previews_a_medium_of_ones_own(package: Path) -> None:
 
 @pytest.mark.parametrize(("language", "words"), [("en", "paper lantern"), ("zh", "一盏灯笼")])
 def test_pictures_and_captions_show_it_in_both_languages(package: Path, language: str, words: str) -> None:
-    alone = ("strategy.several=0", f"captions.languages={{{language}: 1}}")
-    recipe = Recipe.load(SCENE, [override(), *alone])
+    short = ("strategy.several=0", "contents=[{kind: word}, {kind: line, length: [3, 20]}]")
+    recipe = Recipe.load(SCENE, [override(), *short, f"captions.languages={{{language}: 1}}"])
     samples: list[Sample] = []
     lanterns: list[Sample] = []
     # Three of four are lanterns, in an order that is another one with each digest.

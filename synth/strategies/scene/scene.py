@@ -41,6 +41,7 @@ _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a
 _MOST = 3  # chosen: texts of a picture with several
 _SMALLER = 0.6  # chosen: what several media are made smaller by
 _TRIES = 3  # chosen: further texts that are tried for a place
+_FORESHORTENED = 0.85  # chosen: of layout.min_size, down to which perspective may make type look smaller
 VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from the picture without it
 
 
@@ -165,6 +166,8 @@ def _set(
         style = TextStyle(color)
     light, bend = light_for(place.light, style.named), bend_for(place.bend, style.named)
     layer = TextLayer(block, style, place.matrix @ matrix, light=light, bend=bend, one_word=shaped_text.one)
+    if layer.seen_size < _FORESHORTENED * layout.min_size:
+        raise Undrawable("seen in perspective the text is smaller than layout.min_size allows")
     return _Set(text, shaped_text.font, place, layer)
 
 

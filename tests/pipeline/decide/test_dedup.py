@@ -107,6 +107,19 @@ def test_the_same_rendering_twice_is_a_duplicate() -> None:
     assert pairs(frame) == {"b": "a"}
 
 
+@pytest.mark.parametrize("recipe", [None, "r"])
+def test_an_edit_is_no_copy_of_a_picture_or_of_another_edit_that_ends_in_the_same(recipe: str | None) -> None:
+    edit = {"task": "ti2i", "pixel_sha256": "x", "phash": 0, "recipe": recipe}
+    frame = table(
+        {"id": "picture", "pixel_sha256": "x", "phash": 0, "bytes_len": 1},
+        {"id": "one", **edit},
+        {"id": "other", **edit},
+        {"id": "near", **edit, "pixel_sha256": "y", "phash": 1},
+        {"id": "again", "pixel_sha256": "x", "phash": 0, "bytes_len": 2},
+    )
+    assert pairs(frame) == {"picture": "again"}
+
+
 FONT = Path(cv2.__file__).parent / "qt" / "fonts" / "DejaVuSans.ttf"
 
 

@@ -61,7 +61,12 @@ def build(folder: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), folder / "rows/a.parquet")
     pq.write_table(pa.table({"other": [1, 2]}), folder / "rows/b.parquet")
     (folder / "after.png").write_bytes(png(30))
-    pairs = [{"before": "photos/0.png", "after": "after.png", "ask": "Brighter"}, {"before": "/etc/passwd"}]
+    pairs = [
+        {"before": "photos/0.png", "after": "after.png", "ask": "Brighter"},
+        {"before": "/etc/passwd"},
+        {"before": "photos/1.png", "after": "photos/2.png", "ask": "Another cat"},  # also a picture of the folder
+        {"before": "photos/0.png", "after": "photos/2.png", "ask": "A third one"},
+    ]
     (folder / "pairs.jsonl").write_text("\n".join(map(json.dumps, pairs)), encoding="utf-8")
 
 
@@ -79,7 +84,7 @@ def test_the_sums_hold_for_every_source(run: tuple[Path, str]) -> None:
         "photos: 3 inputs = 3 kept + 0 stopped + 0 failed",
         "tars: 5 inputs = 2 kept + 0 stopped + 3 failed",
         "rows: 5 inputs = 2 kept + 0 stopped + 3 failed",
-        "pairs: 2 inputs = 1 kept + 0 stopped + 1 failed",
+        "pairs: 4 inputs = 3 kept + 0 stopped + 1 failed",
         "listed 3 inputs of photos; the captions of '0.txt' are left out: is not utf-8; 'encoding' names another one",
     ):
         assert line in output

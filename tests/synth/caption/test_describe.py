@@ -211,3 +211,13 @@ def test_a_place_is_named_only_where_the_text_surely_stands() -> None:
     assert facts_of(corner._first_drawable(number, ordinal, [0]).composition).place == "top left"
     full = recipe(PURE, "layout.fill=[1, 1]", "contents=[{kind: paragraph}]")
     assert facts_of(full._first_drawable(0, 0, [0]).composition).place is None
+
+
+@pytest.mark.parametrize("file", ["captions", "instructions"])
+def test_no_particle_is_left_alone_where_an_option_of_a_chinese_sentence_is_not_said(file: str) -> None:
+    alone = re.compile(r"(^|[。，、：；]|以及|和)的")
+    for section in sentences(file, "zh").values():
+        for sentence in section:
+            bare = re.sub(r"<[^<>]*>", "", sentence).replace("{adj}的", "")
+            assert not alone.search(bare), sentence
+            assert not alone.search(sentence.replace("<", "").replace(">", "").replace("{adj}的", "")), sentence

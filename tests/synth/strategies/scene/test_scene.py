@@ -214,3 +214,16 @@ def test_wrong_scenes_are_one_line(override: str, message: str) -> None:
         Recipe.load(SCENE, [override])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_no_text_is_seen_smaller_than_the_recipe_allows() -> None:
+    tilted = recipe(SCENE, "strategy.perspective=[0.2, 0.25]", "layout.min_size=14", "contents=[{kind: word}]")
+    for index in range(20):
+        for layer in drawn(tilted, index).drawing.texts:
+            heights = [
+                float(np.linalg.norm(np.subtract(r.quad[6:8], r.quad[:2])))
+                for r in regions.layer_regions(layer)
+                if r.level == "line" and r.direction == "ltr"
+            ]
+            assert layer.seen_size >= 0.85 * 14
+            assert all(height > 0.7 * 14 for height in heights), (index, heights)
