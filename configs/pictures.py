@@ -27,6 +27,7 @@ from configs.decoding.png_chunks import SIGNATURE
 from configs.decoding.tiff import open_tiff
 from configs.decoding.tiff_tags import BEGINNINGS
 from configs.decoding.webp import open_webp
+from configs.errors import one_line
 
 __all__ = ["PILLOW_CEILING", "DecodeError", "Header", "Limits", "decode", "probe", "small", "to_rgb"]
 
@@ -155,5 +156,5 @@ def _reason(error: BaseException) -> str:
         return "not enough memory to decode it"
     if isinstance(error, Image.UnidentifiedImageError):  # Pillow's message names an address in memory
         return "broken: its header cannot be read"
-    text = " ".join(str(error).split())[:200]
+    text = one_line(error)[:200]
     return text if isinstance(error, OSError) and text else f"{type(error).__name__}: {text}"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from configs.errors import UserError
+from configs.errors import UserError, one_line
 
 _ENDS = 1 << 20
 """Bytes at the beginning and end of a file that a fingerprint covers; chosen: weights have gigabytes."""
@@ -42,7 +42,7 @@ def told(annotator: str, folder: Path | None) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError, KeyError) as error:
-        said = " ".join(str(error).split())[:300]
+        said = one_line(error)[:300]
         raise UserError(f"annotator {annotator}: '{folder}' cannot be loaded: {said}") from None
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from configs import UserError
+from configs.errors import one_line
 from configs.files import package_folder
 from trainer.vae.decoder_config import PerceptualConfig
 
@@ -76,7 +77,7 @@ class _VGG(nn.Module):
         try:
             network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         except Exception as error:  # pickle's, torch's and the system's own errors
-            said = " ".join(str(error).split())[:200]
+            said = one_line(error)[:200]
             raise UserError(f"field 'perceptual.weights': {weights} is no vgg16 of torchvision: {said}") from None
         self.layers = network.features[: _VGG_DEPTHS[-1] + 1]
 
@@ -94,7 +95,7 @@ def _linear(path: str) -> list[Tensor]:
         found = torch.load(Path(path), map_location="cpu", weights_only=True)
         return [found[f"lin{depth}.model.1.weight"] for depth in range(len(_VGG_DEPTHS))]
     except Exception as error:  # pickle's, torch's and the system's own errors
-        said = " ".join(str(error).split())[:200]
+        said = one_line(error)[:200]
         raise UserError(f"field 'perceptual.linear': {path} holds no weights of LPIPS: {said}") from None
 
 

@@ -15,7 +15,7 @@ from synth.drawing.bend import Cloth, Cylinder, Leaf, round_shade
 from synth.drawing.colors import RGB, Color, luminance
 from synth.drawing.layers import PictureLayer, ShapeLayer
 from synth.drawing.textures import SIDE, tile
-from synth.geometry import identity
+from synth.geometry import Box, identity
 from synth.strategies.scene.carrier import DARK_INKS, LIGHT_INKS, Carrier, any_color
 
 _FINE = 1  # px of a thing's picture, to a px of its coordinates: edges are smoothed by what they cover
@@ -50,16 +50,8 @@ def mug(w: float, h: float, rng: np.random.Generator) -> Carrier:
         coffee = np.maximum(np.hypot(across, (y - top - 0.55 * drop * radius) / (drop * radius)) - 0.9, rim - 0.92)
         picture.paint(coffee, radius * drop, (70, 40, 20), np.full_like(x, 1.0))
     bend = Cylinder(identity(), radius=radius, middle=middle, top=top, drop=drop, sun=sun)
-    return Carrier(
-        (_contact_shadow(middle, h, radius, drop), picture.layer()),
-        (-_SIDE * radius, 0.14 * height, _SIDE * radius, 0.86 * height),
-        (color,),
-        _inks_on(color),
-        0.0,
-        shades=_shades(color, round_shade(np.array((-_SIDE, _SIDE)), sun)),
-        bend=bend,
-        shaped=True,
-    )
+    room = (-_SIDE * radius, 0.14 * height, _SIDE * radius, 0.86 * height)
+    return _standing((picture.layer(),), room, color, bend, h)
 
 
 def can(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -82,16 +74,8 @@ def can(w: float, h: float, rng: np.random.Generator) -> Carrier:
     picture.paint(lid - 1, radius * drop, (225, 226, 230), np.full_like(x, 1.0))
     picture.paint(lid - 0.9, radius * drop, (190, 192, 198), 0.8 + 0.2 * (1 - across) / 2)
     bend = Cylinder(identity(), radius=radius, middle=middle, top=top, drop=drop, sun=sun)
-    return Carrier(
-        (_contact_shadow(middle, h, radius, drop), picture.layer()),
-        (-_SIDE * radius, 0.16 * height, _SIDE * radius, 0.84 * height),
-        (color,),
-        _inks_on(color),
-        0.0,
-        shades=_shades(color, round_shade(np.array((-_SIDE, _SIDE)), sun)),
-        bend=bend,
-        shaped=True,
-    )
+    room = (-_SIDE * radius, 0.16 * height, _SIDE * radius, 0.84 * height)
+    return _standing((picture.layer(),), room, color, bend, h)
 
 
 def bottle(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -116,20 +100,9 @@ def bottle(w: float, h: float, rng: np.random.Generator) -> Carrier:
     top, height = body_from + 0.03 * h, 0.5 * h
     bend = Cylinder(identity(), radius=radius, middle=middle, top=top - drop * radius, drop=drop, sun=sun)
     half = 1.3 * radius
-    return Carrier(
-        (
-            _contact_shadow(middle, h, radius, drop),
-            picture.layer(),
-            PictureLayer(_label(color, 2 * half, height), _at(-half, 0), bend=bend),
-        ),
-        (-0.9 * radius, 0.1 * height, 0.9 * radius, 0.9 * height),
-        (color,),
-        _inks_on(color),
-        0.0,
-        shades=_shades(color, round_shade(np.array((-_SIDE, _SIDE)), sun)),
-        bend=bend,
-        shaped=True,
-    )
+    label = PictureLayer(_label(color, 2 * half, height), _at(-half, 0), bend=bend)
+    room = (-0.9 * radius, 0.1 * height, 0.9 * radius, 0.9 * height)
+    return _standing((picture.layer(), label), room, color, bend, h)
 
 
 def shirt(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -292,11 +265,14 @@ def _sun(rng: np.random.Generator) -> float:
     return float(rng.choice((-1, 1)) * rng.uniform(0.25, 0.7))
 
 
-def _contact_shadow(middle: float, h: float, radius: float, drop: float) -> ShapeLayer:
-    """The soft dark ellipse under a round thing that stands."""
-    y, reach = h - drop * radius, 1.12 * radius
-    box = (middle - reach, y - 1.0 * drop * radius, middle + 1.25 * reach, y + 1.15 * drop * radius)
-    return ShapeLayer("ellipse", box, fill=(0, 0, 0), alpha=0.55, blur=0.09 * radius)
+def _standing(layers: tuple[PictureLayer, ...], room: Box, color: Color, bend: Cylinder, h: float) -> Carrier:
+    """Something round of a height ``h`` that stands, with the soft dark ellipse under it."""
+    middle, y, reach = bend.middle, h - bend.drop * bend.radius, 1.12 * bend.radius
+    deep = bend.drop * bend.radius
+    box = (middle - reach, y - deep, middle + 1.25 * reach, y + 1.15 * deep)
+    shadow = ShapeLayer("ellipse", box, fill=(0, 0, 0), alpha=0.55, blur=0.09 * bend.radius)
+    shades = _shades(color, round_shade(np.array((-_SIDE, _SIDE)), bend.sun))
+    return Carrier((shadow, *layers), room, (color,), _inks_on(color), 0.0, shades=shades, bend=bend, shaped=True)
 
 
 def _inks_on(color: Color) -> tuple[str, ...]:

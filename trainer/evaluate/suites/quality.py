@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 
 from configs import RunFailed, UserError
+from configs.errors import one_line
 from configs.files import find_package
 from configs.pictures import DecodeError, Limits, decode
 from pipeline.annotators.classify import ClassifyAnnotator
@@ -134,7 +135,7 @@ def _inception(weights: str) -> _Features:
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(Path(weights))
         ).eval()
     except Exception as error:  # pickle's, torch's and the system's own errors
-        said = " ".join(str(error).split())[:200]
+        said = one_line(error)[:200]
         raise UserError(f"field 'quality.inception': {weights} cannot be loaded: {said}") from None
 
     @torch.inference_mode()
