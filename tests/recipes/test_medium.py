@@ -67,7 +67,7 @@ def test_pictures_and_captions_show_it_in_both_languages(package: Path, language
     samples: list[Sample] = []
     lanterns: list[Sample] = []
     # Three of four are lanterns, in an order that is another one with each digest.
-    while len(lanterns) < 6 or len(lanterns) == len(samples):
+    while len(lanterns) < 12 or len(lanterns) == len(samples):
         assert len(samples) < 64
         samples.append(recipe.render(len(samples)))
         lanterns += [sample for sample in samples[-1:] if sample.medium == "my_media.lantern:LANTERN"]

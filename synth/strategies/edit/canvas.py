@@ -99,22 +99,18 @@ def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, in
     """A photograph with an area that suits the text. Raises Undrawable where it has none."""
     backdrop = suited(scene.strategy, scene.photos, canvas, request.rng)
     shaped_text = request.context.shape(text, _horizontal(request.layout), request.rng)
-    place = find_place(scene.strategy, backdrop, shaped_text.aspect(request.rng), request.rng)
-    ground = Ground(place.ground) if place.ground else None
-    areas = (Area(place.size, place.matrix),)
+    place = find_place(scene.strategy, backdrop, shaped_text, request.rng)
     return EditCanvas(
-        *(
-            backdrop.canvas,
-            place.behind,
-            areas,
-            place.colors,
-            ground,
-            place.shades,
-            place.medium,
-            backdrop,
-            place.light,
-        ),
-        bend=place.bend,
+        backdrop.canvas,
+        (*place.stage, *place.behind),
+        (Area(place.size, place.matrix),),
+        place.colors,
+        Ground(place.ground) if place.ground else None,
+        place.shades,
+        place.medium,
+        backdrop,
+        place.light,
+        place.bend,
     )
 
 

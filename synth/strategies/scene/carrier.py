@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -15,12 +14,10 @@ from synth.drawing.bend import Bend
 from synth.drawing.colors import PALETTE, RGB, Color
 from synth.drawing.layers import PictureLayer, ShapeLayer
 from synth.geometry import Box
+from synth.strategies.scene.holding import Holding
 
 DARK_INKS = ("black", "dark blue", "dark red", "dark green", "blue", "red", "purple", "brown")
 LIGHT_INKS = ("white", "light yellow", "beige", "light blue", "pink", "light green")
-
-Stance = Literal["free", "table", "ground"]
-"""Where a medium belongs: anywhere, turned a little; upright on a table; upright on the lower edge of the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +50,11 @@ class Medium:
     木板上漆着; the Chinese one ends in 着. ``classifier``: number and measure word before the Chinese name (一块木板),
     empty where the name brings its own. ``aspect``: width to height, drawn between. ``draw(width, height, rng)``, px.
     ``handwritten``: whether most of the texts on it are in a handwriting face; ``hand``: the verbs (English, Chinese)
-    that are said instead where one is. ``stance``: where it belongs.
-    ``across``: about how much of its width a line of text can take; longer ones are given other media. Raises ValueError.
+    that are said instead where one is. ``held``: by what, of which
+    one that suits the photograph is drawn; something flat that stands on a table has a foot of ``foot`` of its height.
+    ``across``: about how much of its width a line of text can take; ``most``: characters that such a thing carries, Latin
+    ones counted half, 0 for any number: longer texts are given other media. ``centered``: its text is set in the middle.
+    Raises ValueError.
     """
 
     en: str
@@ -66,8 +66,11 @@ class Medium:
     draw: Callable[[float, float, np.random.Generator], Carrier]
     handwritten: bool = False
     hand: tuple[str, str] | None = None
-    stance: Stance = "free"
+    held: tuple[Holding, ...] = ("free",)
+    foot: float = 0.0
     across: float = 0.8
+    most: int = 0
+    centered: bool = False
 
     def __post_init__(self) -> None:
         for name in ("en", "zh", "verb_en", "verb_zh"):

@@ -5,60 +5,49 @@ photograph, width to height of the text ──find_place──> Place: a flat bo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from synth.choice import choose_key
 from synth.drawing.bend import Bend
 from synth.drawing.colors import PALETTE, RGB, Color, contrast
 from synth.drawing.layers import Layer, Light, PictureLayer
 from synth.errors import Undrawable
-from synth.geometry import Box, Matrix, apply, from_box, rotation, translation
+from synth.geometry import Box, Matrix, from_box, translation
+from synth.language import is_han
 from synth.photos import Backdrop, Photos
-from synth.strategies.scene.carrier import Medium, Stance
+from synth.strategies.context import ShapedText
+from synth.strategies.scene.carrier import Medium
 from synth.strategies.scene.flat_areas import covered, find_flat_box
+from synth.strategies.scene.holding import Stage, corners_of, foot, holdings, set_stage, supports, tilted
 from synth.strategies.scene.lighting import light_in, shadow_layers, tint_near, tinted, veil_layer, veiled
 from synth.strategies.scene.media import find_medium, placed
-from synth.strategies.scene.table import table_before
 
 if TYPE_CHECKING:
     from synth.strategies.scene.scene import SceneStrategy
 
-_DARK_TO_LIGHT = (
-    0.04,
-    0.25,
-    0.5,
-    0.75,
-    0.96,
-)  # chosen: quantiles of the luminance behind text; it must stand off the ends
+_DARK_TO_LIGHT = (0.04, 0.25, 0.5, 0.75, 0.96)
+"""Chosen: quantiles of the luminance behind text; it must stand off the ends."""
 _MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place's best contrast are not used there
 _MAX_COVERED = 0.05  # chosen: fraction of a subject of the photograph that a medium may hide
 _SIZES, _PLACES = 8, 6  # chosen: sizes tried for a medium, from large to small, and places of each
-_BEHIND = (0.08, 0.2)  # chosen: of a thing's height, how far behind it its table ends
-_STANDING = (0.88, 0.96)  # chosen: of the picture's height, where a thing on a table stands
 _PHOTOGRAPHS = 40  # chosen: photographs that are looked at for one that suits
 _LEAST_HEIGHT = 8.0  # chosen: px of a line; where even these do not fit, a medium is not drawn in vain
 _LARGER = 1.3  # chosen: what stands on the ground is larger than what a person holds
-_OUTDOORS = (
-    "street",
-    "building",
-    "nature",
-    "wall",
-)  # kinds of photographs before which a thing can stand on the ground
 _SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where text goes: a flat box of ``size`` (w, h) px, what takes it to the canvas, what lies under it."""
+    """Where text goes: a flat box of ``size`` (w, h) px, what takes it to the canvas, what lies under it, from the back."""
 
     size: tuple[int, int]
     matrix: Matrix
-    behind: tuple[Layer, ...]
+    stage: tuple[Layer, ...]  # the photograph, with what else stands there for all
+    behind: tuple[Layer, ...]  # the medium and what holds it
     colors: tuple[Color, ...]  # that may be used for text
     ground: tuple[Color, ...]  # that a caption may name; empty for a photograph
     shades: tuple[RGB, ...]  # what the ground shows, as it is lit
@@ -66,37 +55,47 @@ class Place:
     light: Light | None
     handwritten: bool
     corners: np.ndarray  # (4, 2) px of the canvas, around the medium or the place
-    bend: Bend | None = (
-        None  # takes the box to the canvas where what is written on is not flat; ``matrix`` then only moves it
-    )
+    bend: Bend | None = None
+    """Takes the box to the canvas where what is written on is not flat; ``matrix`` then only moves it."""
+    centered: bool = False
 
 
 def find_place(
-    strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator, taken: Sequence[Box] = ()
+    strategy: SceneStrategy,
+    backdrop: Backdrop,
+    text: ShapedText,
+    rng: np.random.Generator,
+    taken: Sequence[Box] = (),
+    stage: Stage | None = None,
 ) -> Place:
-    """A place for text whose width is about ``aspect`` times its height, off the boxes ``taken``. Raises Undrawable."""
-    key = choose_key(rng, _fitting(strategy, backdrop))
+    """A place for a text, off the boxes ``taken``, on the ``stage`` that others have set. Raises Undrawable."""
+    aspect = text.aspect(rng)
+    key = choose_key(rng, _fitting(strategy.media, backdrop, text.text.text))
     if key == "none":
         return _on_photo(strategy, backdrop, aspect, rng, taken)
-    return _on_medium(strategy, backdrop, key, aspect, rng, taken)
+    return _on_medium(strategy, backdrop, key, aspect, rng, taken, stage)
 
 
 def suited(strategy: SceneStrategy, photos: Photos, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
     """A photograph into which one of the media belongs. Raises Undrawable where none of some is."""
     for _ in range(_PHOTOGRAPHS):
         backdrop = photos.choose(canvas, rng)
-        if any(_fitting(strategy, backdrop).values()):
+        if any(_fitting(strategy.media, backdrop, "").values()):
             return backdrop
     raise Undrawable("none of the media belongs into such a photograph")
 
 
-def _fitting(strategy: SceneStrategy, backdrop: Backdrop) -> dict[str, float]:
-    """Weights of the media that belong into a photograph: what stands on the ground wants one, as far as is known."""
-    if backdrop.kind is None or backdrop.kind in _OUTDOORS:
-        return strategy.media
-    return {
-        key: weight for key, weight in strategy.media.items() if key == "none" or find_medium(key).stance != "ground"
+def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: str) -> dict[str, float]:
+    """Weights of the media that something can hold in this photograph, and of these of such as carry so much text, if any
+    do."""
+    held = {
+        key: weight for key, weight in media.items() if key == "none" or holdings(find_medium(key).held, backdrop.kind)
     }
+    length = sum(1.0 if is_han(character) else 0.5 for character in text)
+    short = {
+        key: weight for key, weight in held.items() if key == "none" or length <= (find_medium(key).most or length)
+    }
+    return short if any(short.values()) else held
 
 
 def _on_medium(
@@ -106,16 +105,19 @@ def _on_medium(
     aspect: float,
     rng: np.random.Generator,
     taken: Sequence[Box],
+    stage: Stage | None,
 ) -> Place:
     medium = find_medium(key)
-    width, height, corners = _beside_subjects(
-        strategy, backdrop, medium.stance, rng.uniform(*medium.aspect), rng, taken
-    )
+    if stage is None:
+        able = holdings(medium.held, backdrop.kind)
+        stage = set_stage(able[int(rng.integers(len(able)))], backdrop, strategy.blurred, rng)
+    width, height, corners = _beside_subjects(strategy, backdrop, medium, stage, rng, taken)
     if medium.across * width < _LEAST_HEIGHT * aspect:
         raise Undrawable(f"the text is too long for the {medium.en}")
     carrier = medium.draw(width, height, rng)
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
-    behind = _surroundings(strategy, backdrop, medium, corners, rng, blur=not taken)
+    behind = supports(stage, corners, backdrop.canvas, rng)
+    behind += foot(corners, stage.floor) if medium.foot and stage.holding == "table" else []
     behind += shadow_layers(carrier, width, height, matrix, rng)
     tint = tint_near(backdrop.pixels, corners) if carrier.lit else None
     parts = [placed(layer, matrix) for layer in carrier.layers]
@@ -135,60 +137,37 @@ def _on_medium(
         raise Undrawable(f"no ink stands off the {medium.en}")
     bend = carrier.bend.under(matrix) if carrier.bend else None
     return Place(
-        size, inner, tuple(behind), colors, carrier.ground, shades, key, None, medium.handwritten, corners, bend
+        *(size, inner, stage.layers, tuple(behind), colors, carrier.ground, shades, key, None, medium.handwritten),
+        corners,
+        bend,
+        medium.centered,
     )
-
-
-def _surroundings(
-    strategy: SceneStrategy,
-    backdrop: Backdrop,
-    medium: Medium,
-    corners: np.ndarray,
-    rng: np.random.Generator,
-    blur: bool,
-) -> list[Layer]:
-    """What lies behind a medium: the photograph, now and then out of focus if it may ``blur``, and the table of what stands
-    on one."""
-    pixels = backdrop.pixels
-    if medium.stance == "table":
-        top, bottom = float(corners[:, 1].min()), float(corners[:, 1].max())
-        return list(table_before(pixels, bottom - rng.uniform(*_BEHIND) * (bottom - top), rng))
-    if blur and rng.random() < strategy.blurred:  # the photograph is that of the first text
-        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.006 * backdrop.canvas[0])))
-    return [PictureLayer(pixels)]
 
 
 def _beside_subjects(
     strategy: SceneStrategy,
     backdrop: Backdrop,
-    stance: Stance,
-    aspect: float,
+    medium: Medium,
+    stage: Stage,
     rng: np.random.Generator,
     taken: Sequence[Box],
 ) -> tuple[float, float, np.ndarray]:
     """Width, height and (4, 2) corners, px, of a medium that hides none of the photograph's subjects and of ``taken``."""
     w, h = backdrop.canvas
+    aspect = rng.uniform(*medium.aspect)
     full = rng.uniform(*strategy.size) * min(w, h * aspect)
-    if stance == "ground":
+    if stage.holding == "ground":
         full = min(_LARGER * full, w, h * aspect)
     for shrink in np.repeat(np.linspace(1.0, _SMALLEST, _SIZES), _PLACES):
         width, height = full * shrink, full * shrink / aspect
-        corners = (
-            _place_corners(width, height, (w, h), strategy, rng)
-            if stance == "free"
-            else _upright(width, height, (w, h), h * (rng.uniform(*_STANDING) if stance == "table" else 1.0), rng)
-        )
+        corners = corners_of(stage, width, height, (w, h), strategy, rng)
+        if corners is None:
+            continue
+        if stage.holding == "table":
+            corners -= (0, medium.foot * height)
         if covered(corners, backdrop.subjects) <= _MAX_COVERED and covered(corners, taken) == 0:
             return width, height, corners
     raise Undrawable("the photograph's subject leaves no place for this medium")
-
-
-def _upright(
-    width: float, height: float, room: tuple[float, float], bottom: float, rng: np.random.Generator
-) -> np.ndarray:
-    """(4, 2) corners, px, of a box that stands upright, its lower edge at ``bottom``."""
-    left = rng.uniform(0, room[0] - width)
-    return np.array([(left, bottom - height), (left + width, bottom - height), (left + width, bottom), (left, bottom)])
 
 
 def _on_photo(
@@ -197,7 +176,7 @@ def _on_photo(
     box = find_flat_box(backdrop.cells, backdrop.canvas, aspect, rng, [*backdrop.subjects, *taken])
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
-    corners = _place_corners(0.94 * width, 0.94 * height, (width, height), strategy, rng, gentle=True)
+    corners = tilted(0.94 * width, 0.94 * height, (width, height), strategy, rng, 0.5)
     corners += np.array((x0, y0))
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     part = backdrop.colors(box)
@@ -210,26 +189,5 @@ def _on_photo(
     colors = tuple(c for c, ratio in apart.items() if ratio >= min_contrast)
     if not colors:
         raise Undrawable("no color stands off this part of the photograph")
-    size, behind = (int(width), int(height)), (PictureLayer(backdrop.pixels),)
-    return Place(size, matrix, behind, colors, (), shades, None, light, False, corners)
-
-
-def _place_corners(
-    width: float,
-    height: float,
-    room: tuple[float, float],
-    strategy: SceneStrategy,
-    rng: np.random.Generator,
-    gentle: bool = False,
-) -> np.ndarray:
-    """(4, 2) corners, px, of a box of ``width`` x ``height`` turned and put into perspective, wholly inside ``room``."""
-    strength = rng.uniform(*strategy.perspective) * min(width, height)
-    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
-    corners += rng.uniform(-strength, strength, size=(4, 2))
-    degrees = rng.uniform(*strategy.turn) * (0.5 if gentle else 1.0)
-    corners = apply(rotation(degrees, (width / 2, height / 2)), corners)
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    shrink = min(1.0, *((np.array(room) - 4) / (high - low)))
-    corners = (corners - low) * shrink
-    slack = np.array(room) - 4 - (high - low) * shrink
-    return corners + 2 + slack * rng.uniform(0, 1, size=2)
+    size, photograph = (int(width), int(height)), (PictureLayer(backdrop.pixels),)
+    return Place(size, matrix, photograph, (), colors, (), shades, None, light, False, corners)

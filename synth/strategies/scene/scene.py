@@ -30,6 +30,7 @@ from synth.photos import Backdrop, Photos, PhotoSource
 from synth.strategies.base import Composition, DrawRequest, Strategy, joint_text
 from synth.strategies.context import ShapedText
 from synth.strategies.scene.flat_areas import covered
+from synth.strategies.scene.holding import Holding, Stage, holdings, set_stage
 from synth.strategies.scene.lighting import (
     bend_for,
     light_for,
@@ -101,11 +102,8 @@ class SceneDrawer:
         placed = _several(request, self.strategy, backdrop, text, shaped_text) if several else []
         placed = placed or [_set(request, self.strategy, backdrop, text, shaped_text, None)]
         main = next(each for each in placed if each.text is text)
-        behind = [
-            *main.place.behind,
-            *(layer for each in placed if each is not main for layer in each.place.behind[1:]),
-        ]
-        drawing = Drawing(canvas, (*behind, *(each.layer for each in placed)))
+        behind = [layer for each in placed for layer in each.place.behind]
+        drawing = Drawing(canvas, (*main.place.stage, *behind, *(each.layer for each in placed)))
         image, bare = paint_twice(drawing)
         check_visible(drawing, image, bare)
         place = main.place
@@ -148,11 +146,14 @@ def _set(
     text: Text,
     shaped_text: ShapedText,
     taken: Sequence[Box] | None,
+    stage: Stage | None = None,
 ) -> _Set:
-    """The text in a place that shares nothing with the boxes ``taken`` by others, None for one that is alone. Raises
-    Undrawable."""
+    """The text in a place of the ``stage`` that shares nothing with the boxes ``taken`` by others, None for one that is
+    alone. Raises Undrawable."""
     context, rng, layout = request.context, request.rng, request.layout
-    place = find_place(strategy, backdrop, shaped_text.aspect(rng), rng, taken or ())
+    place = find_place(strategy, backdrop, shaped_text, rng, taken or (), stage)
+    if place.centered:
+        layout = replace(layout, align={"center": 1.0})
     if place.size[0] > place.size[1]:
         shaped_text = shaped_text.horizontal()
     if place.bend:  # an arc on a curve would be read as the curve's
@@ -175,11 +176,14 @@ def _several(
     request: DrawRequest, strategy: SceneStrategy, backdrop: Backdrop, text: Text, shaped_text: ShapedText
 ) -> list[_Set]:
     """The text and others of the same content, from top to bottom, on smaller media; none where there is no room for two."""
-    smaller, rng = _with_smaller_media(strategy), request.rng
+    rng = request.rng
+    holding: Holding = "lying" if holdings(("hung",), backdrop.kind) == () else "hung"
+    smaller = _smaller_and_held(strategy, holding)
     if smaller is None:
         return []
+    stage = set_stage(holding, backdrop, 0.0, rng)
     try:
-        placed = [_set(request, smaller, backdrop, text, shaped_text, [])]
+        placed = [_set(request, smaller, backdrop, text, shaped_text, [], stage)]
     except Undrawable:
         return []
     wanted = int(rng.integers(2, _MOST + 1))
@@ -189,7 +193,7 @@ def _several(
         try:
             other = request.other_text()
             shaped_other = request.context.shape(other, request.layout, rng)
-            found = _set(request, smaller, backdrop, other, shaped_other, [each.box for each in placed])
+            found = _set(request, smaller, backdrop, other, shaped_other, [each.box for each in placed], stage)
         except Undrawable:  # a picture with one text less is as good
             continue
         if covered(np.array(found.box).reshape(2, 2), [each.box for each in placed]) == 0:
@@ -197,11 +201,14 @@ def _several(
     return sorted(placed, key=lambda each: each.box[1] + each.box[3]) if len(placed) > 1 else []
 
 
-def _with_smaller_media(strategy: SceneStrategy) -> SceneStrategy | None:
-    """Those that may stand anywhere, at a fraction of their size."""
+def _smaller_and_held(strategy: SceneStrategy, holding: Holding) -> SceneStrategy | None:
+    """The media that can be held so, at a fraction of their size; texts straight on a photograph are seen on all but a
+    table. None where there are none."""
     low, high = strategy.size
     media = {
-        key: weight for key, weight in strategy.media.items() if key == "none" or find_medium(key).stance == "free"
+        key: weight
+        for key, weight in strategy.media.items()
+        if (holding == "hung" if key == "none" else {holding, "free"} & set(find_medium(key).held))
     }
     if not any(media.values()):
         return None

@@ -127,7 +127,7 @@ def test_what_stands_on_the_ground_stands_in_photographs_that_have_one() -> None
         picture = drawn(made, index)
         assert picture.backdrop
         assert picture.medium
-        kinds[MEDIA[picture.medium].stance].add(picture.backdrop.kind)
+        kinds[MEDIA[picture.medium].held[0]].add(picture.backdrop.kind)
     assert kinds["ground"] <= {"building", "nature", "street", "wall"}
     assert "closeup" in kinds["table"]
 

@@ -1,0 +1,205 @@
+"""What holds a medium in a photograph: a wall, a table, a post, ropes. Nothing hangs in the air.
+
+photograph, holding ──set_stage──> Stage: the photograph, and the table where there is one
+box of a medium ──corners_of──> where it may be ──supports──> what is seen of what holds it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from synth.drawing.colors import RGB
+from synth.drawing.layers import Layer, PictureLayer, ShapeLayer
+from synth.geometry import apply, rotation
+from synth.photo_list import Kind
+from synth.photos import Backdrop
+from synth.strategies.scene.table import table_before
+
+if TYPE_CHECKING:
+    from synth.strategies.scene.scene import SceneStrategy
+
+Holding = Literal["free", "hung", "lying", "table", "ground", "post", "line", "roped"]
+"""``free``: nothing is drawn. ``hung``: on the wall that the photograph shows. ``lying``: on a table seen from above.
+``table``: standing on one. ``ground``: standing on the lower edge of the picture. ``post``: on posts that stand there.
+``line``: on a hanger. ``roped``: between ropes."""
+
+_OPEN: tuple[Kind, ...] = ("street", "building", "nature")
+_KINDS: dict[Holding, tuple[Kind, ...]] = {
+    "hung": ("wall", "board"),
+    "ground": (*_OPEN, "wall"),
+    "post": (*_OPEN, "animal", "people"),
+    "roped": (*_OPEN, "wall", "people"),
+}
+"""Kinds of photographs that have what a holding wants; the others are at home in all."""
+_TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.4, "lying": 1.0, "post": 0.2, "roped": 0.3}
+"""Chosen: of the recipe's turn and perspective, how much is left of it."""
+_SOFT = 0.006  # chosen: of the picture's width, by which a photograph is out of focus behind what stands before it
+_STANDING = (0.88, 0.96)  # chosen: of the picture's height, where a thing on a table stands
+_DEPTH = (0.06, 0.14)  # chosen: of the picture's height, how far behind it its table ends
+_FAR = (0.1, 0.35)  # chosen: of the picture's height, where a table ends on which things lie
+_NARROW = 0.14  # chosen: how much narrower a thing that lies at the far end of its table is
+_HANGER = (0.12, 0.24)  # chosen: of the picture's height, where the upper edge of what hangs on a hanger is
+_METAL: tuple[RGB, RGB] = (104, 107, 112), (70, 72, 76)
+_WOOD: tuple[RGB, RGB] = (128, 94, 60), (92, 64, 38)
+
+
+def holdings(held: tuple[Holding, ...], kind: Kind | None) -> tuple[Holding, ...]:
+    """Those of a medium that a photograph of a ``kind`` has what they want for; all where the kind is not known."""
+    return tuple(one for one in held if kind is None or kind in _KINDS.get(one, (kind,)))
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A photograph made ready: ``layers``, and where its table ends (``edge``) and things stand on it (``floor``), px."""
+
+    holding: Holding
+    layers: tuple[Layer, ...]
+    edge: float = 0.0
+    floor: float = 0.0
+
+
+def set_stage(holding: Holding, backdrop: Backdrop, blurred: float, rng: np.random.Generator) -> Stage:
+    """What lies behind what is held; a fraction ``blurred`` of photographs without a table are out of focus."""
+    pixels, (w, h) = backdrop.pixels, backdrop.canvas
+    if holding == "lying":
+        edge = h * rng.uniform(*_FAR)
+        return Stage(holding, table_before(pixels, edge, rng), edge, float(h))
+    if holding == "table":
+        floor = h * rng.uniform(*_STANDING)
+        edge = floor - h * rng.uniform(*_DEPTH)
+        return Stage(holding, table_before(pixels, edge, rng), edge, floor)
+    if rng.random() < blurred:
+        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(_SOFT * w)))
+    return Stage(holding, (PictureLayer(pixels),), 0.0, float(h))
+
+
+def corners_of(
+    stage: Stage,
+    width: float,
+    height: float,
+    canvas: tuple[int, int],
+    strategy: SceneStrategy,
+    rng: np.random.Generator,
+) -> np.ndarray | None:
+    """(4, 2) corners, px, of a box of ``width`` x ``height`` somewhere in its stage; None where it does not fit."""
+    w, h = canvas
+    if stage.holding in ("table", "ground"):
+        return upright(width, height, w, stage.floor, rng)
+    if stage.holding == "line":
+        bottom = h * rng.uniform(*_HANGER) + height
+        return upright(width, height, w, bottom, rng) if bottom < 0.98 * h else None
+    top, side, below = {"lying": (stage.edge, 0.03, 0.0), "post": (0.0, 0.0, 0.1), "roped": (0.03 * h, 0.06, 0.1)}.get(
+        stage.holding, (0.0, 0.0, 0.0)
+    )
+    room = (w * (1 - 2 * side), h * (1 - below) - top)
+    corners = tilted(width, height, room, strategy, rng, _TURN[stage.holding]) + np.array((side * w, top))
+    if stage.holding == "lying":
+        near = (corners[:, 1] - stage.edge) / (h - stage.edge)
+        corners[:, 0] = w / 2 + (corners[:, 0] - w / 2) * (1 - _NARROW * (1 - near))
+    return corners
+
+
+def tilted(
+    width: float,
+    height: float,
+    room: tuple[float, float],
+    strategy: SceneStrategy,
+    rng: np.random.Generator,
+    share: float = 1.0,
+) -> np.ndarray:
+    """(4, 2) corners, px, of a box turned and put into perspective by a ``share`` of what the recipe says, in ``room``."""
+    strength = share * rng.uniform(*strategy.perspective) * min(width, height)
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
+    corners += rng.uniform(-strength, strength, size=(4, 2))
+    corners = apply(rotation(share * rng.uniform(*strategy.turn), (width / 2, height / 2)), corners)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    shrink = min(1.0, *((np.array(room) - 4) / (high - low)))
+    corners = (corners - low) * shrink
+    slack = np.array(room) - 4 - (high - low) * shrink
+    return corners + 2 + slack * rng.uniform(0, 1, size=2)
+
+
+def upright(width: float, height: float, room: float, bottom: float, rng: np.random.Generator) -> np.ndarray:
+    """(4, 2) corners, px, of a box that stands upright, its lower edge at ``bottom``, in a picture of ``room`` px."""
+    left = rng.uniform(0, max(room - width, 0))
+    return np.array([(left, bottom - height), (left + width, bottom - height), (left + width, bottom), (left, bottom)])
+
+
+def supports(stage: Stage, corners: np.ndarray, canvas: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
+    """What is seen of what holds a medium with these corners, from back to front; it goes behind the medium."""
+    if stage.holding == "post":
+        return _posts(corners, canvas, rng)
+    if stage.holding == "roped":
+        return _ropes(corners, canvas)
+    if stage.holding == "line":
+        return _hanger(corners, canvas)
+    return []
+
+
+def foot(corners: np.ndarray, floor: float) -> list[Layer]:
+    """A stand between the lower edge of something flat and the table at ``floor``, with its shadow."""
+    (x0, y), (x1, _) = corners[3], corners[2]
+    middle, wide = (x0 + x1) / 2, x1 - x0
+    neck, base, thick = 0.06 * wide, 0.2 * wide, 0.25 * (floor - y) + 2
+    shadow = (middle - 1.3 * base, floor - 1.2 * thick, middle + 1.5 * base, floor + 1.4 * thick)
+    return [
+        ShapeLayer("ellipse", shadow, fill=(0, 0, 0), alpha=0.5, blur=0.5 * thick),
+        ShapeLayer("rect", (middle - neck, y - 2, middle + neck, floor), fill=(66, 68, 72), to=(44, 46, 50)),
+        ShapeLayer("ellipse", (middle - base, floor - thick, middle + base, floor + thick), fill=(58, 60, 64)),
+    ]
+
+
+def _posts(corners: np.ndarray, canvas: tuple[int, int], rng: np.random.Generator) -> list[Layer]:
+    """One post, or two under something wide, from the middle of the medium to below the picture."""
+    (x0, y0), (x1, y1) = corners[3], corners[2]
+    wide, tall = x1 - x0, float(np.ptp(corners[:, 1]))
+    fill, to = _METAL if rng.random() < 0.6 else _WOOD
+    half = max(0.018 * wide, 0.022 * tall, 1.5)
+    layers: list[Layer] = []
+    for along in (0.18, 0.82) if wide > 1.6 * tall else (0.5,):
+        x, y = x0 + along * wide, y0 + along * (y1 - y0) - 0.4 * tall
+        layers.append(ShapeLayer("rect", (x - half, y, x + half, canvas[1] + 4), fill=fill, to=to))
+        layers.append(
+            ShapeLayer("rect", (x - 0.6 * half, y, x - 0.1 * half, canvas[1] + 4), fill=(255, 255, 255), alpha=0.18)
+        )
+    return layers
+
+
+def _ropes(corners: np.ndarray, canvas: tuple[int, int]) -> list[Layer]:
+    """A rope from each corner to the nearer side of the picture, up from the upper corners and down from the lower ones."""
+    w, h = canvas
+    pull = 0.06 * h
+    ends = ((-2, -pull), (w + 2, -pull), (w + 2, pull), (-2, pull))
+    inner = corners.mean(axis=0)
+    layers: list[Layer] = []
+    for (x, y), (to, shift) in zip(corners + 0.02 * (inner - corners), ends, strict=True):
+        line = (float(x), float(y), float(to), float(y + shift))
+        layers.append(ShapeLayer("line", line, stroke=(60, 54, 46), width=max(0.008 * h, 1.8)))
+        layers.append(ShapeLayer("line", line, stroke=(214, 204, 184), width=max(0.005 * h, 1.1)))
+    return layers
+
+
+def _hanger(corners: np.ndarray, canvas: tuple[int, int]) -> list[Layer]:
+    """A rod across the picture, and a hanger on it whose arms go into the shoulders."""
+    (x0, top), (x1, _) = corners[0], corners[1]
+    wide, middle = x1 - x0, (x0 + x1) / 2
+    rod = top - 0.1 * wide
+    thick = max(0.014 * canvas[1], 2.0)
+    neck = (middle, top - 0.01 * wide)
+    arms = [(middle - 0.17 * wide, top + 0.055 * wide), (middle + 0.17 * wide, top + 0.055 * wide)]
+    stroke: RGB = (150, 118, 82)
+    return [
+        ShapeLayer("line", (-4, rod, canvas[0] + 4, rod), stroke=(72, 74, 80), width=thick),
+        ShapeLayer(
+            "line",
+            (-4, rod - 0.25 * thick, canvas[0] + 4, rod - 0.25 * thick),
+            stroke=(168, 170, 176),
+            width=0.25 * thick,
+        ),
+        ShapeLayer("line", (middle, rod - 0.4 * thick, *neck), stroke=(190, 192, 198), width=max(0.35 * thick, 1.2)),
+        *(ShapeLayer("line", (*neck, x, y), stroke=stroke, width=max(0.025 * wide, 2.0)) for x, y in arms),
+    ]
