@@ -16,6 +16,7 @@ from synth.strategies.base import Composition
 
 _LARGE, _SMALL = 0.22, 0.06  # chosen: type sizes that a person calls large or small, of the canvas's shorter side
 _FOREIGN = 0.1  # chosen: of a text's letters; with more of another script it is not simply Chinese, or English
+_OUTER = 2 / 3  # twice a third: where the middle of a text at an edge or in a corner is
 _SPREAD = 0.6  # chosen: text that takes more of the canvas's width and of its height has no place of its own
 
 
@@ -160,8 +161,16 @@ def _place(made: Composition) -> str | None:
     y0, y1 = min(min(q[1::2]) for q in quads) / h, max(max(q[1::2]) for q in quads) / h
     if x1 - x0 > _SPREAD and y1 - y0 > _SPREAD:
         return None
-    row = "top" if y1 < 0.5 else "bottom" if y0 > 0.5 else "" if abs(y0 + y1 - 1) < 0.2 else None
-    column = "left" if x1 < 0.5 else "right" if x0 > 0.5 else "" if abs(x0 + x1 - 1) < 0.2 else None
+    row, column = (
+        low
+        if end < 0.5 and begin + end < _OUTER
+        else high
+        if begin > 0.5 and begin + end > 2 - _OUTER
+        else ""
+        if abs(begin + end - 1) < 0.2
+        else None
+        for begin, end, low, high in ((y0, y1, "top", "bottom"), (x0, x1, "left", "right"))
+    )
     if row is None or column is None:  # between two parts: nothing that is surely true
         return None
     return f"{row} {column}".strip() or "center"

@@ -83,23 +83,31 @@ def round_shade(angle: np.ndarray, sun: float) -> np.ndarray:
 @dataclass(frozen=True, eq=False)
 class Cloth(Bend):
     """Cloth in folds: a few waves of height ``waves`` (K, 4: their steps across and down in radians a px, their phase,
-    their height in px), seen from the side by ``lean`` (x, y), so that what is high is moved."""
+    their height in px), seen from the side by ``lean`` (x, y), so that what is high is moved.
+
+    ``pinned``: px from the left within which the folds grow, of cloth that is held there; 0 for none.
+    """
 
     waves: tuple[tuple[float, float, float, float], ...] = ()
     lean: tuple[float, float] = (0.4, 0.5)
+    pinned: float = 0.0
 
     def along(self, points: np.ndarray) -> np.ndarray:
         height = np.zeros(len(points))
         for across, down, phase, size in self.waves:
             height += size * np.sin(points @ (across, down) + phase)
-        return points + np.outer(height, self.lean)
+        return points + np.outer(height * self._free(points), self.lean)
 
     def shade(self, points: np.ndarray) -> np.ndarray:
         """Slopes that face away from the light, which comes from the left, are darker."""
         slope = np.zeros(len(points))
         for across, down, phase, size in self.waves:
             slope += size * (across + 0.4 * down) * np.cos(points @ (across, down) + phase)
-        return 0.93 + 0.8 * slope
+        return 0.93 + 0.8 * slope * self._free(points)
+
+    def _free(self, points: np.ndarray) -> np.ndarray:
+        """(N,) 0 where the cloth is held, 1 where it is not."""
+        return np.clip(points[:, 0] / self.pinned, 0, 1) if self.pinned else np.ones(len(points))
 
 
 @dataclass(frozen=True, eq=False)

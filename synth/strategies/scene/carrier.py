@@ -14,7 +14,7 @@ from synth.drawing.bend import Bend
 from synth.drawing.colors import PALETTE, RGB, Color
 from synth.drawing.layers import PictureLayer, ShapeLayer
 from synth.geometry import Box
-from synth.strategies.scene.holding import Holding
+from synth.strategies.scene.holding import Foot, Holding
 
 DARK_INKS = ("black", "dark blue", "dark red", "dark green", "blue", "red", "purple", "brown")
 LIGHT_INKS = ("white", "light yellow", "beige", "light blue", "pink", "light green")
@@ -51,7 +51,7 @@ class Medium:
     empty where the name brings its own. ``aspect``: width to height, drawn between. ``draw(width, height, rng)``, px.
     ``handwritten``: whether most of the texts on it are in a handwriting face; ``hand``: the verbs (English, Chinese)
     that are said instead where one is. ``held``: by what, of which
-    one that suits the photograph is drawn; something flat that stands on a table has a foot of ``foot`` of its height.
+    one that suits the photograph is drawn; something flat that stands on a table has a ``foot``.
     ``across``: about how much of its width a line of text can take; ``most``: characters that such a thing carries, Latin
     ones counted half, 0 for any number: longer texts are given other media. ``centered``: its text is set in the middle.
     Raises ValueError.
@@ -67,7 +67,7 @@ class Medium:
     handwritten: bool = False
     hand: tuple[str, str] | None = None
     held: tuple[Holding, ...] = ("free",)
-    foot: float = 0.0
+    foot: Foot | None = None
     across: float = 0.8
     most: int = 0
     centered: bool = False

@@ -11,6 +11,7 @@ from synth.errors import Undrawable
 from synth.geometry import Box
 
 _MAX_GRADIENT = 9.0  # chosen: gray levels between neighboring cells; a box with a lower mean counts as flat
+_SKY = 14.0  # chosen: gray levels between neighboring cells; less is sky, down from the upper edge
 _EDGE = 30.0  # chosen: gray levels between neighboring cells; more is the outline of a thing
 _MAX_EDGES = 0.02  # chosen: fraction of a flat box's cells that may lie on an outline
 
@@ -68,6 +69,21 @@ def covered(corners: np.ndarray, boxes: Sequence[Box]) -> float:
         if width > 0 and height > 0:
             fractions.append(width * height / ((x1 - x0) * (y1 - y0)))
     return max(fractions)
+
+
+def sky_under(cells: np.ndarray, canvas: tuple[int, int], corners: np.ndarray) -> float:
+    """The fraction of the upright box around ``corners`` (n, 2), px, behind which there is sky.
+
+    ``cells`` as for ``find_flat_box``. Sky is what is even from the upper edge of the photograph down to the first outline.
+    """
+    rough = np.abs(np.diff(cells, axis=0, prepend=cells[:1])) + np.abs(np.diff(cells, axis=1, prepend=cells[:, :1]))
+    sky = np.logical_and.accumulate(rough < _SKY, axis=0)
+    sx, sy = canvas[0] / cells.shape[1], canvas[1] / cells.shape[0]
+    (left, top), (right, bottom) = corners.min(axis=0), corners.max(axis=0)
+    part = sky[
+        max(int(top / sy), 0) : max(math.ceil(bottom / sy), 1), max(int(left / sx), 0) : max(math.ceil(right / sx), 1)
+    ]
+    return float(part.mean()) if part.size else 0.0
 
 
 def _integral(values: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ def billboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
         ShapeLayer("rect", (edge, top + edge, w - edge, top + board - edge), fill=color.rgb),
     ]
     room = (0.07 * w, top + 0.1 * board, 0.93 * w, top + 0.9 * board)
-    return Carrier((*posts, *braces, *lamps, *panel), room, (color,), _inks_on(color), 0.0, shaped=True)
+    return Carrier((*braces, *posts, *lamps, *panel), room, (color,), _inks_on(color), 0.0, shaped=True)
 
 
 def storefront(w: float, h: float, rng: np.random.Generator) -> Carrier:

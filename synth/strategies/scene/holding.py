@@ -28,6 +28,10 @@ Holding = Literal["free", "hung", "lying", "table", "ground", "post", "line", "r
 ``line``: on a hanger. ``roped``: between ropes."""
 
 _OPEN: tuple[Kind, ...] = ("street", "building", "nature")
+Foot = Literal["stand", "legs"]
+"""What something flat stands on a table by: the stand of a screen, two legs of wood."""
+FOOT = 0.13  # chosen: of the height of what it carries
+
 _KINDS: dict[Holding, tuple[Kind, ...]] = {
     "hung": ("wall", "board"),
     "ground": (*_OPEN, "wall"),
@@ -35,13 +39,14 @@ _KINDS: dict[Holding, tuple[Kind, ...]] = {
     "roped": (*_OPEN, "wall", "people"),
 }
 """Kinds of photographs that have what a holding wants; the others are at home in all."""
-_TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.4, "lying": 1.0, "post": 0.2, "roped": 0.3}
+_TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.1, "post": 0.2, "roped": 0.3}
 """Chosen: of the recipe's turn and perspective, how much is left of it."""
 _SOFT = 0.006  # chosen: of the picture's width, by which a photograph is out of focus behind what stands before it
 _STANDING = (0.88, 0.96)  # chosen: of the picture's height, where a thing on a table stands
 _DEPTH = (0.06, 0.14)  # chosen: of the picture's height, how far behind it its table ends
 _FAR = (0.1, 0.35)  # chosen: of the picture's height, where a table ends on which things lie
-_NARROW = 0.14  # chosen: how much narrower a thing that lies at the far end of its table is
+_LOWER = 0.85  # chosen: of its height, what is seen of something that lies
+_NARROW = 0.2  # chosen: how much narrower a thing that lies at the far end of its table is
 _HANGER = (0.12, 0.24)  # chosen: of the picture's height, where the upper edge of what hangs on a hanger is
 _METAL: tuple[RGB, RGB] = (104, 107, 112), (70, 72, 76)
 _WOOD: tuple[RGB, RGB] = (128, 94, 60), (92, 64, 38)
@@ -67,12 +72,14 @@ def set_stage(holding: Holding, backdrop: Backdrop, blurred: float, rng: np.rand
     pixels, (w, h) = backdrop.pixels, backdrop.canvas
     if holding == "lying":
         edge = h * rng.uniform(*_FAR)
-        return Stage(holding, table_before(pixels, edge, rng), edge, float(h))
+        return Stage(
+            holding, table_before(pixels, edge, rng, ("wood", "wood", "slate")), edge, float(h)
+        )  # paper is white
     if holding == "table":
         floor = h * rng.uniform(*_STANDING)
         edge = floor - h * rng.uniform(*_DEPTH)
         return Stage(holding, table_before(pixels, edge, rng), edge, floor)
-    if rng.random() < blurred:
+    if holding != "hung" and rng.random() < blurred:  # a wall is as far off as what hangs on it
         pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(_SOFT * w)))
     return Stage(holding, (PictureLayer(pixels),), 0.0, float(h))
 
@@ -92,14 +99,32 @@ def corners_of(
     if stage.holding == "line":
         bottom = h * rng.uniform(*_HANGER) + height
         return upright(width, height, w, bottom, rng) if bottom < 0.98 * h else None
-    top, side, below = {"lying": (stage.edge, 0.03, 0.0), "post": (0.0, 0.0, 0.1), "roped": (0.03 * h, 0.06, 0.1)}.get(
-        stage.holding, (0.0, 0.0, 0.0)
-    )
-    room = (w * (1 - 2 * side), h * (1 - below) - top)
-    corners = tilted(width, height, room, strategy, rng, _TURN[stage.holding]) + np.array((side * w, top))
     if stage.holding == "lying":
-        near = (corners[:, 1] - stage.edge) / (h - stage.edge)
-        corners[:, 0] = w / 2 + (corners[:, 0] - w / 2) * (1 - _NARROW * (1 - near))
+        return _on_table(stage, width, height, canvas, strategy, rng)
+    top, side, below = {"post": (0.0, 0.0, 0.1), "roped": (0.03 * h, 0.06, 0.1)}.get(stage.holding, (0.0, 0.0, 0.0))
+    room = (w * (1 - 2 * side), h * (1 - below) - top)
+    return tilted(width, height, room, strategy, rng, _TURN[stage.holding]) + np.array((side * w, top))
+
+
+def _on_table(
+    stage: Stage,
+    width: float,
+    height: float,
+    canvas: tuple[int, int],
+    strategy: SceneStrategy,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Corners of a box that lies on a table: turned on it, then seen as the table is, lower and narrower far off."""
+    w, h = canvas
+    corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
+    corners = apply(rotation(rng.uniform(*strategy.turn), (width / 2, height / 2)), corners) * (1, _LOWER)
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    room = np.array((w - 4.0, h - stage.edge - 4))
+    shrink = min(1.0, *(room / (high - low)))
+    corners = (corners - low) * shrink
+    corners += (2, stage.edge + 2) + (room - (high - low) * shrink) * rng.uniform(0, 1, size=2)
+    near = (corners[:, 1] - stage.edge) / (h - stage.edge)
+    corners[:, 0] = w / 2 + (corners[:, 0] - w / 2) * (1 - _NARROW * (1 - near))
     return corners
 
 
@@ -140,11 +165,26 @@ def supports(stage: Stage, corners: np.ndarray, canvas: tuple[int, int], rng: np
     return []
 
 
-def foot(corners: np.ndarray, floor: float) -> list[Layer]:
-    """A stand between the lower edge of something flat and the table at ``floor``, with its shadow."""
+def foot_of(kind: Foot, corners: np.ndarray, floor: float) -> list[Layer]:
+    """What carries something flat between its lower edge and the table at ``floor``, with its shadow."""
     (x0, y), (x1, _) = corners[3], corners[2]
-    middle, wide = (x0 + x1) / 2, x1 - x0
-    neck, base, thick = 0.06 * wide, 0.2 * wide, 0.25 * (floor - y) + 2
+    middle, wide, high = (x0 + x1) / 2, x1 - x0, floor - y
+    if kind == "legs":
+        spread, thick = 0.36 * wide, max(0.02 * wide, 2.0)
+        shadow = (middle - 1.15 * spread, floor - 0.12 * high, middle + 1.3 * spread, floor + 0.3 * high)
+        return [
+            ShapeLayer("ellipse", shadow, fill=(0, 0, 0), alpha=0.4, blur=0.12 * high + 1),
+            *(
+                ShapeLayer(
+                    "polygon",
+                    (x - thick, y - 2, x + thick, y - 2, x + lean + thick, floor, x + lean - thick, floor),
+                    fill=_WOOD[0],
+                    to=_WOOD[1],
+                )
+                for x, lean in ((middle - 0.9 * spread, -0.1 * spread), (middle + 0.9 * spread, 0.1 * spread))
+            ),
+        ]
+    neck, base, thick = 0.06 * wide, 0.2 * wide, 0.25 * high + 2
     shadow = (middle - 1.3 * base, floor - 1.2 * thick, middle + 1.5 * base, floor + 1.4 * thick)
     return [
         ShapeLayer("ellipse", shadow, fill=(0, 0, 0), alpha=0.5, blur=0.5 * thick),

@@ -216,12 +216,12 @@ MEDIA: dict[str, Medium] = {
         Medium(
             *("sheet of paper", "一张纸", "written", "写着", "", (0.68, 1.4), _sheet),
             handwritten=True,
-            held=("hung", "lying"),
+            held=("lying",),
         ),
         Medium(
             *("sticky note", "便利贴", "written", "写着", "一张", (0.9, 1.1), _note),
             handwritten=True,
-            held=("hung", "lying"),
+            held=("lying",),
         ),
         Medium(*("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board), held=("hung", "post")),
         Medium(
@@ -229,7 +229,7 @@ MEDIA: dict[str, Medium] = {
             handwritten=True,
             hand=("chalked", "用粉笔写着"),
             held=("hung", "table"),
-            foot=0.1,
+            foot="legs",
         ),
         Medium(
             *("shop sign", "店铺招牌", "painted", "写着", "一块", (2.0, 4.5), _sign),
@@ -243,9 +243,7 @@ MEDIA: dict[str, Medium] = {
             most=10,
             centered=True,
         ),
-        Medium(
-            *("screen", "屏幕", "displayed", "显示着", "一块", (1.2, 1.8), _screen), held=("hung", "table"), foot=0.14
-        ),
+        Medium(*("screen", "屏幕", "displayed", "显示着", "一块", (1.2, 1.8), _screen), held=("table",), foot="stand"),
         Medium(
             *("poster", "海报", "printed", "印着", "一张", (0.65, 0.8), _poster), held=("hung", "post"), centered=True
         ),
@@ -258,7 +256,7 @@ MEDIA: dict[str, Medium] = {
         Medium(
             *("cardboard sign", "纸板", "written", "写着", "一块", (1.0, 2.0), _cardboard),
             handwritten=True,
-            held=("hung", "lying", "post"),
+            held=("lying", "post"),
         ),
         Medium(
             *("billboard", "广告牌", "printed", "印着", "一块", (1.1, 1.5), fronts.billboard),

@@ -21,8 +21,8 @@ from synth.language import is_han
 from synth.photos import Backdrop, Photos
 from synth.strategies.context import ShapedText
 from synth.strategies.scene.carrier import Medium
-from synth.strategies.scene.flat_areas import covered, find_flat_box
-from synth.strategies.scene.holding import Stage, corners_of, foot, holdings, set_stage, supports, tilted
+from synth.strategies.scene.flat_areas import covered, find_flat_box, sky_under
+from synth.strategies.scene.holding import FOOT, Stage, corners_of, foot_of, holdings, set_stage, supports, tilted
 from synth.strategies.scene.lighting import light_in, shadow_layers, tint_near, tinted, veil_layer, veiled
 from synth.strategies.scene.media import find_medium, placed
 
@@ -36,7 +36,8 @@ _MAX_COVERED = 0.05  # chosen: fraction of a subject of the photograph that a me
 _SIZES, _PLACES = 8, 6  # chosen: sizes tried for a medium, from large to small, and places of each
 _PHOTOGRAPHS = 40  # chosen: photographs that are looked at for one that suits
 _LEAST_HEIGHT = 8.0  # chosen: px of a line; where even these do not fit, a medium is not drawn in vain
-_LARGER = 1.3  # chosen: what stands on the ground is larger than what a person holds
+_LARGER = 1.3  # chosen: what stands on the ground or lies before the camera is larger than what is looked at from afar
+_MAX_SKY = 0.1  # chosen: fraction of what hangs on a wall that may stand before the sky
 _SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
 
 
@@ -117,7 +118,7 @@ def _on_medium(
     carrier = medium.draw(width, height, rng)
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     behind = supports(stage, corners, backdrop.canvas, rng)
-    behind += foot(corners, stage.floor) if medium.foot and stage.holding == "table" else []
+    behind += foot_of(medium.foot, corners, stage.floor) if medium.foot and stage.holding == "table" else []
     behind += shadow_layers(carrier, width, height, matrix, rng)
     tint = tint_near(backdrop.pixels, corners) if carrier.lit else None
     parts = [placed(layer, matrix) for layer in carrier.layers]
@@ -156,15 +157,17 @@ def _beside_subjects(
     w, h = backdrop.canvas
     aspect = rng.uniform(*medium.aspect)
     full = rng.uniform(*strategy.size) * min(w, h * aspect)
-    if stage.holding == "ground":
-        full = min(_LARGER * full, w, h * aspect)
+    if stage.holding in ("ground", "lying"):
+        full = min(_LARGER * full, 0.92 * w, 0.92 * h * aspect)
     for shrink in np.repeat(np.linspace(1.0, _SMALLEST, _SIZES), _PLACES):
         width, height = full * shrink, full * shrink / aspect
         corners = corners_of(stage, width, height, (w, h), strategy, rng)
         if corners is None:
             continue
-        if stage.holding == "table":
-            corners -= (0, medium.foot * height)
+        if stage.holding == "table" and medium.foot:
+            corners -= (0, FOOT * height)
+        if stage.holding == "hung" and sky_under(backdrop.cells, backdrop.canvas, corners) > _MAX_SKY:
+            continue
         if covered(corners, backdrop.subjects) <= _MAX_COVERED and covered(corners, taken) == 0:
             return width, height, corners
     raise Undrawable("the photograph's subject leaves no place for this medium")

@@ -165,6 +165,8 @@ def _set(
     style = context.style(block, color, place.shades, rng)
     if taken is not None and style.to:  # captions of several texts name one color for each
         style = TextStyle(color)
+    if place.handwritten and style.effects != ["brush"]:  # ink on paper casts no shadow and stands off nothing
+        style = TextStyle(color)
     light, bend = light_for(place.light, style.named), bend_for(place.bend, style.named)
     layer = TextLayer(block, style, place.matrix @ matrix, light=light, bend=bend, one_word=shaped_text.one)
     if layer.seen_size < _FORESHORTENED * layout.min_size:

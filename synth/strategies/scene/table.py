@@ -13,11 +13,13 @@ _BLUR = 0.012  # chosen: of the photograph's width, by which a thing close to th
 _SURFACES: tuple[Surface, ...] = ("wood", "wood", "slate", "paper")
 
 
-def table_before(pixels: np.ndarray, edge: float, rng: np.random.Generator) -> tuple[Layer, ...]:
+def table_before(
+    pixels: np.ndarray, edge: float, rng: np.random.Generator, surfaces: tuple[Surface, ...] = _SURFACES
+) -> tuple[Layer, ...]:
     """The photograph (h, w, 3) and a table over it, from ``edge`` (px from the top) down."""
     h, w = pixels.shape[:2]
     soft = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(_BLUR * w)))
-    top = tile(_SURFACES[int(rng.integers(len(_SURFACES)))], int(rng.integers(64)))
+    top = tile(surfaces[int(rng.integers(len(surfaces)))], int(rng.integers(64)))
     far, near = rng.uniform(0.15, 0.3) * w, rng.uniform(0.6, 0.9) * w  # the board runs out of the picture on both sides
     corners = [(-far, edge), (w + far, edge), (w + near, 1.05 * h), (-near, 1.05 * h)]
     light = pixels[:: max(h // 32, 1), :: max(w // 32, 1)].reshape(-1, 3).mean(axis=0)

@@ -38,8 +38,10 @@ def mug(w: float, h: float, rng: np.random.Generator) -> Carrier:
     front = drop * radius * np.cos(angle)
     picture = _Picture(w, h)
     side = -1 if on_left else 1
-    ring = np.hypot((x - middle - side * radius * 0.96) / (0.3 * w), (y - top - 0.5 * height) / (0.31 * height)) - 0.8
-    picture.paint(np.abs(ring) - 0.17, 0.3 * w, color.rgb, 0.55 + 0.4 * np.sqrt(np.clip(1 - (ring / 0.17) ** 2, 0, 1)))
+    ring = np.hypot((x - middle - side * radius * 0.96) / (0.265 * w), (y - top - 0.5 * height) / (0.31 * height)) - 0.8
+    picture.paint(
+        np.abs(ring) - 0.17, 0.265 * w, color.rgb, 0.55 + 0.4 * np.sqrt(np.clip(1 - (ring / 0.17) ** 2, 0, 1))
+    )
     body = np.maximum(np.abs(across) - 1, np.maximum(top - y, y - top - height - front) / radius)
     foot = 1 - 0.25 * np.clip(1 - (top + height + front - y) / (0.08 * h), 0, 1)
     picture.paint(body, radius, color.rgb, round_shade(angle, sun) * foot)
@@ -150,11 +152,13 @@ def flag(w: float, h: float, rng: np.random.Generator) -> Carrier:
         for n, size in ((rng.uniform(1.0, 1.7), 0.018), (rng.uniform(2.2, 3.2), 0.006))
     )
     top = 0.06 * h
-    bend = Cloth(_at(pole, top), waves=waves, lean=(0.25, 1.1))
+    bend = Cloth(_at(0.7 * pole, top), waves=waves, lean=(0.25, 1.1), pinned=0.25 * length)
     cloth = np.empty((max(int(room), 2), max(int(length), 2), 4), np.uint8)
     cloth[..., :3], cloth[..., 3] = color.rgb, 255
-    stick = ShapeLayer("rect", (0, 0, pole, h), fill=(120, 96, 70), radius=pole / 2)
-    shine = ShapeLayer("rect", (0.2 * pole, 0, 0.45 * pole, h), fill=(220, 204, 180), radius=pole / 8, alpha=0.6)
+    stick = ShapeLayer("rect", (0, 0, pole, 1.1 * h), fill=(120, 96, 70), radius=pole / 2)
+    shine = ShapeLayer(
+        "rect", (0.2 * pole, 0.02 * h, 0.45 * pole, 1.1 * h), fill=(220, 204, 180), radius=pole / 8, alpha=0.6
+    )
     return Carrier(
         (PictureLayer(cloth, bend=bend), stick, shine),
         (0.08 * length, 0.14 * room, 0.94 * length, 0.86 * room),
@@ -189,6 +193,7 @@ def notebook(w: float, h: float, rng: np.random.Generator) -> Carrier:
         0.0,
         shades=_shades(paper, np.array((0.9,))),
         bend=right,
+        shaped=True,
     )
 
 

@@ -11,7 +11,7 @@ from synth.drawing.layers import PictureLayer, ShapeLayer
 from synth.language import is_han
 from synth.photo_list import Kind
 from synth.strategies.scene.carrier import Medium
-from synth.strategies.scene.holding import Holding, Stage, corners_of, foot, holdings, supports
+from synth.strategies.scene.holding import Holding, Stage, corners_of, foot_of, holdings, supports
 from synth.strategies.scene.media import MEDIA
 from synth.strategies.scene.scene import SceneDrawer
 from tests.synth.common import recipe
@@ -88,7 +88,7 @@ def test_posts_reach_the_lower_edge_and_ropes_both_sides() -> None:
     rod, *_ = supports(Stage("line", ()), corners, CANVAS, rng)
     assert isinstance(rod, ShapeLayer)
     assert rod.points[0] < 0 < CANVAS[0] < rod.points[2]
-    base = foot(corners, 200.0)[-1]
+    base = foot_of("stand", corners, 200.0)[-1]
     assert isinstance(base, ShapeLayer)
     assert base.points[1] < 200 < base.points[3]
 
