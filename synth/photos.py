@@ -13,6 +13,7 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -83,6 +84,12 @@ class Backdrop:
         self._photo, self._box = photo, box
         self.subjects = _seen(subjects, photo.size, box, canvas)
         self.canvas, self.id, self.license, self.kind = canvas, id_, license_, kind
+
+    def above(self, edge: float) -> Backdrop:
+        """The same where something hides what lies below ``edge`` px: subjects are as far as they still show."""
+        seen = copy(self)
+        seen.subjects = tuple((x0, y0, x1, min(y1, edge)) for x0, y0, x1, y1 in self.subjects if y0 < edge)
+        return seen
 
     @cached_property
     def pixels(self) -> np.ndarray:

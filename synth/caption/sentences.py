@@ -16,13 +16,15 @@ import numpy as np
 from synth.caption.facts import SceneFacts
 from synth.caption.listing import listing
 from synth.caption.phrases import color_name, ground_phrase, phrases, quoted, sentences
-from synth.language import CaptionLanguage
+from synth.language import CaptionLanguage, is_han
 from synth.strategies.scene.media import Medium, find_medium
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
 _SPACED = re.compile(r"(?<=[\u3000-\u9fff“”。，：；]) +| +(?=[\u3000-\u9fff“”。，：；])")  # spaces beside Chinese
+_WORDS = re.compile(r"\bwords\b(?! are)")  # "the opening words are" is of pages
+_SEVERAL, _COUNTED = 3, 12  # chosen: Han characters that are called "several characters"
 _HELD = {"all": "\ue000", "some": "\ue001"}
 """Slots that hold several quotes, with what stands for them while spaces and articles are mended."""
 
@@ -32,6 +34,7 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
     words = _words(facts, language, rng)
     section = sentences("captions", language)[facts.kind]
     able = [sentence for sentence in section if _slots(_OPTIONAL.sub("", sentence)) <= words.keys()]
+    able = [sentence for sentence in able if _may_be_said(sentence, facts)] or able
     chosen = able[int(rng.integers(len(able)))]
 
     def option(found: re.Match[str]) -> str:
@@ -46,6 +49,17 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
     for slot, text in held.items():
         caption = caption.replace(marks[slot], text)
     return caption
+
+
+def _may_be_said(sentence: str, facts: SceneFacts) -> bool:
+    """Whether what a sentence calls the text suits it: "words" are two or more, 几个字 three or more, and 题字 nothing that a
+    screen shows."""
+    if _WORDS.search(sentence) and len(facts.text.split()) < 2 and sum(map(is_han, facts.text)) < _SEVERAL:
+        return False
+    if "几个字" in sentence and not _SEVERAL <= sum(map(is_han, facts.text)) <= _COUNTED:
+        return False
+    shown = facts.medium is not None and find_medium(facts.medium).verb_en == "displayed"
+    return not (shown and "题字" in sentence)
 
 
 def _clean(sentence: str, quote: str, language: CaptionLanguage) -> str:

@@ -61,8 +61,10 @@ def _slate(rng: np.random.Generator) -> np.ndarray:
 
 
 def _cardboard(rng: np.random.Generator) -> np.ndarray:
+    """Matt and even, with the flutes inside just showing as upright lines."""
     base = np.array(_CARDBOARDS[int(rng.integers(len(_CARDBOARDS)))], float)
-    relief = 5 * _noise(rng, 8, 8) + 3 * _noise(rng, 96, 8) + 3 * _noise(rng, SIDE, SIDE)
+    flutes = np.sin(np.arange(SIDE) * 2 * np.pi / rng.uniform(13, 19))
+    relief = 2.5 * _noise(rng, 5, 5) + 2.2 * flutes + 3.5 * _noise(rng, SIDE, SIDE)
     return base + relief[..., None]
 
 

@@ -102,7 +102,7 @@ def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, in
     place = find_place(scene.strategy, backdrop, shaped_text, request.rng)
     return EditCanvas(
         backdrop.canvas,
-        (*place.stage, *place.behind),
+        (*place.stage.layers, *place.behind),
         (Area(place.size, place.matrix),),
         place.colors,
         Ground(place.ground) if place.ground else None,

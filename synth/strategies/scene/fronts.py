@@ -88,7 +88,7 @@ def laptop(w: float, h: float, rng: np.random.Generator) -> Carrier:
     color = any_color(rng, ("white", "white", "light gray", "black", "dark blue"))
     dark = sum(color.rgb) < 380
     case = ((196, 198, 202), (60, 62, 66), (226, 220, 208))[int(rng.integers(3))]
-    screen = (0.1 * w, 0.0, 0.9 * w, 0.78 * h)
+    screen = (0.1 * w, 0.0, 0.9 * w, 0.8 * h)
     edge = 0.018 * w
     x0, y0, x1, y1 = screen[0] + edge, screen[1] + edge, screen[2] - edge, screen[3] - edge
     bar = 0.07 * h

@@ -33,17 +33,18 @@ Foot = Literal["stand", "legs"]
 FOOT = 0.13  # chosen: of the height of what it carries
 
 _KINDS: dict[Holding, tuple[Kind, ...]] = {
-    "hung": ("wall", "board"),
+    "hung": ("board",),
     "ground": (*_OPEN, "wall"),
-    "post": (*_OPEN, "animal", "people"),
+    "post": (*_OPEN, "wall", "animal", "people"),
     "roped": (*_OPEN, "wall", "people"),
 }
-"""Kinds of photographs that have what a holding wants; the others are at home in all."""
+"""Kinds of photographs that have what a holding wants; the others are at home in all. A wall in a photograph is most often a
+facade, on which a board that hangs is as large as a house."""
 _TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.1, "post": 0.2, "roped": 0.3}
 """Chosen: of the recipe's turn and perspective, how much is left of it."""
 _SOFT = 0.006  # chosen: of the picture's width, by which a photograph is out of focus behind what stands before it
 _STANDING = (0.88, 0.96)  # chosen: of the picture's height, where a thing on a table stands
-_DEPTH = (0.06, 0.14)  # chosen: of the picture's height, how far behind it its table ends
+_DEPTH = (0.15, 0.24)  # chosen: of the picture's height, how far behind it its table ends
 _FAR = (0.1, 0.35)  # chosen: of the picture's height, where a table ends on which things lie
 _LOWER = 0.85  # chosen: of its height, what is seen of something that lies
 _NARROW = 0.2  # chosen: how much narrower a thing that lies at the far end of its table is

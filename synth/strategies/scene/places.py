@@ -47,7 +47,7 @@ class Place:
 
     size: tuple[int, int]
     matrix: Matrix
-    stage: tuple[Layer, ...]  # the photograph, with what else stands there for all
+    stage: Stage  # the photograph, with what else stands there for all
     behind: tuple[Layer, ...]  # the medium and what holds it
     colors: tuple[Color, ...]  # that may be used for text
     ground: tuple[Color, ...]  # that a caption may name; empty for a photograph
@@ -138,7 +138,7 @@ def _on_medium(
         raise Undrawable(f"no ink stands off the {medium.en}")
     bend = carrier.bend.under(matrix) if carrier.bend else None
     return Place(
-        *(size, inner, stage.layers, tuple(behind), colors, carrier.ground, shades, key, None, medium.handwritten),
+        *(size, inner, stage, tuple(behind), colors, carrier.ground, shades, key, None, medium.handwritten),
         corners,
         bend,
         medium.centered,
@@ -156,6 +156,7 @@ def _beside_subjects(
     """Width, height and (4, 2) corners, px, of a medium that hides none of the photograph's subjects and of ``taken``."""
     w, h = backdrop.canvas
     aspect = rng.uniform(*medium.aspect)
+    subjects = backdrop.above(stage.edge).subjects if stage.edge else backdrop.subjects
     full = rng.uniform(*strategy.size) * min(w, h * aspect)
     if stage.holding in ("ground", "lying"):
         full = min(_LARGER * full, 0.92 * w, 0.92 * h * aspect)
@@ -168,7 +169,7 @@ def _beside_subjects(
             corners -= (0, FOOT * height)
         if stage.holding == "hung" and sky_under(backdrop.cells, backdrop.canvas, corners) > _MAX_SKY:
             continue
-        if covered(corners, backdrop.subjects) <= _MAX_COVERED and covered(corners, taken) == 0:
+        if covered(corners, subjects) <= _MAX_COVERED and covered(corners, taken) == 0:
             return width, height, corners
     raise Undrawable("the photograph's subject leaves no place for this medium")
 
@@ -192,5 +193,5 @@ def _on_photo(
     colors = tuple(c for c, ratio in apart.items() if ratio >= min_contrast)
     if not colors:
         raise Undrawable("no color stands off this part of the photograph")
-    size, photograph = (int(width), int(height)), (PictureLayer(backdrop.pixels),)
+    size, photograph = (int(width), int(height)), Stage("free", (PictureLayer(backdrop.pixels),))
     return Place(size, matrix, photograph, (), colors, (), shades, None, light, False, corners)

@@ -40,8 +40,10 @@ from synth.strategies.scene.places import Place, find_place, suited
 
 _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
 _MOST = 3  # chosen: texts of a picture with several
+_SHARED: tuple[Holding, ...] = ("hung", "post", "lying")  # chosen: by what several media of a picture may be held
 _SMALLER = 0.6  # chosen: what several media are made smaller by
 _TRIES = 3  # chosen: further texts that are tried for a place
+_BENT = 1.0  # chosen: of layout.min_size, the least on a curve, where type is painted through a mesh
 _FORESHORTENED = 0.85  # chosen: of layout.min_size, down to which perspective may make type look smaller
 VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from the picture without it
 
@@ -103,7 +105,7 @@ class SceneDrawer:
         placed = placed or [_set(request, self.strategy, backdrop, text, shaped_text, None)]
         main = next(each for each in placed if each.text is text)
         behind = [layer for each in placed for layer in each.place.behind]
-        drawing = Drawing(canvas, (*main.place.stage, *behind, *(each.layer for each in placed)))
+        drawing = Drawing(canvas, (*main.place.stage.layers, *behind, *(each.layer for each in placed)))
         image, bare = paint_twice(drawing)
         check_visible(drawing, image, bare)
         place = main.place
@@ -114,7 +116,7 @@ class SceneDrawer:
             image,
             Ground(place.ground) if place.ground and len(placed) == 1 else None,
             place.medium,
-            backdrop=backdrop,
+            backdrop=backdrop.above(place.stage.edge) if place.stage.edge else backdrop,
             media=tuple(each.place.medium for each in placed) if len(placed) > 1 else (),
         )
 
@@ -169,7 +171,7 @@ def _set(
         style = TextStyle(color)
     light, bend = light_for(place.light, style.named), bend_for(place.bend, style.named)
     layer = TextLayer(block, style, place.matrix @ matrix, light=light, bend=bend, one_word=shaped_text.one)
-    if layer.seen_size < _FORESHORTENED * layout.min_size:
+    if layer.seen_size < (_BENT if bend else _FORESHORTENED) * layout.min_size:
         raise Undrawable("seen in perspective the text is smaller than layout.min_size allows")
     return _Set(text, shaped_text.font, place, layer)
 
@@ -179,7 +181,8 @@ def _several(
 ) -> list[_Set]:
     """The text and others of the same content, from top to bottom, on smaller media; none where there is no room for two."""
     rng = request.rng
-    holding: Holding = "lying" if holdings(("hung",), backdrop.kind) == () else "hung"
+    able = holdings(_SHARED, backdrop.kind)
+    holding = able[int(rng.integers(len(able)))]
     smaller = _smaller_and_held(strategy, holding)
     if smaller is None:
         return []
@@ -210,7 +213,7 @@ def _smaller_and_held(strategy: SceneStrategy, holding: Holding) -> SceneStrateg
     media = {
         key: weight
         for key, weight in strategy.media.items()
-        if (holding == "hung" if key == "none" else {holding, "free"} & set(find_medium(key).held))
+        if (holding != "lying" if key == "none" else {holding, "free"} & set(find_medium(key).held))
     }
     if not any(media.values()):
         return None

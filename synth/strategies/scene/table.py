@@ -10,7 +10,7 @@ from synth.drawing.textures import SIDE, Surface, tile
 from synth.geometry import from_box
 
 _BLUR = 0.012  # chosen: of the photograph's width, by which a thing close to the camera puts it out of focus
-_SURFACES: tuple[Surface, ...] = ("wood", "wood", "slate", "paper")
+_SURFACES: tuple[Surface, ...] = ("wood", "wood", "paper")
 
 
 def table_before(

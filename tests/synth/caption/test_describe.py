@@ -221,3 +221,22 @@ def test_no_particle_is_left_alone_where_an_option_of_a_chinese_sentence_is_not_
             bare = re.sub(r"<[^<>]*>", "", sentence).replace("{adj}的", "")
             assert not alone.search(bare), sentence
             assert not alone.search(sentence.replace("<", "").replace(">", "").replace("{adj}的", "")), sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "medium", "never"),
+    [
+        ("卯", None, "几个字"),
+        ("price", "mug", "words"),
+        ("20:39", "poster", "words"),
+        ("今日特价", "screen", "题字"),
+        ("今日特价", "laptop", "题字"),
+    ],
+)
+def test_what_a_caption_calls_the_text_suits_it(text: str, medium: str | None, never: str) -> None:
+    language: CaptionLanguage = "en" if never == "words" else "zh"
+    tongue: Any = "zh" if re.search(r"[\u4e00-\u9fff]", text) else "en"
+    facts = SceneFacts(text, tongue, PALETTE["red"], medium=medium)
+    for seed in range(120):
+        caption = write_caption(facts, language, np.random.default_rng(seed))
+        assert never not in caption.replace(text, ""), caption
