@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.curriculum OUT                              three orders, three seeds, one after the other
     python -m tests.benchmarks.curriculum OUT --seeds 0 --orders mixed     one training
-    python -m tests.benchmarks.curriculum OUT --table                      what is there so far, as Markdown
+    python -m tests.benchmarks.curriculum OUT --table [--plot FILE.png]    what is there so far, as Markdown and as a plot
 
 Renders configs/synth/learn.yaml, trains configs/train/learn.yaml with its phases in each order, and reads rows of four to
 eight characters that no picture of the training shows. Every part goes on where it was stopped; a run that was judged
@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import polars as pl
 import yaml
 
@@ -46,6 +47,9 @@ def main() -> None:
     )
     parser.add_argument("--set", action="append", default=[], metavar="a.b=value", help="of fit")
     parser.add_argument("--table", action="store_true", help="print the table and do nothing else")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="characters by length, a band from the worst seed to the best"
+    )
     args = parser.parse_args()
     results = args.out / "results.jsonl"
     for seed in [] if args.table else args.seeds:
@@ -57,6 +61,8 @@ def main() -> None:
                 file.write(json.dumps(result, ensure_ascii=False) + "\n")
             print(json.dumps(result, ensure_ascii=False), flush=True)
     print(_table(_read(results)))
+    if args.plot:
+        _plot(_read(results)).save(args.plot, scale_factor=2)
 
 
 def _run(out: Path, order: str, seed: int, part: float, fields: Sequence[str]) -> dict[str, Any]:
@@ -147,6 +153,25 @@ def _table(results: Sequence[dict[str, Any]]) -> str:
             seconds = round(statistics.mean(r["seconds"] for r in of_order))
             lines.append(f"| {order} | {len(of_order)} | {' | '.join(cells)} | {seconds:,} |")
     return "\n".join(lines)
+
+
+def _plot(results: Sequence[dict[str, Any]]) -> alt.LayerChart:
+    """Characters read by length of the row: the mean of the seeds and a band from the worst to the best."""
+    points = [
+        {"order": r["order"], "length": int(length), "characters": value}
+        for r in results
+        for length, value in r["by_length"].items()
+    ]
+    base = alt.Chart(alt.Data(values=points)).encode(
+        x=alt.X("length:O", title="characters of a row", axis=alt.Axis(labelAngle=0)),
+        color=alt.Color("order:N", sort=list(ORDERS), title="order"),
+    )
+    y = alt.Y("characters:Q", title="of them read", axis=alt.Axis(format="%"))
+    band = base.mark_area(opacity=0.25).encode(
+        alt.Y("min(characters):Q", title="of them read", axis=alt.Axis(format="%")), alt.Y2("max(characters):Q")
+    )
+    line = base.mark_line(point=True).encode(y.aggregate("mean"))
+    return alt.layer(band, line).properties(width=420, height=240)
 
 
 def _spread(values: Sequence[float]) -> str:
