@@ -69,7 +69,7 @@ class PhotoSource:
 
 class Backdrop:
     """A photograph cut to a ``canvas`` (w, h). ``id``: its entry in ``Sample.parents``. ``subjects``: boxes, px of the
-    canvas, that text should keep off, as far as they are known."""
+    canvas, that text should keep off, as far as they are known. ``enlarged``: px of the canvas to one of the photograph."""
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Backdrop:
         self._photo, self._box = photo, box
         self.subjects = _seen(subjects, photo.size, box, canvas)
         self.canvas, self.id, self.license, self.kind = canvas, id_, license_, kind
+        self.enlarged = canvas[0] / (box[2] - box[0])
 
     def above(self, edge: float) -> Backdrop:
         """The same where something hides what lies below ``edge`` px: subjects are as far as they still show."""

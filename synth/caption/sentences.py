@@ -21,6 +21,7 @@ from synth.strategies.scene.media import Medium, find_medium
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")
+_ENDED_TWICE = re.compile(r"([.!?。！？…][\"”」』'’])[.。]$")  # a quoted sentence has its own full stop
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
 _SPACED = re.compile(r"(?<=[\u3000-\u9fff“”。，：；]) +| +(?=[\u3000-\u9fff“”。，：；])")  # spaces beside Chinese
 _WORDS = re.compile(r"\bwords\b(?! are)")  # "the opening words are" is of pages
@@ -48,18 +49,22 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
     caption = _clean(filled, words["quote"], language)
     for slot, text in held.items():
         caption = caption.replace(marks[slot], text)
-    return caption
+    return _ENDED_TWICE.sub(r"\1", caption)
 
 
 def _may_be_said(sentence: str, facts: SceneFacts) -> bool:
-    """Whether what a sentence calls the text suits it: "words" are two or more, 几个字 three or more, and 题字 nothing that a
-    screen shows."""
+    """Whether what a sentence calls the text suits it: "words" are two or more, 几个字 three or more, 题字 nothing that a
+    screen shows, and what lies does not stand."""
     if _WORDS.search(sentence) and len(facts.text.split()) < 2 and sum(map(is_han, facts.text)) < _SEVERAL:
         return False
     if "几个字" in sentence and not _SEVERAL <= sum(map(is_han, facts.text)) <= _COUNTED:
         return False
-    shown = facts.medium is not None and find_medium(facts.medium).verb_en == "displayed"
-    return not (shown and "题字" in sentence)
+    if facts.medium is None:
+        return True
+    medium = find_medium(facts.medium)
+    if "lying" in medium.held and re.search(r"立着|\bstands\b", sentence):
+        return False
+    return not ("题字" in sentence and medium.verb_en == "displayed")
 
 
 def _clean(sentence: str, quote: str, language: CaptionLanguage) -> str:
@@ -183,7 +188,7 @@ def _several(facts: SceneFacts, language: CaptionLanguage) -> str:
 
 def _carrier_en(key: str | None, again: bool) -> str:
     if key is None:
-        return "straight on the photograph"
+        return "directly on the photograph"
     return _ARTICLE.sub(r"\1n ", f"on {'another' if again else 'a'} {find_medium(key).en}")
 
 

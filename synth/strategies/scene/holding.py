@@ -35,7 +35,7 @@ FOOT = 0.13  # chosen: of the height of what it carries
 _KINDS: dict[Holding, tuple[Kind, ...]] = {
     "hung": ("board",),
     "ground": (*_OPEN, "wall"),
-    "post": (*_OPEN, "wall", "animal", "people"),
+    "post": (*_OPEN, "wall"),
     "roped": (*_OPEN, "wall", "people"),
 }
 """Kinds of photographs that have what a holding wants; the others are at home in all. A wall in a photograph is most often a

@@ -223,7 +223,9 @@ MEDIA: dict[str, Medium] = {
             handwritten=True,
             held=("lying",),
         ),
-        Medium(*("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board), held=("hung", "post")),
+        Medium(
+            *("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board), held=("hung", "post"), most=24
+        ),
         Medium(
             *("chalkboard", "黑板", "lettered", "写着", "一块", (1.1, 1.8), _chalkboard),
             handwritten=True,
@@ -245,7 +247,10 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(*("screen", "屏幕", "displayed", "显示着", "一块", (1.2, 1.8), _screen), held=("table",), foot="stand"),
         Medium(
-            *("poster", "海报", "printed", "印着", "一张", (0.65, 0.8), _poster), held=("hung", "post"), centered=True
+            *("poster", "海报", "printed", "印着", "一张", (0.65, 0.8), _poster),
+            held=("hung", "post"),
+            most=40,
+            centered=True,
         ),
         Medium(
             *("banner", "横幅", "printed", "印着", "一条", (3.0, 6.0), _banner),
@@ -282,7 +287,7 @@ MEDIA: dict[str, Medium] = {
             *("tin can", "罐头", "printed", "印着", "一个", (0.68, 0.85), things.can),
             held=("table",),
             across=0.75,
-            most=24,
+            most=16,
             centered=True,
         ),
         Medium(

@@ -35,8 +35,9 @@ _MIN_OF_BEST = 0.55  # chosen: colors with less than this fraction of the place'
 _MAX_COVERED = 0.05  # chosen: fraction of a subject of the photograph that a medium may hide
 _SIZES, _PLACES = 8, 6  # chosen: sizes tried for a medium, from large to small, and places of each
 _PHOTOGRAPHS = 40  # chosen: photographs that are looked at for one that suits
+_ENLARGED = 1.5  # chosen: beyond it a photograph is seen to be smeared behind sharp letters
 _LEAST_HEIGHT = 8.0  # chosen: px of a line; where even these do not fit, a medium is not drawn in vain
-_LARGER = 1.3  # chosen: what stands on the ground or lies before the camera is larger than what is looked at from afar
+_LARGER = 1.3  # chosen: what stands on the ground is larger than what a person holds
 _MAX_SKY = 0.1  # chosen: fraction of what hangs on a wall that may stand before the sky
 _SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
 
@@ -59,6 +60,7 @@ class Place:
     bend: Bend | None = None
     """Takes the box to the canvas where what is written on is not flat; ``matrix`` then only moves it."""
     centered: bool = False
+    flat: bool = False  # whether what is written there can cast no shadow
 
 
 def find_place(
@@ -78,12 +80,17 @@ def find_place(
 
 
 def suited(strategy: SceneStrategy, photos: Photos, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
-    """A photograph into which one of the media belongs. Raises Undrawable where none of some is."""
+    """A photograph into which one of the media belongs, large enough if there is such a one. Raises Undrawable."""
+    coarse = None
     for _ in range(_PHOTOGRAPHS):
         backdrop = photos.choose(canvas, rng)
         if any(_fitting(strategy.media, backdrop, "").values()):
-            return backdrop
-    raise Undrawable("none of the media belongs into such a photograph")
+            if backdrop.enlarged <= _ENLARGED:
+                return backdrop
+            coarse = coarse or backdrop
+    if coarse is None:
+        raise Undrawable("none of the media belongs into such a photograph")
+    return coarse  # better than none
 
 
 def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: str) -> dict[str, float]:
@@ -119,7 +126,8 @@ def _on_medium(
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     behind = supports(stage, corners, backdrop.canvas, rng)
     behind += foot_of(medium.foot, corners, stage.floor) if medium.foot and stage.holding == "table" else []
-    behind += shadow_layers(carrier, width, height, matrix, rng)
+    if stage.holding in ("free", "hung", "lying"):  # what stands has nothing close behind it
+        behind += shadow_layers(carrier, width, height, matrix, rng)
     tint = tint_near(backdrop.pixels, corners) if carrier.lit else None
     parts = [placed(layer, matrix) for layer in carrier.layers]
     behind += [tinted(layer, tint) for layer in parts] if carrier.shaped and tint else parts
@@ -142,6 +150,7 @@ def _on_medium(
         corners,
         bend,
         medium.centered,
+        medium.handwritten or not carrier.lit,
     )
 
 
@@ -158,7 +167,7 @@ def _beside_subjects(
     aspect = rng.uniform(*medium.aspect)
     subjects = backdrop.above(stage.edge).subjects if stage.edge else backdrop.subjects
     full = rng.uniform(*strategy.size) * min(w, h * aspect)
-    if stage.holding in ("ground", "lying"):
+    if stage.holding == "ground":
         full = min(_LARGER * full, 0.92 * w, 0.92 * h * aspect)
     for shrink in np.repeat(np.linspace(1.0, _SMALLEST, _SIZES), _PLACES):
         width, height = full * shrink, full * shrink / aspect
@@ -177,10 +186,13 @@ def _beside_subjects(
 def _on_photo(
     strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator, taken: Sequence[Box]
 ) -> Place:
+    share = (
+        0.5 if backdrop.kind in (None, "wall", "board") else 0.0
+    )  # in the sky or on grass a tilt looks like a mistake
     box = find_flat_box(backdrop.cells, backdrop.canvas, aspect, rng, [*backdrop.subjects, *taken])
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
-    corners = tilted(0.94 * width, 0.94 * height, (width, height), strategy, rng, 0.5)
+    corners = tilted(0.94 * width, 0.94 * height, (width, height), strategy, rng, share)
     corners += np.array((x0, y0))
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     part = backdrop.colors(box)

@@ -138,6 +138,8 @@ class _Set:
     def box(self) -> Box:
         xs, ys = self.place.corners.T.tolist()
         left, top, right, bottom = self.layer.bounds()
+        if self.place.stage.holding == "post":  # down to where the posts end
+            bottom = self.place.stage.floor
         return min(*xs, left), min(*ys, top), max(*xs, right), max(*ys, bottom)
 
 
@@ -167,7 +169,7 @@ def _set(
     style = context.style(block, color, place.shades, rng)
     if taken is not None and style.to:  # captions of several texts name one color for each
         style = TextStyle(color)
-    if place.handwritten and style.effects != ["brush"]:  # ink on paper casts no shadow and stands off nothing
+    if place.flat and style.effects != ["brush"]:  # ink on paper and light on a screen cast no shadow
         style = TextStyle(color)
     light, bend = light_for(place.light, style.named), bend_for(place.bend, style.named)
     layer = TextLayer(block, style, place.matrix @ matrix, light=light, bend=bend, one_word=shaped_text.one)
@@ -207,13 +209,13 @@ def _several(
 
 
 def _smaller_and_held(strategy: SceneStrategy, holding: Holding) -> SceneStrategy | None:
-    """The media that can be held so, at a fraction of their size; texts straight on a photograph are seen on all but a
-    table. None where there are none."""
+    """The media that can be held so, at a fraction of their size. Texts straight on a photograph stay alone, where it
+    is not all for them. None where there are none."""
     low, high = strategy.size
     media = {
         key: weight
         for key, weight in strategy.media.items()
-        if (holding != "lying" if key == "none" else {holding, "free"} & set(find_medium(key).held))
+        if (set(strategy.media) == {"none"} if key == "none" else {holding, "free"} & set(find_medium(key).held))
     }
     if not any(media.values()):
         return None

@@ -66,7 +66,7 @@ def test_a_caption_quotes_every_text_and_names_what_carries_it(pictures: list[Co
         if language == "en":
             carried = sum(caption.count(word) for word in (" on a ", " on an ", " on another "))
             assert carried >= sum(key is not None for key in made.media)
-            assert caption.count("straight on the photograph") == made.media.count(None)
+            assert caption.count("directly on the photograph") == made.media.count(None)
 
 
 def test_a_second_one_of_a_kind_is_another_one(several: Recipe) -> None:
