@@ -161,16 +161,16 @@ def _place(made: Composition) -> str | None:
     y0, y1 = min(min(q[1::2]) for q in quads) / h, max(max(q[1::2]) for q in quads) / h
     if x1 - x0 > _SPREAD and y1 - y0 > _SPREAD:
         return None
-    row, column = (
-        low
-        if end < 0.5 and begin + end < _OUTER
-        else high
-        if begin > 0.5 and begin + end > 2 - _OUTER
-        else ""
-        if abs(begin + end - 1) < 0.2
-        else None
-        for begin, end, low, high in ((y0, y1, "top", "bottom"), (x0, x1, "left", "right"))
-    )
+    row, column = _third(y0, y1, "top", "bottom"), _third(x0, x1, "left", "right")
     if row is None or column is None:  # between two parts: nothing that is surely true
         return None
     return f"{row} {column}".strip() or "center"
+
+
+def _third(begin: float, end: float, low: str, high: str) -> str | None:
+    """``low``, ``high`` or "" for the middle, of a text that reaches from ``begin`` to ``end`` of 0..1; None for between."""
+    if end < 0.5 and begin + end < _OUTER:
+        return low
+    if begin > 0.5 and begin + end > 2 - _OUTER:
+        return high
+    return "" if abs(begin + end - 1) < 0.2 else None

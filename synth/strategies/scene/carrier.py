@@ -85,3 +85,14 @@ class Medium:
 
 def any_color(rng: np.random.Generator, names: tuple[str, ...]) -> Color:
     return PALETTE[names[int(rng.integers(len(names)))]]
+
+
+def inks_on(color: Color) -> tuple[str, ...]:
+    """Names of the inks that suit a ground of one color: light ones on a dark one."""
+    names = LIGHT_INKS if sum(color.rgb) < 380 else DARK_INKS
+    return tuple(name for name in names if name != color.en)
+
+
+def dimmed(rgb: RGB, light: float) -> RGB:
+    """A color in less light, 1 where it stays."""
+    return round(rgb[0] * light), round(rgb[1] * light), round(rgb[2] * light)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.drawing.colors import PALETTE, Color, luminance
+from synth.drawing.colors import luminance
 from synth.drawing.layers import PictureLayer, ShapeLayer
-from synth.strategies.scene.carrier import DARK_INKS, LIGHT_INKS, Carrier, any_color
+from synth.strategies.scene.carrier import Carrier, any_color, dimmed, inks_on
 
 
 def billboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -40,7 +40,7 @@ def billboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
         ShapeLayer("rect", (edge, top + edge, w - edge, top + board - edge), fill=color.rgb),
     ]
     room = (0.07 * w, top + 0.1 * board, 0.93 * w, top + 0.9 * board)
-    return Carrier((*braces, *posts, *lamps, *panel), room, (color,), _inks_on(color), 0.0, shaped=True)
+    return Carrier((*braces, *posts, *lamps, *panel), room, (color,), inks_on(color), 0.0, shaped=True)
 
 
 def storefront(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -48,7 +48,7 @@ def storefront(w: float, h: float, rng: np.random.Generator) -> Carrier:
     color = any_color(rng, ("dark green", "dark blue", "dark red", "black", "white", "brown", "yellow"))
     wall = ((196, 170, 146), (168, 96, 78), (222, 216, 204), (120, 124, 130))[int(rng.integers(4))]
     stripe = any_color(rng, ("red", "dark green", "blue", "orange", "dark blue")).rgb
-    layers = [ShapeLayer("rect", (0, 0, w, 1.02 * h), fill=wall, to=_darker(wall, 0.86))]
+    layers = [ShapeLayer("rect", (0, 0, w, 1.02 * h), fill=wall, to=dimmed(wall, 0.86))]
     sign = (0.04 * w, 0.04 * h, 0.96 * w, 0.37 * h)
     layers += [
         ShapeLayer(
@@ -62,7 +62,7 @@ def storefront(w: float, h: float, rng: np.random.Generator) -> Carrier:
         ShapeLayer(
             "rect",
             sign,
-            stroke=_darker(color.rgb, 0.6) if luminance(color.rgb) > 0.1 else (200, 176, 110),
+            stroke=dimmed(color.rgb, 0.6) if luminance(color.rgb) > 0.1 else (200, 176, 110),
             width=0.012 * h,
         ),
     ]
@@ -71,7 +71,7 @@ def storefront(w: float, h: float, rng: np.random.Generator) -> Carrier:
     if rng.random() < 0.5:
         window, door = _mirrored(window, w), _mirrored(door, w)
     for box in (window, door):
-        layers.append(ShapeLayer("rect", box, fill=inside, to=_darker(inside, 0.6)))
+        layers.append(ShapeLayer("rect", box, fill=inside, to=dimmed(inside, 0.6)))
         layers += _glare(box)
         layers.append(ShapeLayer("rect", box, stroke=(236, 232, 224), width=0.014 * w))
     middle = (window[0] + window[2]) / 2
@@ -80,7 +80,7 @@ def storefront(w: float, h: float, rng: np.random.Generator) -> Carrier:
     layers.append(ShapeLayer("ellipse", (knob, 0.74 * h, knob + 0.022 * w, 0.74 * h + 0.022 * w), fill=(214, 180, 90)))
     layers += _awning(w, h, stripe)
     room = (sign[0] + 0.04 * w, sign[1] + 0.025 * h, sign[2] - 0.04 * w, sign[3] - 0.025 * h)
-    return Carrier(tuple(layers), room, (color,), _inks_on(color), 0.0, shaped=True)
+    return Carrier(tuple(layers), room, (color,), inks_on(color), 0.0, shaped=True)
 
 
 def laptop(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -107,24 +107,15 @@ def laptop(w: float, h: float, rng: np.random.Generator) -> Carrier:
             "polygon",
             (0.1 * w, 0.785 * h, 0.9 * w, 0.785 * h, w, 0.96 * h, 0, 0.96 * h),
             fill=case,
-            to=_darker(case, 0.86),
+            to=dimmed(case, 0.86),
         ),
         *_keys(w, h, case),
         ShapeLayer(
-            "polygon", (0, 0.96 * h, w, 0.96 * h, 0.985 * w, 0.99 * h, 0.015 * w, 0.99 * h), fill=_darker(case, 0.6)
+            "polygon", (0, 0.96 * h, w, 0.96 * h, 0.985 * w, 0.99 * h, 0.015 * w, 0.99 * h), fill=dimmed(case, 0.6)
         ),
     ]
     room = (x0 + 0.03 * w, y0 + bar + 0.03 * h, x1 - 0.03 * w, y1 - 0.03 * h)
-    return Carrier(tuple(layers), room, (color,), _inks_on(color), 0.0, lit=False, shaped=True)
-
-
-def _inks_on(color: Color) -> tuple[str, ...]:
-    names = LIGHT_INKS if sum(color.rgb) < 380 else DARK_INKS
-    return tuple(name for name in names if PALETTE[name].rgb != color.rgb)
-
-
-def _darker(rgb: tuple[int, int, int], light: float) -> tuple[int, int, int]:
-    return round(rgb[0] * light), round(rgb[1] * light), round(rgb[2] * light)
+    return Carrier(tuple(layers), room, (color,), inks_on(color), 0.0, lit=False, shaped=True)
 
 
 def _mirrored(box: tuple[float, float, float, float], w: float) -> tuple[float, float, float, float]:
@@ -166,8 +157,8 @@ def _awning(w: float, h: float, stripe: tuple[int, int, int]) -> list[ShapeLayer
         a, b, c, d = above[n], above[n + 1], below[n + 1], below[n]
         rgb = stripe if n % 2 else (244, 240, 230)
         layers += [
-            ShapeLayer("ellipse", (d, bottom - 0.025 * h, c, bottom + 0.025 * h), fill=_darker(rgb, 0.86)),
-            ShapeLayer("polygon", (a, top, b, top, c, bottom, d, bottom), fill=rgb, to=_darker(rgb, 0.86)),
+            ShapeLayer("ellipse", (d, bottom - 0.025 * h, c, bottom + 0.025 * h), fill=dimmed(rgb, 0.86)),
+            ShapeLayer("polygon", (a, top, b, top, c, bottom, d, bottom), fill=rgb, to=dimmed(rgb, 0.86)),
         ]
     return layers
 
@@ -182,7 +173,7 @@ def _keys(w: float, h: float, case: tuple[int, int, int]) -> list[ShapeLayer | P
         step = (right - left) / 13
         keys += [
             ShapeLayer(
-                "rect", (left + (n + 0.1) * step, y, left + (n + 0.9) * step, y + 0.024 * h), fill=_darker(case, 0.4)
+                "rect", (left + (n + 0.1) * step, y, left + (n + 0.9) * step, y + 0.024 * h), fill=dimmed(case, 0.4)
             )
             for n in range(13)
         ]

@@ -73,9 +73,8 @@ def set_stage(holding: Holding, backdrop: Backdrop, blurred: float, rng: np.rand
     pixels, (w, h) = backdrop.pixels, backdrop.canvas
     if holding == "lying":
         edge = h * rng.uniform(*_FAR)
-        return Stage(
-            holding, table_before(pixels, edge, rng, ("wood", "wood", "slate")), edge, float(h)
-        )  # paper is white
+        layers = table_before(pixels, edge, rng, ("wood", "wood", "slate"))  # on white, paper would not be seen
+        return Stage(holding, layers, edge, float(h))
     if holding == "table":
         floor = h * rng.uniform(*_STANDING)
         edge = floor - h * rng.uniform(*_DEPTH)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from synth.drawing.bend import Bend
-from synth.drawing.colors import RGB, Color, keeps_name
+from synth.drawing.colors import RGB, Color, keeps_name, tint_of
 from synth.drawing.layers import Light, PictureLayer, ShapeLayer
 from synth.geometry import Box, Matrix
 from synth.strategies.scene.carrier import Carrier
@@ -59,8 +59,7 @@ def tint_near(pixels: np.ndarray, corners: np.ndarray) -> RGB:
     x0, y0 = np.clip(corners.min(axis=0), 0, (w - 2, h - 2)).astype(int)
     x1, y1 = np.clip(corners.max(axis=0), 2, (w, h)).astype(int)
     mean = pixels[y0 : max(y1, y0 + 1) : 4, x0 : max(x1, x0 + 1) : 4].reshape(-1, 3).mean(axis=0)
-    tint = 255 * (0.72 + 0.28 * np.clip(mean / 170, 0, 1))
-    return int(tint[0]), int(tint[1]), int(tint[2])
+    return tint_of(mean)
 
 
 def veiled(rgb: RGB, tint: RGB) -> RGB:

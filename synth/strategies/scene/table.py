@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
+from synth.drawing.colors import tint_of
 from synth.drawing.layers import Layer, PictureLayer, ShapeLayer
 from synth.drawing.textures import SIDE, Surface, tile
 from synth.geometry import from_box
@@ -23,12 +24,11 @@ def table_before(
     far, near = rng.uniform(0.15, 0.3) * w, rng.uniform(0.6, 0.9) * w  # the board runs out of the picture on both sides
     corners = [(-far, edge), (w + far, edge), (w + near, 1.05 * h), (-near, 1.05 * h)]
     light = pixels[:: max(h // 32, 1), :: max(w // 32, 1)].reshape(-1, 3).mean(axis=0)
-    tint = 255 * (0.72 + 0.28 * np.clip(light / 170, 0, 1))
     board = [(0.0, edge), (w, edge), (w, h), (0.0, h)]
     return (
         PictureLayer(soft),
         PictureLayer(top, from_box(SIDE, SIDE, corners), clip=tuple((float(x), float(y)) for x, y in board)),
-        ShapeLayer("rect", (0, edge, w, h), fill=(int(tint[0]), int(tint[1]), int(tint[2])), blend="multiply"),
+        ShapeLayer("rect", (0, edge, w, h), fill=tint_of(light), blend="multiply"),
         ShapeLayer(
             "rect", (-w, edge - 0.01 * h, 2 * w, edge + 0.012 * h), fill=(255, 255, 255), alpha=0.22, blur=0.006 * h
         ),

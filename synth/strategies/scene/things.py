@@ -15,10 +15,9 @@ from synth.drawing.bend import Cloth, Cylinder, Leaf, round_shade
 from synth.drawing.colors import RGB, Color, luminance
 from synth.drawing.layers import PictureLayer, ShapeLayer
 from synth.drawing.textures import SIDE, tile
-from synth.geometry import Box, identity
-from synth.strategies.scene.carrier import DARK_INKS, LIGHT_INKS, Carrier, any_color
+from synth.geometry import Box, identity, translation
+from synth.strategies.scene.carrier import Carrier, any_color, dimmed, inks_on
 
-_FINE = 1  # px of a thing's picture, to a px of its coordinates: edges are smoothed by what they cover
 _SIDE = 0.95  # chosen: radians from the front up to which there is print on something round
 _SOFT_BLACK = (27, 27, 30)
 _BODIES = ("white", "white", "red", "dark blue", "dark green", "black", "yellow", "light blue", "beige", "pink")
@@ -102,7 +101,7 @@ def bottle(w: float, h: float, rng: np.random.Generator) -> Carrier:
     top, height = body_from + 0.03 * h, 0.5 * h
     bend = Cylinder(identity(), radius=radius, middle=middle, top=top - drop * radius, drop=drop, sun=sun)
     half = 1.3 * radius
-    label = PictureLayer(_label(color, 2 * half, height), _at(-half, 0), bend=bend)
+    label = PictureLayer(_label(color, 2 * half, height), translation(-half, 0), bend=bend)
     room = (-0.9 * radius, 0.1 * height, 0.9 * radius, 0.9 * height)
     return _standing((picture.layer(), label), room, color, bend, h)
 
@@ -130,10 +129,10 @@ def shirt(w: float, h: float, rng: np.random.Generator) -> Carrier:
     shadow.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, 0.02))
     behind = _drawn(outline, w, h, shadow, (0.01, 0.015))
     return Carrier(
-        (PictureLayer(behind, _reduced()), picture.layer()),
+        (PictureLayer(behind), picture.layer()),
         (0.27 * w, 0.21 * h, 0.73 * w, 0.72 * h),
         (color,),
-        _inks_on(color),
+        inks_on(color),
         0.0,
         shades=_shades(color, np.array((0.8,))),
         bend=bend,
@@ -152,7 +151,7 @@ def flag(w: float, h: float, rng: np.random.Generator) -> Carrier:
         for n, size in ((rng.uniform(1.0, 1.7), 0.018), (rng.uniform(2.2, 3.2), 0.006))
     )
     top = 0.06 * h
-    bend = Cloth(_at(0.7 * pole, top), waves=waves, lean=(0.25, 1.1), pinned=0.25 * length)
+    bend = Cloth(translation(0.7 * pole, top), waves=waves, lean=(0.25, 1.1), pinned=0.25 * length)
     cloth = np.empty((max(int(room), 2), max(int(length), 2), 4), np.uint8)
     cloth[..., :3], cloth[..., 3] = color.rgb, 255
     stick = ShapeLayer("rect", (0, 0, pole, 1.1 * h), fill=(120, 96, 70), radius=pole / 2)
@@ -163,7 +162,7 @@ def flag(w: float, h: float, rng: np.random.Generator) -> Carrier:
         (PictureLayer(cloth, bend=bend), stick, shine),
         (0.08 * length, 0.14 * room, 0.94 * length, 0.86 * room),
         (color,),
-        _inks_on(color),
+        inks_on(color),
         0.0,
         shades=_shades(color, np.array((0.75,))),
         bend=bend,
@@ -178,12 +177,12 @@ def notebook(w: float, h: float, rng: np.random.Generator) -> Carrier:
     rise = rng.uniform(0.03, 0.05) * h
     width, top, height = 0.48 * w, 0.02 * h + rise, 0.93 * h - rise
     ruled = rng.random() < 0.5
-    left, right = (Leaf(_at(0, top), width=width, height=rise, gutter=0.5 * w, side=side) for side in (-1, 1))
+    left, right = (Leaf(translation(0, top), width=width, height=rise, gutter=0.5 * w, side=side) for side in (-1, 1))
     page = _page(paper, width, height, ruled, int(rng.integers(64)))
     layers: tuple[ShapeLayer | PictureLayer, ...] = (
         ShapeLayer("rect", (0.01 * w, 0.05 * h, 1.03 * w, 1.03 * h), fill=(0, 0, 0), alpha=0.45, blur=0.015 * w),
         ShapeLayer("rect", (0, 0.03 * h, w, h), fill=cover, radius=0.015 * w),
-        *(PictureLayer(page, _reduced(), bend=bend) for bend in (left, right)),
+        *(PictureLayer(page, bend=bend) for bend in (left, right)),
     )
     return Carrier(
         layers,
@@ -227,7 +226,7 @@ class _Picture:
 
     def paint(self, outside: np.ndarray, scale: float, rgb: RGB, light: np.ndarray) -> None:
         """A part: ``outside`` is below 0 inside of it and grows by 1 in about ``scale`` px; ``light`` is 1 where its color stays."""
-        self.cover(np.clip(0.5 - outside * scale * _FINE, 0, 1), rgb, light)
+        self.cover(np.clip(0.5 - outside * scale, 0, 1), rgb, light)
 
     def cover(self, coverage: np.ndarray, rgb: RGB, light: np.ndarray) -> None:
         """A part that covers (h, w) of each px, 0 to 1."""
@@ -238,26 +237,18 @@ class _Picture:
 
     def layer(self) -> PictureLayer:
         pixels = np.concatenate((self._rgb / np.maximum(self._alpha, 1e-6), 255 * self._alpha), axis=2)
-        return PictureLayer(np.rint(np.clip(pixels, 0, 255)).astype(np.uint8), _reduced())
+        return PictureLayer(np.rint(np.clip(pixels, 0, 255)).astype(np.uint8))
 
 
 def _shape(w: float, h: float) -> tuple[int, int]:
-    return max(int(h * _FINE), 2), max(int(w * _FINE), 2)
+    return max(int(h), 2), max(int(w), 2)
 
 
 def _grid(w: float, h: float) -> tuple[np.ndarray, np.ndarray]:
     """The middles of a picture's px, in px of the thing: x and y, (h, w) each."""
     rows, columns = _shape(w, h)
-    x, y = np.meshgrid((np.arange(columns) + 0.5) / _FINE, (np.arange(rows) + 0.5) / _FINE)
+    x, y = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
     return x, y
-
-
-def _reduced() -> np.ndarray:
-    return np.diag([1 / _FINE, 1 / _FINE, 1.0])
-
-
-def _at(x: float, y: float) -> np.ndarray:
-    return np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]])
 
 
 def _any(rng: np.random.Generator, names: tuple[str, ...]) -> Color:
@@ -277,21 +268,12 @@ def _standing(layers: tuple[PictureLayer, ...], room: Box, color: Color, bend: C
     box = (middle - reach, y - deep, middle + 1.25 * reach, y + 1.15 * deep)
     shadow = ShapeLayer("ellipse", box, fill=(0, 0, 0), alpha=0.55, blur=0.09 * bend.radius)
     shades = _shades(color, round_shade(np.array((-_SIDE, _SIDE)), bend.sun))
-    return Carrier((shadow, *layers), room, (color,), _inks_on(color), 0.0, shades=shades, bend=bend, shaped=True)
-
-
-def _inks_on(color: Color) -> tuple[str, ...]:
-    names = LIGHT_INKS if sum(color.rgb) < 380 else DARK_INKS
-    return tuple(name for name in names if name != color.en)
+    return Carrier((shadow, *layers), room, (color,), inks_on(color), 0.0, shades=shades, bend=bend, shaped=True)
 
 
 def _shades(color: Color, lights: np.ndarray) -> tuple[RGB, ...]:
     """The color in several lights."""
-    return tuple(_lit(color.rgb, float(min(light, 1.0))) for light in lights)
-
-
-def _lit(rgb: RGB, light: float) -> RGB:
-    return round(rgb[0] * light), round(rgb[1] * light), round(rgb[2] * light)
+    return tuple(dimmed(color.rgb, float(min(light, 1.0))) for light in lights)
 
 
 def _label(color: Color, w: float, h: float) -> np.ndarray:
@@ -299,7 +281,7 @@ def _label(color: Color, w: float, h: float) -> np.ndarray:
     pixels = np.full((max(int(h), 2), max(int(w), 2), 4), 255, np.uint8)
     pixels[..., :3] = color.rgb
     rule, inset = max(int(0.018 * h), 1), max(int(0.045 * h), 1)
-    darker = _lit(color.rgb, 0.6) if luminance(color.rgb) > 0.1 else (200, 176, 110)
+    darker = dimmed(color.rgb, 0.6) if luminance(color.rgb) > 0.1 else (200, 176, 110)
     pixels[inset : inset + rule, :, :3] = pixels[-inset - rule : -inset, :, :3] = darker
     return pixels
 
