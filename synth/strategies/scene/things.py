@@ -7,11 +7,13 @@ curve and their light. Shapes, proportions and colors are chosen.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import skia
 
-from synth.drawing.bend import Cloth, Cylinder, Leaf, round_shade
+from synth.drawing.bend import Bend, Cloth, Cylinder, Leaf, round_shade
 from synth.drawing.colors import RGB, Color, luminance
 from synth.drawing.layers import PictureLayer, ShapeLayer
 from synth.drawing.textures import SIDE, tile
@@ -128,46 +130,30 @@ def shirt(w: float, h: float, rng: np.random.Generator) -> Carrier:
     shadow = skia.Paint(AntiAlias=True, Color=skia.Color(0, 0, 0, 110))
     shadow.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, 0.02))
     behind = _drawn(outline, w, h, shadow, (0.01, 0.015))
-    return Carrier(
-        (PictureLayer(behind), picture.layer()),
-        (0.27 * w, 0.21 * h, 0.73 * w, 0.72 * h),
-        (color,),
-        inks_on(color),
-        0.0,
-        shades=_shades(color, np.array((0.8,))),
-        bend=bend,
-        shaped=True,
-    )
+    layers = (PictureLayer(behind), picture.layer())
+    return _carrier(layers, (0.27 * w, 0.21 * h, 0.73 * w, 0.72 * h), color, bend, (0.8,))
 
 
 def flag(w: float, h: float, rng: np.random.Generator) -> Carrier:
     """A flag that flies from a pole on its left."""
     color = _any(rng, ("red", "dark red", "dark blue", "white", "yellow", "dark green", "orange", "blue"))
-    pole, room = 0.03 * w, 0.72 * h
+    pole, height = 0.03 * w, 0.72 * h
     length = 0.9 * w - pole
     down = rng.uniform(0.5, 0.9)
     waves = tuple(
-        (2 * math.pi * n / length, down * 2 / room, float(rng.uniform(0, 6.28)), size * w)
+        (2 * math.pi * n / length, down * 2 / height, float(rng.uniform(0, 6.28)), size * w)
         for n, size in ((rng.uniform(1.0, 1.7), 0.018), (rng.uniform(2.2, 3.2), 0.006))
     )
     top = 0.06 * h
     bend = Cloth(translation(0.7 * pole, top), waves=waves, lean=(0.25, 1.1), pinned=0.25 * length)
-    cloth = np.empty((max(int(room), 2), max(int(length), 2), 4), np.uint8)
+    cloth = np.empty((max(int(height), 2), max(int(length), 2), 4), np.uint8)
     cloth[..., :3], cloth[..., 3] = color.rgb, 255
     stick = ShapeLayer("rect", (0, 0, pole, 1.1 * h), fill=(120, 96, 70), radius=pole / 2)
     shine = ShapeLayer(
         "rect", (0.2 * pole, 0.02 * h, 0.45 * pole, 1.1 * h), fill=(220, 204, 180), radius=pole / 8, alpha=0.6
     )
-    return Carrier(
-        (PictureLayer(cloth, bend=bend), stick, shine),
-        (0.08 * length, 0.14 * room, 0.94 * length, 0.86 * room),
-        (color,),
-        inks_on(color),
-        0.0,
-        shades=_shades(color, np.array((0.75,))),
-        bend=bend,
-        shaped=True,
-    )
+    room = (0.08 * length, 0.14 * height, 0.94 * length, 0.86 * height)
+    return _carrier((PictureLayer(cloth, bend=bend), stick, shine), room, color, bend, (0.75,))
 
 
 def notebook(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -184,16 +170,9 @@ def notebook(w: float, h: float, rng: np.random.Generator) -> Carrier:
         ShapeLayer("rect", (0, 0.03 * h, w, h), fill=cover, radius=0.015 * w),
         *(PictureLayer(page, bend=bend) for bend in (left, right)),
     )
-    return Carrier(
-        layers,
-        (0.12 * width, 0.08 * height, 0.94 * width, 0.94 * height),
-        (paper,),
-        ("black", "dark blue", "dark red", "dark green", "blue"),
-        0.0,
-        shades=_shades(paper, np.array((0.9,))),
-        bend=right,
-        shaped=True,
-    )
+    room = (0.12 * width, 0.08 * height, 0.94 * width, 0.94 * height)
+    inks = ("black", "dark blue", "dark red", "dark green", "blue")
+    return replace(_carrier(layers, room, paper, right, (0.9,)), inks=inks)
 
 
 _SHIRT: tuple[tuple[float, ...], ...] = (  # of its box: from the left end of the collar clockwise
@@ -267,13 +246,16 @@ def _standing(layers: tuple[PictureLayer, ...], room: Box, color: Color, bend: C
     deep = bend.drop * bend.radius
     box = (middle - reach, y - deep, middle + 1.25 * reach, y + 1.15 * deep)
     shadow = ShapeLayer("ellipse", box, fill=(0, 0, 0), alpha=0.55, blur=0.09 * bend.radius)
-    shades = _shades(color, round_shade(np.array((-_SIDE, _SIDE)), bend.sun))
-    return Carrier((shadow, *layers), room, (color,), inks_on(color), 0.0, shades=shades, bend=bend, shaped=True)
+    lights = round_shade(np.array((-_SIDE, _SIDE)), bend.sun)
+    return _carrier((shadow, *layers), room, color, bend, lights.tolist())
 
 
-def _shades(color: Color, lights: np.ndarray) -> tuple[RGB, ...]:
-    """The color in several lights."""
-    return tuple(dimmed(color.rgb, float(min(light, 1.0))) for light in lights)
+def _carrier(
+    layers: tuple[ShapeLayer | PictureLayer, ...], room: Box, color: Color, bend: Bend, lights: Sequence[float]
+) -> Carrier:
+    """Something bent of one color, which is also seen in ``lights``, 1 where it stays."""
+    shades = tuple(dimmed(color.rgb, min(light, 1.0)) for light in lights)
+    return Carrier(layers, room, (color,), inks_on(color), 0.0, shades=shades, bend=bend, shaped=True)
 
 
 def _label(color: Color, w: float, h: float) -> np.ndarray:
