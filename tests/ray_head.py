@@ -22,6 +22,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.waiting import DEADLINE_S
+
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -35,7 +37,9 @@ class Head:
     environment: dict[str, str]
     folder: Path
 
-    def ray(self, *arguments: str, cwd: Path | None = None, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    def ray(
+        self, *arguments: str, cwd: Path | None = None, timeout: float = DEADLINE_S
+    ) -> subprocess.CompletedProcess[str]:
         """Run ``ray ARGUMENTS`` against this head and return what it printed."""
         return subprocess.run(
             [RAY, *arguments],
@@ -91,7 +95,7 @@ def ray_node(head: Head, num_cpus: int = 1, without: Sequence[Path] = (), **vari
     command = [*apart, RAY, *arguments]
     node = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + DEADLINE_S
         while not any("raylet" in p.name() for p in psutil.Process(node.pid).children(recursive=True)):
             if node.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the second Ray node did not come up")
@@ -107,7 +111,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_for_jobs_server(port: int, head: subprocess.Popen[bytes], log: Path, seconds: float = 120) -> None:
+def _wait_for_jobs_server(port: int, head: subprocess.Popen[bytes], log: Path, seconds: float = DEADLINE_S) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if head.poll() is not None:

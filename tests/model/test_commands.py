@@ -13,6 +13,7 @@ from PIL import Image
 from configs import command
 from model.__main__ import main
 from tests.model.folders import SMALLER, TINY, fresh_folder, random_folder
+from tests.waiting import DEADLINE_S
 
 
 def run(*arguments: str | Path) -> int:
@@ -116,5 +117,5 @@ def test_wrong_fields_are_told_without_importing_torch() -> None:
         f"status = command(main, ['describe', {TINY!r}, '--set', 'vae.nothing=1']); "
         "sys.exit(status if 'torch' not in sys.modules else 1)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 2, done.stderr

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +13,7 @@ import psutil
 
 from tests.forked import Command
 from tests.pipeline.hostile import encode, picture
+from tests.waiting import DEADLINE_S
 
 
 def start(config: Path, run: Path, *more: str) -> subprocess.Popen[str]:
@@ -23,7 +23,7 @@ def start(config: Path, run: Path, *more: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str], status: int = 0) -> str:
     """Wait for the end, check the status, return the output."""
-    output, _ = process.communicate(timeout=240)
+    output, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == status, output
     return output
 
@@ -36,15 +36,6 @@ def run_inline(*arguments: Path | str, status: int = 0) -> str:
     """``pipeline`` with these arguments in one process without Ray, to its end; its output."""
     command = ["tests.pipeline.run_inline", *arguments]
     return finish(Command(command, "pipeline", stdout=subprocess.PIPE, stderr=subprocess.STDOUT), status)
-
-
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 120) -> None:
-    """Until ``condition`` holds; fails when the process ends or the time is over before."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, f"ended too early: {process.communicate()[0]}"
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
 
 
 def committed(run: Path, step: str) -> list[Path]:

@@ -7,7 +7,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from pipeline.pack import publish
 from tests.pipeline import commands
 from tests.pipeline.hooks import Hostages
 from tests.pipeline.inline import work_inline
+from tests.waiting import wait_until
 
 STEPS = {"collect": collect, "pixel": annotate, "model": annotate, "pack": publish}
 WORKERS = {"collect": "Collector", "pixel": "PixelWorker", "model": "ModelWorker", "pack": "ShardWriter"}
@@ -141,14 +142,7 @@ def test_work_that_stands_still_is_named_and_then_stopped(tmp_path: Path, capsys
     named = [line for line in capsys.readouterr().out.splitlines() if "slow has made no progress" in line]
     assert len(named) == 1
     assert re.search(rf"process {pid} on .* holds it, before its first row; the run stops after 45 s", named[0])
-    _wait(lambda: not psutil.pid_exists(pid))
-
-
-def _wait(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
+    wait_until(lambda: not psutil.pid_exists(pid))
 
 
 class _Unable:

@@ -7,14 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline import commands
 from tests.ray_head import Head, ray_head
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,7 +58,7 @@ def test_a_killed_job_resumes_after_a_source_file_was_edited(head: Head, checkou
 
     begun = head.ray(*submit, "first", "--no-wait", *command, str(run), cwd=checkout)
     assert begun.returncode == 0, begun.stdout + begun.stderr
-    _wait(lambda: len(commands.committed(run, "scores/mates")) >= 1, head)
+    wait_until(lambda: len(commands.committed(run, "scores/mates")) >= 1)
     _kill_driver(run)
     early = {p: p.stat().st_mtime_ns for p in run.rglob("*.parquet")}
     assert 1 <= len(commands.committed(run, "scores/mates")) < 8
@@ -81,10 +81,3 @@ def test_a_killed_job_resumes_after_a_source_file_was_edited(head: Head, checkou
 def _kill_driver(run: Path) -> None:
     """SIGKILL to the entrypoint that holds the run; the job's supervisor stays."""
     os.kill(json.loads((run / "lock").read_text())["pid"], signal.SIGKILL)
-
-
-def _wait(condition: Callable[[], bool], head: Head, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, head.ray("job", "logs", "first").stdout
-        time.sleep(0.1)

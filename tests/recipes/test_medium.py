@@ -16,6 +16,7 @@ from configs import UserError
 from synth import Recipe, Sample
 from synth.strategies.scene.media import find_medium
 from tests.recipes.contributing import PAGE, block
+from tests.waiting import DEADLINE_S
 
 SCENE = "configs/synth/scene.yaml"
 
@@ -51,7 +52,7 @@ def test_the_command_previews_a_medium_of_ones_own(package: Path) -> None:
         env={**os.environ, "PYTHONPATH": search, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=DEADLINE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

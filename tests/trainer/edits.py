@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute
 
 from pipeline.dataset import Dataset
 from pipeline.pack.manifest import finish, packed_rows, write_manifests
@@ -69,16 +67,3 @@ def _changed(number: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
 def copy(dataset: Path, out: Path) -> Path:
     """To be damaged by a test."""
     return Path(shutil.copytree(dataset, out))
-
-
-def damaged(dataset: Path, out: Path) -> tuple[Path, str]:
-    """A copy in which one picture's bytes are no picture any more; and the sample's id."""
-    copied = Dataset.open(copy(dataset, out))
-    table = copied.manifest(["id", "task", "shard", "image_offset", "bytes_len"])
-    (row,) = table.filter(pa.compute.equal(table["task"], "t2i")).slice(1, 1).to_pylist()
-    with (out / "data" / row["shard"]).open("r+b") as file:
-        file.seek(row["image_offset"])
-        file.write(b"\0" * row["bytes_len"])
-    about = json.loads((out / "dataset.json").read_text())
-    (out / "dataset.json").write_text(json.dumps({**about, "digest": "d" * 64}))
-    return out, row["id"]

@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from pipeline.store.lock import RunLock
 from tests import forked
 from tests.model.reference import difference, gradient_error
 from tests.trainer.trainers import open_trainer
+from tests.waiting import wait_until
 from trainer.config import FitConfig
 from trainer.fit import fit
 from trainer.loss import draw_sigma, micro_batch, sample_losses
@@ -88,11 +88,7 @@ def test_killed_between_checkpoints_and_resumed_the_losses_are_the_same(
     arguments = ["trainer", "fit", str(config), str(out), "--data", str(small_run / "dataset")]
     process = forked.Command(arguments, stdout=subprocess.DEVNULL)
     metrics = out / "metrics.jsonl"
-    deadline = time.monotonic() + 200
-    while not metrics.exists() or len(metrics.read_text().splitlines()) < 11:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= 11, process.poll)
     process.send_signal(signal.SIGKILL)
     process.wait()
     done = len(metrics.read_text().splitlines())

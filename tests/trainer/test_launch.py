@@ -17,6 +17,7 @@ import pytest
 import ray
 
 from configs import UserError, load
+from tests.waiting import DEADLINE_S, wait_until
 from trainer.config import FitConfig
 from trainer.fit import fit
 from trainer.launch import _work, launch, workers_with_room
@@ -103,7 +104,7 @@ def test_what_stops_a_worker_is_told_by_the_command(
         more += ["optimizer.lr=1.0e+30", "optimizer.warmup=0"]
     words = [word for change in more for word in ("--set", change)]
     command = [sys.executable, "-m", "trainer", "fit", str(tasks_config), str(out), "--data", str(tasks_data), *words]
-    ended = subprocess.run(command, text=True, capture_output=True, timeout=240)
+    ended = subprocess.run(command, text=True, capture_output=True, timeout=DEADLINE_S)
     assert ended.returncode == (2 if alone else 1), ended.stdout + ended.stderr
     wanted = "was started with another 'seed'" if alone else "not finite"
     assert wanted in ended.stderr.splitlines()[-1]
@@ -120,11 +121,7 @@ def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_one_process(
     more = [word for change in RAY for word in ("--set", change)]
     command = [sys.executable, "-m", "trainer", "fit", str(tasks_config), str(out), "--data", str(tasks_data), *more]
     process = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    deadline = time.monotonic() + 240
-    while len(losses(out)) < 5:
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: len(losses(out)) >= 5, process.poll)
     workers = [
         p
         for p in psutil.Process(process.pid).children(recursive=True)
@@ -132,7 +129,7 @@ def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_one_process(
     ]
     assert workers
     workers[-1].kill()
-    told, _ = process.communicate(timeout=240)
+    told, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 0, told
     assert re.search(r"workers were lost: [12] of Ray's workers train from step \d+ on", told), told
     assert losses(out) == pytest.approx(losses(alone), rel=1e-5)
@@ -146,16 +143,12 @@ def test_a_second_command_is_refused_and_sigterm_saves(tasks_config: Path, tasks
     more = [word for change in ("launch=ray", "phases.0.steps=3000") for word in ("--set", change)]
     command = [sys.executable, "-m", "trainer", "fit", str(tasks_config), str(out), "--data", str(tasks_data), *more]
     first = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 240
-    while len(losses(out)) < 3:
-        assert first.poll() is None, first.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    second = subprocess.run(command, text=True, capture_output=True, timeout=240)
+    wait_until(lambda: len(losses(out)) >= 3, first.poll)
+    second = subprocess.run(command, text=True, capture_output=True, timeout=DEADLINE_S)
     assert second.returncode == 2, second.stdout + second.stderr
     assert f"is in use by process {first.pid}" in second.stderr
     first.terminate()
-    told, stopped = first.communicate(timeout=240)
+    told, stopped = first.communicate(timeout=DEADLINE_S)
     done = len(losses(out))
     assert first.returncode == 1, told + stopped
     (line,) = stopped.splitlines()
@@ -175,14 +168,10 @@ def test_a_signal_to_the_whole_process_group_ends_in_a_line(
     process = subprocess.Popen(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
-    deadline = time.monotonic() + 240
-    while len(losses(out)) < 5:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: len(losses(out)) >= 5, process.poll)
     os.killpg(process.pid, signal.SIGTERM)
     asked = time.monotonic()
-    _, told = process.communicate(timeout=240)
+    _, told = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1
     assert told.splitlines()[-1].startswith("stopped: asked to end (SIGTERM)"), told
     assert time.monotonic() - asked < 45  # Ray itself gives up after 60

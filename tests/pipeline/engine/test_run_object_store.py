@@ -23,6 +23,7 @@ from pipeline.pack.export import export_webdataset
 from pipeline.report.build import write_report
 from pipeline.report.inspect import inspect_dataset
 from tests.pipeline import commands
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.object_store import Proxy, Server
@@ -99,7 +100,7 @@ def test_a_killed_driver_is_gone_on_from(given: Path, bucket: Path, object_store
     config.write_text(text + f"storage: {json.dumps(to_plain(object_store.config()))}\n")
     for step in ("samples", "scores/measure", "failures"):
         process = commands.start(config, bucket / "run")
-        commands.wait_for(lambda step=step: len(commands.committed(bucket / "run", step)) >= 1, process)
+        wait_until(lambda step=step: len(commands.committed(bucket / "run", step)) >= 1, process.poll)
         process.kill()
         process.wait()
     commands.run_to_end(config, bucket / "run")

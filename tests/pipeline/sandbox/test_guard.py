@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +14,7 @@ import pytest
 from configs import RunFailed
 from pipeline.sandbox.guard import Failed, Guard, GuardConfig, cut
 from tests.pipeline.hooks import Obedient
+from tests.waiting import wait_until
 
 
 def test_groups_have_the_sizes_of_the_ladder() -> None:
@@ -71,10 +71,7 @@ def test_the_child_dies_with_its_killed_parent(tmp_path: Path) -> None:
     assert psutil.pid_exists(child)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    deadline = time.monotonic() + 20
-    while _alive(child) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _alive(child)
+    wait_until(lambda: not _alive(child))
 
 
 def _alive(pid: int) -> bool:

@@ -10,6 +10,7 @@ import pytest
 import torch.distributed as dist
 
 from configs import UserError
+from tests.waiting import DEADLINE_S
 from trainer.parallel.lost import exchange_failed
 
 RANK = """
@@ -60,7 +61,7 @@ def test_one_rank_tells(tmp_path: Path, what: str, told: str) -> None:
         subprocess.Popen([*start, str(rank), str(tmp_path / "store"), what], stderr=subprocess.PIPE, text=True)
         for rank in range(3)
     ]
-    lines = [line for rank in ranks for line in rank.communicate(timeout=200)[1].splitlines()]
+    lines = [line for rank in ranks for line in rank.communicate(timeout=DEADLINE_S)[1].splitlines()]
     ours = [line for line in lines if line.startswith(("error: ", "stopped: "))]
     assert len(ours) == 1, lines
     assert ours[0].startswith(told)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import DEADLINE_S
+
 
 @pytest.mark.parametrize(
     ("command", "line"),
@@ -30,7 +32,7 @@ def test_two_processes_say_it_once(command: list[str], line: str, tmp_path: Path
         subprocess.Popen(arguments, env={**os.environ, **there, "RANK": str(rank)}, text=True, stderr=subprocess.PIPE)
         for rank in (0, 1)
     ]
-    told = [process.communicate(timeout=120)[1] for process in processes]
+    told = [process.communicate(timeout=DEADLINE_S)[1] for process in processes]
     assert sorted(process.returncode for process in processes) == [1, 2]
     assert sum(line in text for text in told) == 1
     assert "Traceback" not in "".join(told)

@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from configs import load
 from model.files import save_weights, write_json
 from tests.forked import Command
 from tests.trainer.trainers import open_trainer
+from tests.waiting import DEADLINE_S, wait_until
 from trainer.config import FitConfig
 from trainer.fit import fit
 
@@ -36,7 +36,7 @@ def test_a_disk_that_takes_no_more_is_one_line(tasks_config: Path, tasks_data: P
     process = Command(command(tasks_config, out, tasks_data), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     # a file may not grow beyond 100 kB: as on a disk that is full
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, 100_000))
-    _, told = process.communicate(timeout=200)
+    _, told = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1, told
     (line,) = told.strip().splitlines()[-1:]
     assert line.startswith("stopped: ")
@@ -54,13 +54,9 @@ def test_sigterm_saves_and_the_same_command_goes_on(tasks_config: Path, tasks_da
     out = tmp_path / "out"
     steps = "phases.0.steps=3000"
     process = Command(command(tasks_config, out, tasks_data, steps), stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 200
-    while not (out / "metrics.jsonl").exists() or len(losses_so_far(out)) < 3:
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: (out / "metrics.jsonl").exists() and len(losses_so_far(out)) >= 3, process.poll)
     os.kill(process.pid, signal.SIGTERM)
-    _, told = process.communicate(timeout=100)
+    _, told = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 1
     done = len(losses(out))
     assert f"stopped: asked to end (SIGTERM) after {done:,} of 3,000 steps; all of it is saved" in told

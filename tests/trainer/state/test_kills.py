@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from tests import forked
+from tests.waiting import DEADLINE_S
 
 
 def losses(out: Path) -> list[tuple[int, float]]:
@@ -19,7 +20,7 @@ def test_killed_five_times_the_losses_are_the_same_bit_for_bit(
     config.write_text(tasks_config.read_text().replace("every: 8", "every: 3"))
     out = tmp_path / "out"
     command = ["tests.trainer.state.kills", config, out, tasks_data, "5", "1"]
-    ended = forked.run(command, "trainer", check=True, timeout=300)
+    ended = forked.run(command, "trainer", check=True, timeout=DEADLINE_S)
     told = json.loads(ended.stdout.splitlines()[-1])
     assert told["kills"] >= 3
     assert losses(out) == losses(tasks_trained)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from configs import load
+from pipeline.dataset import Dataset
 from tests.model.folders import edit_folder
+from tests.trainer.edits import copy
 from tests.trainer.trainers import open_trainer
+from trainer.base import Base
 from trainer.config import FitConfig
 from trainer.loop import Trainer
+from trainer.setup import open_order
+from trainer.start import Start
 
 TRAINING = """
 phases:
@@ -41,3 +47,19 @@ def losses(trainer: Trainer) -> list[float]:
 def losses_of(config: FitConfig, out: Path, data: Path) -> list[float]:
     out.mkdir(parents=True, exist_ok=True)
     return losses(open_trainer(config, out, data))
+
+
+def damaged(dataset: Path, out: Path, config: FitConfig) -> tuple[Path, str]:
+    """A copy in which the first T2I picture that ``config`` trains on is no picture any more; and the sample's id."""
+    copy(dataset, out)
+    about = json.loads((out / "dataset.json").read_text())
+    (out / "dataset.json").write_text(json.dumps({**about, "digest": "d" * 64}))
+    copied = Dataset.open(out)
+    order = open_order(config, copied, Base.find(config, Start()))
+    batches = (order.batch(step) for step in range(order.steps))
+    number = next(int(number) for batch in batches for number in batch.rows[batch.tasks == "t2i"])
+    (row,) = copied.manifest(["id", "shard", "image_offset", "bytes_len"]).slice(number, 1).to_pylist()
+    with (out / "data" / row["shard"]).open("r+b") as file:
+        file.seek(row["image_offset"])
+        file.write(b"\0" * row["bytes_len"])
+    return out, row["id"]

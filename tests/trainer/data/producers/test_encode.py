@@ -18,8 +18,7 @@ from pipeline import cluster
 from pipeline.cluster import ClusterConfig
 from pipeline.dataset import Dataset
 from tests.tolerance import rounding
-from tests.trainer.data.producers.common import losses, losses_of, training
-from tests.trainer.edits import damaged
+from tests.trainer.data.producers.common import damaged, losses, losses_of, training
 from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
 from trainer.data.producers.digest import encoder_digests
@@ -153,7 +152,7 @@ def test_damaged_shards_end_the_training_in_one_line_and_are_made_again(
 def test_one_damaged_picture_costs_one_picture_and_what_is_known_is_not_encoded_again(
     all_tasks: Path, encoded: Path, config: FitConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dataset, sample = damaged(all_tasks, tmp_path / "dataset")
+    dataset, sample = damaged(all_tasks, tmp_path / "dataset", config)
     encode(config, dataset, tmp_path / "out")
     told = capsys.readouterr().out
     assert f"sample {sample} is not encoded: " in told

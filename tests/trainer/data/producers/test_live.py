@@ -11,8 +11,7 @@ import pytest
 
 from configs import RunFailed, UserError
 from pipeline import cluster
-from tests.trainer.data.producers.common import losses_of, training
-from tests.trainer.edits import damaged
+from tests.trainer.data.producers.common import damaged, losses_of, training
 from tests.trainer.trainers import open_trainer
 from trainer.config import FitConfig
 from trainer.data.producers.live import LiveProducers
@@ -70,9 +69,10 @@ def test_more_deaths_than_allowed_end_in_one_line(all_tasks: Path, tmp_path: Pat
 
 @pytest.mark.long
 def test_what_a_producer_cannot_read_is_told_as_in_one_process(all_tasks: Path, tmp_path: Path) -> None:
-    dataset, sample = damaged(all_tasks, tmp_path / "dataset")
+    config = live(tmp_path)
+    dataset, sample = damaged(all_tasks, tmp_path / "dataset", config)
     (tmp_path / "live").mkdir()
-    trainer = open_trainer(live(tmp_path, "phases.0.tokens=4096"), tmp_path / "live", dataset)
+    trainer = open_trainer(config, tmp_path / "live", dataset)
     with pytest.raises(RunFailed, match=f"sample {sample} .* image cannot be decoded"):
         killing(trainer, at=None)
 
