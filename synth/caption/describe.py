@@ -6,13 +6,14 @@ only where the font is a handwriting.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from synth.caption.facts import SceneFacts
-from synth.caption.phrases import color_name, ground_phrase, phrases, quoted
+from synth.caption.phrases import color_name, ended_once, enumerated, ground_phrase, phrases
 from synth.caption.sentences import write_caption
 from synth.choice import check_weights, choose_key
 from synth.drawing.colors import Color, Ground
@@ -79,15 +80,16 @@ def describe(facts: SceneFacts, config: CaptionConfig, rng: np.random.Generator)
         ):
             caption = Caption(write_caption(facts, spoken, rng), spoken)
         else:
-            caption = fill(style, spoken, facts.text, facts.ground, facts.color, facts.face == "handwriting")
+            texts, by_hand = facts.parts or (facts.text,), facts.face == "handwriting"
+            caption = fill(style, spoken, texts, facts.ground, facts.color, by_hand)
         found.setdefault(caption.text, caption)
     return list(found.values())
 
 
 def fill(
-    style: Style, language: CaptionLanguage, text: str, ground: Ground, color: Color, handwriting: bool
+    style: Style, language: CaptionLanguage, texts: Sequence[str], ground: Ground, color: Color, handwriting: bool
 ) -> Caption:
-    """One template filled in. ``text`` is quoted as it was written, without the line breaks of the picture."""
+    """One template filled in. ``texts`` are quoted as they were written, without the line breaks of the picture."""
     chinese = language == "zh"
     name = color_name(color, language)
     hand = phrases("face", language)["handwriting"] + ("" if chinese else " ") if handwriting else ""
@@ -96,8 +98,8 @@ def fill(
         color=name,
         Color=name[:1].upper() + name[1:],
         hand=hand,
-        quote=quoted(text, language),
+        quote=enumerated(texts, language),
     )
     if not chinese:
         sentence = sentence.replace("On a orange", "On an orange", 1)
-    return Caption(sentence, language)
+    return Caption(ended_once(sentence), language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,12 +22,18 @@ _SPREAD = 0.6  # chosen: text that takes more of the canvas's width and of its h
 
 
 class Said(NamedTuple):
-    """One text of a template: its ``role``, its ``color`` and the ninth of the canvas (``spot``) that its middle is in."""
+    """One text of a template: its ``role``, its ``color`` and where it stands (``spot``): in which third of the height, and
+    in which half of the width where it stands in one."""
 
     role: str
     text: str
     color: Color
     spot: str
+
+    @property
+    def row(self) -> str:
+        """The spot without its side."""
+        return " ".join(word for word in self.spot.split() if word in ("top", "bottom")) or "center"
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class SceneFacts:
     title_color: Color | None = None
     body: str | None = None
     columns: int = 1
+    parts: tuple[str, ...] = ()  # of several texts on a clean ground, in reading order
     excerpt: bool = False  # whether ``text`` is only the beginning of what the picture shows
 
     @property
@@ -115,6 +123,7 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
         title=glue.join(heading.block.text.split("\n")) if heading else "",
         title_color=heading.style.color if heading else None,
         body=made.body if page else None,
+        parts=() if page or made.family or made.media else _parts(whole, layers),
         columns=len({round(layer.matrix[0, 2]) for layer in layers if layer.role == "body"}) if page else 1,
     )
 
@@ -146,11 +155,24 @@ def _style_of(made: Composition) -> Style | None:
 def _said(layer: TextLayer, made: Composition) -> Said:
     """What is true of one of several texts."""
     x0, y0, x1, y1 = layer.block.box
-    (x, y), (w, h) = layer.at(np.array([((x0 + x1) / 2, (y0 + y1) / 2)]))[0], made.drawing.canvas
-    row, column = ("top", "", "bottom")[min(int(3 * y / h), 2)], ("left", "", "right")[min(int(3 * x / w), 2)]
+    (left, above), (right, below) = layer.at(np.array([(x0, y0), (x1, y1)]))
+    w, h = made.drawing.canvas
+    row = ("top", "", "bottom")[min(max(int(1.5 * (above + below) / h), 0), 2)]
+    column = "left" if right <= 0.5 * w else "right" if left >= 0.5 * w else ""
     glue = "" if language_of(layer.block.text) == "zh" else " "  # in each text's own language, not the picture's
     text = glue.join(layer.block.text.split("\n"))
     return Said(layer.role or "text", text, layer.style.color, f"{row} {column}".strip() or "center")
+
+
+def _parts(whole: str, layers: Sequence[TextLayer]) -> tuple[str, ...]:
+    """The texts of several layers as they stand in ``whole``, which holds them all in their order; none of a single one."""
+    found, at = [], 0
+    for layer in layers if len(layers) > 1 else ():
+        begin = at = whole.index(layer.block.lines[0].text, at)
+        for line in layer.block.lines:
+            at = whole.index(line.text, at) + len(line.text)
+        found.append(whole[begin:at])
+    return tuple(found)
 
 
 def _place(made: Composition) -> str | None:

@@ -27,8 +27,17 @@ def _words(change: Change, language: CaptionLanguage) -> dict[str, str]:
         "tongue": phrases("tongue", language)[tongue],
         "place": phrases("place", language)[change.place] if change.place else "",
         "at": _at(change.place, language),
+        "fx": _with_effect(change.effect, language),
         "ground": ground_phrase("new_ground", change.ground, language) if change.ground else "",
     }
+
+
+def _with_effect(effect: str | None, language: CaptionLanguage) -> str:
+    """Of added text, behind what else is said of it."""
+    if effect is None:
+        return ""
+    name = phrases("effect", language)[effect]
+    return f"，带{name}效果" if language == "zh" else f", with {name}"
 
 
 def _at(place: str | None, language: CaptionLanguage) -> str:

@@ -35,8 +35,17 @@ def tokens(text: str) -> float:
 def _passage(texts: Sequence[Said], language: CaptionLanguage) -> str:
     """Sentences, one for each run of texts in the same place; in it the color is said where it changes."""
     return ("" if language == "zh" else " ").join(
-        _sentence(spot, list(run), language) for spot, run in groupby(texts, key=lambda said: said.spot)
+        _sentence(spot, run, language)
+        for _, level in groupby(texts, key=lambda said: said.row)
+        for spot, run in _runs(list(level))
     )
+
+
+def _runs(level: Sequence[Said]) -> list[tuple[str, list[Said]]]:
+    """Texts of one height by the half that they stand in, where one half comes wholly before the other; else all together."""
+    runs = [(spot, list(run)) for spot, run in groupby(level, key=lambda said: said.spot)]
+    halves = len(runs) <= 2 and (len(runs) == 1 or all(spot != said.row for spot, run in runs for said in run))
+    return runs if halves else [(level[0].row, list(level))]
 
 
 def _sentence(spot: str, run: Sequence[Said], language: CaptionLanguage) -> str:
@@ -46,7 +55,7 @@ def _sentence(spot: str, run: Sequence[Said], language: CaptionLanguage) -> str:
         alike = list(same)
         told = ("、" if chinese else ", ").join(_told(said, language) for said in alike)
         color = color_name(alike[0].color, language)
-        colors.append(f"{color}的{told}" if chinese else f"in {color}, {told}")
+        colors.append(f"{color}字的{told}" if chinese else f"in {color} letters, {told}")
     place = phrases("spot", language)[spot]
     return f"{place}：{'；'.join(colors)}。" if chinese else f"{place}: {'; '.join(colors)}."
 

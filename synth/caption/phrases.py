@@ -9,7 +9,8 @@ What a recipe's digest covers is ``synth/data`` without its folders: who changes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from synth.drawing.colors import Color, Ground
 from synth.language import CaptionLanguage
 
 _FOLDER = DATA / "phrases"
+_ENDED_TWICE = re.compile(r"([.!?。！？…][\"”」』'’])[.。]$")
 
 
 @lru_cache(maxsize=64)
@@ -41,6 +43,19 @@ def quoted(text: str | None, language: CaptionLanguage) -> str:
     pairs = list(phrases("quotes", language).values())
     pair = next((pair for pair in pairs if not set(pair) & set(text)), pairs[0])
     return f"{pair[0]}{text}{pair[1]}"
+
+
+def enumerated(texts: Sequence[str], language: CaptionLanguage) -> str:
+    """Quoted texts one after the other: "A", "B" and "C"."""
+    *most, last = (quoted(text, language) for text in texts)
+    if not most:
+        return last
+    return "、".join(most) + "和" + last if language == "zh" else ", ".join(most) + " and " + last
+
+
+def ended_once(sentence: str) -> str:
+    """Without the full stop behind a quotation that has one of its own."""
+    return _ENDED_TWICE.sub(r"\1", sentence)
 
 
 def color_name(color: Color, language: CaptionLanguage) -> str:

@@ -15,17 +15,18 @@ import numpy as np
 
 from synth.caption.facts import SceneFacts
 from synth.caption.listing import listing
-from synth.caption.phrases import color_name, ground_phrase, phrases, quoted, sentences
+from synth.caption.phrases import color_name, ended_once, enumerated, ground_phrase, phrases, quoted, sentences
 from synth.language import CaptionLanguage, is_han
 from synth.strategies.scene.media import Medium, find_medium
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")
-_ENDED_TWICE = re.compile(r"([.!?。！？…][\"”」』'’])[.。]$")  # a quoted sentence has its own full stop
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
 _SPACED = re.compile(r"(?<=[\u3000-\u9fff“”。，：；]) +| +(?=[\u3000-\u9fff“”。，：；])")  # spaces beside Chinese
+_TOLD = 0.9  # chosen: of the captions of text with an effect, or not set in level lines, those that say so
 _WORDS = re.compile(r"\bwords\b(?! are)")  # "the opening words are" is of pages
 _SEVERAL, _COUNTED = 3, 12  # chosen: Han characters that are called "several characters"
+_CONSPICUOUS = frozenset({"with_effect", "With_effect", "way", "Way"})
 _HELD = {"all": "\ue000", "some": "\ue001"}
 """Slots that hold several quotes, with what stands for them while spaces and articles are mended."""
 
@@ -36,10 +37,13 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
     section = sentences("captions", language)[facts.kind]
     able = [sentence for sentence in section if _slots(_OPTIONAL.sub("", sentence)) <= words.keys()]
     able = [sentence for sentence in able if _may_be_said(sentence, facts)] or able
+    seen = _CONSPICUOUS & words.keys() if rng.random() < _TOLD else frozenset()
+    able = [sentence for sentence in able if seen & _slots(sentence)] or able
     chosen = able[int(rng.integers(len(able)))]
 
     def option(found: re.Match[str]) -> str:
-        return found[1] if _slots(found[1]) <= words.keys() and rng.random() < 0.6 else ""
+        slots = _slots(found[1])
+        return found[1] if slots <= words.keys() and (seen & slots or rng.random() < 0.6) else ""
 
     if not words["adj"]:
         chosen = chosen.replace("{adj}的", "")  # the particle goes with what it follows
@@ -49,7 +53,7 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
     caption = _clean(filled, words["quote"], language)
     for slot, text in held.items():
         caption = caption.replace(marks[slot], text)
-    return _ENDED_TWICE.sub(r"\1", caption)
+    return ended_once(caption)
 
 
 def _may_be_said(sentence: str, facts: SceneFacts) -> bool:
@@ -73,7 +77,8 @@ def _clean(sentence: str, quote: str, language: CaptionLanguage) -> str:
     if language == "zh":
         before, after = _SPACED.sub("", before), _SPACED.sub("", after)
     before, after = (_ARTICLE.sub(r"\1n ", re.sub(r" {2,}", " ", text)) for text in (before, after))
-    before, after = before.lstrip().replace("的的", "的"), after.replace("的的", "的")
+    for twice, once in (("的的", "的"), ("体字体", "字体")):
+        before, after = before.lstrip().replace(twice, once), after.replace(twice, once)
     return (
         (before[:1].upper() + before[1:] if language == "en" else before)
         + quote
@@ -88,7 +93,7 @@ def _slots(sentence: str) -> frozenset[str]:
 
 def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:
     """Phrases for the facts that are there; in English each also with a capital, under its slot with a capital."""
-    words = {"quote": quoted(facts.text, language), "adj": _adjectives(facts, language, rng)}
+    words = {"quote": _quote(facts, language), "adj": _adjectives(facts, language, rng)}
     if facts.one_color:
         words["color"] = _color(facts, language)
     if facts.kind in ("page", "dense"):
@@ -108,7 +113,7 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
         place = phrases("at", language)[facts.place]
         words |= {"at": f"在图片{place}", "at_zh": place} if language == "zh" else {"at": place}
     if 2 <= facts.lines <= 10:
-        words["lines"] = _count("lines", facts.lines, language)
+        words["lines"] = _count("vertical" if facts.direction == "vertical" else "lines", facts.lines, language)
     if facts.columns > 1:
         words["columns"] = _count("columns", facts.columns, language)
     if facts.ground:
@@ -130,6 +135,11 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
     if language == "en":
         words |= {_capital(slot): _capital(phrase) for slot, phrase in words.items()}
     return words
+
+
+def _quote(facts: SceneFacts, language: CaptionLanguage) -> str:
+    """What is quoted; several texts one by one."""
+    return enumerated(facts.parts or (facts.text,), language)
 
 
 def _capital(text: str) -> str:

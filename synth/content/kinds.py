@@ -16,7 +16,7 @@ import numpy as np
 
 from synth.choice import choose_key
 from synth.content.base import Content, ContentRequest, Text, Unit, both, cycled, is_held_out
-from synth.corpus import grammar
+from synth.corpus import grammar, subjects
 from synth.corpus.builtin import levels_characters, wordlist
 from synth.corpus.corpus import Corpora
 from synth.corpus.sanitize import Sanitized, sanitize
@@ -177,7 +177,7 @@ class Sentence(Content):
 
 @dataclass(frozen=True, kw_only=True)
 class Paragraph(Content):
-    """Several sentences as one paragraph."""
+    """Several sentences as one paragraph, of one subject where they are ours."""
 
     ranges: ClassVar[tuple[str, ...]] = ("sentences", "length")
 
@@ -188,10 +188,14 @@ class Paragraph(Content):
     length: tuple[int, int] = (20, 400)  # characters
 
     def draw(self, request: ContentRequest) -> Text:
-        count = int(request.rng.integers(self.sentences[0], self.sentences[1] + 1))
+        least, most = self.sentences
 
         def several(language: CaptionLanguage, rng: np.random.Generator) -> str:
-            return grammar.sentences(language, count, rng)
+            count = int(rng.integers(least, most + 1))
+            said = subjects.passage(language, [1] * count, rng)[1]
+            glue = "" if language == "zh" else " "
+            fitting = [n for n in range(least, len(said) + 1) if len(glue.join(said[:n])) <= self.length[1]]
+            return glue.join(said[: max(fitting, default=least)])
 
         return _prose(self.corpus, self.languages, request, "paragraph", self.length, several)
 
@@ -227,5 +231,5 @@ def _prose(
     for _ in range(200):
         text = compose(language, request.rng)
         if length[0] <= len(text) <= length[1]:
-            return Text(text, language, unit, f"grammar-{language}")
+            return Text(text, language, unit, f"{'subjects' if unit == 'paragraph' else 'grammar'}-{language}")
     raise ValueError(f"length {list(length)}: no {unit} of that many characters came up in 200 tries")

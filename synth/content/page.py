@@ -9,7 +9,7 @@ import numpy as np
 
 from synth.choice import check_weights, choose_key
 from synth.content.base import Content, ContentRequest, Text, both
-from synth.corpus import grammar
+from synth.corpus import subjects
 from synth.corpus.traditional import Script, pick_traditional, to_traditional
 from synth.language import CaptionLanguage
 
@@ -32,7 +32,7 @@ class PageText:
     def text(self) -> Text:
         """All of it as one running text."""
         said = " ".join(filter(None, (self.title, *self.lines)))
-        return Text(said, self.language, "paragraph", f"grammar-{self.language}", script=self.script)
+        return Text(said, self.language, "paragraph", f"subjects-{self.language}", script=self.script)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -92,17 +92,13 @@ class Page(Content):
         language = choose_key(rng, self.languages)
         body = choose_key(rng, self.bodies)
         count = int(rng.integers(self.items[0], self.items[1] + 1))
-        title = _capitalized(grammar.phrase(language, rng)) if rng.random() < self.titled else ""
+        titled = rng.random() < self.titled
         if body == "paragraphs":
             lengths = [int(rng.integers(self.sentences[0], self.sentences[1] + 1)) for _ in range(count)]
-            return PageText(title, tuple(grammar.sentences(language, n, rng) for n in lengths), (), language)
-        items = tuple(_capitalized(grammar.phrase(language, rng)) for _ in range(count))
-        return PageText(title, items, _markers(body, count, language, rng), language)
-
-
-def _capitalized(text: str) -> str:
-    """With a capital at the start, where the script has any."""
-    return text[:1].upper() + text[1:]
+            title, paragraphs = subjects.passage(language, lengths, rng)
+            return PageText(title if titled else "", paragraphs, (), language)
+        title, items = subjects.items(language, count, rng)
+        return PageText(title if titled else "", items, _markers(body, count, language, rng), language)
 
 
 def _markers(body: Body, count: int, language: CaptionLanguage, rng: np.random.Generator) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Long texts of one subject after the other: title, sections with headings, paragraphs, lists, tables, formulas, code, notes.
+"""Texts of one subject: a paragraph, a list, or a long one of several subjects with headings, tables, formulas, code, notes.
 
     subjects-{en,zh}.txt ──names, places and years drawn once──> Document of about so many characters
 
@@ -9,6 +9,7 @@ A section takes sentences of its subject in their order, so that what follows fr
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -28,6 +29,7 @@ _NAMES = {
     "zh": ("清河", "松江", "柳园", "望湖", "石桥", "云岭", "白塔", "东篱"),
 }
 _PER_PARAGRAPH = (3, 6)  # chosen: sentences
+_RICH = 5.0  # chosen: to 1, how often a long page begins with a subject that has tables, formulas or code
 _NOTES = 4  # chosen: at the foot of a page
 
 
@@ -59,8 +61,10 @@ class Document:
 def write(language: CaptionLanguage, characters: int, kinds: frozenset[Kind], rng: np.random.Generator) -> Document:
     """About so many characters with parts of ``kinds`` beside headings and paragraphs; fewer where subjects run out."""
     subjects = list(_subjects(language).values())
+    weights = np.array([_RICH if "table" in subject.more else 1.0 for subject in subjects])
+    order = rng.choice(len(subjects), len(subjects), replace=False, p=weights / weights.sum())
     title, parts, notes = "", list[Part](), list[Part]()
-    for subject in (subjects[k] for k in rng.permutation(len(subjects))):
+    for subject in (subjects[k] for k in order):
         room = characters - sum(part.length for part in parts)
         if room <= 0:
             break
@@ -74,6 +78,34 @@ def write(language: CaptionLanguage, characters: int, kinds: frozenset[Kind], rn
             own = _referred(own, len(notes))
         parts += own
     return Document(title, tuple(parts), tuple(notes), language)
+
+
+def passage(language: CaptionLanguage, lengths: Sequence[int], rng: np.random.Generator) -> tuple[str, tuple[str, ...]]:
+    """What one subject is about, and paragraphs of so many sentences each in their order; fewer where it has no more."""
+    subject = _drawn(language, rng)
+    first = int(rng.integers(len(subject.sections)))
+    left = [_part("paragraph", text).text for _, texts in subject.sections[first:] for text in texts]
+    found = []
+    for length in lengths:
+        if left:
+            found.append(("" if language == "zh" else " ").join(left[:length]))
+        left = left[length:]
+    return subject.title if first == 0 else subject.sections[first][0], tuple(found)
+
+
+def items(language: CaptionLanguage, count: int, rng: np.random.Generator) -> tuple[str, tuple[str, ...]]:
+    """What a list is about, and so many of its entries; where one subject has too few, those of others behind them."""
+    subject = _drawn(language, rng)
+    title, found = subject.title, list(subject.more["item"])
+    while len(found) < count:
+        found += [text for text in _drawn(language, rng).more["item"] if text not in found]
+    kept = sorted(rng.permutation(len(found))[:count]) if len(found) == len(subject.more["item"]) else range(count)
+    return title, tuple(_part("item", found[k]).text for k in kept)
+
+
+def _drawn(language: CaptionLanguage, rng: np.random.Generator) -> _Subject:
+    subjects = list(_subjects(language).values())
+    return _filled(subjects[int(rng.integers(len(subjects)))], language, rng)
 
 
 def _sections(

@@ -109,6 +109,11 @@ class FontFile:
         """Whether a person would call what it draws handwritten."""
         return self.source.handwriting or self.source.style == "handwriting"
 
+    @property
+    def italic(self) -> bool:
+        """Whether its file is named as a slanted one."""
+        return "italic" in self.path.stem.lower()
+
     def writes(self, language: str) -> bool:
         """Whether the recipe draws a language with it; traditional Chinese where it is named, or the font has its forms."""
         if language in self.source.languages or not language.startswith("zh-Hant"):

@@ -24,6 +24,7 @@ from synth.typeset.shaped import Shaped
 
 _PLAIN = EffectConfig()
 _ORNATE, _ORNATE_BODY = ("handwriting", "display"), 0.15  # chosen: of their weight, for paragraphs
+_ARC = 6  # chosen: characters; fewer on an arc look tilted
 _ALIKE = 150  # chosen: of CSS's weights; more is seen as another weight
 
 
@@ -70,7 +71,13 @@ class RenderContext:
     def shape(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> ShapedText:
         """The text in a direction, a font that covers it and a weight. Raises Undrawable where no font covers it."""
         direction = direction_for(layout, text.language, text.wrap, rng)
-        return self._shape_with(self._covering(text), text, direction == "vertical", direction == "curved", rng)
+        curved = direction == "curved" and len(text.text) >= _ARC
+        return self._shape_with(self._covering(text), text, direction == "vertical", curved, rng)
+
+    def shape_beside(self, text: Text, other: ShapedText, rng: np.random.Generator) -> ShapedText:
+        """A text in level lines, in another one's font where that covers it. Raises Undrawable where no font does."""
+        covering = self._covering(text)
+        return self._shape_with([f for f in covering if f is other.font] or covering, text, False, False, rng)
 
     def by_hand(self, shaped_text: ShapedText, rng: np.random.Generator) -> ShapedText:
         """The same text in a handwriting font, unchanged where none covers it."""
@@ -105,7 +112,7 @@ class RenderContext:
         found = []
         for font in self.fonts:
             alike = font.source.style == old.source.style and font.handwriting == old.handwriting
-            if not alike or not font.writes(text.tag) or font.missing(text.text):
+            if not alike or font.italic != old.italic or not font.writes(text.tag) or font.missing(text.text):
                 continue
             face = min(map(font.face, font.wghts), key=lambda face: abs(face.weight - old_face.weight))
             if abs(face.weight - old_face.weight) <= _ALIKE:

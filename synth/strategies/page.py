@@ -26,6 +26,7 @@ from synth.typeset.setting import Align
 from synth.typeset.shaped import Shaped
 
 _LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger
+_INDENTED = 12.0  # chosen: em of a line from which on first lines are indented
 _INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
 
 
@@ -73,7 +74,7 @@ class _Setting:
     centered: bool  # whether the heading is
     gutter: float = 2.0
     between: float = 0.45  # after a paragraph
-    under: float = 0.6  # between heading and body
+    under: float = 1.3  # between heading and body
 
 
 def _lay_out(
@@ -148,7 +149,8 @@ class _Page:
         placed: list[_Placed] = []
         column, y = 0, top
         for shaped, indent in zip(self.items, self.indents, strict=True):
-            measure = Measure(width, 0.0, s.spacing, 0.0, True, indent)
+            narrow = indent > 0 and width < _INDENTED * size
+            measure = Measure(width, 0.0, s.spacing, 0.0, True, 0.0 if narrow else indent)
             lines = measure.lines(shaped, size)
             if lines is None:
                 return None

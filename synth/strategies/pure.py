@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from synth.content.base import Text
 from synth.content.dense import Dense
 from synth.content.page import Page
 from synth.drawing.colors import pick, shades_of
 from synth.drawing.layers import Drawing, TextLayer
 from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
-from synth.fonts.source import FontFile
-from synth.geometry import translation
+from synth.geometry import Box, translation
 from synth.strategies.base import Composition, DrawRequest, Strategy, joint_text
+from synth.strategies.context import ShapedText
 from synth.strategies.dense.draw import draw_dense
 from synth.strategies.ground import ground_layers
 from synth.strategies.page import draw_page
 from synth.typeset.layout import LayoutConfig
+from synth.typeset.setting import VerticalAlign
 
 _SMALLER = (0.2, 0.5)  # chosen: size of small print to the size of the text above or below
 _GAP = 0.5  # em of the main text, between it and small print
+_SIDES = (0.42, 0.58)  # chosen: of the width, where the middle of a text has to be that stands on a side
 _LOW = 1.5  # chosen: times the smallest size that a band must be high for text to stand in it
 
 
@@ -51,12 +52,16 @@ class PureStrategy(Strategy):
         block, matrix = context.arrange(shaped_text, canvas, request.layout, rng)
         ground, color = pick(context.colors, rng)
         style = context.style(block, color, shades_of(ground.colors), rng)
-        main = _Set(TextLayer(block, style, matrix, one_word=shaped_text.one), text, shaped_text.font)
+        main = _Set(TextLayer(block, style, matrix, one_word=shaped_text.one), shaped_text)
         more = bool(self.several) and rng.random() < self.several and not style.to  # captions name one color for all
+        more = more and text.language != "other" and len(text.text) > 1  # numbers and characters stand alone
         placed = _with_small_print(request, main, canvas) if more else [main]
         drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *(each.layer for each in placed)))
         return Composition(
-            joint_text([each.text for each in placed]), tuple(each.font for each in placed), drawing, ground=ground
+            joint_text([each.shaped_text.text for each in placed]),
+            tuple(each.shaped_text.font for each in placed),
+            drawing,
+            ground=ground,
         )
 
 
@@ -65,44 +70,58 @@ class _Set:
     """A text where it stands."""
 
     layer: TextLayer
-    text: Text
-    font: FontFile
+    shaped_text: ShapedText
 
 
 def _with_small_print(request: DrawRequest, main: _Set, canvas: tuple[int, int]) -> list[_Set]:
     """The main text, and a smaller one in each band above and below it that is high enough; in reading order."""
     _, top, _, bottom = main.layer.bounds()
     gap = _GAP * main.layer.block.size
-    above = _small_print(request, main, canvas[0], (0.0, top - gap))
-    below = _small_print(request, main, canvas[0], (bottom + gap, float(canvas[1])))
+    above = _small_print(request, main, canvas[0], (0.0, top - gap), "bottom")
+    below = _small_print(request, main, canvas[0], (bottom + gap, float(canvas[1])), "top")
     return [each for each in (above, main, below) if each]
 
 
-def _small_print(request: DrawRequest, main: _Set, width: int, band: tuple[float, float]) -> _Set | None:
-    """A text of the same content anywhere in a band (top and bottom, px); None where none fits."""
+def _small_print(
+    request: DrawRequest, main: _Set, width: int, band: tuple[float, float], end: VerticalAlign
+) -> _Set | None:
+    """A text of the same content in the main one's font, at one end of a band (top and bottom, px) and flush with the main
+    one; None where none fits."""
     rng, context, size = request.rng, request.context, main.layer.block.size
-    layout = _smaller(request.layout, size * float(rng.uniform(*_SMALLER)))
+    layout = _smaller(request.layout, size * float(rng.uniform(*_SMALLER)), end)
     top, bottom = map(int, band)
     if bottom - top < _LOW * layout.min_size or layout.max_size >= size:
         return None
     try:
         text = request.other_text()
-        shaped_text = context.shape(text, layout, rng)
+        shaped_text = context.shape_beside(text, main.shaped_text, rng)
         block, matrix = context.arrange(shaped_text, (width, bottom - top), layout, rng)
     except Undrawable:  # a picture with one text less is as good
         return None
     layer = TextLayer(block, TextStyle(main.layer.style.color), translation(0, top) @ matrix, one_word=shaped_text.one)
-    return _Set(layer, text, shaped_text.font)
+    shift = _flush(layer.bounds(), main.layer.bounds(), width, layout.margin * min(width, bottom - top))
+    return _Set(replace(layer, matrix=translation(shift, 0) @ layer.matrix), shaped_text)
 
 
-def _smaller(layout: LayoutConfig, largest: float) -> LayoutConfig:
-    """Horizontal, upright, anywhere, no larger than ``largest`` px."""
+def _flush(box: Box, main: Box, width: int, margin: float) -> float:
+    """Px to the right that make a box flush with the main one: on the side where that stands, or centered over it."""
+    middle = (main[0] + main[2]) / 2 / width
+    if middle < _SIDES[0]:
+        shift = main[0] - box[0]
+    else:
+        shift = main[2] - box[2] if middle > _SIDES[1] else (main[0] + main[2] - box[0] - box[2]) / 2
+    return min(max(shift, margin - box[0]), width - margin - box[2])
+
+
+def _smaller(layout: LayoutConfig, largest: float, end: VerticalAlign) -> LayoutConfig:
+    """Horizontal, upright, at one end of a band, no larger than ``largest`` px."""
     return replace(
         layout,
         size="fit",
         relative=None,
         max_size=max(largest, layout.min_size),
-        anywhere=1.0,
+        anywhere=0.0,
+        valign={end: 1.0},
         jitter=0.0,
         rotate=(0.0, 0.0),
         directions={"horizontal": 1.0},

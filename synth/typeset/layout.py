@@ -27,6 +27,7 @@ Direction = Literal["horizontal", "vertical", "curved"]
 _EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
 _DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are broken between any two characters
 _SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
+_INDENTED = (3, 12.0)  # chosen: lines, and em of a line, from which on first lines are indented
 _STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
@@ -205,6 +206,9 @@ def arrange(
     lines = measure.lines(shaped, size)
     if lines is None:
         raise Undrawable(f"a word is wider than the canvas at {size:g} px")
+    if indent and (len(lines) < _INDENTED[0] or measure.room(size) < _INDENTED[1] * size):
+        measure = replace(measure, indent=0.0)  # the room that it leaves is enough
+        lines = measure.lines(shaped, size) or lines
     if setting.align != "justify":
         size, measure, lines = _in_words(measure, shaped, size, low, lines)
     if setting.align == "center":
@@ -228,13 +232,16 @@ def _in_words(
 
 def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure, align: Align) -> Block:
     """Set broken lines at ``size`` px with the top left of the block's em boxes at the origin."""
-    widths = [shaped.width(line, measure.letter) * size for line in lines]
+    outer = [shaped.blanks(line) for line in lines]
+    widths = [
+        (shaped.width(line, measure.letter) - sum(blank)) * size for line, blank in zip(lines, outer, strict=True)
+    ]
     filled = measure.room(size) if align == "justify" else max(widths)
     placed = []
     for row, (line, width) in enumerate(zip(lines, widths, strict=True)):
         indent = max(measure.indent if line.first else -measure.indent, 0.0) * size
         stretch = _stretch(shaped, line, filled - indent - width, size) if align == "justify" else None
-        start = indent + (filled - width) * SLACK[align]
+        start = indent + (filled - width) * SLACK[align] - outer[row][0] * size
         rows_before = len(lines) - 1 - row if shaped.vertical else row  # columns run from right to left
         placed.append(
             _set_line(shaped, line, size, measure.letter, start, rows_before * measure.spacing * size, stretch)

@@ -13,10 +13,11 @@ from itertools import pairwise
 
 from synth.fonts.face import Face, Glyph
 
-_MARK = "，。、；：！？．“”‘’「」『』（）《》〈〉【】〔〕〖〗［］｛｝·…—"
-_PAIR = re.compile(f"[{re.escape(_MARK)}]{{2}}")
+MARKS = "，。、；：！？．“”‘’「」『』（）《》〈〉【】〔〕〖〗［］｛｝·…—"
+_PAIR = re.compile(f"[{re.escape(MARKS)}]{{2}}")
 _SOLID = "…—"  # two of them are one mark
 _HALF = 0.5  # em that a mark gives at most
+_EMPTY, _SIDE = 0.3, 0.06  # chosen: em of blank that only marks have beside them; what other characters have
 _LEFT = 0.12  # chosen: em of blank that stays between the ink of both
 
 
@@ -27,9 +28,23 @@ def compressed(face: Face, text: str, glyphs: list[Glyph], vertical: bool) -> li
     found = list(glyphs)
     for at, (glyph, following) in enumerate(pairwise(glyphs)):
         marks = text[glyph.start : glyph.end], text[following.start : following.end]
-        if all(len(mark) == 1 and mark in _MARK for mark in marks) and not all(mark in _SOLID for mark in marks):
+        if all(len(mark) == 1 and mark in MARKS for mark in marks) and not all(mark in _SOLID for mark in marks):
             found[at] = replace(glyph, advance=glyph.advance - _spare(face, (glyph, following), vertical))
     return found
+
+
+def outer_blanks(face: Face, glyphs: Sequence[Glyph], vertical: bool) -> tuple[float, float]:
+    """Em of nothing before an opening mark at a line's start, and behind a closing one at its end (clreq, marks there may
+    take half a cell); 0 where other characters stand."""
+
+    def blank(glyph: Glyph, at_end: bool) -> float:
+        extent = _extent(face, glyph, vertical) if glyph.advance >= 0.9 else None
+        if extent is None:
+            return 0.0
+        empty = glyph.advance - extent[1] if at_end else extent[0]
+        return min(empty - _SIDE, _HALF) if empty > _EMPTY else 0.0
+
+    return blank(glyphs[0], False), blank(glyphs[-1], True)
 
 
 def _spare(face: Face, pair: Sequence[Glyph], vertical: bool) -> float:

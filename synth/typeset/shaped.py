@@ -14,10 +14,11 @@ from synth.corpus.traditional import to_simplified
 from synth.errors import Undrawable
 from synth.fonts.face import Face, Glyph
 from synth.typeset.line_breaks import Unit, is_wide, units
-from synth.typeset.marks import compressed
+from synth.typeset.marks import MARKS, compressed, outer_blanks
 from synth.typeset.vertical import shape_column
 from synth.typeset.words import inside_counts, inside_words
 
+_COMPANY = 3  # chosen: characters of the line that gives one to the next
 _RIGHT_TO_LEFT = regex.compile(r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}]")
 
 
@@ -102,6 +103,10 @@ class Shaped:
         starts = self._starts[line.paragraph]
         return self.glyphs[line.paragraph][bisect_left(starts, line.start) : bisect_left(starts, line.end)]
 
+    def blanks(self, line: Span) -> tuple[float, float]:
+        """Em of nothing before and behind the ink of full-width marks at a line's ends."""
+        return (0.0, 0.0) if self.language == "en" else outer_blanks(self.face, self.line_glyphs(line), self.vertical)
+
     def gaps(self, line: Span) -> list[bool]:
         """For each glyph of a line but the last: whether justification may widen the gap behind it.
 
@@ -122,6 +127,7 @@ class _Breakable:
 
     def __init__(self, text: str, glyphs: Sequence[Glyph], together: frozenset[int] = frozenset()) -> None:
         self.units: list[Unit] = units(text, together)
+        self._wide = [sum(map(is_wide, text[u.start : u.end].strip(MARKS))) == 1 for u in self.units]
         advance, count = [0.0] * len(text), [0] * len(text)
         for glyph in glyphs:
             advance[glyph.start] += glyph.advance
@@ -144,9 +150,19 @@ class _Breakable:
             following = bisect_right(ends, extent, lo=first)
             if following == first:
                 return None
-            lines.append((start, self.units[following - 1].end))
+            lines.append((first, following))
             first, room = following, measure
-        return lines
+        self._keep_company(lines, measure - letter, letter)
+        return [(self.units[a].start, self.units[b - 1].end) for a, b in lines]
+
+    def _keep_company(self, lines: list[tuple[int, int]], measure: float, letter: float) -> None:
+        """No Chinese character is left alone on the last of several lines, given as units: one more joins it."""
+        if len(lines) < 2:
+            return
+        (a, b), (last, end) = lines[-2:]
+        alone = end - last == 1 and self._wide[last]
+        if alone and b - a >= _COMPANY and self.span(self.units[b - 1].start, self.units[last].end, letter) <= measure:
+            lines[-2:] = [(a, b - 1), (b - 1, end)]
 
     def _end_sums(self, letter: float) -> list[float]:
         if self._ends[0] != letter or not self._ends[1]:

@@ -104,6 +104,7 @@ _UNIT = "|".join(sorted(set(_MEASURES), key=lambda unit: -len(unit)))
 _COUNTED = re.compile(
     rf"(?:第)?(?:[0-9]+(?:[.,:：][0-9]+)*|[〇零一二两三四五六七八九十百千万亿几半]+) ?(?:{_UNIT})(?:[0-9]+(?:{_UNIT}))*"
 )
+_TITLE = re.compile("《[^《》]{1,8}》")  # longer ones may be parted
 _TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛")
 """Particles that lean on the word before them."""
 
@@ -118,7 +119,8 @@ def inside_words(text: str) -> frozenset[int]:
             if word[0] in _TRAILING and len(word) == 1 and at > run.start():
                 found.add(at)
             at += len(word)
-    return inside_counts(text) | found
+    titles = (range(title.start() + 1, title.end()) for title in _TITLE.finditer(text))
+    return inside_counts(text) | found.union(*titles)
 
 
 def inside_counts(text: str) -> frozenset[int]:

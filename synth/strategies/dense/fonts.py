@@ -35,22 +35,18 @@ class Fonts:
 def choose_fonts(context: RenderContext, text: Text, rng: np.random.Generator) -> Fonts:
     """A body font in print, with its own bold and italic where it has them, and a mono font for code."""
     able = [f for f in context.fonts if f.writes(text.tag) and not f.missing(text.text)]
-    printed = [f for f in able if f.source.style in _BODY_STYLES and not _is_italic(f)] or able
+    printed = [f for f in able if f.source.style in _BODY_STYLES and not f.italic] or able
     if not printed:
         context.font(text, rng)  # says which character is missing
         raise Undrawable("no printed face covers the page")
     body = printed[choose(rng, [f.source.weight for f in printed])]
-    italic = next((f for f in able if _is_italic(f) and f.path.parent == body.path.parent), None)
-    mono = [f for f in able if f.source.style == "mono" and not _is_italic(f)]
+    italic = next((f for f in able if f.italic and f.path.parent == body.path.parent), None)
+    mono = [f for f in able if f.source.style == "mono" and not f.italic]
     code = mono[int(rng.integers(len(mono)))] if mono else body
     regular = _nearest(body, _REGULAR)
     files = tuple(dict.fromkeys([*([italic] if italic else []), code, body]))
     slanted = _nearest(italic, _REGULAR) if italic else None
     return Fonts(regular, _nearest(body, _BOLD), slanted, _nearest(code, _REGULAR), files)
-
-
-def _is_italic(font: FontFile) -> bool:
-    return "italic" in font.path.stem.lower()
 
 
 def _nearest(font: FontFile, weight: int) -> Face:

@@ -24,7 +24,7 @@ from synth.strategies.scene.lighting import bend_for, light_for
 from synth.strategies.scene.places import find_place, suited
 from synth.strategies.scene.scene import SceneDrawer
 from synth.typeset.layout import LayoutConfig
-from synth.typeset.setting import Setting, pick_setting
+from synth.typeset.setting import Align, Setting, pick_setting
 from synth.typeset.shaped import Shaped
 
 
@@ -114,10 +114,10 @@ def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, in
     )
 
 
-def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text) -> PlacedText:
+def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text, align: Align) -> PlacedText:
     """A text in a font and style of its own. Raises Undrawable where it does not fit its area."""
     context, rng = request.context, request.rng
-    layout = _horizontal(request.layout)
+    layout = replace(_horizontal(request.layout), align={align: 1.0})
     shaped_text = context.shape(text, layout, rng)
     setting = pick_setting(layout, area.size, rng)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)

@@ -32,18 +32,20 @@ Operation = Literal["replace", "add", "remove", "recolor", "restyle", "move", "t
 _TRIES = 20  # texts or grounds drawn for one edit before the pair is given up
 _MIN_MOVE = 0.15  # chosen: of the canvas's shorter side; a text that moves less has not visibly moved
 _EFFECTS: tuple[Effect, ...] = ("stroke", "hollow", "shadow", "glow")
-_CORNERS = {
+_CORNERS: dict[str, tuple[float | None, float | None]] = {
     "top left": (0.0, 0.0),
-    "top": (0.5, 0.0),
+    "top": (None, 0.0),
     "top right": (1.0, 0.0),
-    "left": (0.0, 0.5),
+    "left": (0.0, None),
     "center": (0.5, 0.5),
-    "right": (1.0, 0.5),
+    "right": (1.0, None),
     "bottom left": (0.0, 1.0),
-    "bottom": (0.5, 1.0),
+    "bottom": (None, 1.0),
     "bottom right": (1.0, 1.0),
 }
-"""Where a text may be moved to: the fraction of the free room that is left of it, and above it."""
+"""Where a text may be moved to: the fraction of the free room that is left of it, and above it; None: it stays there."""
+_OUTER, _MIDDLE = 0.28, 0.08  # chosen: of the canvas, where the middle of what stands at an edge may be; off the middle
+_SEEN_LINE = 1.2  # px, chosen: a thinner outline only changes the color of the letters
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +114,9 @@ def _add(edit: Edit) -> Edited:
     """The target, on a canvas that had only the other texts."""
     target = edit.target
     color = target.layer.style.color
-    change = Change(edit.operation, after=target.text, color_after=color, place=_named_place(edit))
+    effect = target.layer.style.effect
+    shown = effect if effect not in ("plain", "gradient") else None
+    change = Change(edit.operation, after=target.text, color_after=color, place=_named_place(edit), effect=shown)
     return Edited(edit.layers(None), edit.layers(target), change, edit.canvas.ground)
 
 
@@ -147,13 +151,15 @@ def _restyle(edit: Edit) -> Edited:
     old = layer.style
     # Hollow letters have no fill that the other effects could stand beside, and one outline is enough.
     taken = {*old.effects} | ({"hollow"} if old.effects else set()) | ({"stroke"} if old.stroke else set())
+    taken |= {"shadow", "glow"} if {"shadow", "glow"} & set(old.effects) else set()  # one would hide the other
     able = [effect for effect in _EFFECTS if effect not in taken]
     if not able or layer.block.size < request.context.effects.min_size:
         raise Undrawable("the text has every effect, or is too small for one")
     effect = able[int(request.rng.integers(len(able)))]
     config = EffectConfig(weights={effect: 1.0})
     new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
-    if new.effect != effect or not new.drawn_at(layer.block.size):
+    thin = effect == "stroke" and new.width * layer.block.size < _SEEN_LINE
+    if new.effect != effect or thin or not new.drawn_at(layer.block.size):
         raise Undrawable("the effect would not be seen here")
     if effect != "hollow":
         stroke, width = (new.stroke, new.width) if new.stroke else (old.stroke, old.width)
@@ -169,7 +175,8 @@ def _move(edit: Edit) -> Edited:
     taken = [text.box() for text in edit.texts if text is not edit.target]
     places = []
     for name, (fx, fy) in _CORNERS.items():
-        left, top = edge + fx * (w - 2 * edge - (x1 - x0)), edge + fy * (h - 2 * edge - (y1 - y0))
+        left = x0 if fx is None else edge + fx * (w - 2 * edge - (x1 - x0))
+        top = y0 if fy is None else edge + fy * (h - 2 * edge - (y1 - y0))
         moved = (left, top, left + x1 - x0, top + y1 - y0)
         far = abs(left - x0) + abs(top - y0) > _MIN_MOVE * min(w, h)
         if far and not any(_overlap(moved, box) for box in taken):
@@ -232,14 +239,20 @@ OPERATIONS: dict[Operation, Callable[[Edit], Edited]] = {
 
 
 def _named_place(edit: Edit) -> str | None:
-    """Where the target stands, in words; None on a photograph."""
+    """Where the target stands, in words; None on a photograph, and where words would not tell."""
     if edit.canvas.ground is None or edit.canvas.medium:
         return None
     x0, y0, x1, y1 = edit.target.box()
     w, h = edit.canvas.canvas
-    row = "top" if (y0 + y1) / 2 < 0.36 * h else "bottom" if (y0 + y1) / 2 > 0.64 * h else ""
-    column = "left" if x1 < 0.56 * w else "right" if x0 > 0.44 * w else ""
-    return f"{row} {column}".strip() or "center"
+    row, column = _third((y0 + y1) / 2 / h, "top", "bottom"), _third((x0 + x1) / 2 / w, "left", "right")
+    return None if row is None or column is None else f"{row} {column}".strip() or "center"
+
+
+def _third(middle: float, low: str, high: str) -> str | None:
+    """Where a text with its middle at 0..1 of the canvas stands; "" in its middle, None between."""
+    if abs(middle - 0.5) < _MIDDLE:
+        return ""
+    return low if middle < _OUTER else high if middle > 1 - _OUTER else None
 
 
 def _overlap(a: Box, b: Box) -> bool:

@@ -78,7 +78,9 @@ class EditDrawer:
         count = 1 if scene else int(rng.integers(self.strategy.texts[0], self.strategy.texts[1] + 1))
         texts = _different_texts(request, operation, count)
         canvas = photo_canvas(request, scene, size, texts[0]) if scene else plain_canvas(request, size, len(texts))
-        placed = [place_text(request, canvas, area, text) for area, text in zip(canvas.areas, texts, strict=True)]
+        align = choose_key(rng, request.layout.align)  # of all: one off the others' axis looks like a mistake
+        areas = zip(canvas.areas, texts, strict=True)
+        placed = [place_text(request, canvas, area, text, align) for area, text in areas]
         chosen = int(rng.integers(len(placed)))
         edited = apply(Edit(operation, request, canvas, placed, placed[chosen]))
         source, target = Drawing(canvas.canvas, edited.before), Drawing(canvas.canvas, edited.after)

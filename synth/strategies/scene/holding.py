@@ -42,6 +42,7 @@ _KINDS: dict[Holding, tuple[Kind, ...]] = {
 facade, on which a board that hangs is as large as a house."""
 _TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.1, "post": 0.2, "roped": 0.3}
 """Chosen: of the recipe's turn and perspective, how much is left of it."""
+_OFF_EDGE = 0.04  # chosen: of the shorter side
 _SOFT = 0.006  # chosen: of the picture's width, by which a photograph is out of focus behind what stands before it
 _STANDING = (0.88, 0.96)  # chosen: of the picture's height, where a thing on a table stands
 _DEPTH = (0.15, 0.24)  # chosen: of the picture's height, how far behind it its table ends
@@ -73,7 +74,7 @@ def set_stage(holding: Holding, backdrop: Backdrop, blurred: float, rng: np.rand
     pixels, (w, h) = backdrop.pixels, backdrop.canvas
     if holding == "lying":
         edge = h * rng.uniform(*_FAR)
-        layers = table_before(pixels, edge, rng, ("wood", "wood", "slate"))  # on white, paper would not be seen
+        layers = table_before(pixels, edge, rng, ("wood",))  # on white, paper would not be seen; slate reads as the sea
         return Stage(holding, layers, edge, float(h))
     if holding == "table":
         floor = h * rng.uniform(*_STANDING)
@@ -122,7 +123,7 @@ def _on_table(
     room = np.array((w - 4.0, h - stage.edge - 4))
     shrink = min(1.0, *(room / (high - low)))
     corners = (corners - low) * shrink
-    corners += (2, stage.edge + 2) + (room - (high - low) * shrink) * rng.uniform(0, 1, size=2)
+    corners += np.array((2, stage.edge + 2)) + _within(room - (high - low) * shrink, min(canvas), rng)
     near = (corners[:, 1] - stage.edge) / (h - stage.edge)
     corners[:, 0] = w / 2 + (corners[:, 0] - w / 2) * (1 - _NARROW * (1 - near))
     return corners
@@ -145,13 +146,20 @@ def tilted(
     shrink = min(1.0, *((np.array(room) - 4) / (high - low)))
     corners = (corners - low) * shrink
     slack = np.array(room) - 4 - (high - low) * shrink
-    return corners + 2 + slack * rng.uniform(0, 1, size=2)
+    return corners + 2 + _within(slack, min(room), rng)
 
 
 def upright(width: float, height: float, room: float, bottom: float, rng: np.random.Generator) -> np.ndarray:
     """(4, 2) corners, px, of a box that stands upright, its lower edge at ``bottom``, in a picture of ``room`` px."""
-    left = rng.uniform(0, max(room - width, 0))
+    left = float(_within(np.array([max(room - width, 0.0)]), room, rng)[0])
     return np.array([(left, bottom - height), (left + width, bottom - height), (left + width, bottom), (left, bottom)])
+
+
+def _within(slack: np.ndarray, side: float, rng: np.random.Generator) -> np.ndarray:
+    """Px from one edge of the room towards the other, off both of them where ``slack`` allows it: a thing that nearly
+    touches the picture's edge looks like a mistake."""
+    off = np.minimum(_OFF_EDGE * side, slack / 2)
+    return off + (slack - 2 * off) * rng.uniform(0, 1, size=len(slack))
 
 
 def supports(stage: Stage, corners: np.ndarray, canvas: tuple[int, int], rng: np.random.Generator) -> list[Layer]:

@@ -71,8 +71,8 @@ def _frame(
     """Axes with ticks, names and the unit, and the box inside them."""
     x0, y0, x1, y1 = box
     left, under = x0 + 11 * u, y1 - 7 * u
-    plot = (left, y0 + (7 if unit else 3) * u, x1 - 2 * u, under)
-    shapes, labels = [], []
+    plot = (left, y0 + (9 if unit else 3) * u, x1 - 2 * u, under)
+    shapes, scale = [], []
     ticks = round(top / step)
     for k in range(ticks + 1):
         y = under - (under - plot[1]) * k / ticks
@@ -80,9 +80,9 @@ def _frame(
             ShapeLayer("line", (left, y, plot[2], y), stroke=axis, width=0.25 * u if k else 0.5 * u, alpha=0.7)
         )
         half = min(2 * u, 0.48 * (under - plot[1]) / ticks)
-        labels.append(Label(f"{k * step:,g}", (x0, y - half, left - 1.2 * u, y + half), "tick"))
-    if unit:
-        labels.append(Label(unit, (x0, y0, x1, y0 + 4.5 * u), "unit"))
+        scale.append(Label(f"{k * step:,g}", (x0, y - half, left - 1.2 * u, y + half), "tick"))
+    labels = [Label(unit, (x0, y0, x1, y0 + 4.5 * u), "unit")] if unit else []
+    labels += reversed(scale)  # as they are read, from the top down
     width = (plot[2] - left) / len(names)
     for k, name in enumerate(names):
         labels.append(Label(name, (left + (k + 0.04) * width, under + u, left + (k + 0.96) * width, y1), "label"))

@@ -12,6 +12,7 @@ overlaps, leaves its panel or is cut.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -37,7 +38,11 @@ from synth.strategies.template.slots import Filler
 from synth.strategies.template.texts import Pending, Typesetter
 
 _MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
-_TRIES = 8  # texts drawn for a slot before the picture is given up
+_TRIES = 8  # texts drawn for a slot before the picture is given up, and photographs for a picture
+_STANDING = 0.7  # chosen: of the largest type size, from which on a title stands out
+_GROUND = 0.35  # chosen: of the canvas that the background takes at least
+_TEXTURES = ("wall", "board", "closeup")
+"""Kinds of photographs that nobody would print on a page."""
 
 
 def render(
@@ -65,7 +70,7 @@ def render(
     texts = drawing.texts
     if not texts:
         raise Undrawable("the template came out without text")
-    main = next((t for t in texts if t.role == "title"), texts[0])
+    main = _main(texts)
     said = ("" if language == "zh" else " ").join(line.text for line in main.block.lines)
     return Composition(
         Text(said, language, "line", f"slots-{language}"),
@@ -76,6 +81,13 @@ def render(
         family=template.names,
         pictures=tuple(sheet.pictures),
     )
+
+
+def _main(texts: Sequence[TextLayer]) -> TextLayer:
+    """What stands out: the title, or the first of the largest texts where they are clearly larger."""
+    largest = max(text.block.size for text in texts)
+    standing = [text for text in texts if text.block.size >= _STANDING * largest]
+    return next((text for text in standing if text.role == "title"), standing[0])
 
 
 def _suits(root: Node, canvas: tuple[int, int]) -> bool:
@@ -112,10 +124,13 @@ class _Sheet:
         return PALETTE[name]
 
     def ground(self) -> Ground | None:
-        """What a person would call the background: the color of all four corners, None where they differ."""
-        w, h = self._canvas
-        corners = {self._behind((x, y, x, y)) for x in (1.0, w - 1.0) for y in (1.0, h - 1.0)}
-        named = [color for color in PALETTE.values() if {color.rgb} == corners]
+        """What a person would call the background: the color of all four corners and of much of the rest, None where there
+        is none."""
+        xs, ys = (np.linspace(1.0, side - 1.0, 9) for side in self._canvas)
+        seen = [[self._behind((x, y, x, y)) for x in xs] for y in ys]
+        corners = {seen[0][0], seen[0][-1], seen[-1][0], seen[-1][-1]}
+        much = [color for color in corners if sum(row.count(color) for row in seen) > _GROUND * len(xs) * len(ys)]
+        named = [color for color in PALETTE.values() if [color.rgb] == much] if len(corners) == 1 else []
         return Ground((named[0],)) if named and not self.pictures else None
 
     def lay(self, item: Item, box: Box, u: float) -> None:
@@ -175,7 +190,10 @@ class _Sheet:
     def _lay_picture(self, box: Box) -> None:
         assert self._photos
         x0, y0, x1, y1 = (round(v) for v in box)
-        photo = self._photos.choose((max(x1 - x0, 1), max(y1 - y0, 1)), self._rng)
+        for _ in range(_TRIES):
+            photo = self._photos.choose((max(x1 - x0, 1), max(y1 - y0, 1)), self._rng)
+            if photo.kind not in _TEXTURES:
+                break
         self.pictures.append(photo)
         self._shapes.append(PictureLayer(photo.pixels, translation(x0, y0)))
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from synth.corpus import grammar
+from synth.corpus import grammar, subjects
 from synth.corpus.builtin import DATA
 from synth.errors import Undrawable
 from synth.language import CaptionLanguage
@@ -111,7 +111,7 @@ class Filler:
         return f"{self._rng.integers(1, 300)} km"
 
     def _body(self) -> str:
-        return grammar.sentences(self.language, int(self._rng.integers(2, 5)), self._rng)
+        return "".join(subjects.passage(self.language, [int(self._rng.integers(2, 5))], self._rng)[1])
 
     def _sentence(self) -> str:
         return grammar.sentence(self.language, self._rng)

@@ -24,7 +24,7 @@ from synth.typeset.block import Block
 from synth.typeset.layout import SLACK, Measure, compose
 from synth.typeset.shaped import Shaped, Span
 
-_MIN_SIZE = 8.0  # px: no text is set smaller
+_MIN_SIZE = 10.0  # px: no text is set smaller
 _SPACING = 1.35  # em from line to line
 _ROOM = 1.2  # of the type size: what a line takes in a column of its own length
 _MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
@@ -128,7 +128,7 @@ class Typesetter:
 
     def _mine(self, language: CaptionLanguage | None = None) -> list[FontFile]:
         language = language or self._language
-        return [f for f in self._context.fonts if f.writes(language) and "Italic" not in f.path.stem]
+        return [f for f in self._context.fonts if f.writes(language) and not f.italic]
 
     def _covering(self, face: Literal["title", "body"], said: str) -> FontFile:
         """The picture's face; where it lacks a character (a title in capitals only), another of the same styles."""

@@ -64,7 +64,7 @@ def test_ink_lies_in_its_boxes_and_lines_lie_apart(language: str) -> None:
 
 def test_pages_have_headings_bold_and_italic_words_tables_code_formulas_and_notes() -> None:
     wanted, roles = {"heading", "body", "cell", "footnote", "formula", "code"}, set[str | None]()
-    for index in range(60):  # code is of one subject among five
+    for index in range(120):  # code is of one subject among many
         drawing = drawn(made("en", 500, 900), index).drawing
         roles |= {layer.role for layer in drawing.texts}
         assert any(g.face for layer in drawing.texts for line in layer.block.lines for g in line.glyphs)

@@ -71,7 +71,7 @@ def test_each_medium_is_drawn_and_named(medium: str) -> None:
 
 
 def test_parents_and_license_name_the_photograph() -> None:
-    sample = recipe(SCENE).render(3)
+    sample = recipe(SCENE, "strategy.several=0").render(3)
     assert [parent.split(":")[0] for parent in sample.parents] == ["font", "corpus", "photo"]
     assert "Apache-2.0" in sample.license
     assert any(name in sample.license for name in ("CC0-1.0", "CC-BY-2.0", "LicenseRef-public-domain"))
