@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from synth.language import CaptionLanguage, Language, is_han, language_of
 from synth.strategies.base import Composition
 
 _LARGE, _SMALL = 0.22, 0.06  # chosen: type sizes that a person calls large or small, of the canvas's shorter side
+_ADDRESS = re.compile(r"@|https?:|www\.")  # is of no language
 _FOREIGN = 0.1  # chosen: of a text's letters; with more of another script it is not simply Chinese, or English
 _OUTER = 2 / 3  # twice a third: where the middle of a text at an edge or in a corner is
 _SPREAD = 0.6  # chosen: text that takes more of the canvas's width and of its height has no place of its own
@@ -74,6 +76,8 @@ class SceneFacts:
     @property
     def tongue(self) -> Language | None:
         """The language that a person would call the text's: none where more than a few letters are of the other script."""
+        if _ADDRESS.search(self.text):
+            return None
         han, latin = sum(map(is_han, self.text)), sum(c.isalpha() and c.isascii() for c in self.text)
         foreign = latin if self.language == "zh" else han
         return self.language if foreign <= _FOREIGN * (han + latin) else None

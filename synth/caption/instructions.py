@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.caption.phrases import color_name, ground_phrase, phrases, quoted, sentences
+from synth.caption.phrases import color_name, ended_once, ground_phrase, phrases, quoted, sentences
 from synth.language import CaptionLanguage, language_of
 from synth.strategies.base import Change
 
@@ -13,7 +13,7 @@ def instruct(change: Change, language: CaptionLanguage, rng: np.random.Generator
     """One instruction for the change."""
     able = sentences("instructions", language)[change.operation]
     sentence = able[int(rng.integers(len(able)))].format(**_words(change, language)).strip()
-    return sentence[:1].upper() + sentence[1:]
+    return ended_once(sentence[:1].upper() + sentence[1:])
 
 
 def _words(change: Change, language: CaptionLanguage) -> dict[str, str]:

@@ -23,7 +23,7 @@ _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
 _SPACED = re.compile(r"(?<=[\u3000-\u9fff“”。，：；]) +| +(?=[\u3000-\u9fff“”。，：；])")  # spaces beside Chinese
-_TOLD = 0.9  # chosen: of the captions of text with an effect, or not set in level lines, those that say so
+_STYLED = re.compile(r"\b(in|a) \{adj\}|以\{adj\}")  # nothing stands there where there is no adjective
 _WORDS = re.compile(r"\bwords\b(?! are)")  # "the opening words are" is of pages
 _SEVERAL, _COUNTED = 3, 12  # chosen: Han characters that are called "several characters"
 _CONSPICUOUS = frozenset({"with_effect", "With_effect", "way", "Way"})
@@ -36,8 +36,8 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
     words = _words(facts, language, rng)
     section = sentences("captions", language)[facts.kind]
     able = [sentence for sentence in section if _slots(_OPTIONAL.sub("", sentence)) <= words.keys()]
-    able = [sentence for sentence in able if _may_be_said(sentence, facts)] or able
-    seen = _CONSPICUOUS & words.keys() if rng.random() < _TOLD else frozenset()
+    able = [sentence for sentence in able if _may_be_said(sentence, facts, words)] or able
+    seen = _CONSPICUOUS & words.keys()
     able = [sentence for sentence in able if seen & _slots(sentence)] or able
     chosen = able[int(rng.integers(len(able)))]
 
@@ -56,10 +56,12 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
     return ended_once(caption)
 
 
-def _may_be_said(sentence: str, facts: SceneFacts) -> bool:
+def _may_be_said(sentence: str, facts: SceneFacts, words: dict[str, str]) -> bool:
     """Whether what a sentence calls the text suits it: "words" are two or more, 几个字 three or more, 题字 nothing that a
     screen shows, and what lies does not stand."""
     if _WORDS.search(sentence) and len(facts.text.split()) < 2 and sum(map(is_han, facts.text)) < _SEVERAL:
+        return False
+    if not words["adj"] and _STYLED.search(sentence):
         return False
     if "几个字" in sentence and not _SEVERAL <= sum(map(is_han, facts.text)) <= _COUNTED:
         return False

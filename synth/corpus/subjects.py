@@ -120,7 +120,7 @@ def _sections(
             break
         if number:
             parts.append(_part("heading", heading))
-        while sentences:
+        while sentences and sum(part.length for part in parts) < room:
             count = int(rng.integers(*_PER_PARAGRAPH, endpoint=True))
             count = len(sentences) if len(sentences) - count < 2 else count
             parts.append(_part("paragraph", ("" if language == "zh" else " ").join(sentences[:count])))

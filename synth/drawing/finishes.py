@@ -52,7 +52,7 @@ def _embossed(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Pa
     """The upper left edge is lit, the lower right one is in the shade."""
     around, edge, blur = (part * _EDGE * block.size for part in (1.0, 0.8, 0.4))
     _draw_at(target, path, (around, around), _pen(_BLACK, 0.5, blur))
-    _draw_at(target, path, (-0.7 * around, -0.7 * around), _pen(_WHITE, 0.7))
+    _draw_at(target, path, (-0.7 * around, -0.7 * around), _pen(_WHITE, 0.7, blur))
     target.drawPath(path, _pen(_rgb(style)))
     _inside(target, path, (-edge, -edge), _pen(_BLACK, 0.45, blur))
     _inside(target, path, (edge, edge), _pen(_WHITE, 0.6, blur))

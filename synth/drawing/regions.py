@@ -20,6 +20,7 @@ from synth.typeset.line_breaks import is_wide
 _SOFT = 1.0  # px that anti-aliasing may spread ink beyond a slanted edge
 _STEPS = 8  # points of an edge that a bend curves
 _STROKED = 0.2  # px: strokes of curves are drawn a little wider than asked for
+_RASTER = 1 / 32  # px: Skia rounds edges to so much
 
 
 class _Part(NamedTuple):
@@ -93,7 +94,7 @@ def _around_bent(layer: TextLayer, corners: np.ndarray) -> np.ndarray:
 def _snapped(corners: np.ndarray) -> np.ndarray:
     """Upright boxes grown outwards to whole pixels: every pixel that the ink touches is inside."""
     low, high = corners.min(axis=1, keepdims=True), corners.max(axis=1, keepdims=True)
-    return np.where(corners > (low + high) / 2, np.ceil(corners), np.floor(corners))
+    return np.where(corners > (low + high) / 2, np.ceil(corners + _RASTER), np.floor(corners - _RASTER))
 
 
 def _grown(quads: np.ndarray, by: float) -> np.ndarray:

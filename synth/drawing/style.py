@@ -30,6 +30,9 @@ _STEMS: dict[Finish, float] = {
 }
 """How thick strokes must be, em; chosen: streaks, bars and sides would eat thinner ones."""
 _DARK = 0.06  # chosen: luminance of a ground on which neon shines
+_AROUND = 0.6  # chosen: an outline to the stroke that it surrounds; a wider one fills what is open between strokes
+_MIN_EDGE = 1.2  # px, chosen: a thinner outline only changes the color of the letters
+_SOFT = 0.5  # chosen: the least blur of a shadow, to how far it is off
 _OPEN = 0.5  # chosen: the part of a hollow letter's stroke that its line may take
 
 
@@ -111,9 +114,10 @@ class TextStyle:
         return seen and finished and all(shadow.seen_on(shades) for shadow in self.shadows)
 
     def drawn_at(self, size: float) -> bool:
-        """Whether a hollow letter's line has its width at ``size`` px, where thinner ones come out pale and spread, and a
-        finish its room."""
-        return (self.fill is not None or self.width * size >= _MIN_LINE) and (self.finish is None or size >= _FINISHED)
+        """Whether a hollow letter's line has its width at ``size`` px, where thinner ones come out pale and spread, whether an
+        outline is seen as one, and a finish has its room."""
+        least = _MIN_LINE if self.fill is None else _MIN_EDGE
+        return (self.stroke is None or self.width * size >= least) and (self.finish is None or size >= _FINISHED)
 
     @property
     def named(self) -> tuple[Color, ...]:
@@ -180,8 +184,8 @@ def _hollow(
 def _stroke(
     config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
 ) -> TextStyle | None:
-    edge = _edge(color, shades, rng)
-    return TextStyle(color, stroke=edge, width=rng.uniform(*config.stroke), effect="stroke") if edge else None
+    edge, width = _edge(color, shades, rng), min(rng.uniform(*config.stroke), _AROUND * stem())
+    return TextStyle(color, stroke=edge, width=width, effect="stroke") if edge else None
 
 
 def _gradient(
@@ -196,7 +200,8 @@ def _shadow(
 ) -> TextStyle | None:
     shift = rng.uniform(*config.offset)
     offset = (shift * float(rng.choice([-1, 1])), shift)
-    shadow = Shadow((0, 0, 0), offset, rng.uniform(*config.blur), rng.uniform(0.35, 0.6))
+    blur = max(rng.uniform(*config.blur), _SOFT * shift)  # a hard one beside thin strokes looks like a second print
+    shadow = Shadow((0, 0, 0), offset, blur, rng.uniform(0.35, 0.6))
     return TextStyle(color, shadows=(shadow,), effect="shadow") if shadow.seen_on(shades) else None
 
 
@@ -204,8 +209,8 @@ def _glow(
     config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
 ) -> TextStyle | None:
     edge = _edge(color, shades, rng)
-    if edge is None:
-        return None
+    if edge is None or any(luminance(edge.rgb) < luminance(shade) for shade in shades):
+        return None  # what is darker than the ground is no light
     return TextStyle(color, shadows=(Shadow(edge.rgb, (0.0, 0.0), rng.uniform(0.08, 0.16), 0.9),), effect="glow")
 
 

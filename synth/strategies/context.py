@@ -138,7 +138,7 @@ class RenderContext:
 
 
 def _weights(fonts: Sequence[FontFile], text: Text) -> list[float]:
-    """How often each font comes; whole paragraphs in a script or a display face are as rare as in print."""
+    """How often each font comes; whole paragraphs in a script, a display or a slanted face are as rare as in print."""
     if text.unit != "paragraph" or all(f.source.style in _ORNATE for f in fonts):
         return [f.source.weight for f in fonts]
-    return [f.source.weight * (_ORNATE_BODY if f.source.style in _ORNATE else 1.0) for f in fonts]
+    return [f.source.weight * (_ORNATE_BODY if f.source.style in _ORNATE or f.italic else 1.0) for f in fonts]

@@ -26,7 +26,7 @@ from synth.typeset.setting import Align
 from synth.typeset.shaped import Shaped
 
 _LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger
-_INDENTED = 12.0  # chosen: em of a line from which on first lines are indented
+_INDENTED = 12.0  # chosen: em of a line from which on first lines are indented, and lines justified
 _INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
 
 
@@ -131,6 +131,7 @@ class _Page:
             if lines is None or len(lines) > 2:
                 return None
             measure, lines = measure.in_words(self.title, head, lines)
+            lines = measure.balanced(self.title, head, lines)
             block = compose(self.title, lines, head, measure, "center" if s.centered else "left")
             width = block.box[2] - block.box[0]
             left = x0 + ((x1 - x0 - width) / 2 - block.box[0] if s.centered else 0.0)
@@ -162,7 +163,7 @@ class _Page:
                         return None
                     continue
                 part, lines = lines[:room], lines[room:]
-                block = compose(shaped, part, size, measure, s.align)
+                block = compose(shaped, part, size, measure, "left" if width < _INDENTED * size else s.align)
                 placed.append(_Placed(block, translation(x0 + column * (width + s.gutter * size), y), "body"))
                 y += len(part) * s.spacing * size
             y += s.between * size

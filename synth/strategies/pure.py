@@ -54,7 +54,7 @@ class PureStrategy(Strategy):
         style = context.style(block, color, shades_of(ground.colors), rng)
         main = _Set(TextLayer(block, style, matrix, one_word=shaped_text.one), shaped_text)
         more = bool(self.several) and rng.random() < self.several and not style.to  # captions name one color for all
-        more = more and text.language != "other" and len(text.text) > 1  # numbers and characters stand alone
+        more = more and style.effect == "plain" and text.language != "other" and len(text.text) > 1
         placed = _with_small_print(request, main, canvas) if more else [main]
         drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *(each.layer for each in placed)))
         return Composition(

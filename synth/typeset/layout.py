@@ -27,7 +27,7 @@ Direction = Literal["horizontal", "vertical", "curved"]
 _EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
 _DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are broken between any two characters
 _SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
-_INDENTED = (3, 12.0)  # chosen: lines, and em of a line, from which on first lines are indented
+_INDENTED = (3, 12.0)  # chosen: lines, and em of a line, from which on first lines are indented, and lines justified
 _STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
@@ -209,6 +209,7 @@ def arrange(
     if indent and (len(lines) < _INDENTED[0] or measure.room(size) < _INDENTED[1] * size):
         measure = replace(measure, indent=0.0)  # the room that it leaves is enough
         lines = measure.lines(shaped, size) or lines
+    setting = _suited(setting, lines, measure.room(size) / size)
     if setting.align != "justify":
         size, measure, lines = _in_words(measure, shaped, size, low, lines)
     if setting.align == "center":
@@ -217,6 +218,13 @@ def arrange(
     if curved:
         block = bent(block, canvas, rng)
     return block, place(block, canvas, margin, setting, _EDGE + stroke_margin * block.size)
+
+
+def _suited(setting: Setting, lines: Sequence[Span], room: float) -> Setting:
+    """Flush left what would be torn apart in lines of ``room`` em, and what is too long to be centered."""
+    narrow, long = room < _INDENTED[1], len(lines) > _DISPLAY
+    unsuited = narrow if setting.align == "justify" else long
+    return replace(setting, align="left") if unsuited else setting
 
 
 def _in_words(

@@ -30,6 +30,7 @@ from synth.strategies.scene.lighting import bears, light_for
 
 Operation = Literal["replace", "add", "remove", "recolor", "restyle", "move", "translate", "background", "reconstruct"]
 _TRIES = 20  # texts or grounds drawn for one edit before the pair is given up
+_APART = 0.06  # chosen: of the canvas's shorter side, what is kept free around a text that is moved
 _MIN_MOVE = 0.15  # chosen: of the canvas's shorter side; a text that moves less has not visibly moved
 _EFFECTS: tuple[Effect, ...] = ("stroke", "hollow", "shadow", "glow")
 _CORNERS: dict[str, tuple[float | None, float | None]] = {
@@ -45,7 +46,6 @@ _CORNERS: dict[str, tuple[float | None, float | None]] = {
 }
 """Where a text may be moved to: the fraction of the free room that is left of it, and above it; None: it stays there."""
 _OUTER, _MIDDLE = 0.28, 0.08  # chosen: of the canvas, where the middle of what stands at an edge may be; off the middle
-_SEEN_LINE = 1.2  # px, chosen: a thinner outline only changes the color of the letters
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,8 +158,7 @@ def _restyle(edit: Edit) -> Edited:
     effect = able[int(request.rng.integers(len(able)))]
     config = EffectConfig(weights={effect: 1.0})
     new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
-    thin = effect == "stroke" and new.width * layer.block.size < _SEEN_LINE
-    if new.effect != effect or thin or not new.drawn_at(layer.block.size):
+    if new.effect != effect or not new.drawn_at(layer.block.size):
         raise Undrawable("the effect would not be seen here")
     if effect != "hollow":
         stroke, width = (new.stroke, new.width) if new.stroke else (old.stroke, old.width)
@@ -171,13 +170,13 @@ def _move(edit: Edit) -> Edited:
     """To another corner, edge or the center, in its own size, clear of the other texts."""
     x0, y0, x1, y1 = edit.target.box()
     w, h = edit.canvas.canvas
-    edge = 0.05 * min(w, h)
+    edge, gap = 0.08 * min(w, h), _APART * min(w, h)
     taken = [text.box() for text in edit.texts if text is not edit.target]
     places = []
     for name, (fx, fy) in _CORNERS.items():
         left = x0 if fx is None else edge + fx * (w - 2 * edge - (x1 - x0))
         top = y0 if fy is None else edge + fy * (h - 2 * edge - (y1 - y0))
-        moved = (left, top, left + x1 - x0, top + y1 - y0)
+        moved = (left - gap, top - gap, left + x1 - x0 + gap, top + y1 - y0 + gap)
         far = abs(left - x0) + abs(top - y0) > _MIN_MOVE * min(w, h)
         if far and not any(_overlap(moved, box) for box in taken):
             places.append((name, left - x0, top - y0))

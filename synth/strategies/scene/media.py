@@ -53,12 +53,8 @@ def _inset(w: float, h: float, fraction: float) -> Box:
 
 def _sheet(w: float, h: float, rng: np.random.Generator) -> Carrier:
     color = any_color(rng, ("white", "white", "light yellow", "beige"))
-    layers: list[ShapeLayer | PictureLayer] = [_panel(w, h, color), _texture("paper", w, h, rng, multiply=True)]
-    if rng.random() < 0.3:  # a ruled sheet
-        step = h / float(rng.integers(8, 14))
-        rule = {"stroke": (150, 180, 215), "width": max(h / 300, 0.6), "alpha": 0.6}
-        layers += [ShapeLayer("line", (0, r * step, w, r * step), **rule) for r in range(1, int(h / step))]  # type: ignore[arg-type]
-    return Carrier(tuple(layers), _inset(w, h, 0.09), (color,), DARK_INKS, 0.025 * min(w, h))
+    layers = (_panel(w, h, color), _texture("paper", w, h, rng, multiply=True))
+    return Carrier(layers, _inset(w, h, 0.09), (color,), DARK_INKS, 0.025 * min(w, h))
 
 
 def _note(w: float, h: float, rng: np.random.Generator) -> Carrier:

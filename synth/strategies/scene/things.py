@@ -162,9 +162,8 @@ def notebook(w: float, h: float, rng: np.random.Generator) -> Carrier:
     cover = _any(rng, ("dark blue", "dark red", "black", "brown", "dark green")).rgb
     rise = rng.uniform(0.03, 0.05) * h
     width, top, height = 0.48 * w, 0.02 * h + rise, 0.93 * h - rise
-    ruled = rng.random() < 0.5
     left, right = (Leaf(translation(0, top), width=width, height=rise, gutter=0.5 * w, side=side) for side in (-1, 1))
-    page = _page(paper, width, height, ruled, int(rng.integers(64)))
+    page = _page(paper, width, height, int(rng.integers(64)))
     layers: tuple[ShapeLayer | PictureLayer, ...] = (
         ShapeLayer("rect", (0.01 * w, 0.05 * h, 1.03 * w, 1.03 * h), fill=(0, 0, 0), alpha=0.45, blur=0.015 * w),
         ShapeLayer("rect", (0, 0.03 * h, w, h), fill=cover, radius=0.015 * w),
@@ -268,17 +267,12 @@ def _label(color: Color, w: float, h: float) -> np.ndarray:
     return pixels
 
 
-def _page(paper: Color, w: float, h: float, ruled: bool, number: int) -> np.ndarray:
+def _page(paper: Color, w: float, h: float, number: int) -> np.ndarray:
     rows, columns = _shape(w, h)
     grain = tile("paper", number)
     texture = grain[np.arange(rows)[:, None] % SIDE, np.arange(columns)[None] % SIDE].astype(float) / 255
     pixels = np.full((rows, columns, 4), 255, np.uint8)
     pixels[..., :3] = np.rint(texture * paper.rgb)
-    if ruled:
-        step = max(rows // 13, 4)
-        pixels[2 * step :: step, :, :3] = np.rint(
-            0.45 * pixels[2 * step :: step, :, :3] + 0.55 * np.array((150, 180, 215))
-        )
     return pixels
 
 

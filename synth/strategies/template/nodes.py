@@ -8,6 +8,7 @@ from typing import Literal
 from synth.drawing.colors import PALETTE
 from synth.fonts.families import Style
 from synth.language import CaptionLanguage
+from synth.photo_list import Kind
 from synth.strategies.template.chart import ChartKind
 from synth.strategies.template.facts import Fact
 from synth.strategies.template.icons import is_icon
@@ -143,9 +144,11 @@ class Icon(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Picture(Node):
-    """A photograph of the recipe's; the panel ``fill`` where it has none."""
+    """A photograph of the recipe's; the panel ``fill`` where it has none. ``kinds``: what it may show, of photographs of which
+    that is known."""
 
     kind: Literal["picture"]
+    kinds: tuple[Kind, ...] = ("street", "building", "nature", "animal", "people", "still")
 
     def __post_init__(self) -> None:
         super().__post_init__()

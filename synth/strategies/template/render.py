@@ -41,8 +41,6 @@ _MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
 _TRIES = 8  # texts drawn for a slot before the picture is given up, and photographs for a picture
 _STANDING = 0.7  # chosen: of the largest type size, from which on a title stands out
 _GROUND = 0.35  # chosen: of the canvas that the background takes at least
-_TEXTURES = ("wall", "board", "closeup")
-"""Kinds of photographs that nobody would print on a page."""
 
 
 def render(
@@ -140,7 +138,7 @@ class _Sheet:
             box = ratio_box(box, node.ratio)
             u = min(box[2] - box[0], box[3] - box[1]) / 100
         if isinstance(node, Picture) and self._photos:
-            self._lay_picture(box)
+            self._lay_picture(node, box)
             return
         if node.fill or node.outline:
             self._panel(node, box, u)
@@ -187,13 +185,15 @@ class _Sheet:
         line = (x, box[1], x, box[3]) if upright else (box[0], y, box[2], y)
         self._shapes.append(ShapeLayer("line", line, stroke=color, width=width, dash=dash))
 
-    def _lay_picture(self, box: Box) -> None:
+    def _lay_picture(self, node: Picture, box: Box) -> None:
         assert self._photos
         x0, y0, x1, y1 = (round(v) for v in box)
         for _ in range(_TRIES):
             photo = self._photos.choose((max(x1 - x0, 1), max(y1 - y0, 1)), self._rng)
-            if photo.kind not in _TEXTURES:
+            if photo.kind is None or photo.kind in node.kinds:
                 break
+        else:
+            raise Undrawable(f"no photograph of {' or '.join(node.kinds)} came up")
         self.pictures.append(photo)
         self._shapes.append(PictureLayer(photo.pixels, translation(x0, y0)))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import skia
 
-from synth.drawing.colors import PALETTE, Color, contrast, keeps_name, pick, shades_of
+from synth.drawing.colors import PALETTE, Color, contrast, keeps_name, luminance, pick, shades_of
 from synth.drawing.style import Effect, EffectConfig, pick_style
 from synth.strategies.scene.lighting import Light, light_for
 from tests.synth.common import SHIPPED, recipe
@@ -31,8 +31,9 @@ def test_an_effect_can_be_told_from_the_ground_or_is_not_there(effect: Effect) -
             assert all(contrast(edge, shade) >= SEEN for shade in shades)
         for shadow in style.shadows:
             assert shadow.seen_on(shades)
+            assert not shadow.glows or all(luminance(shadow.rgb) > luminance(shade) for shade in shades)
         shown += style.effect == effect
-    assert shown > 90
+    assert shown > (60 if effect == "glow" else 90)  # no light on light grounds
 
 
 def test_black_shadows_are_not_drawn_on_black() -> None:

@@ -183,7 +183,7 @@ def test_a_chat_answers_in_the_order_of_its_file() -> None:
         made = drawn("chat", seed)
         rows = drawer("chat")[1].templates["chat"][0].facts["chat"].rows
         whole = next(r for r in rows if r[0].startswith(said(made, "title")[0]))
-        texts = [turn[1].split(" | ")[0] for turn in whole[1]]
+        texts = [turn[1].split(" | ")[0] for turn in whole[2]]
         shown = said(made, "message")
         assert shown == texts[: len(shown)]
 
