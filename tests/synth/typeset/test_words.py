@@ -6,7 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from synth.typeset.layout import Measure
+from synth.language import is_han
+from synth.typeset.layout import Measure, compose
+from synth.typeset.setting import Align
 from synth.typeset.shaped import Shaped
 from synth.typeset.words import inside_words
 from tests.synth.common import PURE, recipe
@@ -69,3 +71,29 @@ def test_a_dash_and_an_ellipsis_of_two_stay_whole() -> None:
     face = recipe(PURE).fonts[0].face(400)
     for text in ("好——好", "好……好"):
         assert Shaped(face, text, "zh").advance == pytest.approx(sum(g.advance for g in face.shape(text, "zh")))
+
+
+@pytest.mark.parametrize("align", ["left", "center", "right"])
+def test_blanks_of_marks_at_the_ends_of_lines_do_not_bend_the_edge(align: Align) -> None:
+    text = Shaped(recipe(PURE).fonts[0].face(400), "春天来了，\n“花都开了\n大家去看\n山上看雪。", "zh")
+    lines = text.wrap(10.0, 0.0)
+    assert lines is not None
+    block = compose(text, lines, 100.0, Measure(1000.0, 1000.0, 1.4, 0.0, False), align)
+    edges = [
+        (min(g.box(100.0)[0] for g in line.glyphs), max(g.box(100.0)[2] for g in line.glyphs)) for line in block.lines
+    ]
+    along = {"left": lambda e: e[0], "right": lambda e: e[1], "center": lambda e: e[0] + e[1]}[align]
+    assert max(map(along, edges)) - min(map(along, edges)) < 15.0 * (2 if align == "center" else 1)
+
+
+def test_no_character_is_left_alone_on_the_last_line() -> None:
+    for length in range(9, 40):
+        text = shaped(("春眠不觉晓处处闻啼鸟夜来风雨声花落知多少" * 3)[:length] + "。")
+        lines = text.wrap(8.0, 0.0)
+        assert lines is not None
+        assert len(lines) == -(-(length + 1) // 8) or len(lines) == -(-length // 8)
+        assert sum(map(is_han, text.paragraphs[0][lines[-1].start : lines[-1].end])) > 1
+
+
+def test_a_short_title_stays_on_one_display_line() -> None:
+    assert cut("他读《茶事笔记》去了") == "他|读|《茶事笔记》|去了"

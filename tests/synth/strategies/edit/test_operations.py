@@ -9,7 +9,7 @@ import pytest
 
 from configs import UserError
 from synth import Recipe, Sample
-from synth.caption.phrases import sentences
+from synth.caption.phrases import phrases, sentences
 from synth.corpus.builtin import pairs, translations
 from synth.drawing.regions import layer_regions
 from synth.strategies.base import Composition
@@ -153,3 +153,62 @@ def test_wrong_edits_are_one_line(override: str, message: str) -> None:
         Recipe.load(EDIT, [override])
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_texts_of_a_plain_ground_stand_on_one_axis() -> None:
+    for index in range(20):
+        texts = drawn(only("recolor", "strategy.photographed=0", "strategy.texts=[3, 3]"), index).drawing.texts
+        boxes = [layer.bounds() for layer in texts]
+        lefts = [x0 for x0, *_ in boxes]
+        middles = [(x0 + x1) / 2 for x0, _, x1, _ in boxes]
+        assert min(max(lefts) - min(lefts), max(middles) - min(middles)) < 8, index
+
+
+def test_a_text_that_is_moved_to_an_edge_keeps_its_place_along_it() -> None:
+    along = {"top": 0, "bottom": 0, "left": 1, "right": 1}
+    seen = set()
+    for index in range(40):
+        pair = drawn(only("move"), index)
+        assert pair.source is not None
+        assert pair.change is not None
+        (old,) = [t for t in pair.source.texts if t not in pair.drawing.texts]
+        (new,) = [t for t in pair.drawing.texts if t not in pair.source.texts]
+        if pair.change.place in along:
+            axis = along[pair.change.place]
+            assert abs(old.bounds()[axis] - new.bounds()[axis]) < 1
+            seen.add(pair.change.place)
+    assert len(seen) >= 2
+
+
+def test_what_added_text_shows_beside_its_color_is_asked_for() -> None:
+    named = 0
+    effects = "effects={weights: {stroke: 1, shadow: 1}, min_size: 16}"
+    for index in range(20):
+        made = only("add", "strategy.photographed=0", effects)
+        pair, sample = drawn(made, index), made.render(index)
+        assert pair.change is not None
+        effect = pair.change.effect
+        if effect:
+            named += 1
+            words = [phrases("effect", language)[effect] for language in ("en", "zh")]
+            assert any(word in sample.instructions[0].text for word in words)
+    assert named >= 5
+
+
+def test_a_glow_and_a_shadow_are_not_laid_over_each_other() -> None:
+    effects = "effects={weights: {shadow: 1}, min_size: 16}"
+    for index in range(15):
+        pair = drawn(only("restyle", "strategy.photographed=0", effects), index)
+        (new,) = [t for t in pair.drawing.texts if pair.source is None or t not in pair.source.texts]
+        assert not {"shadow", "glow"} <= set(new.style.effects)
+
+
+def test_a_translation_is_upright_where_the_text_was() -> None:
+    for index in range(25):
+        pair = drawn(only("translate", "strategy.photographed=0"), index)
+        assert pair.source is not None
+        assert len({font.italic for font in pair.fonts if font.source.style != "handwriting"}) <= 2
+        (old,) = [t for t in pair.source.texts if t not in pair.drawing.texts]
+        (new,) = [t for t in pair.drawing.texts if t not in pair.source.texts]
+        slanted = [next(f for f in pair.fonts if t.block.face in map(f.face, f.wghts)).italic for t in (old, new)]
+        assert slanted[0] == slanted[1]

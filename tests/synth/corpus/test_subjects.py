@@ -1,0 +1,56 @@
+"""Texts of one subject: every subject has what pages ask for, and its sentences come in their order."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from synth.corpus import subjects
+from synth.corpus.builtin import DATA
+from synth.language import CaptionLanguage
+
+LANGUAGES: tuple[CaptionLanguage, ...] = ("en", "zh")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_subject_has_a_title_headings_sentences_items_and_a_note(language: CaptionLanguage) -> None:
+    found = subjects._subjects(language)
+    assert len(found) >= 29
+    for name, subject in found.items():
+        assert subject.title, name
+        assert len(subject.sections) >= 2, name
+        assert all(heading and len(sentences) >= 3 for heading, sentences in subject.sections), name
+        assert len(subject.more["item"]) >= 4, name
+        assert subject.more["note"], name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_slot_is_left_open_and_no_mark_of_emphasis(language: CaptionLanguage) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        title, paragraphs = subjects.passage(language, [2, 3, 1], rng)
+        listed, entries = subjects.items(language, 5, rng)
+        for text in (title, *paragraphs, listed, *entries):
+            assert text
+            assert not re.search(r"[{}*]|\b_\w", text), text
+
+
+def test_sentences_of_a_passage_follow_each_other_in_the_file() -> None:
+    file = (DATA / "subjects-zh.txt").read_text("utf-8").replace("*", "")
+    plain = [line[3:] for line in file.splitlines() if line.startswith("s: ") and "{" not in line]
+    rng = np.random.default_rng(1)
+    checked = 0
+    for _ in range(60):
+        for paragraph in subjects.passage("zh", [3, 3], rng)[1]:
+            places = [file.index(sentence) for sentence in plain if sentence in paragraph]
+            at = [paragraph.index(sentence) for sentence in plain if sentence in paragraph]
+            assert sorted(at) == at or sorted(places) == places
+            checked += len(places) > 1
+    assert checked > 30
+
+
+def test_more_entries_than_a_subject_has_come_from_others() -> None:
+    _, entries = subjects.items("en", 10, np.random.default_rng(2))
+    assert len(entries) == len(set(entries)) == 10
