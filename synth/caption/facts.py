@@ -57,6 +57,7 @@ class SceneFacts:
     media: tuple[str | None, ...] = ()  # of a photograph with several texts: what carries each
     face: Style | None = None
     effect: str = "plain"
+    edge: Color | None = None  # of an outline or a glow
     direction: str = "horizontal"
     lines: int = 1
     place: str | None = None
@@ -105,6 +106,7 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
     whole = " ".join(made.text.text.split("\n"))
     text = _excerpt(whole, quote)
     effects = set.intersection(*(set(layer.effects) for layer in layers))  # what may be said of all of them
+    alike = len({(layer.style.effect, layer.style.edge) for layer in layers}) == 1
     size = None if len(layers) > 1 else main.block.size / min(made.drawing.canvas)
     glue = "" if made.text.language == "zh" else " "
     return SceneFacts(
@@ -119,7 +121,8 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
         texts=tuple(_said(layer, made) for layer in layers) if made.family or made.media else (),
         media=made.media,
         face=_face(made),
-        effect=main.style.effect if len({layer.style.effect for layer in layers}) == 1 else "plain",
+        effect=main.style.effect if alike else "plain",
+        edge=main.style.edge if alike else None,
         direction="vertical" if "vertical" in effects else "curved" if "curved" in effects else "horizontal",
         lines=sum(len(layer.block.lines) for layer in layers),
         place=None if page or made.medium or made.family else _place(made),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from synth.caption.phrases import color_name, ended_once, ground_phrase, phrases, quoted, sentences
+from synth.caption.phrases import color_name, effect_phrase, ended_once, ground_phrase, phrases, quoted, sentences
 from synth.language import CaptionLanguage, language_of
 from synth.strategies.base import Change
 
@@ -23,20 +23,24 @@ def _words(change: Change, language: CaptionLanguage) -> dict[str, str]:
         "after": quoted(change.after, language),
         "old": color_name(change.color_before, language) if change.color_before else "",
         "color": color_name(change.color_after, language) if change.color_after else "",
-        "effect": phrases("effect", language)[change.effect] if change.effect else "",
+        "effect": _effect(change, language) or "",
         "tongue": phrases("tongue", language)[tongue],
         "place": phrases("place", language)[change.place] if change.place else "",
         "at": _at(change.place, language),
-        "fx": _with_effect(change.effect, language),
+        "fx": _with_effect(change, language),
         "ground": ground_phrase("new_ground", change.ground, language) if change.ground else "",
     }
 
 
-def _with_effect(effect: str | None, language: CaptionLanguage) -> str:
+def _effect(change: Change, language: CaptionLanguage) -> str | None:
+    return effect_phrase("effect", change.effect, change.edge, language) if change.effect else None
+
+
+def _with_effect(change: Change, language: CaptionLanguage) -> str:
     """Of added text, behind what else is said of it."""
-    if effect is None:
+    name = _effect(change, language)
+    if name is None:
         return ""
-    name = phrases("effect", language)[effect]
     return f"，带{name}效果" if language == "zh" else f", with {name}"
 
 

@@ -20,6 +20,7 @@ from synth.drawing.colors import Color, Ground
 from synth.language import CaptionLanguage
 
 _FOLDER = DATA / "phrases"
+_ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
 _ENDED_TWICE = re.compile(r"([.!?。！？…][\"”」』'’])[.。]$")
 
 
@@ -51,6 +52,17 @@ def enumerated(texts: Sequence[str], language: CaptionLanguage) -> str:
     if not most:
         return last
     return "、".join(most) + "和" + last if language == "zh" else ", ".join(most) + " and " + last
+
+
+def effect_phrase(
+    use: Literal["effect", "with_effect"], effect: str, edge: Color | None, language: CaptionLanguage
+) -> str | None:
+    """An effect as instructions or captions put it, with the color of its outline or glow; None where that or words for the
+    effect are missing."""
+    phrase = phrases(use, language).get(effect)
+    if phrase is None or ("{edge}" in phrase and edge is None):
+        return None
+    return _ARTICLE.sub(r"\1n ", phrase.format(edge=color_name(edge, language) if edge else ""))
 
 
 def ended_once(sentence: str) -> str:

@@ -15,7 +15,16 @@ import numpy as np
 
 from synth.caption.facts import SceneFacts
 from synth.caption.listing import listing
-from synth.caption.phrases import color_name, ended_once, enumerated, ground_phrase, phrases, quoted, sentences
+from synth.caption.phrases import (
+    color_name,
+    effect_phrase,
+    ended_once,
+    enumerated,
+    ground_phrase,
+    phrases,
+    quoted,
+    sentences,
+)
 from synth.language import CaptionLanguage, is_han
 from synth.strategies.scene.media import Medium, find_medium
 
@@ -103,7 +112,6 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
     if facts.size and facts.face != "handwriting":
         words["adj_small"] = _color(facts, language)
     named = {
-        "with_effect": facts.effect,
         "way": facts.direction,
         "tongue": facts.tongue,
         "face": facts.face,
@@ -111,6 +119,8 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
         "body": facts.body,
     }
     words |= {slot: phrases(slot, language)[key] for slot, key in named.items() if key in phrases(slot, language)}
+    if effect := effect_phrase("with_effect", facts.effect, facts.edge, language):
+        words["with_effect"] = effect
     if facts.place:
         place = phrases("at", language)[facts.place]
         words |= {"at": f"在图片{place}", "at_zh": place} if language == "zh" else {"at": place}

@@ -96,6 +96,14 @@ class TextStyle:
         return color
 
     @property
+    def edge(self) -> Color | None:
+        """The color of what the effect lays around the letters: an outline or a glow; None where it lays nothing of its own."""
+        if self.effect == "stroke":
+            return self.stroke
+        light = next((shadow.rgb for shadow in reversed(self.shadows) if shadow.glows), None)
+        return next((c for c in PALETTE.values() if c.rgb == light), None) if self.effect == "glow" else None
+
+    @property
     def effects(self) -> list[Effect]:
         """Every effect that the style shows."""
         found: list[Effect] = ["gradient"] if self.to else []

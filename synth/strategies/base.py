@@ -131,6 +131,7 @@ class Change:
     effect: str | None = None
     place: str | None = None
     several: bool = False
+    edge: Color | None = None  # of an outline or a glow
 
 
 def joint_text(texts: Sequence[Text]) -> Text:

@@ -114,9 +114,9 @@ def _add(edit: Edit) -> Edited:
     """The target, on a canvas that had only the other texts."""
     target = edit.target
     color = target.layer.style.color
-    effect = target.layer.style.effect
-    shown = effect if effect not in ("plain", "gradient") else None
-    change = Change(edit.operation, after=target.text, color_after=color, place=_named_place(edit), effect=shown)
+    style, place = target.layer.style, _named_place(edit)
+    effect = style.effect if style.effect not in ("plain", "gradient") else None
+    change = Change(edit.operation, after=target.text, color_after=color, place=place, effect=effect, edge=style.edge)
     return Edited(edit.layers(None), edit.layers(target), change, edit.canvas.ground)
 
 
@@ -160,10 +160,11 @@ def _restyle(edit: Edit) -> Edited:
     new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
     if new.effect != effect or not new.drawn_at(layer.block.size):
         raise Undrawable("the effect would not be seen here")
+    edge = new.edge
     if effect != "hollow":
         stroke, width = (new.stroke, new.width) if new.stroke else (old.stroke, old.width)
         new = replace(old, stroke=stroke, width=width, shadows=(*old.shadows, *new.shadows), effect=effect)
-    return edit.restyled(new, replace(edit.change, effect=effect))
+    return edit.restyled(new, replace(edit.change, effect=effect, edge=edge))
 
 
 def _move(edit: Edit) -> Edited:

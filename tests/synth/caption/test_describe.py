@@ -116,6 +116,7 @@ def drawn_facts(rng: np.random.Generator, language: str) -> SceneFacts:
         medium=some(list(MEDIA), 0) if kind == "medium" else None,
         face=some(list(phrases("face", "en"))),
         effect=effect,
+        edge=picked[3] if effect in ("stroke", "glow") else None,
         direction=some(list(phrases("way", "en")), 0.6) or "horizontal",
         lines=int(rng.integers(1, 6)),
         place=some(list(phrases("at", "en"))) if kind in ("pure", "photo") else None,
@@ -137,7 +138,9 @@ def test_sentences_name_only_what_is_there_and_quote_it_exactly(language: Captio
         assert f"{facts.text}" in sentence
         rest = sentence.replace(facts.text, "").replace("Title", "").lower()
         true = {
-            (c.en, c.zh)[k] for c in (facts.color, facts.color_to, *(facts.ground.colors if facts.ground else ())) if c
+            (c.en, c.zh)[k]
+            for c in (facts.color, facts.color_to, facts.edge, *(facts.ground.colors if facts.ground else ()))
+            if c
         }
         for name in sorted(((c.en, c.zh)[k] for c in PALETTE.values()), key=len, reverse=True):
             found = re.search(name if k else rf"\b{name}\b", rest)
@@ -150,7 +153,8 @@ def test_sentences_name_only_what_is_there_and_quote_it_exactly(language: Captio
             ("size", facts.size),
         ):
             for key, phrase in phrases(kind, language).items():
-                if phrase in rest and not (key == "serif" and facts.face == "sans"):
+                spoken = re.escape(phrase).replace(r"a\ \{edge\}", r"an?\ [a-z ]+").replace(r"\{edge\}", r"\w+")
+                if re.search(spoken, rest) and not (key == "serif" and facts.face == "sans"):
                     assert key == fact, (key, sentence)
         for place, phrase in phrases("at", language).items():
             said = phrase if language == "en" else f"图片{phrase}"

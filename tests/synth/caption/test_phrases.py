@@ -48,7 +48,7 @@ def test_every_operation_has_eight_instructions_in_both_languages() -> None:
 
 def test_instructions_fill_every_slot() -> None:
     black, red = PALETTE["black"], PALETTE["red"]
-    change = Change("replace", "before", "after", black, red, Ground((red, black)), "glow", "top left")
+    change = Change("replace", "before", "after", black, red, Ground((red, black)), "glow", "top left", edge=red)
     rng = np.random.default_rng(0)
     for language in LANGUAGES:
         for operation, lines in sentences("instructions", language).items():

@@ -9,7 +9,7 @@ import pytest
 
 from configs import UserError
 from synth import Recipe, Sample
-from synth.caption.phrases import phrases, sentences
+from synth.caption.phrases import effect_phrase, sentences
 from synth.corpus.builtin import pairs, translations
 from synth.drawing.regions import layer_regions
 from synth.strategies.base import Composition
@@ -190,8 +190,8 @@ def test_what_added_text_shows_beside_its_color_is_asked_for() -> None:
         effect = pair.change.effect
         if effect:
             named += 1
-            words = [phrases("effect", language)[effect] for language in ("en", "zh")]
-            assert any(word in sample.instructions[0].text for word in words)
+            words = [effect_phrase("effect", effect, pair.change.edge, language) for language in ("en", "zh")]
+            assert any(word and word in sample.instructions[0].text for word in words)
     assert named >= 5
 
 
