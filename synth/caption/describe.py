@@ -60,8 +60,7 @@ class CaptionConfig:
 def describe(facts: SceneFacts, config: CaptionConfig, rng: np.random.Generator) -> list[Caption]:
     """``config.count`` captions, or fewer when there are no more different ones.
 
-    The templates know one color on a clean ground: photographs, media, text in a gradient and pages of two colors are
-    always described by the grammar.
+    The templates know level text in one flat color on a clean ground; all else is always described by the grammar.
     """
     found: dict[str, Caption] = {}
     for _ in range(8 * config.count):
@@ -70,20 +69,21 @@ def describe(facts: SceneFacts, config: CaptionConfig, rng: np.random.Generator)
         style = choose_key(rng, config.styles)
         drawn = choose_key(rng, config.languages)
         spoken: CaptionLanguage = ("zh" if facts.language == "zh" else "en") if drawn == "same" else drawn
-        several_colors = facts.color_to or not facts.one_color
-        if (
-            style == "grammar"
-            or facts.excerpt
-            or facts.ground is None
-            or facts.medium
-            or (several_colors and style != "short")
-        ):
+        if style == "grammar" or facts.excerpt or facts.ground is None or facts.medium or _untold(facts, style):
             caption = Caption(write_caption(facts, spoken, rng), spoken)
         else:
             texts, by_hand = facts.parts or (facts.text,), facts.face == "handwriting"
             caption = fill(style, spoken, texts, facts.ground, facts.color, by_hand)
         found.setdefault(caption.text, caption)
     return list(found.values())
+
+
+def _untold(facts: SceneFacts, style: Style) -> bool:
+    """Whether something is seen that a template does not tell: two colors, an effect, a direction, a gradient in a sentence."""
+    if style == "short":
+        return False
+    plain = facts.effect == "plain" and facts.direction == "horizontal" and not facts.color_to and facts.one_color
+    return not plain or (style == "background_is" and facts.ground is not None and len(facts.ground.colors) > 1)
 
 
 def fill(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from synth.caption.facts import Said
-from synth.caption.phrases import color_name, phrases, quoted
+from synth.caption.phrases import color_name, ended_once, phrases, quoted
 from synth.language import CaptionLanguage, is_han
 
 _BUDGET = (
@@ -57,7 +57,7 @@ def _sentence(spot: str, run: Sequence[Said], language: CaptionLanguage) -> str:
         color = color_name(alike[0].color, language)
         colors.append(f"{color}字的{told}" if chinese else f"in {color} letters, {told}")
     place = phrases("spot", language)[spot]
-    return f"{place}：{'；'.join(colors)}。" if chinese else f"{place}: {'; '.join(colors)}."
+    return ended_once(f"{place}：{'；'.join(colors)}。" if chinese else f"{place}: {'; '.join(colors)}.")
 
 
 def _told(said: Said, language: CaptionLanguage) -> str:

@@ -106,7 +106,8 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
     """Phrases for the facts that are there; in English each also with a capital, under its slot with a capital."""
     words = {"quote": _quote(facts, language), "adj": _adjectives(facts, language, rng)}
     if facts.one_color:
-        words["color"] = _color(facts, language)
+        article = "a " if facts.color_to and language == "en" else ""
+        words["color"] = article + _color(facts, language)
     if facts.kind in ("page", "dense"):
         words["color_body"] = _color(facts, language)
     if facts.size and facts.face != "handwriting":
@@ -119,7 +120,8 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
         "body": facts.body,
     }
     words |= {slot: phrases(slot, language)[key] for slot, key in named.items() if key in phrases(slot, language)}
-    if effect := effect_phrase("with_effect", facts.effect, facts.edge, language):
+    effect = effect_phrase("with_effect", facts.effect, facts.edge, language)
+    if effect and facts.effect != "gradient":  # whose two colors say so
         words["with_effect"] = effect
     if facts.place:
         place = phrases("at", language)[facts.place]
@@ -169,7 +171,7 @@ def _adjectives(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Gen
     found = []
     if facts.size and rng.random() < 0.5:
         found.append(phrases("size", language)[facts.size])
-    if facts.one_color and rng.random() < 0.85:
+    if facts.one_color and (facts.color_to or rng.random() < 0.85):
         found.append(f"{_color(facts, language)}的" if chinese else _color(facts, language))
     if facts.face and rng.random() < 0.4:
         face = phrases("face", language)[facts.face]

@@ -25,7 +25,7 @@ _STEMS: dict[Finish, float] = {
     "foil": 0.05,
     "engraved": 0.06,
     "stencil": 0.06,
-    "brush": 0.08,
+    "brush": 0.1,
     "extruded": 0.07,
 }
 """How thick strokes must be, em; chosen: streaks, bars and sides would eat thinner ones."""

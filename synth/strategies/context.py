@@ -19,12 +19,13 @@ from synth.fonts.source import FontFile
 from synth.geometry import Matrix
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig, arrange, direction_for
+from synth.typeset.marks import MARKS
 from synth.typeset.setting import Setting
 from synth.typeset.shaped import Shaped
 
 _PLAIN = EffectConfig()
 _ORNATE, _ORNATE_BODY = ("handwriting", "display"), 0.15  # chosen: of their weight, for paragraphs
-_ARC = 6  # chosen: characters; fewer on an arc look tilted
+_ARC = 6  # chosen: characters; fewer on an arc look tilted, and full-width marks tear it
 _ALIKE = 150  # chosen: of CSS's weights; more is seen as another weight
 
 
@@ -71,7 +72,7 @@ class RenderContext:
     def shape(self, text: Text, layout: LayoutConfig, rng: np.random.Generator) -> ShapedText:
         """The text in a direction, a font that covers it and a weight. Raises Undrawable where no font covers it."""
         direction = direction_for(layout, text.language, text.wrap, rng)
-        curved = direction == "curved" and len(text.text) >= _ARC
+        curved = direction == "curved" and len(text.text) >= _ARC and not set(MARKS) & set(text.text)
         return self._shape_with(self._covering(text), text, direction == "vertical", curved, rng)
 
     def shape_beside(self, text: Text, other: ShapedText, rng: np.random.Generator) -> ShapedText:

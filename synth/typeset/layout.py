@@ -28,7 +28,7 @@ _EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and
 _DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are broken between any two characters
 _SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
 _INDENTED = (3, 12.0)  # chosen: lines, and em of a line, from which on first lines are indented, and lines justified
-_STRETCH = 0.5  # em: a justified line whose gaps would grow by more stays ragged
+_STRETCH = 0.3  # em: a justified line whose gaps would grow by more stays ragged
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
 
@@ -192,7 +192,7 @@ def arrange(
     ``stroke_margin``: em that strokes may add around the glyphs. ``setting``: given where the text takes the place of
     another, else chosen. Raises Undrawable.
     """
-    setting = setting or pick_setting(config, canvas, rng)
+    given, setting = setting is not None, setting or pick_setting(config, canvas, rng)
     margin = config.margin * min(canvas)
     inner = (canvas[0] - 2 * margin, canvas[1] - 2 * margin)
     along, across = inner[::-1] if shaped.vertical else inner
@@ -209,7 +209,7 @@ def arrange(
     if indent and (len(lines) < _INDENTED[0] or measure.room(size) < _INDENTED[1] * size):
         measure = replace(measure, indent=0.0)  # the room that it leaves is enough
         lines = measure.lines(shaped, size) or lines
-    setting = _suited(setting, lines, measure.room(size) / size)
+    setting = setting if given else _suited(setting, lines, measure.room(size) / size)
     if setting.align != "justify":
         size, measure, lines = _in_words(measure, shaped, size, low, lines)
     if setting.align == "center":

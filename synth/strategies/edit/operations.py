@@ -101,13 +101,19 @@ def _replace(edit: Edit) -> Edited:
     for _ in range(_TRIES):
         text = edit.request.other_text()
         wraps_alike = text.wrap == old.shaped_text.text.wrap
-        if wraps_alike and text.tag == language and text.text not in shown and not old.font.missing(text.text):
+        alike = wraps_alike and _case(text.text) == _case(old.text)
+        if alike and text.tag == language and text.text not in shown and not old.font.missing(text.text):
             try:
                 new = place_text_like(edit.request, old, text, old.font, old.layer.block.face)
             except Undrawable:
                 continue  # it does not fit; another may
             return edit.replaced(new, replace(edit.change, after=text.text))
     raise Undrawable("no other text of the same language that fits came up")
+
+
+def _case(text: str) -> tuple[bool, bool]:
+    """Whether it begins with a capital, and whether all of it is in capitals."""
+    return text[:1].isupper(), text.isupper()
 
 
 def _add(edit: Edit) -> Edited:
@@ -146,25 +152,17 @@ def _recolor(edit: Edit) -> Edited:
 
 
 def _restyle(edit: Edit) -> Edited:
-    """One more effect, in the same color and beside the effects that are there."""
+    """An effect, in the same color, where there is none: two of them crowd the letters."""
     layer, request = edit.target.layer, edit.request
     old = layer.style
-    # Hollow letters have no fill that the other effects could stand beside, and one outline is enough.
-    taken = {*old.effects} | ({"hollow"} if old.effects else set()) | ({"stroke"} if old.stroke else set())
-    taken |= {"shadow", "glow"} if {"shadow", "glow"} & set(old.effects) else set()  # one would hide the other
-    able = [effect for effect in _EFFECTS if effect not in taken]
-    if not able or layer.block.size < request.context.effects.min_size:
-        raise Undrawable("the text has every effect, or is too small for one")
-    effect = able[int(request.rng.integers(len(able)))]
+    if old.effects or layer.block.size < request.context.effects.min_size:
+        raise Undrawable("the text has an effect, or is too small for one")
+    effect = _EFFECTS[int(request.rng.integers(len(_EFFECTS)))]
     config = EffectConfig(weights={effect: 1.0})
     new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
     if new.effect != effect or not new.drawn_at(layer.block.size):
         raise Undrawable("the effect would not be seen here")
-    edge = new.edge
-    if effect != "hollow":
-        stroke, width = (new.stroke, new.width) if new.stroke else (old.stroke, old.width)
-        new = replace(old, stroke=stroke, width=width, shadows=(*old.shadows, *new.shadows), effect=effect)
-    return edit.restyled(new, replace(edit.change, effect=effect, edge=edge))
+    return edit.restyled(new, replace(edit.change, effect=effect, edge=new.edge))
 
 
 def _move(edit: Edit) -> Edited:

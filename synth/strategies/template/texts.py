@@ -27,6 +27,7 @@ from synth.typeset.shaped import Shaped, Span
 _MIN_SIZE = 10.0  # px: no text is set smaller
 _SPACING = 1.35  # em from line to line
 _ROOM = 1.2  # of the type size: what a line takes in a column of its own length
+_DISPLAY = 3  # chosen: lines that a title takes at most; what may take more is body text and fills its lines
 _MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
 _TEXT_STYLES: tuple[Style, ...] = ("sans", "serif", "kai")  # that long texts are set in
 
@@ -45,7 +46,7 @@ class Pending:
         """The text in lines at ``size`` px."""
         lines: list[Span] = self.measure.lines(self.shaped, size) or []
         measure, lines = self.measure.in_words(self.shaped, size, lines)
-        if 1 < len(lines) <= _MAX_BALANCED:
+        if 1 < len(lines) <= _MAX_BALANCED and (self.node.align == "center" or self.node.lines <= _DISPLAY):
             lines = measure.balanced(self.shaped, size, lines)
         return compose(self.shaped, lines, size, measure, self.node.align)
 
@@ -67,6 +68,7 @@ class Typesetter:
         self._context, self._language, self._rng = context, language, rng
         self._styles = template.faces
         self._fonts = {face: self._pick(styles) for face, styles in template.faces.items()}
+        self._others: dict[str, FontFile] = {}  # for what the faces lack, Chinese in code: one for all of it
         self._shaped: dict[tuple[str, bool, str], tuple[FontFile, Shaped]] = {}
         self.used: list[FontFile] = []
 
@@ -140,7 +142,13 @@ class Typesetter:
             same = [f for f in alike if f.source.style == font.source.style] or alike
             self._fonts[face] = same[choose(self._rng, [f.source.weight for f in same])]  # what comes after looks alike
             return self._fonts[face]
-        return self._context.font(Text(said, self._language, "line", ""), self._rng)
+        other = self._others.get(face)
+        if other is None or other.missing(said) is not None:
+            covering = [f for f in self._mine() if f.missing(said) is None and f.source.style == "sans"]
+            picked = covering[choose(self._rng, [f.source.weight for f in covering])] if covering else None
+            other = picked or self._context.font(Text(said, self._language, "line", ""), self._rng)
+            self._others[face] = other
+        return other
 
 
 def _measure(node: TextNode, width: float, height: float) -> Measure:

@@ -86,7 +86,13 @@ def test_count_gives_different_captions() -> None:
 
 def test_handwritten_is_said_only_of_a_handwriting(tmp_path: Path) -> None:
     made = Recipe.load(
-        PURE, ["fonts.0.handwriting=true", "captions.styles={background_is: 1}", "captions.languages={en: 1}"]
+        PURE,
+        [
+            "fonts.0.handwriting=true",
+            "captions.styles={background_is: 1}",
+            "captions.languages={en: 1}",
+            "colors.backgrounds={plain: 1}",
+        ],
     )
     said = {
         (s.parents[0].startswith("font:Noto"), "handwritten text" in s.captions[0].text)

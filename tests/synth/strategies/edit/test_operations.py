@@ -195,14 +195,6 @@ def test_what_added_text_shows_beside_its_color_is_asked_for() -> None:
     assert named >= 5
 
 
-def test_a_glow_and_a_shadow_are_not_laid_over_each_other() -> None:
-    effects = "effects={weights: {shadow: 1}, min_size: 16}"
-    for index in range(15):
-        pair = drawn(only("restyle", "strategy.photographed=0", effects), index)
-        (new,) = [t for t in pair.drawing.texts if pair.source is None or t not in pair.source.texts]
-        assert not {"shadow", "glow"} <= set(new.style.effects)
-
-
 def test_a_translation_is_upright_where_the_text_was() -> None:
     for index in range(25):
         pair = drawn(only("translate", "strategy.photographed=0"), index)
