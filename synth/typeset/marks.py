@@ -17,7 +17,7 @@ MARKS = "，。、；：！？．“”‘’「」『』（）《》〈〉【�
 _PAIR = re.compile(f"[{re.escape(MARKS)}]{{2}}")
 _SOLID = "…—"  # two of them are one mark
 _HALF = 0.5  # em that a mark gives at most
-_EMPTY, _SIDE = 0.3, 0.06  # chosen: em of blank that only marks have beside them; what other characters have
+_SIDE = 0.06  # chosen: em of blank that other characters have beside them
 _LEFT = 0.12  # chosen: em of blank that stays between the ink of both
 
 
@@ -33,16 +33,16 @@ def compressed(face: Face, text: str, glyphs: list[Glyph], vertical: bool) -> li
     return found
 
 
-def outer_blanks(face: Face, glyphs: Sequence[Glyph], vertical: bool) -> tuple[float, float]:
+def outer_blanks(face: Face, text: str, glyphs: Sequence[Glyph], vertical: bool) -> tuple[float, float]:
     """Em of nothing before an opening mark at a line's start, and behind a closing one at its end (clreq, marks there may
-    take half a cell); 0 where other characters stand."""
+    take half a cell); 0 where other characters stand. ``text``: the paragraph of the line's ``glyphs``."""
 
     def blank(glyph: Glyph, at_end: bool) -> float:
-        extent = _extent(face, glyph, vertical) if glyph.advance >= 0.9 else None
-        if extent is None:
+        if text[glyph.start : glyph.end] not in MARKS or glyph.advance < 0.9:
             return 0.0
-        empty = glyph.advance - extent[1] if at_end else extent[0]
-        return min(empty - _SIDE, _HALF) if empty > _EMPTY else 0.0
+        extent = _extent(face, glyph, vertical)
+        empty = 0.0 if extent is None else glyph.advance - extent[1] if at_end else extent[0]
+        return min(max(empty - _SIDE, 0.0), _HALF)
 
     return blank(glyphs[0], False), blank(glyphs[-1], True)
 

@@ -105,7 +105,9 @@ class Shaped:
 
     def blanks(self, line: Span) -> tuple[float, float]:
         """Em of nothing before and behind the ink of full-width marks at a line's ends."""
-        return (0.0, 0.0) if self.language == "en" else outer_blanks(self.face, self.line_glyphs(line), self.vertical)
+        if self.language == "en":
+            return 0.0, 0.0
+        return outer_blanks(self.face, self.paragraphs[line.paragraph], self.line_glyphs(line), self.vertical)
 
     def gaps(self, line: Span) -> list[bool]:
         """For each glyph of a line but the last: whether justification may widen the gap behind it.

@@ -97,3 +97,11 @@ def test_no_character_is_left_alone_on_the_last_line() -> None:
 
 def test_a_short_title_stays_on_one_display_line() -> None:
     assert cut("他读《茶事笔记》去了") == "他|读|《茶事笔记》|去了"
+
+
+def test_a_character_with_little_ink_is_no_mark() -> None:
+    for vertical in (False, True):
+        text = Shaped(recipe(PURE).fonts[0].face(400), "一丨卜丶一", "zh", vertical)
+        lines = text.wrap(1.0, 0.0)
+        assert lines is not None
+        assert {text.blanks(line) for line in lines} == {(0.0, 0.0)}
