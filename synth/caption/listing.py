@@ -44,8 +44,9 @@ def _passage(texts: Sequence[Said], language: CaptionLanguage) -> str:
 def _runs(level: Sequence[Said]) -> list[tuple[str, list[Said]]]:
     """Texts of one height by the half that they stand in, where one half comes wholly before the other; else all together."""
     runs = [(spot, list(run)) for spot, run in groupby(level, key=lambda said: said.spot)]
-    halves = len(runs) <= 2 and (len(runs) == 1 or all(spot != said.row for spot, run in runs for said in run))
-    return runs if halves else [(level[0].row, list(level))]
+    row = level[0].row
+    halves = len(runs) == 1 or (len(runs) == 2 and row not in dict(runs))
+    return runs if halves else [(row, list(level))]
 
 
 def _sentence(spot: str, run: Sequence[Said], language: CaptionLanguage) -> str:

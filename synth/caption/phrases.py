@@ -62,7 +62,12 @@ def effect_phrase(
     phrase = phrases(use, language).get(effect)
     if phrase is None or ("{edge}" in phrase and edge is None):
         return None
-    return _ARTICLE.sub(r"\1n ", phrase.format(edge=color_name(edge, language) if edge else ""))
+    return with_an(phrase.format(edge=color_name(edge, language) if edge else ""))
+
+
+def with_an(text: str) -> str:
+    """English with "an" where "a" stands before a vowel."""
+    return _ARTICLE.sub(r"\1n ", text)
 
 
 def ended_once(sentence: str) -> str:

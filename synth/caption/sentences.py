@@ -24,13 +24,13 @@ from synth.caption.phrases import (
     phrases,
     quoted,
     sentences,
+    with_an,
 )
 from synth.language import CaptionLanguage, is_han
 from synth.strategies.scene.media import Medium, find_medium
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")
-_ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
 _SPACED = re.compile(r"(?<=[\u3000-\u9fff“”。，：；]) +| +(?=[\u3000-\u9fff“”。，：；])")  # spaces beside Chinese
 _STYLED = re.compile(r"\b(in|a) \{adj\}|以\{adj\}")  # nothing stands there where there is no adjective
 _WORDS = re.compile(r"\bwords\b(?! are)")  # "the opening words are" is of pages
@@ -87,7 +87,7 @@ def _clean(sentence: str, quote: str, language: CaptionLanguage) -> str:
     before, after = sentence.split(quote, 1)
     if language == "zh":
         before, after = _SPACED.sub("", before), _SPACED.sub("", after)
-    before, after = (_ARTICLE.sub(r"\1n ", re.sub(r" {2,}", " ", text)) for text in (before, after))
+    before, after = (with_an(re.sub(r" {2,}", " ", text)) for text in (before, after))
     for twice, once in (("的的", "的"), ("体字体", "字体")):
         before, after = before.lstrip().replace(twice, once), after.replace(twice, once)
     return (
@@ -213,7 +213,7 @@ def _several(facts: SceneFacts, language: CaptionLanguage) -> str:
 def _carrier_en(key: str | None, again: bool) -> str:
     if key is None:
         return "directly on the photograph"
-    return _ARTICLE.sub(r"\1n ", f"on {'another' if again else 'a'} {find_medium(key).en}")
+    return with_an(f"on {'another' if again else 'a'} {find_medium(key).en}")
 
 
 def _carrier_zh(key: str | None, again: bool) -> str:

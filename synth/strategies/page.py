@@ -21,12 +21,11 @@ from synth.geometry import Matrix, translation
 from synth.strategies.base import Composition, DrawRequest
 from synth.strategies.ground import ground_layers
 from synth.typeset.block import Block
-from synth.typeset.layout import Measure, compose
+from synth.typeset.layout import LONG_LINE, Measure, compose
 from synth.typeset.setting import Align
 from synth.typeset.shaped import Shaped
 
 _LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger
-_INDENTED = 12.0  # chosen: em of a line from which on first lines are indented, and lines justified
 _INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
 
 
@@ -148,10 +147,10 @@ class _Page:
         s = self.setting
         x0, _, _, bottom = self.box
         placed: list[_Placed] = []
+        narrow = width < LONG_LINE * size
         column, y = 0, top
         for shaped, indent in zip(self.items, self.indents, strict=True):
-            narrow = indent > 0 and width < _INDENTED * size
-            measure = Measure(width, 0.0, s.spacing, 0.0, True, 0.0 if narrow else indent)
+            measure = Measure(width, 0.0, s.spacing, 0.0, True, min(indent, 0.0) if narrow else indent)
             lines = measure.lines(shaped, size)
             if lines is None:
                 return None
@@ -163,7 +162,7 @@ class _Page:
                         return None
                     continue
                 part, lines = lines[:room], lines[room:]
-                block = compose(shaped, part, size, measure, "left" if width < _INDENTED * size else s.align)
+                block = compose(shaped, part, size, measure, "left" if narrow else s.align)
                 placed.append(_Placed(block, translation(x0 + column * (width + s.gutter * size), y), "body"))
                 y += len(part) * s.spacing * size
             y += s.between * size

@@ -27,7 +27,8 @@ Direction = Literal["horizontal", "vertical", "curved"]
 _EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
 _DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are broken between any two characters
 _SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
-_INDENTED = (3, 12.0)  # chosen: lines, and em of a line, from which on first lines are indented, and lines justified
+_INDENTED = 3  # chosen: lines of a text, from which on its first one is indented
+LONG_LINE = 12.0  # chosen: em, from which on first lines are indented, and lines justified
 _STRETCH = 0.3  # em: a justified line whose gaps would grow by more stays ragged
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
@@ -206,7 +207,7 @@ def arrange(
     lines = measure.lines(shaped, size)
     if lines is None:
         raise Undrawable(f"a word is wider than the canvas at {size:g} px")
-    if indent and (len(lines) < _INDENTED[0] or measure.room(size) < _INDENTED[1] * size):
+    if indent and (len(lines) < _INDENTED or measure.room(size) < LONG_LINE * size):
         measure = replace(measure, indent=0.0)  # the room that it leaves is enough
         lines = measure.lines(shaped, size) or lines
     setting = setting if given else _suited(setting, lines, measure.room(size) / size)
@@ -222,7 +223,7 @@ def arrange(
 
 def _suited(setting: Setting, lines: Sequence[Span], room: float) -> Setting:
     """Flush left what would be torn apart in lines of ``room`` em, and what is too long to be centered."""
-    narrow, long = room < _INDENTED[1], len(lines) > _DISPLAY
+    narrow, long = room < LONG_LINE, len(lines) > _DISPLAY
     unsuited = narrow if setting.align == "justify" else long
     return replace(setting, align="left") if unsuited else setting
 

@@ -129,7 +129,7 @@ class _Breakable:
 
     def __init__(self, text: str, glyphs: Sequence[Glyph], together: frozenset[int] = frozenset()) -> None:
         self.units: list[Unit] = units(text, together)
-        self._wide = [sum(map(is_wide, text[u.start : u.end].strip(MARKS))) == 1 for u in self.units]
+        self._text = text
         advance, count = [0.0] * len(text), [0] * len(text)
         for glyph in glyphs:
             advance[glyph.start] += glyph.advance
@@ -162,8 +162,13 @@ class _Breakable:
         if len(lines) < 2:
             return
         (a, b), (last, end) = lines[-2:]
-        alone = end - last == 1 and self._wide[last]
-        if alone and b - a >= _COMPANY and self.span(self.units[b - 1].start, self.units[last].end, letter) <= measure:
+        if end - last > 1 or b - a < _COMPANY:
+            return
+        alone = self._text[self.units[last].start : self.units[last].end].strip(MARKS)
+        if (
+            sum(map(is_wide, alone)) == 1
+            and self.span(self.units[b - 1].start, self.units[last].end, letter) <= measure
+        ):
             lines[-2:] = [(a, b - 1), (b - 1, end)]
 
     def _end_sums(self, letter: float) -> list[float]:

@@ -199,7 +199,6 @@ def test_a_translation_is_upright_where_the_text_was() -> None:
     for index in range(25):
         pair = drawn(only("translate", "strategy.photographed=0"), index)
         assert pair.source is not None
-        assert len({font.italic for font in pair.fonts if font.source.style != "handwriting"}) <= 2
         (old,) = [t for t in pair.source.texts if t not in pair.drawing.texts]
         (new,) = [t for t in pair.drawing.texts if t not in pair.source.texts]
         slanted = [next(f for f in pair.fonts if t.block.face in map(f.face, f.wghts)).italic for t in (old, new)]
