@@ -31,13 +31,17 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+AS_COPIES = ("n_captions", "stage_to", "stopped_by")
+"""Columns of rows that ``find_copies`` wants to know."""
+
+
 def find_copies(
     compacted: Compacted, config: DedupConfig, table: pl.DataFrame, generation: np.ndarray, removed: pl.DataFrame
 ) -> np.ndarray:
     """int64 (N,): of each row of the run the one that it is a copy of, itself where it is none.
 
-    ``table``: of all rows ``n_captions``, ``stage_to`` and ``stopped_by``, as if nothing were a copy. ``generation``: which addition they
-    came with. ``removed``: number and stages of rows that were taken down.
+    ``table``: AS_COPIES of all rows, as if nothing were a copy. ``generation``: which addition they came with.
+    ``removed``: number and stages of rows that were taken down.
     """
     import polars as pl
 
@@ -106,7 +110,7 @@ def _copies(
 
 
 def _keys(compacted: Compacted, parts: Sequence[Part]) -> Keys:
-    return Keys([compacted.derived(part, "keys", keys_.VERSION, partial(_keys_of, compacted, part)) for part in parts])
+    return Keys(compacted.derived(part, "keys", keys_.VERSION, partial(_keys_of, compacted, part)) for part in parts)
 
 
 def _keys_of(compacted: Compacted, part: Part) -> pa.Table:

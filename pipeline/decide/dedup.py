@@ -121,14 +121,11 @@ class _SecondLook:
     def __init__(
         self, keys: Keys, ranked: np.ndarray, config: DedupConfig, texts: TextReader, thumbnails: ThumbnailReader | None
     ) -> None:
-        self.config, self.texts, self.thumbnails, self.ranked = config, texts, thumbnails, ranked
-        self.hashes, self.aspect = keys["phash"][ranked], keys["aspect"][ranked]
-        self.groups, self.is_long = keys["group"][ranked], keys["is_long"][ranked]
-        self.scores = np.column_stack([keys[n][ranked] for n in SCORES])
+        self.config, self.texts, self.thumbnails, self.ranked, self.keys = config, texts, thumbnails, ranked, keys
 
     def rows(self) -> NearRows:
         """Rows of equal text are a group; a row's luma is its place in it."""
-        luma, allowed = self.scores[:, 0], self.config.scores
+        luma, allowed = self.keys[SCORES[0]][self.ranked], self.config.scores
         low = np.minimum(luma * (1 - allowed), luma - allowed * _DARK)
         with np.errstate(divide="ignore", invalid="ignore"):  # ``scores: 1`` allows any
             high = np.maximum(luma / (1 - allowed), luma + allowed * _DARK)
@@ -136,11 +133,13 @@ class _SecondLook:
             np.nan_to_num(v * _POSITIONS + wider, nan=_POSITIONS).clip(0, _POSITIONS).astype(np.uint16)
             for v, wider in ((luma, 0), (low, -1), (high, 1))
         )
-        return NearRows(self.hashes, self.groups, at, low, high)
+        return NearRows(self.keys["phash"][self.ranked], self.keys["group"][self.ranked], at, low, high)
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Bool (N,), of pairs of rows of one group: what numbers say."""
-        return (np.abs(self.aspect[a] / self.aspect[b] - 1) <= self.config.aspect) & self._same_scores(a, b, 1)
+        aspect = self.keys["aspect"]
+        unlike = np.abs(aspect[self.ranked[a]] / aspect[self.ranked[b]] - 1)
+        return (unlike <= self.config.aspect) & self._same_scores(a, b, 1)
 
     def confirm(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Bool (N,), of pairs for which they agree: what texts and small copies say."""
@@ -155,7 +154,7 @@ class _SecondLook:
 
     def _same_texts(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         same = np.ones(len(a), bool)
-        long = np.flatnonzero(self.is_long[a])
+        long = np.flatnonzero(self.keys["is_long"][self.ranked[a]])
         if len(long):
             rows, one, other = self._distinct(a[long], b[long])
             rest = rests(self.texts(rows))
@@ -169,7 +168,7 @@ class _SecondLook:
 
     def _same_scores(self, a: np.ndarray, b: np.ndarray, count: int) -> np.ndarray:
         """The first ``count`` of them; a missing score is NaN and agrees with nothing."""
-        x, y = self.scores[a, :count], self.scores[b, :count]
+        x, y = (np.column_stack([self.keys[n][self.ranked[rows]] for n in SCORES[:count]]) for rows in (a, b))
         limit = self.config.scores * np.maximum(np.maximum(np.abs(x), np.abs(y)), _DARK)
         return (np.abs(x - y) <= limit).all(axis=1)
 

@@ -1,18 +1,19 @@
 """What a search for duplicates compares, as numbers: about 100 bytes a row, whatever the texts.
 
-rows of a part ──keys──> one table of numbers, kept in RUN/compact ──all parts──> Keys, columns of NumPy
+rows of a part ──keys──> one table of numbers, kept in RUN/compact ──all parts──> Keys, columns of NumPy on the disk
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.decide.same_text import text_groups
+from pipeline.store.on_disk import arrays_on_disk
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,10 +74,9 @@ def _halves(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
 class Keys:
     """The columns of the tables that ``keys`` gave, one after the other: NumPy arrays by name."""
 
-    def __init__(self, tables: Sequence[pa.Table]) -> None:
-        whole = pa.concat_tables(tables)
-        self.count = len(whole)
-        self._columns = {name: whole[name].to_numpy() for name in whole.column_names}
+    def __init__(self, tables: Iterable[pa.Table]) -> None:
+        self._columns = arrays_on_disk(tables)
+        self.count = len(self._columns["kind"])
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self._columns[name]

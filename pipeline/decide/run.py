@@ -22,10 +22,10 @@ import pyarrow as pa
 from configs import digest, to_plain
 from pipeline import schema
 from pipeline.decide.about_captions import about_captions, is_asked, recipe
-from pipeline.decide.balance import cells_of, repeats_of
+from pipeline.decide.balance import CELL, cells_of, repeats_of
 from pipeline.decide.best import believed
 from pipeline.decide.contamination import Evaluation
-from pipeline.decide.copies import find_copies
+from pipeline.decide.copies import AS_COPIES, find_copies
 from pipeline.decide.judged import counted_captions
 from pipeline.decide.rules import (
     Unknown,
@@ -49,6 +49,7 @@ from pipeline.decide.watermark import (
 from pipeline.store.additions import generations
 from pipeline.store.commit import replace_table
 from pipeline.store.compact import WATERMARKS, Compacted, Part
+from pipeline.store.on_disk import on_disk
 from pipeline.store.removed import read_removals, removed_rows
 from pipeline.store.retrieved import retrievals, retrieved_rows
 from pipeline.store.rows import take, take_parts
@@ -112,13 +113,14 @@ def decide_run(
     compacted = compacted or Compacted(run)
     check_rules(config.decide, _polars_schema(compacted))
     unknown, known = Unknown(), _Known(compacted, config, evaluation or Evaluation(config.decontaminate))
-    table = pl.concat([_judge_part(compacted, part, config, known, unknown) for part in compacted.parts])
-    table = table.with_row_index(NUMBER)
-    removed = _removed(run, table)
-    of = find_copies(compacted, config.dedup, table, _generation(run, table), removed)
-    is_copy = pl.lit(pl.Series(of != np.arange(len(of))))
-    copies = pl.when(is_copy).then(pl.lit(table["id"].gather(of)))
-    table = table.with_columns(*with_duplicates(is_copy), duplicate_of=copies)
+    judged = [on_disk(_judge_part(compacted, part, config, known, unknown)) for part in compacted.parts]
+    removed = _removed(run, _joint(judged, ["id"]))
+    generation = _generation(run, _joint(judged, ["source"]))
+    of = find_copies(compacted, config.dedup, _joint(judged, AS_COPIES), generation, removed)
+    is_copy = pl.Series(of != np.arange(len(of)))
+    table = _joint(judged)
+    kept = table["id"].gather(pl.select(pl.when(is_copy).then(pl.Series(of))).to_series())
+    table = table.with_columns(*with_duplicates(pl.lit(is_copy)), duplicate_of=kept)
     table = judge_last(table, config.decide, unknown, removed[NUMBER].to_numpy())
     unknown.refuse()
     table, gone = _without_removed(table, removed)
@@ -146,9 +148,11 @@ def _marks(compacted: Compacted, config: PipelineConfig) -> pl.DataFrame:
     if not given.pictures or not compacted.parts:
         return none_repeated()
 
+    def lines() -> Iterator[pl.DataFrame]:
+        return (pl.DataFrame(_lines(compacted, part, given)) for part in compacted.parts)
+
     def find() -> pa.Table:
-        lines = [pl.DataFrame(_lines(compacted, part, given)) for part in compacted.parts]
-        return repeated_texts(pl.concat(lines), given).to_arrow()
+        return repeated_texts(lines, given).to_arrow()
 
     whole = compacted.whole("run", compacted.parts)
     return pl.DataFrame(compacted.derived(whole, "watermarks", json.dumps([_LINES, to_plain(given)]), find))
@@ -214,9 +218,17 @@ def _about_captions(compacted: Compacted, part: Part, config: PipelineConfig, ev
     return compacted.derived(part, "about-captions", recipe(config, evaluation), make)
 
 
-def _generation(run: RunFolder, table: pl.DataFrame) -> np.ndarray:
+def _joint(judged: Sequence[pa.Table], columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """``columns`` of all rows, None for all of them; part by part, for codes of categories come into memory here."""
+    import polars as pl
+
+    table = pl.concat([pl.DataFrame(part.select(columns) if columns else part) for part in judged])
+    return table.with_row_index(NUMBER)
+
+
+def _generation(run: RunFolder, sources: pl.DataFrame) -> np.ndarray:
     """Of each row the number of the addition that its source came with; 0 for those that the run began with."""
-    return table.select(generation_of(run)).to_series().to_numpy()
+    return sources.select(generation_of(run)).to_series().to_numpy()
 
 
 def generation_of(run: RunFolder) -> pl.Expr:
@@ -226,12 +238,12 @@ def generation_of(run: RunFolder) -> pl.Expr:
     return pl.col("source").cast(pl.String).replace_strict(generations(run), default=0, return_dtype=pl.Int32)
 
 
-def _removed(run: RunFolder, table: pl.DataFrame) -> pl.DataFrame:
+def _removed(run: RunFolder, ids: pl.DataFrame) -> pl.DataFrame:
     """number, stage_from, stage_to of what was taken down, as decided then; the stages are null for what had failed."""
     import polars as pl
 
     told = pl.DataFrame(removed_rows(run).select(["id", "stage_from", "stage_to"])).unique("id", keep="first")
-    rows = table.select(NUMBER, "id").filter(pl.col("id").is_in(told["id"].implode())) if len(told) else table.head(0)
+    rows = ids.filter(pl.col("id").is_in(told["id"].implode())) if len(told) else ids.head(0)
     return rows.join(told, on="id").select(NUMBER, "stage_from", "stage_to").sort(NUMBER)
 
 
@@ -239,6 +251,8 @@ def _without_removed(table: pl.DataFrame, removed: pl.DataFrame) -> tuple[pl.Dat
     """(rows that were not removed, removed ones that were kept with the stages that they had)."""
     import polars as pl
 
+    if removed.is_empty():  # a filter would bring all of the table into memory
+        return table, table.head(0)
     taken = pl.Series(np.isin(np.arange(len(table)), removed[NUMBER].to_numpy()))
     gone = table.filter(taken).update(removed, on=NUMBER)
     return table.filter(~taken), gone.filter(pl.col("stage_to") > 0)
@@ -248,13 +262,15 @@ def _balanced(compacted: Compacted, table: pl.DataFrame, config: PipelineConfig)
     """With ``repeats`` of what is kept."""
     import polars as pl
 
-    kept = table.filter(pl.col("stage_to") > 0)
-    rows = kept[NUMBER].to_numpy()
-    category = kept.select(believed(config.decide.best)).to_series()
-    repeats = repeats_of(cells_of(kept), category, lambda: _texts(compacted, rows), config.balance)
-    return table.drop("repeats").join(
-        kept.select(NUMBER).with_columns(repeats=repeats), on=NUMBER, how="left", maintain_order="left"
-    )
+    kept = table.lazy().filter(pl.col("stage_to") > 0)
+    numbers, category = kept.select(NUMBER, believed(config.decide.best)).collect()
+    rows = numbers.to_numpy()
+    cells = cells_of(kept.select(*CELL, "text_chars").collect())
+    found = np.full(len(table), np.nan, np.float32)
+    found[np.searchsorted(table[NUMBER].to_numpy(), rows)] = repeats_of(
+        cells, category, lambda: _texts(compacted, rows), config.balance
+    ).to_numpy()
+    return table.with_columns(repeats=pl.Series(found, nan_to_null=True))
 
 
 def _texts(compacted: Compacted, rows: np.ndarray) -> Iterator[pl.Series]:

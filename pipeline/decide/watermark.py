@@ -10,6 +10,7 @@ alone: pictures of one folder may well show the same sign.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,8 @@ class WatermarkConfig:
             raise ValueError(f"field 'characters': must be at least 1, found {self.characters}")
 
 
+Lines = Callable[[], "Iterable[pl.DataFrame]"]
+"""Gives what ``lines_of`` gives, in pieces; it is asked twice."""
 REGIONS = ("uri", "width", "height", "pixel_sha256", "phash", "text_regions")
 """What ``lines_of`` needs of rows beside their ids."""
 
@@ -54,21 +57,32 @@ def is_judged(table: pl.DataFrame, config: WatermarkConfig) -> bool:
     return config.pictures > 0 and bool(table["uri"].str.contains(_HOST).any())
 
 
-def repeated_texts(lines: pl.DataFrame, config: WatermarkConfig) -> pl.DataFrame:
-    """(id, watermark) of rows that show a text which their host shows at one place. ``lines``: of all rows."""
+def repeated_texts(lines: Lines, config: WatermarkConfig) -> pl.DataFrame:
+    """(id, watermark) of rows that show a text which their host shows at one place. ``lines``: of all rows.
+
+    In memory are three numbers a line, for texts, hosts and pictures are counted by 64 bits of a hash.
+    """
     import polars as pl
 
-    place = ["host", "plain", "ninth"]
-    seen = lines.unique(["id", *place], maintain_order=True)
+    long = pl.col("plain").str.len_chars() >= config.characters
+    numbers = {
+        "host": pl.col("host").hash(),
+        "place": pl.when(long).then(_place()),
+        "picture": pl.col("picture").hash(),
+    }
+    seen = pl.concat([part.select(**numbers).unique() for part in lines()])
     of_host = seen.group_by("host").agg(all=pl.col("picture").n_unique())
-    counted = seen.group_by(place).agg(found=pl.col("picture").n_unique()).join(of_host, on="host")
-    marks = counted.filter(
-        (pl.col("found") >= config.pictures)
-        & (pl.col("found") >= config.share * pl.col("all"))
-        & (pl.col("plain").str.len_chars() >= config.characters)
-    )
-    marked = seen.join(marks, on=place, how="semi", maintain_order="left")
-    return marked.select("id", watermark="text").unique("id", keep="first", maintain_order=True)
+    places = seen.drop_nulls("place").group_by("place").agg(pl.first("host"), found=pl.col("picture").n_unique())
+    enough = (pl.col("found") >= config.pictures) & (pl.col("found") >= config.share * pl.col("all"))
+    marks = places.join(of_host, on="host").filter(enough)["place"].implode()
+    marked = pl.concat([part.filter(long & _place().is_in(marks)).select("id", watermark="text") for part in lines()])
+    return marked.unique("id", keep="first", maintain_order=True)
+
+
+def _place() -> pl.Expr:
+    import polars as pl
+
+    return pl.concat_str("host", "plain", "ninth", separator="\n").hash()
 
 
 def lines_of(regions: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,6 @@ are read; of one that an earlier version wrote, whose pictures have no offsets, 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import feather
 
 from configs.storage import ObjectPath
 from configs.storage.spans import Span, each, read_spans
@@ -26,6 +24,7 @@ from pipeline import schema
 from pipeline.pack.spans import picture_spans
 from pipeline.parquet import read_table
 from pipeline.store.compact import Compacted, Part
+from pipeline.store.on_disk import table_on_disk
 from pipeline.store.run_folder import RunFolder
 from pipeline.store.table import FRAGMENT, FRAGMENT_ROW, sample_part
 
@@ -102,7 +101,7 @@ class StoredRows:
         table = rows.select(scalars)
         for name in nested.column_names:
             table = table.append_column(name, nested[name])
-        return _on_disk(table), keys
+        return table_on_disk(table), keys
 
     def _nested(self, part: Part) -> pa.Table:
         """The nested columns of a part's rows, and where in samples/F their pictures lie."""
@@ -144,17 +143,6 @@ class StoredRows:
             for position, one in zip(positions, loaded, strict=True):
                 found[position] = one
         return _as_columns(found, facts)
-
-
-def _on_disk(table: pa.Table) -> pa.Table:
-    """The same table in a file that is gone with it: what is not used needs no memory."""
-    handle, name = tempfile.mkstemp(prefix="glyphmill-", suffix=".arrow")
-    os.close(handle)
-    try:
-        feather.write_feather(table.combine_chunks(), name, compression="uncompressed", chunksize=max(len(table), 1))
-        return feather.read_table(name, memory_map=True)
-    finally:
-        os.unlink(name)
 
 
 def _read(path: Path, spans: Sequence[Span]) -> list[bytes]:

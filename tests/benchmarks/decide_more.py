@@ -53,7 +53,7 @@ class Repeated(Compacted):
         return super().thumbnails(self._of(part)[0], rows)
 
     def derived(self, part: Part, kind: str, recipe: str, make: Callable[[], pa.Table]) -> pa.Table:
-        return super().derived(self._of(part)[0] if kind == "judged" else part, kind, recipe, make)
+        return super().derived(self._of(part)[0] if kind in ("judged", "lines") else part, kind, recipe, make)
 
     def _of(self, part: Part) -> tuple[Part, int]:
         name, _, number = part.name.partition("@")

@@ -73,7 +73,8 @@ def test_it_is_the_plain_greedy(
     rows = rows_of(hashes(count))
     expected = plain_greedy(rows, radius, agree)
     assert (expected != np.arange(count)).any()
-    np.testing.assert_array_equal(greedy_near(rows, radius, agree), expected)
+    for shared in (2, 3):
+        np.testing.assert_array_equal(greedy_near(rows, radius, agree, shared=shared), expected)
 
 
 def test_a_hash_that_100_000_rows_share_is_no_matter_of_pairs() -> None:

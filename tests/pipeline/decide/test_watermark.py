@@ -50,7 +50,7 @@ def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 def marks(rows: list[dict[str, Any]], **settings: Any) -> dict[str, str]:
     parts = [frame(rows[:3]), frame(rows[3:])] if len(rows) > 3 else [frame(rows)]
-    found = repeated_texts(pl.concat([lines_of(part) for part in parts]), WatermarkConfig(**settings))
+    found = repeated_texts(lambda: map(lines_of, parts), WatermarkConfig(**settings))
     return dict(found.select("id", "watermark").iter_rows())
 
 
