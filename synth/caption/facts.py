@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +17,11 @@ from synth.fonts.families import Style
 from synth.language import CaptionLanguage, Language, is_han, language_of
 from synth.strategies.base import Composition
 
-_LARGE, _SMALL = 0.22, 0.06  # chosen: type sizes that a person calls large or small, of the canvas's shorter side
+_LARGE, _SMALL = 0.22, 0.045  # chosen: type sizes that a person calls large or small, of a square canvas's side
 _ADDRESS = re.compile(r"@|https?:|www\.")  # is of no language
 _FOREIGN = 0.1  # chosen: of a text's letters; with more of another script it is not simply Chinese, or English
 _OUTER = 2 / 3  # twice a third: where the middle of a text at an edge or in a corner is
+_STANDING = 1.15  # chosen: times the type size of any other text that one text must have to stand out
 _SPREAD = 0.6  # chosen: text that takes more of the canvas's width and of its height has no place of its own
 
 
@@ -54,6 +56,7 @@ class SceneFacts:
     medium: str | None = None
     family: dict[CaptionLanguage, str] | None = None  # names of a template's
     texts: tuple[Said, ...] = ()  # of a template or of a photograph with several, in reading order
+    stands_out: bool = True  # of a template's main text: larger than all others
     media: tuple[str | None, ...] = ()  # of a photograph with several texts: what carries each
     face: Style | None = None
     effect: str = "plain"
@@ -63,6 +66,7 @@ class SceneFacts:
     place: str | None = None
     size: str | None = None
     title: str = ""
+    rest: str = ""  # what comes after the title
     title_color: Color | None = None
     body: str | None = None
     columns: int = 1
@@ -107,8 +111,9 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
     text = _excerpt(whole, quote)
     effects = set.intersection(*(set(layer.effects) for layer in layers))  # what may be said of all of them
     alike = len({(layer.style.effect, layer.style.edge) for layer in layers}) == 1
-    size = None if len(layers) > 1 else main.block.size / min(made.drawing.canvas)
+    size = None if len(layers) > 1 else main.block.size / math.sqrt(math.prod(made.drawing.canvas))
     glue = "" if made.text.language == "zh" else " "
+    title = glue.join(heading.block.text.split("\n")) if heading else ""
     return SceneFacts(
         text=text,
         excerpt=text != whole,
@@ -119,6 +124,7 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
         medium=None if made.family or made.media else made.medium,
         family=made.family,
         texts=tuple(_said(layer, made) for layer in layers) if made.family or made.media else (),
+        stands_out=not made.family or _stands_out(whole, layers, glue),
         media=made.media,
         face=_face(made),
         effect=main.style.effect if alike else "plain",
@@ -127,12 +133,27 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
         lines=sum(len(layer.block.lines) for layer in layers),
         place=None if page or made.medium or made.family else _place(made),
         size=None if page or made.medium or made.family or size is None else _named_size(size),
-        title=glue.join(heading.block.text.split("\n")) if heading else "",
+        title=title,
+        rest=_after(title, text),
         title_color=heading.style.color if heading else None,
         body=made.body if page else None,
         parts=() if page or made.family or made.media else _parts(whole, layers),
-        columns=len({round(layer.matrix[0, 2]) for layer in layers if layer.role == "body"}) if page else 1,
+        columns=made.columns,
     )
+
+
+def _after(title: str, text: str) -> str:
+    """What follows the title that a text begins with, and which may be broken into lines there; nothing where it does not."""
+    bare = "".join(title.split())
+    at = next((k for k in range(len(text) + 1) if "".join(text[:k].split()) == bare), None) if title else None
+    return text[at:].strip() if at is not None else ""
+
+
+def _stands_out(whole: str, layers: Sequence[TextLayer], glue: str) -> bool:
+    """Whether the text ``whole`` is clearly larger than all others."""
+    mine = [layer.block.size for layer in layers if glue.join(layer.block.text.split("\n")) == whole]
+    others = [layer.block.size for layer in layers if glue.join(layer.block.text.split("\n")) != whole]
+    return len(mine) == 1 and mine[0] >= _STANDING * max(others, default=0.0)
 
 
 def _excerpt(text: str, most: int) -> str:

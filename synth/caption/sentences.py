@@ -34,6 +34,7 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _SPACED = re.compile(r"(?<=[\u3000-\u9fff“”。，：；]) +| +(?=[\u3000-\u9fff“”。，：；])")  # spaces beside Chinese
 _STYLED = re.compile(r"\b(in|a) \{adj\}|以\{adj\}")  # nothing stands there where there is no adjective
 _WORDS = re.compile(r"\bwords\b(?! are)")  # "the opening words are" is of pages
+_INSCRIBED = re.compile(r"\binscription\b|题字")  # of words, not of a price
 _SEVERAL, _COUNTED = 3, 12  # chosen: Han characters that are called "several characters"
 _CONSPICUOUS = frozenset({"with_effect", "With_effect", "way", "Way"})
 _HELD = {"all": "\ue000", "some": "\ue001"}
@@ -56,9 +57,12 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
 
     if not words["adj"]:
         chosen = chosen.replace("{adj}的", "")  # the particle goes with what it follows
+    chosen = _OPTIONAL.sub(option, chosen)
+    if facts.rest and "{title}" in chosen:  # which is quoted once
+        words["quote"] = quoted(facts.rest, language)
     held = {slot: words[slot] for slot in _HELD if slot in words}  # quotes of others' words: nothing in them is mended
     marks = {slot: _HELD[slot] for slot in held}
-    filled = _SLOT.sub(lambda slot: (words | marks)[slot[1]], _OPTIONAL.sub(option, chosen))
+    filled = _SLOT.sub(lambda slot: (words | marks)[slot[1]], chosen)
     caption = _clean(filled, words["quote"], language)
     for slot, text in held.items():
         caption = caption.replace(marks[slot], text)
@@ -71,6 +75,10 @@ def _may_be_said(sentence: str, facts: SceneFacts, words: dict[str, str]) -> boo
     if _WORDS.search(sentence) and len(facts.text.split()) < 2 and sum(map(is_han, facts.text)) < _SEVERAL:
         return False
     if not words["adj"] and _STYLED.search(sentence):
+        return False
+    if facts.family and facts.stands_out != ("{quote}" in sentence):
+        return False
+    if _INSCRIBED.search(sentence) and not any(map(str.isalpha, facts.text)):
         return False
     if "几个字" in sentence and not _SEVERAL <= sum(map(is_han, facts.text)) <= _COUNTED:
         return False
@@ -152,8 +160,9 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
 
 
 def _quote(facts: SceneFacts, language: CaptionLanguage) -> str:
-    """What is quoted; several texts one by one."""
-    return enumerated(facts.parts or (facts.text,), language)
+    """What is quoted; several texts, and a heading and what it heads, one by one."""
+    headed = (facts.title, facts.rest) if facts.rest else (facts.text,)
+    return enumerated(facts.parts or headed, language)
 
 
 def _capital(text: str) -> str:
@@ -233,7 +242,9 @@ def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generat
         "a_family": f"a {facts.family['en']}" if language == "en" else facts.family["zh"],
         "all": listing(facts.texts, language),
     }
-    if rest:
+    if not facts.stands_out:
+        words["quote"] = _HELD["all"]  # no text is named before the others
+    if rest and facts.stands_out:
         some = [rest[int(i)] for i in sorted(rng.permutation(len(rest))[:3])]
         words["some"] = ("、" if language == "zh" else ", ").join(quoted(text, language) for text in some)
     return words

@@ -38,11 +38,18 @@ class Contact(Content):
         return (*super().packages, "Faker")
 
     def draw(self, request: ContentRequest) -> Text:
-        fake = _faker(choose_key(request.rng, self.languages))
+        language = choose_key(request.rng, self.languages)
+        fake = _faker(language)
         form = choose_key(request.rng, self.forms)
         fake.seed_instance(int(request.rng.integers(2**63)))
-        text = ", ".join(str(getattr(fake, form)()).split("\n"))
+        text = _american_address(fake) if (form, language) == ("address", "en") else str(getattr(fake, form)())
         return Text(text, language_of(text), "line", "Faker")
+
+
+def _american_address(fake: Faker) -> str:
+    """One line; Faker's own addresses have postal codes of other states."""
+    state = fake.state_abbr(include_territories=False)
+    return f"{fake.street_address()}, {fake.city()}, {state} {fake.zipcode_in_state(state)}"
 
 
 @lru_cache(maxsize=2)

@@ -94,13 +94,14 @@ def passage(language: CaptionLanguage, lengths: Sequence[int], rng: np.random.Ge
 
 
 def items(language: CaptionLanguage, count: int, rng: np.random.Generator) -> tuple[str, tuple[str, ...]]:
-    """What a list is about, and so many of its entries; where one subject has too few, those of others behind them."""
+    """The heading of a list and so many of its entries, in their order; where it has too few, those of others behind them."""
     subject = _drawn(language, rng)
-    title, found = subject.title, list(subject.more["item"])
-    while len(found) < count:
-        found += [text for text in _drawn(language, rng).more["item"] if text not in found]
-    kept = sorted(rng.permutation(len(found))[:count]) if len(found) == len(subject.more["item"]) else range(count)
-    return title, tuple(_part("item", found[k]).text for k in kept)
+    (heading,), found = subject.more["list"], list(subject.more["item"])
+    kept = sorted(rng.permutation(len(found))[:count])
+    while len(kept) < count:
+        more = [text for text in _drawn(language, rng).more["item"] if text not in found]
+        found, kept = found + more, [*kept, *range(len(found), len(found) + len(more))][:count]
+    return heading, tuple(_part("item", found[k]).text for k in kept)
 
 
 def _drawn(language: CaptionLanguage, rng: np.random.Generator) -> _Subject:
@@ -168,23 +169,36 @@ class _Subject:
     more: dict[str, tuple[str, ...]]
 
 
+_NUMBERS = {"n": (12, 120), "hundreds": (220, 990), "price": (3, 40)}
+_TOWNS: dict[CaptionLanguage, tuple[str, ...]] = {  # invented, with a river, a harbor and a hill each
+    "en": ("Eastport", "Harwick", "Port Alden", "Westhaven", "Marrow Bay", "Linden Quay", "Oldbridge", "Saltmarsh"),
+    "zh": ("东港市", "临江市", "海州城", "南湾镇", "北浦市", "青岬镇", "石塘县", "云港市"),
+}
+_PEOPLE: dict[CaptionLanguage, tuple[str, ...]] = {  # names that fit a curator, an inspector and a programmer alike
+    "en": ("Helen Marsh", "Peter Lang", "Ruth Adler", "Daniel Ortiz", "Maria Keller", "Thomas Reed", "Nora Quinn"),
+    "zh": ("陈志远", "林若兰", "周文博", "赵静怡", "吴海涛", "孙佳宁", "许明哲"),
+}
+
+
 def _filled(subject: _Subject, language: CaptionLanguage, rng: np.random.Generator) -> _Subject:
     """The subject with its slots filled; names, places and years are the same all over it."""
     names = _NAMES[language]
     fixed = {
         "name": names[int(rng.integers(len(names)))],
-        "city": grammar.word("city", language, rng),
-        "person": grammar.word("person", language, rng),
+        "city": _TOWNS[language][int(rng.integers(len(_TOWNS[language])))],
+        "person": _PEOPLE[language][int(rng.integers(len(_PEOPLE[language])))],
         "year": str(int(rng.integers(1891, 2025))),
+        "recent": str(int(rng.integers(2009, 2026))),
     }
 
     def slot(found: re.Match[str]) -> str:
         if found[1] in fixed:
             return fixed[found[1]]
-        if found[1] in ("n", "price"):
-            low, high = (12, 990) if found[1] == "n" else (3, 40)
-            number = int(rng.integers(low, high))
-            return str(number) if found[1] == "n" else f"{number}元" if language == "zh" else f"${number}"
+        if found[1] == "early":
+            return f"{int(rng.integers(5, 7)):02}:{int(rng.integers(0, 30)):02}"
+        if found[1] in _NUMBERS:
+            number = str(int(rng.integers(*_NUMBERS[found[1]])))
+            return number if found[1] != "price" else f"{number}元" if language == "zh" else f"${number}"
         return grammar.word(found[1], language, rng)
 
     def fill(lines: tuple[str, ...]) -> tuple[str, ...]:

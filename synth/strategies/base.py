@@ -159,6 +159,7 @@ class Composition:
     medium: str | None = None  # of several that of the text whose turn it was
     media: tuple[str | None, ...] = ()  # of a photograph with several texts: of each what carries it; else empty
     body: str | None = None  # of a page: paragraphs, bullets, numbers
+    columns: int = 1  # of a page: that have text
     family: dict[CaptionLanguage, str] | None = None  # names of a template's family
     backdrop: Backdrop | None = None
     pictures: tuple[Backdrop, ...] = ()  # photographs that are part of a template

@@ -40,7 +40,8 @@ def draw_page(request: DrawRequest, content: Page) -> Composition:
     several = canvas[0] > 0.8 * canvas[1] and not page.markers
     columns = int(rng.integers(content.columns[0], content.columns[1] + 1)) if several else 1
     align: Align = "left" if page.markers or rng.random() < 0.4 else "justify"
-    setting = _Setting(columns, align, rng.uniform(1.3, 1.7), rng.uniform(1.3, 2.0), rng.random() < 0.5)
+    centered = rng.random() < 0.5 and not page.markers  # over a list it would stand apart
+    setting = _Setting(columns, align, rng.uniform(1.3, 1.7), rng.uniform(1.3, 2.0), centered)
     low, high = layout.sizes(math.inf)
     faces = title_font.face(title_font.wghts[-1]), body_font.face(body_font.wghts[len(body_font.wghts) // 3])
     blocks = _lay_out(page, *faces, box, setting, (low, max(low, min(high, _LARGEST * min(canvas)))))
@@ -50,7 +51,8 @@ def draw_page(request: DrawRequest, content: Page) -> Composition:
         TextLayer(b.block, TextStyle(other if b.role == "heading" else color), b.matrix, role=b.role) for b in blocks
     ]
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *layers))
-    return Composition(page.text, (title_font, body_font), drawing, ground=ground, body=page.body)
+    used = 1 + max(each.column for each in blocks)
+    return Composition(page.text, (title_font, body_font), drawing, ground=ground, body=page.body, columns=used)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,7 @@ class _Placed:
     block: Block
     matrix: Matrix
     role: str
+    column: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,8 @@ class _Page:
                     continue
                 part, lines = lines[:room], lines[room:]
                 block = compose(shaped, part, size, measure, "left" if narrow else s.align)
-                placed.append(_Placed(block, translation(x0 + column * (width + s.gutter * size), y), "body"))
+                left = x0 + column * (width + s.gutter * size)
+                placed.append(_Placed(block, translation(left, y), "body", column))
                 y += len(part) * s.spacing * size
             y += s.between * size
         return placed

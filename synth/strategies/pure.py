@@ -55,6 +55,7 @@ class PureStrategy(Strategy):
         main = _Set(TextLayer(block, style, matrix, one_word=shaped_text.one), shaped_text)
         more = bool(self.several) and rng.random() < self.several and not style.to  # captions name one color for all
         more = more and style.effect == "plain" and text.language != "other" and len(text.text) > 1
+        more = more and not text.wrap  # two pieces of prose would be of two matters
         placed = _with_small_print(request, main, canvas) if more else [main]
         drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *(each.layer for each in placed)))
         return Composition(

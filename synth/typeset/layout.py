@@ -29,7 +29,8 @@ _DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are 
 _SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
 _INDENTED = 3  # chosen: lines of a text, from which on its first one is indented
 LONG_LINE = 12.0  # chosen: em, from which on first lines are indented, and lines justified
-_STRETCH = 0.3  # em: a justified line whose gaps would grow by more stays ragged
+_RAGGED = 0.1  # chosen: of a block's lines that cannot be justified, from which on none is
+_STRETCH, _STRETCH_CLOSE = 0.6, 0.2  # chosen, em: what gaps of words, and of Chinese characters, may grow by
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
 
@@ -246,10 +247,16 @@ def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure
         (shaped.width(line, measure.letter) - sum(blank)) * size for line, blank in zip(lines, outer, strict=True)
     ]
     filled = measure.room(size) if align == "justify" else max(widths)
+    indents = [max(measure.indent if line.first else -measure.indent, 0.0) * size for line in lines]
+    stretches = [
+        _stretch(shaped, line, filled - indent - width, size) if align == "justify" else None
+        for line, indent, width in zip(lines, indents, widths, strict=True)
+    ]
+    ragged = sum(stretch is None and not line.last for stretch, line in zip(stretches, lines, strict=True))
+    if ragged > _RAGGED * len(lines):
+        stretches = [None] * len(lines)
     placed = []
-    for row, (line, width) in enumerate(zip(lines, widths, strict=True)):
-        indent = max(measure.indent if line.first else -measure.indent, 0.0) * size
-        stretch = _stretch(shaped, line, filled - indent - width, size) if align == "justify" else None
+    for row, (line, width, indent, stretch) in enumerate(zip(lines, widths, indents, stretches, strict=True)):
         start = indent + (filled - width) * SLACK[align] - outer[row][0] * size
         rows_before = len(lines) - 1 - row if shaped.vertical else row  # columns run from right to left
         placed.append(
@@ -298,8 +305,10 @@ def _stretch(shaped: Shaped, line: Span, slack: float, size: float) -> list[floa
     """Px to add behind each glyph so that the line fills its measure; None for a paragraph's last line, or too much."""
     gaps = shaped.gaps(line)
     count = sum(gaps)
-    if line.last or slack <= 0 or not count or slack > _STRETCH * size * count:
+    most = (_STRETCH_CLOSE if 2 * count > len(gaps) else _STRETCH) * size * count
+    if line.last or slack > most:
         return None
+    slack = max(slack, 0.0)
     return [slack / count if gap else 0.0 for gap in gaps] + [0.0]
 
 

@@ -18,6 +18,8 @@ from synth.typeset.marks import MARKS, compressed, outer_blanks
 from synth.typeset.vertical import shape_column
 from synth.typeset.words import inside_counts, inside_words
 
+_RUNT, _PART = 2.6, 0.3  # chosen, em and of the measure: a last line that is shorter than both is one word at most
+_NOTED = MARKS + "[]0123456789"  # what may stand behind a character, with the reference to a note
 _COMPANY = 3  # chosen: characters of the line that gives one to the next
 _RIGHT_TO_LEFT = regex.compile(r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}]")
 
@@ -158,17 +160,19 @@ class _Breakable:
         return [(self.units[a].start, self.units[b - 1].end) for a, b in lines]
 
     def _keep_company(self, lines: list[tuple[int, int]], measure: float, letter: float) -> None:
-        """No Chinese character is left alone on the last of several lines, given as units: one more joins it."""
+        """No short word and no Chinese character is left alone on the last of several lines, given as units: one more joins
+        it."""
         if len(lines) < 2:
             return
         (a, b), (last, end) = lines[-2:]
-        if end - last > 1 or b - a < _COMPANY:
+        if b - a < _COMPANY:
             return
-        alone = self._text[self.units[last].start : self.units[last].end].strip(MARKS)
-        if (
-            sum(map(is_wide, alone)) == 1
-            and self.span(self.units[b - 1].start, self.units[last].end, letter) <= measure
-        ):
+        begin, stop = self.units[last].start, self.units[end - 1].end
+        alone = self._text[begin:stop].strip(_NOTED)
+        short = self.span(begin, stop, letter) < min(_RUNT, _PART * measure)
+        joined = self.span(self.units[b - 1].start, stop, letter)
+        left = self.span(self.units[a].start, self.units[b - 2].end, letter)
+        if (short or sum(map(is_wide, alone)) == len(alone) == 1) and joined <= min(measure, left):
             lines[-2:] = [(a, b - 1), (b - 1, end)]
 
     def _end_sums(self, letter: float) -> list[float]:

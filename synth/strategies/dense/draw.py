@@ -8,12 +8,14 @@ All numbers are chosen.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from synth.content.dense import Dense, said
 from synth.drawing.colors import Color, pick, pick_other
 from synth.drawing.layers import Drawing, Layer, ShapeLayer, TextLayer
 from synth.drawing.style import TextStyle
+from synth.errors import Undrawable
 from synth.geometry import translation
 from synth.strategies.base import Composition, DrawRequest
 from synth.strategies.dense.flow import Item, Placed
@@ -23,6 +25,7 @@ from synth.strategies.ground import ground_layers
 from synth.typeset.layout import Measure, compose
 from synth.typeset.setting import Align
 
+_MEASURE = 46.0  # em, of the longest lines: about ninety letters
 _LARGEST = 0.05  # of the canvas's shorter side
 _MARGIN = 0.05  # of the canvas's shorter side, at least
 
@@ -33,16 +36,31 @@ def draw_dense(request: DrawRequest, content: Dense) -> Composition:
     canvas = request.canvas()
     document, script = content.write(request.turn)
     text = said(document, script, content.corpus)
-    fonts = choose_fonts(context, text, rng)
+    code = "".join(part.text for part in document.parts if part.kind == "code")
+    fonts = choose_fonts(context, text, code, rng)
     margin = max(request.layout.margin, _MARGIN) * min(canvas)
     columns = int(rng.integers(content.columns[0], content.columns[1] + 1)) if canvas[0] > 0.6 * canvas[1] else 1
     align: Align = "justify" if rng.random() < 0.6 else "left"
-    page = Page(document, text, fonts, (margin, margin, canvas[0] - margin, canvas[1] - margin), columns, align)
-    placed = page.largest(*request.layout.sizes(math.inf), _LARGEST * min(canvas))
+    box = (margin, margin, canvas[0] - margin, canvas[1] - margin)
+    sizes = (*request.layout.sizes(math.inf), _LARGEST * min(canvas))
+    placed = _in_columns(lambda count: Page(document, text, fonts, box, count, align).largest(*sizes), columns)
     ground, color = pick(context.colors, rng)
     other = pick_other(context.colors, ground, color, rng)
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *_layers(placed, color, other)))
-    return Composition(text, fonts.files, drawing, ground=ground, body="dense")
+    used = 1 + max(each.column for each in placed)
+    return Composition(text, fonts.files, drawing, ground=ground, body="dense", columns=used)
+
+
+def _in_columns(lay_out: Callable[[int], list[Placed]], columns: int) -> list[Placed]:
+    """The page in so many columns, or in more where lines would be too long to read, or in as many as its text fills."""
+    placed = lay_out(columns)
+    longest = max(each.width / each.size for each in placed if each.item and each.item.role == "body")
+    wanted = math.ceil(columns * longest / _MEASURE)
+    if wanted > columns:
+        with suppress(Undrawable):  # long lines are better than no page
+            placed, columns = lay_out(wanted), wanted
+    used = 1 + max(each.column for each in placed)
+    return lay_out(used) if used < columns else placed
 
 
 def _layers(placed: Sequence[Placed], color: Color, other: Color) -> Iterator[Layer]:

@@ -59,6 +59,7 @@ class Placed:
     item: Item | None = None
     lines: Sequence[Span] = ()
     width: float = 0.0
+    column: int = 0
 
 
 class Flow:
@@ -118,7 +119,8 @@ class Flow:
                 continue
             part, lines = lines[:room], lines[room:]
             at = (self.x + item.left * self.size, self.y)
-            self.placed.append(Placed(at, self.size, item, part, self.width - item.left * self.size))
+            width = self.width - item.left * self.size
+            self.placed.append(Placed(at, self.size, item, part, width, self.column))
             self.y += len(part) * item.spacing * own
         return True
 

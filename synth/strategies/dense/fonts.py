@@ -32,8 +32,8 @@ class Fonts:
         return self.bold if emphasis == "bold" else self.italic
 
 
-def choose_fonts(context: RenderContext, text: Text, rng: np.random.Generator) -> Fonts:
-    """A body font in print, with its own bold and italic where it has them, and a mono font for code."""
+def choose_fonts(context: RenderContext, text: Text, code: str, rng: np.random.Generator) -> Fonts:
+    """A body font in print, with its own bold and italic where it has them, and a mono font of regular weight for ``code``."""
     able = [f for f in context.fonts if f.writes(text.tag) and not f.missing(text.text)]
     printed = [f for f in able if f.source.style in _BODY_STYLES and not f.italic] or able
     if not printed:
@@ -41,12 +41,13 @@ def choose_fonts(context: RenderContext, text: Text, rng: np.random.Generator) -
         raise Undrawable("no printed face covers the page")
     body = printed[choose(rng, [f.source.weight for f in printed])]
     italic = next((f for f in able if f.italic and f.path.parent == body.path.parent), None)
-    mono = [f for f in able if f.source.style == "mono" and not f.italic]
-    code = mono[int(rng.integers(len(mono)))] if mono else body
+    mono = [f for f in context.fonts if f.source.style == "mono" and not f.italic and not f.missing(code)]
+    light = [f for f in mono if _nearest(f, _REGULAR).weight < _BOLD] or mono
+    typed = light[int(rng.integers(len(light)))] if light else body
     regular = _nearest(body, _REGULAR)
-    files = tuple(dict.fromkeys([*([italic] if italic else []), code, body]))
+    files = tuple(dict.fromkeys([*([italic] if italic else []), *([typed] if code else []), body]))
     slanted = _nearest(italic, _REGULAR) if italic else None
-    return Fonts(regular, _nearest(body, _BOLD), slanted, _nearest(code, _REGULAR), files)
+    return Fonts(regular, _nearest(body, _BOLD), slanted, _nearest(typed, _REGULAR), files)
 
 
 def _nearest(font: FontFile, weight: int) -> Face:

@@ -115,8 +115,8 @@ class Page:
                 return None
             top -= note.measure(x1 - x0, size).height_of(lines, own) + 0.3 * own
             placed.insert(0, Placed((x0, top), size, note, lines))
-        rule = Placed((x0, top - 0.5 * own), size, width=(x1 - x0) / 3)
-        return [rule, *placed], top - 1.2 * own
+        rule = Placed((x0, top - 0.6 * own), size, width=(x1 - x0) / 3)
+        return [rule, *placed], top - 1.8 * own
 
 
 def _face_lacks(face: Face, text: str) -> bool:

@@ -20,11 +20,12 @@ from synth.strategies.template.slots import Filler, known
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """``said``: the text of a text node, the name of an icon, the unit of a chart. ``records``: those of a chart."""
+    """``said``: the text of a text node, the name of an icon, the unit of a chart. ``indent``: in digits. ``records``: those of a chart."""
 
     node: AnyNode
     children: tuple[Item, ...] = ()
     said: str = ""
+    indent: float = 0.0
     records: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -52,7 +53,8 @@ class Expander:
         if isinstance(node, Group):
             return [Item(node, tuple(item for child in node.of for item in self.expand(child, facts)))]
         if isinstance(node, TextNode):
-            return [Item(node, said=self.said(node, facts))]
+            indent = float(evaluate(node.indent, facts)) if node.indent else 0.0
+            return [Item(node, said=self.said(node, facts), indent=indent)]
         if isinstance(node, Icon):
             return [Item(node, said=told(node.icon, facts, self._language))]
         if isinstance(node, ChartNode):

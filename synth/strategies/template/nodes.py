@@ -52,7 +52,9 @@ class TextNode(Node):
     """A slot's text. ``height``: type size [least, most] in u. ``before``, ``after``: fixed text around it.
 
     ``say``: text with {facts} in both languages instead of a slot, as "English | 中文" or as a mapping. ``face``: which
-    of the picture's two faces. A text that comes out empty is left out, its place stays.
+    of the picture's two faces. ``alike``: texts of all nodes with the same word are of one size, as those of one node are.
+    ``indent``: a formula, of how many of its digits it begins further to the right. A text that comes out empty is left
+    out, its place stays.
     """
 
     kind: Literal["text"]
@@ -68,6 +70,8 @@ class TextNode(Node):
     valign: Literal["top", "middle", "bottom"] = "middle"
     lines: int = 1
     role: str | None = None
+    alike: str = ""
+    indent: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -186,14 +190,18 @@ AnyNode = TextNode | Group | Repeat | Choice | Space | Icon | Picture | Rule | C
 
 @dataclass(frozen=True)
 class Template:
-    """One family. ``names``: for captions. ``facts``: what agrees in its texts, see ``facts.py``. ``aspect``: width to height of canvases that suit it, [least, most]."""
+    """One family. ``names``: for captions. ``facts``: what agrees in its texts, see ``facts.py``.
+
+    ``aspect``: width to height, [least, most], of canvases that it can fill; ``suits``: of those that it fills well.
+    """
 
     names: dict[CaptionLanguage, str]
     palettes: tuple[dict[str, str], ...]
     layouts: tuple[AnyNode, ...]
     aspect: tuple[float, float] = (0.3, 3.4)
+    suits: tuple[float, float] = (0.3, 3.4)
     facts: dict[str, Fact] = field(default_factory=dict)
-    faces: dict[Literal["title", "body"], tuple[Style, ...]] = field(
+    faces: dict[Literal["title", "body"], tuple[Style, ...] | dict[CaptionLanguage, tuple[Style, ...]]] = field(
         default_factory=lambda: {"title": ("sans", "serif"), "body": ("sans",)}
     )
 
@@ -202,8 +210,10 @@ class Template:
             raise ValueError("names needs zh and en")
         if not self.palettes or not self.layouts:
             raise ValueError("palettes and layouts must hold at least one entry each")
-        if not 0 < self.aspect[0] <= self.aspect[1]:
-            raise ValueError(f"aspect must be [least, most] above 0, found {list(self.aspect)}")
+        for name in ("aspect", "suits"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name} must be [least, most] above 0, found [{low:g}, {high:g}]")
         for palette in self.palettes:
             for role, name in palette.items():
                 if name not in PALETTE:

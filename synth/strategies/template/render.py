@@ -40,7 +40,7 @@ from synth.strategies.template.texts import Pending, Typesetter
 _MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
 _TRIES = 8  # texts drawn for a slot before the picture is given up, and photographs for a picture
 _STANDING = 0.7  # chosen: of the largest type size, from which on a title stands out
-_GROUND = 0.35  # chosen: of the canvas that the background takes at least
+_GROUND = 0.5  # chosen: of the canvas that the background takes at least
 
 
 def render(
@@ -157,10 +157,10 @@ class _Sheet:
 
     def layers(self) -> tuple[Layer, ...]:
         """Shapes from back to front, then the texts in reading order."""
-        sizes: dict[int, float] = {}
+        sizes: dict[str | int, float] = {}
         for text in self._pending:
-            sizes[id(text.node)] = min(sizes.get(id(text.node), text.largest), text.largest)
-        return (*self._shapes, *(self._set(text, sizes[id(text.node)]) for text in self._pending))
+            sizes[text.alike] = min(sizes.get(text.alike, text.largest), text.largest)
+        return (*self._shapes, *(self._set(text, sizes[text.alike]) for text in self._pending))
 
     def _panel(self, node: Node, box: Box, u: float) -> None:
         fill = self.color(node.fill).rgb if node.fill else None
@@ -204,7 +204,7 @@ class _Sheet:
             return
         for attempt in range(_TRIES if node.slot else 1):
             said = item.said if not attempt else node.before + self._filler.fill(node.slot) + node.after
-            pending = self.texts.fitted(node, said, box, u)
+            pending = self.texts.fitted(node, said, box, u, item.indent)
             if pending:
                 self._pending.append(pending)
                 return
@@ -237,7 +237,7 @@ class _Sheet:
 
     def _set(self, text: Pending, size: float) -> TextLayer:
         block = text.block(size)
-        left, top = text.place(block.box, self._canvas[0])
+        left, top = text.place(block, self._canvas[0])
         color = self._readable(text.node.color, self._behind(text.box))
         return TextLayer(block, TextStyle(color), translation(left, top), role=text.node.role or text.node.slot)
 

@@ -20,6 +20,7 @@ from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.template.nodes import Template
 from synth.strategies.template.render import render
 
+_SELDOM = 0.1  # chosen: times its weight a family is drawn on canvases that it fills, but not well
 FOLDER = Path(__file__).parents[2] / "templates"
 
 
@@ -66,7 +67,8 @@ class TemplateDrawer:
         fitting = {f: t for f, t in self.templates.items() if t[0].aspect[0] <= aspect <= t[0].aspect[1]}
         if not fitting:
             raise Undrawable(f"no template suits a canvas of {canvas[0]} x {canvas[1]}")
-        family = list(fitting)[choose(rng, [weight for _, weight in fitting.values()])]
+        weights = [w if t.suits[0] <= aspect <= t.suits[1] else _SELDOM * w for t, w in fitting.values()]
+        family = list(fitting)[choose(rng, weights)]
         return render(request.context, family, fitting[family][0], canvas, language, rng, self.photos)
 
     def identity(self) -> dict[str, Any]:

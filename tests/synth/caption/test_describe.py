@@ -202,13 +202,32 @@ def test_shipped_recipes_speak_the_grammar_and_quote_what_is_seen() -> None:
             assert all(squeezed(part) in caption for part in facts_of(drawn(made, index)).parts), index
             continue
         # Of a longer text the beginning, up to the end of a sentence or a word in its second half.
-        assert seen[: len(seen) if len(sample.text) <= most else most // 3] in caption, index
+        title = squeezed(facts_of(drawn(made, index)).title)
+        parts = [title, seen.removeprefix(title)] if title and seen not in caption else [seen]
+        assert all(part[: len(part) if len(sample.text) <= most else most // 3] in caption for part in parts), index
     scenes = recipe("configs/synth/scene.yaml")
     for index in range(40):
         composition = drawn(scenes, index)
         caption = squeezed(scenes.render(index).captions[0].text)
         for layer in composition.drawing.texts:  # each for itself where there are several
             assert squeezed(layer.block.text) in caption, index
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_heading_is_quoted_once(language: CaptionLanguage) -> None:
+    facts = SceneFacts(
+        "On the way Arrive early.",
+        "en",
+        PALETTE["red"],
+        ground=Ground((PALETTE["white"],)),
+        title="On the\nway",
+        rest="Arrive early.",
+        body="paragraphs",
+    )
+    captions = {write_caption(facts, language, np.random.default_rng(seed)) for seed in range(60)}
+    assert len(captions) > 5
+    assert all("".join(caption.split()).count("Ontheway") == 1 for caption in captions)
+    assert all("Arrive early." in caption for caption in captions)
 
 
 def test_a_place_is_named_only_where_the_text_surely_stands() -> None:
@@ -246,10 +265,12 @@ def test_no_particle_is_left_alone_where_an_option_of_a_chinese_sentence_is_not_
         ("今日特价", "laptop", "题字"),
         ("今日特价", "sticky note", "立着"),
         ("Rain again.", "poster", '.".'),
+        ("¥88.99", None, "题字"),
+        ("$4.90", None, "inscription"),
     ],
 )
 def test_what_a_caption_calls_the_text_suits_it(text: str, medium: str | None, never: str) -> None:
-    language: CaptionLanguage = "en" if never in ("words", '.".') else "zh"
+    language: CaptionLanguage = "en" if never in ("words", "inscription", '.".') else "zh"
     tongue: Any = "zh" if re.search(r"[\u4e00-\u9fff]", text) else "en"
     facts = SceneFacts(text, tongue, PALETTE["red"], medium=medium)
     for seed in range(120):

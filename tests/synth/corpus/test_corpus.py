@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -119,6 +120,18 @@ def test_mixed_lines_hold_both_scripts() -> None:
     samples = [recipe(PURE, only("kind: mixed")).render(i) for i in range(40)]
     assert {sample.text_language for sample in samples} == {"zh", "en"}
     assert all(sample.text_language == language_of(sample.text) for sample in samples)
+
+
+def test_postal_codes_are_those_of_their_state() -> None:
+    first_digits = {"AZ": "8", "TX": "78", "NY": "01", "CA": "9", "FL": "3", "MA": "0", "IL": "6", "WA": "9"}
+    addresses = texts(
+        only("kind: contact, forms: {address: 1}, languages: {en: 1}, canvases: [{size: [1200, 300]}]"), 120
+    )
+    found = [re.search(r", ([A-Z]{2}) (\d)\d{4}$", text) for text in addresses]
+    assert all(found)
+    known = [(match[1], match[2]) for match in found if match and match[1] in first_digits]
+    assert len(known) > 8
+    assert all(digit in first_digits[state] for state, digit in known)
 
 
 def test_contacts_come_in_all_forms_and_name_their_package() -> None:

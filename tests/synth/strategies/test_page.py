@@ -67,7 +67,7 @@ def test_lists_hang_behind_their_markers() -> None:
 
 def test_chinese_paragraphs_are_indented_by_two_characters_where_lines_are_long() -> None:
     indented = 0
-    for drawing in pages("bodies: {paragraphs: 1}, languages: {zh: 1}, columns: [1, 2], items: [4, 5]", 12):
+    for drawing in pages("bodies: {paragraphs: 1}, languages: {zh: 1}, columns: [1, 2], items: [4, 5]", 24):
         block = next(layer.block for layer in drawing.texts if layer.role == "body")
         longest = max(len(line.text) for line in block.lines)
         first, *others = [line.glyphs[0] for line in block.lines]

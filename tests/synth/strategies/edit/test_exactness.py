@@ -19,6 +19,7 @@ SET = (
     "layout.line_spacing=[1.1, 2.0]",
     "layout.letter_spacing=[0, 0.2]",
     "layout.align={left: 1, center: 1, right: 1}",
+    "canvases=[{size: [416, 320]}]",  # on smaller ones sentences are too small for an effect
 )
 VALIGN = "layout.valign={top: 1, middle: 1, bottom: 1}"
 SEEDS = 24

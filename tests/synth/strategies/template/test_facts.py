@@ -94,7 +94,7 @@ def test_roles_have_names_in_both_languages(family: str) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_receipt_adds_up_and_gives_change(language: str) -> None:
-    for seed in range(12):
+    for seed in range(24):
         made = drawn("receipt", seed, (512, 800), language)
         prices = [number(text) for text in said(made, "price")]
         (total,) = map(number, said(made, "total"))
@@ -103,8 +103,7 @@ def test_a_receipt_adds_up_and_gives_change(language: str) -> None:
         assert len(prices) >= 3
         if tax:
             assert tax == pytest.approx(round(sum(prices) * rates[0]) / 100, abs=0.0101)
-        shows_tax = bool(rates) or language == "zh"
-        assert total == pytest.approx(sum(prices) + tax, abs=0.005) if shows_tax else total >= sum(prices)
+        assert total == pytest.approx(sum(prices) + tax, abs=0.005)
         if paid := said(made, "price_paid"):
             assert number(paid[0]) - total == pytest.approx(number(said(made, "change")[0]), abs=0.005)
 

@@ -11,8 +11,10 @@ import pytest
 
 from configs import UserError
 from synth import Recipe
+from synth.caption.facts import facts_of
 from synth.drawing import regions
 from synth.drawing.colors import contrast
+from synth.drawing.layers import TextLayer
 from synth.strategies.template.slots import Filler, known, slots
 from synth.strategies.template.strategy import FOLDER
 from tests.synth.common import recipe
@@ -87,6 +89,39 @@ def test_items_of_a_list_have_one_size_and_one_edge() -> None:
         items = [t for t in drawn(one("receipt"), index).drawing.texts if t.role == "item"]
         assert len({round(t.block.size, 3) for t in items}) == 1
         assert len({round(t.matrix[0, 2] + t.block.box[0]) for t in items}) <= 2
+
+
+def test_lines_of_code_have_one_size_whatever_their_color() -> None:
+    for index in range(6):
+        texts = drawn(one("code_editor"), index).drawing.texts
+        lines = [t for t in texts if t.role in ("code", "comment", "line_number")]
+        assert len({round(t.block.size, 3) for t in lines}) == 1
+
+
+def test_texts_of_a_row_stand_on_one_line() -> None:
+    def baseline(layer: TextLayer) -> float:
+        return layer.matrix[1, 2] + layer.block.lines[0].glyphs[0].y
+
+    for index in range(8):
+        texts = drawn(one("receipt"), index).drawing.texts
+        items, prices = ([t for t in texts if t.role == role] for role in ("item", "price"))
+        assert len(items) == len(prices) >= 3
+        for item, price in zip(items, prices, strict=True):
+            unlike = abs(item.block.size - price.block.size)
+            assert baseline(item) == pytest.approx(baseline(price), abs=0.5 + 0.4 * unlike)
+
+
+def test_a_caption_names_a_main_text_only_where_one_is_larger_than_all_others() -> None:
+    claims = re.compile(r"main (line|text)|stands out|主要文字|醒目|突出")
+    told = {True: 0, False: 0}
+    for index in range(60):
+        made = recipe(TEMPLATE, SIZES)
+        facts, caption = facts_of(drawn(made, index)), made.render(index).captions[0].text
+        sizes = sorted(layer.block.size for layer in drawn(made, index).drawing.texts)
+        told[facts.stands_out] += 1
+        if len(sizes) > 1 and sizes[-1] < 1.15 * sizes[-2]:
+            assert not claims.search(caption.replace(facts.text, "")), (index, caption)
+    assert min(told.values()) > 5
 
 
 def test_pictures_show_the_recipes_photographs_and_name_them() -> None:
