@@ -11,7 +11,7 @@ picture, never with another duplicate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,8 +31,9 @@ _DARK = 1e-3
 _POSITIONS = 65535
 """Steps of luma that narrow the search; chosen: all that 16 bits hold."""
 
-_TOGETHER = 1 << 16
-"""Pairs whose small copies are compared at once, 75 MB each; chosen."""
+_TOGETHER, _TEXTS = 1 << 16, 1 << 20
+"""Pairs whose small copies are compared at once, 75 MB each, and whose texts are; chosen: each time all parts of the run are
+read."""
 
 ThumbnailReader = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Rows, ascending -> (uint8 (N, 1152), bool (N,) whether there is one)."""
@@ -115,6 +116,10 @@ def _find_equal(keys: Keys, ranked: np.ndarray, of: np.ndarray) -> None:
     of[ranked[order]] = ranked[heads]
 
 
+def _pieces(rows: np.ndarray, length: int) -> Iterator[np.ndarray]:
+    return (rows[start : start + length] for start in range(0, len(rows), length))
+
+
 class _SecondLook:
     """What else must agree of two pictures whose hashes are near. Rows by their place in ``ranked``."""
 
@@ -144,12 +149,11 @@ class _SecondLook:
     def confirm(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Bool (N,), of pairs for which they agree: what texts and small copies say."""
         agree = np.zeros(len(a), bool)
-        for start in range(0, len(a), _TOGETHER):
-            one, other = a[start : start + _TOGETHER], b[start : start + _TOGETHER]
-            good = np.flatnonzero(self._same_texts(one, other))
-            one, other = one[good], other[good]
-            known, same = self._same_thumbnails(one, other)
-            agree[start + good] = np.where(known, same, self._same_scores(one, other, len(SCORES)))
+        for good in _pieces(np.arange(len(a)), _TEXTS):
+            good = good[self._same_texts(a[good], b[good])]
+            for rows in _pieces(good, _TOGETHER):
+                known, same = self._same_thumbnails(a[rows], b[rows])
+                agree[rows] = np.where(known, same, self._same_scores(a[rows], b[rows], len(SCORES)))
         return agree
 
     def _same_texts(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
