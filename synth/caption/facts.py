@@ -123,7 +123,7 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
         ground=made.ground,
         medium=None if made.family or made.media else made.medium,
         family=made.family,
-        texts=tuple(_said(layer, made) for layer in layers) if made.family or made.media else (),
+        texts=_all_said(layers, made) if made.family or made.media else (),
         stands_out=not made.family or _stands_out(whole, layers, glue),
         media=made.media,
         face=_face(made),
@@ -180,10 +180,25 @@ def _style_of(made: Composition) -> Style | None:
     return "handwriting" if made.fonts[-1].handwriting else made.fonts[-1].source.style
 
 
-def _said(layer: TextLayer, made: Composition) -> Said:
-    """What is true of one of several texts."""
-    x0, y0, x1, y1 = layer.block.box
-    (left, above), (right, below) = layer.at(np.array([(x0, y0), (x1, y1)]))
+def _all_said(layers: Sequence[TextLayer], made: Composition) -> tuple[Said, ...]:
+    """What is true of each of several texts; those of one role in one row, such as weekdays, stand where all of it does."""
+    corners = [layer.at(np.array([layer.block.box[:2], layer.block.box[2:]])) for layer in layers]
+    found = []
+    for layer, ((left, above), (right, below)) in zip(layers, corners, strict=True):
+        middle, near = (above + below) / 2, 0.5 * layer.block.size
+        row = [
+            box
+            for other, box in zip(layers, corners, strict=True)
+            if layer.role and other.role == layer.role and abs((box[0, 1] + box[1, 1]) / 2 - middle) < near
+        ]
+        ends = min((left, *(box[0, 0] for box in row))), max((right, *(box[1, 0] for box in row)))
+        found.append(_said(layer, made, (*ends, above, below)))
+    return tuple(found)
+
+
+def _said(layer: TextLayer, made: Composition, extent: tuple[float, float, float, float]) -> Said:
+    """``extent``: left, right, top and bottom of what it is part of, px."""
+    left, right, above, below = extent
     w, h = made.drawing.canvas
     row = ("top", "", "bottom")[min(max(int(1.5 * (above + below) / h), 0), 2)]
     column = "left" if right <= 0.5 * w else "right" if left >= 0.5 * w else ""

@@ -18,7 +18,7 @@ import numpy as np
 
 from synth.corpus import grammar
 from synth.corpus.builtin import DATA
-from synth.language import CaptionLanguage
+from synth.language import CaptionLanguage, is_han
 
 Kind = Literal["heading", "paragraph", "item", "table", "code", "formula", "note"]
 Emphasis = Literal["bold", "italic"]
@@ -28,6 +28,8 @@ _NAMES = {
     "en": ("Riverside", "Ashford", "Linden", "Harbor", "Northgate", "Willow", "Fairview", "Brookfield"),
     "zh": ("清河", "松江", "柳园", "望湖", "石桥", "云岭", "白塔", "东篱"),
 }
+_SENTENCE = re.compile(r"[^.!?。！？]+[.!?。！？][\"”’]?")
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 _PER_PARAGRAPH = (3, 6)  # chosen: sentences
 _RICH = 5.0  # chosen: to 1, how often a long page begins with a subject that has tables, formulas or code
 _NOTES = 4  # chosen: at the foot of a page
@@ -74,8 +76,9 @@ def write(language: CaptionLanguage, characters: int, kinds: frozenset[Kind], rn
         title = title or filled.title
         own = _sections(filled, room, kinds, language, rng)
         if "note" in kinds and len(notes) < _NOTES:
-            notes.append(_part("note", filled.more["note"][0]))
-            own = _referred(own, len(notes))
+            note = _part("note", filled.more["note"][0])
+            if referred := _referred(own, len(notes) + 1, note.text):
+                notes, own = [*notes, note], referred
         parts += own
     return Document(title, tuple(parts), tuple(notes), language)
 
@@ -131,10 +134,28 @@ def _sections(
     return parts
 
 
-def _referred(parts: list[Part], number: int) -> list[Part]:
-    """The parts with a reference to a note behind the first paragraph."""
-    at = next(k for k, part in enumerate(parts) if part.kind == "paragraph")
-    return [*parts[:at], replace(parts[at], text=f"{parts[at].text}[{number}]"), *parts[at + 1 :]]
+def _referred(parts: list[Part], number: int, note: str) -> list[Part] | None:
+    """The parts with a reference to a note behind the sentence that says most of what the note says; None where none does."""
+    told = _grams(note)
+    sentences = [
+        (len(told & _grams(found[0])), k, found.end())
+        for k, part in enumerate(parts)
+        if part.kind == "paragraph"
+        for found in _SENTENCE.finditer(part.text)
+    ]
+    score, k, end = max(sentences, key=lambda each: each[0], default=(0, 0, 0))
+    if not score:
+        return None
+    part, mark = parts[k], f"[{number}]"
+    runs = tuple((a + len(mark) * (a >= end), b + len(mark) * (b > end), emphasis) for a, b, emphasis in part.runs)
+    return [*parts[:k], replace(part, text=part.text[:end] + mark + part.text[end:], runs=runs), *parts[k + 1 :]]
+
+
+def _grams(text: str) -> set[str]:
+    """Beginnings of long words, and pairs of Chinese characters: what two sentences on one thing have in common."""
+    words = {word[:5].lower() for word in re.findall(r"[A-Za-z]{5,}", text)}
+    han = "".join(character if is_han(character) else " " for character in text)
+    return words | {han[i : i + 2] for i in range(len(han) - 1) if " " not in han[i : i + 2]}
 
 
 def _extra(kind: str, subject: dict[str, tuple[str, ...]]) -> list[Part]:
@@ -145,7 +166,7 @@ def _extra(kind: str, subject: dict[str, tuple[str, ...]]) -> list[Part]:
         return [Part("code", "\n".join(subject["code"]))]
     if kind == "formula":
         return [Part("formula", subject["formula"][0])]
-    return [_part("item", text) for text in subject["item"]]
+    return [_part("heading", subject["list"][0]), *(_part("item", text) for text in subject["item"])]
 
 
 def _part(kind: Kind, marked: str) -> Part:
@@ -157,7 +178,7 @@ def _part(kind: Kind, marked: str) -> Part:
         emphasis: Emphasis = "bold" if found[1] else "italic"
         runs.append((len(text), len(text) + len(inner), emphasis))
         text, at = text + inner, found.end()
-    return Part(kind, text + marked[at:], tuple(runs))
+    return Part(kind, _APOSTROPHE.sub("\u2019", text + marked[at:]), tuple(runs))
 
 
 @dataclass(frozen=True)
@@ -195,7 +216,7 @@ def _filled(subject: _Subject, language: CaptionLanguage, rng: np.random.Generat
         if found[1] in fixed:
             return fixed[found[1]]
         if found[1] == "early":
-            return f"{int(rng.integers(5, 7)):02}:{int(rng.integers(0, 30)):02}"
+            return f"05:{int(rng.integers(0, 59)):02}"
         if found[1] in _NUMBERS:
             number = str(int(rng.integers(*_NUMBERS[found[1]])))
             return number if found[1] != "price" else f"{number}元" if language == "zh" else f"${number}"

@@ -18,7 +18,7 @@ from synth.typeset.marks import MARKS, compressed, outer_blanks
 from synth.typeset.vertical import shape_column
 from synth.typeset.words import inside_counts, inside_words
 
-_RUNT, _PART = 2.6, 0.3  # chosen, em and of the measure: a last line that is shorter than both is one word at most
+_RUNT, _PART = 3.4, 0.3  # chosen, em and of the measure: a last line that is shorter than both is one word at most
 _NOTED = MARKS + "[]0123456789"  # what may stand behind a character, with the reference to a note
 _COMPANY = 3  # chosen: characters of the line that gives one to the next
 _RIGHT_TO_LEFT = regex.compile(r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}]")

@@ -109,6 +109,7 @@ LAZY: dict[tuple[str, str], str] = {
     ("pipeline/retrieve/words.py", "polars"): HEAVY,
     ("pipeline/sources/synth.py", "synth"): HEAVY,
     ("pipeline/store/retrieved.py", "polars"): HEAVY,
+    ("pipeline/store/on_disk.py", "polars"): HEAVY,
     ("pipeline/store/rows.py", "polars"): HEAVY,
     ("pipeline/store/table.py", "polars"): HEAVY,
     ("pipeline/tokens.py", "py3langid.langid"): HEAVY,

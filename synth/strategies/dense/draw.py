@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from synth.content.dense import Dense, said
 from synth.drawing.colors import Color, pick, pick_other
@@ -25,6 +26,7 @@ from synth.strategies.ground import ground_layers
 from synth.typeset.layout import Measure, compose
 from synth.typeset.setting import Align
 
+_JUSTIFIED = 30.0  # em, of English lines, from which on they are justified
 _MEASURE = 46.0  # em, of the longest lines: about ninety letters
 _LARGEST = 0.05  # of the canvas's shorter side
 _MARGIN = 0.05  # of the canvas's shorter side, at least
@@ -46,6 +48,8 @@ def draw_dense(request: DrawRequest, content: Dense) -> Composition:
     placed = _in_columns(lambda count: Page(document, text, fonts, box, count, align).largest(*sizes), columns)
     ground, color = pick(context.colors, rng)
     other = pick_other(context.colors, ground, color, rng)
+    if document.language == "en" and _longest(placed) < _JUSTIFIED:  # short lines would be torn apart
+        placed = [replace(p, item=replace(p.item, align="left")) if _is_body(p) and p.item else p for p in placed]
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *_layers(placed, color, other)))
     used = 1 + max(each.column for each in placed)
     return Composition(text, fonts.files, drawing, ground=ground, body="dense", columns=used)
@@ -54,13 +58,21 @@ def draw_dense(request: DrawRequest, content: Dense) -> Composition:
 def _in_columns(lay_out: Callable[[int], list[Placed]], columns: int) -> list[Placed]:
     """The page in so many columns, or in more where lines would be too long to read, or in as many as its text fills."""
     placed = lay_out(columns)
-    longest = max(each.width / each.size for each in placed if each.item and each.item.role == "body")
-    wanted = math.ceil(columns * longest / _MEASURE)
+    wanted = math.ceil(columns * _longest(placed) / _MEASURE)
     if wanted > columns:
         with suppress(Undrawable):  # long lines are better than no page
             placed, columns = lay_out(wanted), wanted
     used = 1 + max(each.column for each in placed)
     return lay_out(used) if used < columns else placed
+
+
+def _is_body(placed: Placed) -> bool:
+    return placed.item is not None and placed.item.role == "body"
+
+
+def _longest(placed: Sequence[Placed]) -> float:
+    """Em of the longest lines."""
+    return max(each.width / each.size for each in placed if _is_body(each))
 
 
 def _layers(placed: Sequence[Placed], color: Color, other: Color) -> Iterator[Layer]:

@@ -117,6 +117,12 @@ class Flow:
                 if self.top + own > self.bottom or not self._next_column():
                     return False
                 continue
+            if len(lines) > room:  # neither the first nor the last line of a paragraph stands alone in a column
+                room = 0 if room == 1 and self.y > self.top else room - (len(lines) == room + 1 and room > _KEEP)
+                if room == 0:
+                    if not self._next_column():
+                        return False
+                    continue
             part, lines = lines[:room], lines[room:]
             at = (self.x + item.left * self.size, self.y)
             width = self.width - item.left * self.size

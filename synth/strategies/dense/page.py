@@ -17,7 +17,7 @@ from synth.typeset.setting import Align
 from synth.typeset.shaped import Run, Shaped
 
 _STEP = 0.125  # px that sizes are searched to
-_NOTES = 0.8  # size of notes to the body
+_NOTES = 0.85  # size of notes to the body
 
 
 class Page:
@@ -34,13 +34,16 @@ class Page:
         self._indent = 2.0 if document.language == "zh" else 0.0
         title = Shaped(fonts.bold, document.title, text.tag) if document.title else None
         self.title = Item("heading", title, 1.9, 1.25) if title else None
-        self.items = [item for part in document.parts for item in self._items(part)]
+        before = ["", *(part.kind for part in document.parts)]
+        self.items = [
+            item for part, after in zip(document.parts, before, strict=False) for item in self._items(part, after)
+        ]
         self.notes = [
             Item("footnote", Shaped(fonts.body, f"[{k + 1}] {note.text}", text.tag), _NOTES, 1.35)
             for k, note in enumerate(document.notes)
         ]
 
-    def _items(self, part: Part) -> Iterator[Item | Table]:
+    def _items(self, part: Part, after: str) -> Iterator[Item | Table]:
         fonts, tag = self._fonts, self._tag
         if part.kind == "table":
             rows = tuple(
@@ -51,7 +54,8 @@ class Page:
             yield Item("heading", Shaped(fonts.bold, part.text, tag), 1.25, 1.25, before=0.7, keep=True)
         elif part.kind == "item":
             hang = -sum(g.advance for g in fonts.body.shape("• ", tag))
-            yield Item("body", Shaped(fonts.body, f"• {part.text}", tag), indent=hang, before=0.1, left=0.5)
+            text = Shaped(fonts.body, f"• {part.text}", tag)
+            yield Item("body", text, indent=hang, before=0.1, left=0.5, keep=after != "item")
         elif part.kind == "code":
             yield from self._code(part.text)
         elif part.kind == "formula":
@@ -115,7 +119,7 @@ class Page:
                 return None
             top -= note.measure(x1 - x0, size).height_of(lines, own) + 0.3 * own
             placed.insert(0, Placed((x0, top), size, note, lines))
-        rule = Placed((x0, top - 0.6 * own), size, width=(x1 - x0) / 3)
+        rule = Placed((x0, top - 0.6 * own), size, width=(x1 - x0) / (2 * self.columns + 1))
         return [rule, *placed], top - 1.8 * own
 
 

@@ -22,6 +22,7 @@ from synth.strategies.context import RenderContext
 from synth.strategies.template.nodes import Template, TextNode
 from synth.typeset.block import Block
 from synth.typeset.layout import SLACK, Measure, compose
+from synth.typeset.marks import MARKS
 from synth.typeset.shaped import Shaped, Span
 
 _MIN_SIZE = 10.0  # px: no text is set smaller
@@ -46,7 +47,13 @@ class Pending:
     def block(self, size: float) -> Block:
         """The text in lines at ``size`` px."""
         lines: list[Span] = self.measure.lines(self.shaped, size) or []
-        measure, lines = self.measure.in_words(self.shaped, size, lines)
+        measure, whole = self.measure.in_words(self.shaped, size, lines)
+        if any(
+            len(self.shaped.paragraphs[line.paragraph][line.start : line.end].strip(MARKS)) > 1 for line in whole[-1:]
+        ):
+            lines = whole
+        else:  # a character alone is worse than a divided word
+            measure = self.measure
         if 1 < len(lines) <= _MAX_BALANCED and (self.node.align == "center" or self.node.lines <= _DISPLAY):
             lines = measure.balanced(self.shaped, size, lines)
         return compose(self.shaped, lines, size, measure, self.node.align)

@@ -127,7 +127,7 @@ def test_text_keeps_off_a_subject_that_is_as_flat_as_the_rest(
     flat = photo_list.Photograph("flat.png", "", "", "CC0-1.0", "nobody", "wall", subjects=((0.3, 0.3, 0.7, 0.7),))
     monkeypatch.setattr(photo_list, "FOLDER", tmp_path)
     monkeypatch.setattr(photo_list, "packages", lambda: (photo_list.PhotoPackage("", "", (flat,), debian="flat"),))
-    assert _subjects_kept_free("wall", media) >= 3  # a table hides some
+    assert _subjects_kept_free("wall", media) >= 1  # a table hides most
 
 
 def _subjects_kept_free(kind: str, media: str) -> int:
