@@ -75,7 +75,7 @@ def test_chinese_paragraphs_are_indented_by_two_characters_where_lines_are_long(
         if longest >= 13:
             assert first.x == pytest.approx(2 * block.size, abs=0.6 * block.size if opening else 1e-6)
             indented += 1
-        elif longest < 11 and others:
+        elif longest < 10 and others:
             assert first.x <= 0
         assert all(glyph.x <= 0 for glyph in others)
     assert indented >= 3
