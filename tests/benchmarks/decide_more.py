@@ -1,8 +1,9 @@
 """Memory of deciding on many rows: ``python -m tests.benchmarks.decide_more FOLDER [--times 10]``.
 
 FOLDER/run is what tests/benchmarks/decide.py made. Its compacted parts are taken several times, each time with other ids,
-pixels and hashes, so that 10 million rows need no 80 GB of small files. Twice: with and without the search for copies. The
-last line is one JSON object.
+pixels and hashes, so that 10 million rows need no 80 GB of small files. Twice: with and without the search for copies.
+Told is the most memory of its own, and with what is mapped from files and given back where memory is short. The last line
+is one JSON object.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import dataclasses
 import json
 import resource
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -60,19 +62,39 @@ class Repeated(Compacted):
         return next(base for base in self._base if base.name == name), int(number or 0)
 
 
+class _Own(threading.Thread):
+    """Looks ten times a second at the memory that no file stands behind."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._most = 0
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            status = Path("/proc/self/status").read_text(encoding="ascii")
+            self._most = max(self._most, int(status.split("RssAnon:")[1].split()[0]))
+            time.sleep(0.1)
+
+    def peak_gb(self) -> float:
+        """The most since it was asked last."""
+        most, self._most = self._most, 0
+        return round(most / 1e6, 2)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--times", type=int, default=10)
     given = parser.parse_args()
     run = RunFolder(given.folder.absolute() / "run")
-    config, found = load_run_config(run.config), []
+    config, found, own = load_run_config(run.config), [], _Own()
     for _ in range(2):  # the first one looks for copies
         begun, spent = time.monotonic(), time.process_time()
         decisions = decide_run(run, config, compacted=Repeated(run, given.times))
         told = {"rows": len(decisions.table), "copies": decisions.table["duplicate_of"].count()}
         told |= {"seconds": round(time.monotonic() - begun), "cpu_seconds": round(time.process_time() - spent)}
-        told |= {"peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)}
+        told |= {"own_gb": own.peak_gb(), "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)}
         found.append(told)
         print(told, flush=True)
         del decisions
