@@ -64,10 +64,10 @@ def repeated_texts(lines: Lines, config: WatermarkConfig) -> pl.DataFrame:
     """
     import polars as pl
 
-    long = pl.col("plain").str.len_chars() >= config.characters
+    told = (pl.col("plain").str.len_chars() >= config.characters) & pl.col("ninth").is_not_null()
     numbers = {
         "host": pl.col("host").hash(),
-        "place": pl.when(long).then(_place()),
+        "place": pl.when(told).then(_place()),
         "picture": pl.col("picture").hash(),
     }
     seen = pl.concat([part.select(**numbers).unique() for part in lines()])
@@ -75,7 +75,7 @@ def repeated_texts(lines: Lines, config: WatermarkConfig) -> pl.DataFrame:
     places = seen.drop_nulls("place").group_by("place").agg(pl.first("host"), found=pl.col("picture").n_unique())
     enough = (pl.col("found") >= config.pictures) & (pl.col("found") >= config.share * pl.col("all"))
     marks = places.join(of_host, on="host").filter(enough)["place"].implode()
-    marked = pl.concat([part.filter(long & _place().is_in(marks)).select("id", watermark="text") for part in lines()])
+    marked = pl.concat([part.filter(told & _place().is_in(marks)).select("id", watermark="text") for part in lines()])
     return marked.unique("id", keep="first", maintain_order=True)
 
 

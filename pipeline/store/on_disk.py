@@ -47,6 +47,7 @@ def arrays_on_disk(tables: Iterable[pa.Table]) -> dict[str, np.ndarray]:
                 if name not in files:
                     files[name] = opened.enter_context(tempfile.TemporaryFile(prefix=_PREFIX))
                     types[name] = values.dtype
+                assert values.dtype == types[name], name
                 files[name].write(values.data)
         return {name: _mapped(file, types[name]) for name, file in files.items()}
 

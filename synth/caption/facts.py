@@ -22,6 +22,7 @@ _ADDRESS = re.compile(r"@|https?:|www\.")  # is of no language
 _FOREIGN = 0.1  # chosen: of a text's letters; with more of another script it is not simply Chinese, or English
 _OUTER = 2 / 3  # twice a third: where the middle of a text at an edge or in a corner is
 _STANDING = 1.15  # chosen: times the type size of any other text that one text must have to stand out
+_BESIDE = 4.0  # chosen: em between neighbors of a row
 _SPREAD = 0.6  # chosen: text that takes more of the canvas's width and of its height has no place of its own
 
 
@@ -144,9 +145,14 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
 
 def _after(title: str, text: str) -> str:
     """What follows the title that a text begins with, and which may be broken into lines there; nothing where it does not."""
-    bare = "".join(title.split())
-    at = next((k for k in range(len(text) + 1) if "".join(text[:k].split()) == bare), None) if title else None
-    return text[at:].strip() if at is not None else ""
+    at = 0
+    for character in "".join(title.split()):
+        while text[at : at + 1].isspace():
+            at += 1
+        if text[at : at + 1] != character:
+            return ""
+        at += 1
+    return text[at:].strip() if title else ""
 
 
 def _stands_out(whole: str, layers: Sequence[TextLayer], glue: str) -> bool:
@@ -183,17 +189,25 @@ def _style_of(made: Composition) -> Style | None:
 def _all_said(layers: Sequence[TextLayer], made: Composition) -> tuple[Said, ...]:
     """What is true of each of several texts; those of one role in one row, such as weekdays, stand where all of it does."""
     corners = [layer.at(np.array([layer.block.box[:2], layer.block.box[2:]])) for layer in layers]
-    found = []
-    for layer, ((left, above), (right, below)) in zip(layers, corners, strict=True):
-        middle, near = (above + below) / 2, 0.5 * layer.block.size
-        row = [
-            box
-            for other, box in zip(layers, corners, strict=True)
-            if layer.role and other.role == layer.role and abs((box[0, 1] + box[1, 1]) / 2 - middle) < near
-        ]
-        ends = min((left, *(box[0, 0] for box in row))), max((right, *(box[1, 0] for box in row)))
-        found.append(_said(layer, made, (*ends, above, below)))
-    return tuple(found)
+    return tuple(
+        _said(layer, made, (*_row_of(number, layers, corners), corners[number][0, 1], corners[number][1, 1]))
+        for number, layer in enumerate(layers)
+    )
+
+
+def _row_of(number: int, layers: Sequence[TextLayer], corners: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Left and right ends of the texts of one role that stand side by side with this one, px."""
+    layer, (left, right) = layers[number], corners[number][:, 0]
+    middle, near, gap = corners[number][:, 1].mean(), 0.5 * layer.block.size, _BESIDE * layer.block.size
+    row = sorted(
+        tuple(box[:, 0])
+        for other, box in zip(layers, corners, strict=True)
+        if layer.role and other.role == layer.role and abs(box[:, 1].mean() - middle) < near
+    )
+    for x0, x1 in (*row, *reversed(row)):  # neighbors to the right, then those to the left
+        if x0 - right <= gap and left - x1 <= gap:
+            left, right = min(left, x0), max(right, x1)
+    return left, right
 
 
 def _said(layer: TextLayer, made: Composition, extent: tuple[float, float, float, float]) -> Said:

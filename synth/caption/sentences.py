@@ -58,7 +58,7 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
     if not words["adj"]:
         chosen = chosen.replace("{adj}的", "")  # the particle goes with what it follows
     chosen = _OPTIONAL.sub(option, chosen)
-    if facts.rest and "{title}" in chosen:  # which is quoted once
+    if "{title}" in chosen:  # which is quoted once
         words["quote"] = quoted(facts.rest, language)
     held = {slot: words[slot] for slot in _HELD if slot in words}  # quotes of others' words: nothing in them is mended
     marks = {slot: _HELD[slot] for slot in held}
@@ -150,7 +150,7 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
             "quote": _HELD["all"],
             "count": _count("texts", len(facts.media), language),
         }
-    if facts.title:
+    if facts.title and facts.rest:
         words["title"] = quoted(facts.title, language)
         if facts.title_color:
             words["color_title"] = color_name(facts.title_color, language)

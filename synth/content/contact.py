@@ -48,7 +48,7 @@ class Contact(Content):
 
 def _american_address(fake: Faker) -> str:
     """One line; Faker's own addresses have postal codes of other states."""
-    state = fake.state_abbr(include_territories=False)
+    state = fake.state_abbr(include_territories=False, include_freely_associated_states=False)
     return f"{fake.street_address()}, {fake.city()}, {state} {fake.zipcode_in_state(state)}"
 
 

@@ -28,7 +28,7 @@ _NAMES = {
     "en": ("Riverside", "Ashford", "Linden", "Harbor", "Northgate", "Willow", "Fairview", "Brookfield"),
     "zh": ("清河", "松江", "柳园", "望湖", "石桥", "云岭", "白塔", "东篱"),
 }
-_SENTENCE = re.compile(r"[^.!?。！？]+[.!?。！？][\"”’]?")
+_SENTENCE = re.compile(r".+?(?:[。！？][”’]?|[.!?][\"”’]?(?=\s|$))")
 _APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 _PER_PARAGRAPH = (3, 6)  # chosen: sentences
 _RICH = 5.0  # chosen: to 1, how often a long page begins with a subject that has tables, formulas or code

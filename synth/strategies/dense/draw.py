@@ -45,7 +45,9 @@ def draw_dense(request: DrawRequest, content: Dense) -> Composition:
     align: Align = "justify" if rng.random() < 0.6 else "left"
     box = (margin, margin, canvas[0] - margin, canvas[1] - margin)
     sizes = (*request.layout.sizes(math.inf), _LARGEST * min(canvas))
-    placed = _in_columns(lambda count: Page(document, text, fonts, box, count, align).largest(*sizes), columns)
+    placed = _in_columns(
+        lambda count: Page(document, text, fonts, box, count, align).largest(*sizes), columns, content.columns[1]
+    )
     ground, color = pick(context.colors, rng)
     other = pick_other(context.colors, ground, color, rng)
     if document.language == "en" and _longest(placed) < _JUSTIFIED:  # short lines would be torn apart
@@ -55,10 +57,10 @@ def draw_dense(request: DrawRequest, content: Dense) -> Composition:
     return Composition(text, fonts.files, drawing, ground=ground, body="dense", columns=used)
 
 
-def _in_columns(lay_out: Callable[[int], list[Placed]], columns: int) -> list[Placed]:
-    """The page in so many columns, or in more where lines would be too long to read, or in as many as its text fills."""
+def _in_columns(lay_out: Callable[[int], list[Placed]], columns: int, most: int) -> list[Placed]:
+    """The page in so many columns, in more where lines would be too long to read, but ``most``, or in as many as it fills."""
     placed = lay_out(columns)
-    wanted = math.ceil(columns * _longest(placed) / _MEASURE)
+    wanted = min(math.ceil(columns * _longest(placed) / _MEASURE), most)
     if wanted > columns:
         with suppress(Undrawable):  # long lines are better than no page
             placed, columns = lay_out(wanted), wanted

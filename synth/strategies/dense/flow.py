@@ -80,10 +80,22 @@ class Flow:
 
     def run(self) -> list[Placed] | None:
         for number, item in enumerate(self.items):
-            following = self.items[number + 1] if number + 1 < len(self.items) else None
-            if not (self._table(item) if isinstance(item, Table) else self._text(item, following)):
+            if not (self._table(item) if isinstance(item, Table) else self._text(item, number)):
                 return None
         return self.placed
+
+    def _least(self, number: int) -> float:
+        """Px that an item wants at the foot of a column, at least, with all that it keeps under it; 0 behind the last."""
+        if number == len(self.items):
+            return 0.0
+        item = self.items[number]
+        if isinstance(item, Table):
+            return item.before * self.size + len(item.rows) * _ROW * self.size
+        lines = item.lines(self.width, self.size) or []
+        before, own = item.before * self.size, self.size * item.scale
+        if item.keep:
+            return before + len(lines) * item.spacing * own + self._least(number + 1)
+        return before + item.measure(self.width, self.size).height_of(lines[:_KEEP], own)
 
     @property
     def x(self) -> float:
@@ -97,16 +109,16 @@ class Flow:
         if self.y > self.top:
             self.y += before * self.size
 
-    def _text(self, item: Item, following: Item | Table | None) -> bool:
+    def _text(self, item: Item, number: int) -> bool:
         lines = item.lines(self.width, self.size)
         if lines is None:
             return False
         own = self.size * item.scale
         self._space(item.before)
-        under = _KEEP * 1.5 * self.size if item.keep and following else 0.0
-        height = item.measure(self.width, self.size).height_of(lines, own)
-        if item.keep and self.y + height + under > self.bottom and not self._next_column():
-            return False
+        if item.keep:
+            least = len(lines) * item.spacing * own + self._least(number + 1)
+            if self.y + least > self.bottom and not self._next_column():
+                return False
         while lines:
             room = (
                 int((self.bottom - self.y - own) / (item.spacing * own) + 1 + 1e-6)
@@ -143,14 +155,14 @@ class Flow:
             return False
         across = [sum(table.widths[:k]) * stretch * self.size for k in range(len(table.widths) + 1)]
         for above in (0, 1, len(table.rows)):
-            self.placed.append(Placed((self.x, self.y + above * height - 0.1 * self.size), self.size, width=across[-1]))
+            at = (self.x, self.y + above * height - 0.1 * self.size)
+            self.placed.append(Placed(at, self.size, width=across[-1], column=self.column))
         for number, row in enumerate(table.rows):
             for k, cell in enumerate(row):
                 item = Item("cell", cell)
                 lines = cell.wrap(math.inf, 0.0)
                 assert lines  # in endless room everything fits
-                self.placed.append(
-                    Placed((self.x + across[k], self.y + number * height + 0.2 * self.size), self.size, item, lines)
-                )
+                at = (self.x + across[k], self.y + number * height + 0.2 * self.size)
+                self.placed.append(Placed(at, self.size, item, lines, column=self.column))
         self.y += (len(table.rows) + 0.4) * height
         return True

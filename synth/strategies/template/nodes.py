@@ -89,7 +89,7 @@ class Group(Node):
     the same box (stack).
 
     ``aspect``, of a layout: width to height of the canvases that it suits. ``justify``: where children stand that do not
-    fill it; spread apart by what is left. ``drop``: children that find no room are left out, from the last on.
+    fill it; spread apart by what is left. ``drop``: children that find no room are left out, from the last on, but for the first two.
     """
 
     kind: Literal["row", "column", "flow", "stack"]
@@ -208,6 +208,8 @@ class Template:
     def __post_init__(self) -> None:
         if set(self.names) != {"zh", "en"}:
             raise ValueError("names needs zh and en")
+        if any(isinstance(styles, dict) and set(styles) != {"zh", "en"} for styles in self.faces.values()):
+            raise ValueError("faces that differ by language need zh and en")
         if not self.palettes or not self.layouts:
             raise ValueError("palettes and layouts must hold at least one entry each")
         for name in ("aspect", "suits"):

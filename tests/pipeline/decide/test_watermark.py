@@ -93,6 +93,13 @@ def test_what_is_no_watermark(rows: list[dict[str, Any]]) -> None:
     assert marks(rows) == {}
 
 
+def test_texts_of_unknown_place_are_no_ones_watermark() -> None:
+    rows = [row(str(n), f"https://h{n % 2}.example/{n}", (f"text number {n}", CORNER)) for n in range(6)]
+    for each in rows:
+        each["text_regions"][0]["quad"] = None
+    assert marks(rows, pictures=2) == {}
+
+
 def test_the_captioners_list_counts_first_and_goes_away() -> None:
     table = pl.DataFrame({"id": ["a", "b", "c"], "watermarks": [["Getty"], [], None]})
     repeated = pl.DataFrame({"id": ["a", "b"], "watermark": ["host", "host"]})

@@ -230,6 +230,14 @@ def test_a_heading_is_quoted_once(language: CaptionLanguage) -> None:
     assert all("Arrive early." in caption for caption in captions)
 
 
+def test_a_page_of_a_heading_alone_quotes_it_once() -> None:
+    facts = SceneFacts(
+        "On the way", "en", PALETTE["red"], ground=Ground((PALETTE["white"],)), title="On the way", body="paragraphs"
+    )
+    for seed in range(40):
+        assert write_caption(facts, "en", np.random.default_rng(seed)).count("On the way") == 1
+
+
 def test_a_place_is_named_only_where_the_text_surely_stands() -> None:
     corner = recipe(
         PURE,

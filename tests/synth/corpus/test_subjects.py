@@ -9,6 +9,7 @@ import pytest
 
 from synth.corpus import subjects
 from synth.corpus.builtin import DATA
+from synth.corpus.subjects import Part
 from synth.language import CaptionLanguage
 
 LANGUAGES: tuple[CaptionLanguage, ...] = ("en", "zh")
@@ -49,6 +50,22 @@ def test_sentences_of_a_passage_follow_each_other_in_the_file() -> None:
             assert sorted(at) == at, paragraph
             checked += len(at) > 1
     assert checked > 30
+
+
+def test_a_note_is_referred_to_by_the_sentence_that_is_of_it() -> None:
+    parts = [
+        Part(
+            "paragraph",
+            "The gauge of the railway is 3.5 feet wide. It opened in May.",
+            ((4, 9, "bold"), (46, 52, "italic")),
+        ),
+        Part("paragraph", "Trains run from early morning."),
+    ]
+    first, second = subjects._referred(parts, 2, "The railway gauge was measured twice.") or []
+    assert first.text == "The gauge of the railway is 3.5 feet wide.[2] It opened in May."
+    assert [first.text[a:b] for a, b, _ in first.runs] == ["gauge", "opened"]
+    assert second == parts[1]
+    assert subjects._referred(parts, 1, "Clay shrinks when fired.") is None
 
 
 def test_more_entries_than_a_subject_has_come_from_others() -> None:

@@ -73,6 +73,36 @@ def test_pages_have_headings_bold_and_italic_words_tables_code_formulas_and_note
     assert wanted <= roles
 
 
+@pytest.mark.parametrize(("columns", "canvas"), [("[1, 1]", "[1024, 1024]"), ("[2, 2]", "[1600, 600]")])
+def test_a_page_has_no_more_columns_than_the_recipe_says(columns: str, canvas: str) -> None:
+    content = f"contents=[{{kind: dense, characters: [600, 900], languages: {{zh: 1}}, columns: {columns}, {EXTRAS}}}]"
+    pages = recipe("configs/synth/dense.yaml", FONTS, content, f"canvases=[{{size: {canvas}}}]")
+    for index in range(3):
+        assert facts_of(drawn(pages, index)).columns <= int(columns[1])
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_heading_is_the_last_of_its_column(language: str) -> None:
+    headings = 0
+    for index in range(12):
+        layers = [
+            t for t in drawn(made(language, 1000, 2500, "[1400, 1000]"), index).drawing.texts if t.role != "footnote"
+        ]
+        for number, layer in enumerate(layers):
+            if layer.role == "heading":
+                following = layers[number + 1]
+                assert following.bounds()[1] > layer.bounds()[1], (index, layer.block.text)
+                headings += 1
+    assert headings > 20
+
+
+def test_a_column_that_holds_a_table_alone_counts() -> None:
+    for index in (5, 16):
+        composition = drawn(made("en", 500, 900), index)
+        lefts = [t.bounds()[0] for t in composition.drawing.texts if t.role in ("body", "cell", "code")]
+        assert facts_of(composition).columns == 1 + (max(lefts) > 512)
+
+
 def test_captions_quote_the_beginning_and_say_so() -> None:
     for language in ("en", "zh"):
         sample = made(language, 2000, 3000).render(0)

@@ -209,6 +209,10 @@ def test_a_users_own_template_joins(tmp_path: Path) -> None:
             "names: {en: a, zh: b}\naspect: [2, 1]\npalettes: [{ground: white}]\nlayouts: [{kind: space}]\n",
             "aspect must be [least, most] above 0",
         ),
+        (
+            "names: {en: a, zh: b}\nfaces: {body: {en: [sans]}}\npalettes: [{ground: white}]\nlayouts: [{kind: space}]\n",
+            "faces that differ by language need zh and en",
+        ),
         ("not: [valid", "not valid YAML"),
     ],
 )
