@@ -161,8 +161,10 @@ def _words(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generato
 
 def _quote(facts: SceneFacts, language: CaptionLanguage) -> str:
     """What is quoted; several texts, and a heading and what it heads, one by one."""
-    headed = (facts.title, facts.rest) if facts.rest else (facts.text,)
-    return enumerated(facts.parts or headed, language)
+    if not facts.rest:
+        return enumerated(facts.parts or (facts.text,), language)
+    then = "，接着是" if language == "zh" else ", then "
+    return quoted(facts.title, language) + then + quoted(facts.rest, language)
 
 
 def _capital(text: str) -> str:

@@ -190,7 +190,7 @@ class _Subject:
     more: dict[str, tuple[str, ...]]
 
 
-_NUMBERS = {"n": (12, 120), "hundreds": (220, 990), "price": (3, 40)}
+_NUMBERS = {"n": (12, 120), "hundreds": (220, 990), "pupils": (250, 340), "price": (3, 40)}
 _TOWNS: dict[CaptionLanguage, tuple[str, ...]] = {  # invented, with a river, a harbor and a hill each
     "en": ("Eastport", "Harwick", "Port Alden", "Westhaven", "Marrow Bay", "Linden Quay", "Oldbridge", "Saltmarsh"),
     "zh": ("东港市", "临江市", "海州城", "南湾镇", "北浦市", "青岬镇", "石塘县", "云港市"),
