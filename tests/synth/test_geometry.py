@@ -93,7 +93,7 @@ def test_each_glyph_alone_stays_inside_its_quad_and_the_quad_is_tight(path: str,
 
 def test_turned_curved_vertical_and_stroked_glyphs_stay_inside_their_quads() -> None:
     seen = set()
-    for index in range(60):
+    for index in range(90):
         drawing = drawn(recipe(PURE, *FANCY), index).drawing
         (layer,) = drawing.texts
         glyphs = [r for r in regions.of(drawing) if r.level == "glyph"]
