@@ -38,7 +38,7 @@ def test_there_are_at_least_twenty_families_and_a_recipe_draws_them_all() -> Non
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_text_is_cut_overlaps_another_or_is_hard_to_read(family: str) -> None:
     seen = set()
-    for index in range(8):
+    for index in range(12):  # a family has a few dozen pictures of one size, so some come twice
         language = ("zh", "en")[index % 2]
         composition = drawn(one(family, language), index)
         assert composition.text.language == language
@@ -67,7 +67,7 @@ def test_no_text_is_cut_overlaps_another_or_is_hard_to_read(family: str) -> None
             ground = np.median(around.reshape(-1, 3), axis=0)
             assert contrast(layer.style.color.rgb, tuple(int(v) for v in ground)) >= 4, (family, index, layer.role)
         seen.add(composition.image.tobytes())
-    assert len(seen) >= 6  # of 8, and a family has a few dozen of one size
+    assert len(seen) >= 8
 
 
 def test_ink_of_single_glyphs_stays_in_their_quads() -> None:
