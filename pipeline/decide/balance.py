@@ -18,7 +18,9 @@ import numpy as np
 if TYPE_CHECKING:
     import polars as pl
 
-CELL = ("task", "text_language", "text_level")
+_CELL = ("task", "text_language", "text_level")
+OF_CELLS = (*_CELL, "text_chars")
+"""Columns that ``cells_of`` looks at."""
 _BANDS = (200, 500, 1000, 2000, 4000)
 """Characters at which one band of lengths ends and the next begins, chosen: a page of thousands is no paragraph."""
 _SPACES = np.array([code for code in range(0x3001) if chr(code).isspace()], np.uint32)
@@ -58,7 +60,7 @@ def cells_of(table: pl.DataFrame) -> np.ndarray:
 
     counted = pl.col("text_chars").fill_null(0) if "text_chars" in table.columns else pl.lit(0)
     band = counted.cut(list(_BANDS), labels=[str(k) for k in range(len(_BANDS) + 1)]).alias("band")
-    return table.select(pl.struct(*CELL, band).rank("dense")).to_series().to_numpy().astype(np.int64) - 1
+    return table.select(pl.struct(*_CELL, band).rank("dense")).to_series().to_numpy().astype(np.int64) - 1
 
 
 def repeats_of(cells: np.ndarray, categories: pl.Series, texts: Texts, config: BalanceConfig) -> pl.Series:

@@ -22,7 +22,7 @@ import pyarrow as pa
 from configs import digest, to_plain
 from pipeline import schema
 from pipeline.decide.about_captions import about_captions, is_asked, recipe
-from pipeline.decide.balance import CELL, cells_of, repeats_of
+from pipeline.decide.balance import OF_CELLS, cells_of, repeats_of
 from pipeline.decide.best import believed
 from pipeline.decide.contamination import Evaluation
 from pipeline.decide.copies import AS_COPIES, find_copies
@@ -265,7 +265,7 @@ def _balanced(compacted: Compacted, table: pl.DataFrame, config: PipelineConfig)
     kept = table.lazy().filter(pl.col("stage_to") > 0)
     numbers, category = kept.select(NUMBER, believed(config.decide.best)).collect()
     rows = numbers.to_numpy()
-    cells = cells_of(kept.select(*CELL, "text_chars").collect())
+    cells = cells_of(kept.select(OF_CELLS).collect())
     found = np.full(len(table), np.nan, np.float32)
     found[np.searchsorted(table[NUMBER].to_numpy(), rows)] = repeats_of(
         cells, category, lambda: _texts(compacted, rows), config.balance

@@ -14,6 +14,7 @@ from synth.drawing.colors import Color, Ground
 from synth.drawing.layers import TextLayer
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
+from synth.geometry import Box
 from synth.language import CaptionLanguage, Language, is_han, language_of
 from synth.strategies.base import Composition
 
@@ -114,7 +115,7 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
     alike = len({(layer.style.effect, layer.style.edge) for layer in layers}) == 1
     size = None if len(layers) > 1 else main.block.size / math.sqrt(math.prod(made.drawing.canvas))
     glue = "" if made.text.language == "zh" else " "
-    title = glue.join(heading.block.text.split("\n")) if heading else ""
+    title = _on_one_line(heading, glue) if heading else ""
     return SceneFacts(
         text=text,
         excerpt=text != whole,
@@ -157,9 +158,13 @@ def _after(title: str, text: str) -> str:
 
 def _stands_out(whole: str, layers: Sequence[TextLayer], glue: str) -> bool:
     """Whether the text ``whole`` is clearly larger than all others."""
-    mine = [layer.block.size for layer in layers if glue.join(layer.block.text.split("\n")) == whole]
-    others = [layer.block.size for layer in layers if glue.join(layer.block.text.split("\n")) != whole]
+    told = [(_on_one_line(layer, glue) == whole, layer.block.size) for layer in layers]
+    mine, others = ([size for is_main, size in told if is_main == wanted] for wanted in (True, False))
     return len(mine) == 1 and mine[0] >= _STANDING * max(others, default=0.0)
+
+
+def _on_one_line(layer: TextLayer, glue: str) -> str:
+    return glue.join(layer.block.text.split("\n"))
 
 
 def _excerpt(text: str, most: int) -> str:
@@ -188,36 +193,37 @@ def _style_of(made: Composition) -> Style | None:
 
 def _all_said(layers: Sequence[TextLayer], made: Composition) -> tuple[Said, ...]:
     """What is true of each of several texts; those of one role in one row, such as weekdays, stand where all of it does."""
-    corners = [layer.at(np.array([layer.block.box[:2], layer.block.box[2:]])) for layer in layers]
+    boxes: list[Box] = [
+        tuple(layer.at(np.array([layer.block.box[:2], layer.block.box[2:]])).ravel().tolist()) for layer in layers
+    ]
     return tuple(
-        _said(layer, made, (*_row_of(number, layers, corners), corners[number][0, 1], corners[number][1, 1]))
-        for number, layer in enumerate(layers)
+        _said(layer, made, _row_of(layer, box, layers, boxes)) for layer, box in zip(layers, boxes, strict=True)
     )
 
 
-def _row_of(number: int, layers: Sequence[TextLayer], corners: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Left and right ends of the texts of one role that stand side by side with this one, px."""
-    layer, (left, right) = layers[number], corners[number][:, 0]
-    middle, near, gap = corners[number][:, 1].mean(), 0.5 * layer.block.size, _BESIDE * layer.block.size
+def _row_of(layer: TextLayer, box: Box, layers: Sequence[TextLayer], boxes: Sequence[Box]) -> Box:
+    """The box, as wide as the texts of one role that stand side by side with it, px."""
+    left, top, right, bottom = box
+    near, gap = 0.5 * layer.block.size, _BESIDE * layer.block.size
     row = sorted(
-        tuple(box[:, 0])
-        for other, box in zip(layers, corners, strict=True)
-        if layer.role and other.role == layer.role and abs(box[:, 1].mean() - middle) < near
+        (x0, x1)
+        for other, (x0, y0, x1, y1) in zip(layers, boxes, strict=True)
+        if layer.role and other.role == layer.role and abs((y0 + y1 - top - bottom) / 2) < near
     )
     for x0, x1 in (*row, *reversed(row)):  # neighbors to the right, then those to the left
         if x0 - right <= gap and left - x1 <= gap:
             left, right = min(left, x0), max(right, x1)
-    return left, right
+    return left, top, right, bottom
 
 
-def _said(layer: TextLayer, made: Composition, extent: tuple[float, float, float, float]) -> Said:
-    """``extent``: left, right, top and bottom of what it is part of, px."""
-    left, right, above, below = extent
+def _said(layer: TextLayer, made: Composition, box: Box) -> Said:
+    """``box``: of what it is part of, px."""
+    left, above, right, below = box
     w, h = made.drawing.canvas
     row = ("top", "", "bottom")[min(max(int(1.5 * (above + below) / h), 0), 2)]
     column = "left" if right <= 0.5 * w else "right" if left >= 0.5 * w else ""
     glue = "" if language_of(layer.block.text) == "zh" else " "  # in each text's own language, not the picture's
-    text = glue.join(layer.block.text.split("\n"))
+    text = _on_one_line(layer, glue)
     return Said(layer.role or "text", text, layer.style.color, f"{row} {column}".strip() or "center")
 
 

@@ -21,12 +21,11 @@ from synth.geometry import Matrix, translation
 from synth.strategies.base import Composition, DrawRequest
 from synth.strategies.ground import ground_layers
 from synth.typeset.block import Block
-from synth.typeset.layout import LONG_LINE, Measure, compose
+from synth.typeset.layout import LONG_LINE, Measure, compose, may_be_justified
 from synth.typeset.setting import Align
 from synth.typeset.shaped import Shaped
 
 _LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger
-_JUSTIFIED = 30.0  # chosen: em, of English lines, from which on they are justified
 _INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
 
 
@@ -152,7 +151,7 @@ class _Page:
         x0, _, _, bottom = self.box
         placed: list[_Placed] = []
         narrow = width < LONG_LINE * size
-        ragged = narrow or (self.text.language == "en" and width < _JUSTIFIED * size)
+        align = s.align if may_be_justified(self.text.language, width / size) else "left"
         column, y = 0, top
         for shaped, indent in zip(self.items, self.indents, strict=True):
             measure = Measure(width, 0.0, s.spacing, 0.0, True, min(indent, 0.0) if narrow else indent)
@@ -167,7 +166,7 @@ class _Page:
                         return None
                     continue
                 part, lines = lines[:room], lines[room:]
-                block = compose(shaped, part, size, measure, "left" if ragged else s.align)
+                block = compose(shaped, part, size, measure, align)
                 left = x0 + column * (width + s.gutter * size)
                 placed.append(_Placed(block, translation(left, y), "body", column))
                 y += len(part) * s.spacing * size

@@ -29,6 +29,7 @@ _DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are 
 _SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
 _INDENTED = 3  # chosen: lines of a text, from which on its first one is indented
 LONG_LINE = 12.0  # chosen: em, from which on first lines are indented, and lines justified
+_LONG_ENGLISH = 30.0  # chosen, em: the same of a page's English, whose gaps are few
 _RAGGED = 0.1  # chosen: of a block's lines that cannot be justified, from which on none is
 _STRETCH, _STRETCH_CLOSE = 0.6, 0.2  # chosen, em: what gaps of words, and of Chinese characters, may grow by
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
@@ -220,6 +221,11 @@ def arrange(
     if curved:
         block = bent(block, canvas, rng)
     return block, place(block, canvas, margin, setting, _EDGE + stroke_margin * block.size)
+
+
+def may_be_justified(language: str, room: float) -> bool:
+    """Whether lines of ``room`` em of a page have gaps enough to be justified."""
+    return room >= (_LONG_ENGLISH if language == "en" else LONG_LINE)
 
 
 def _suited(setting: Setting, lines: Sequence[Span], room: float) -> Setting:

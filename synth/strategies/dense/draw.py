@@ -23,10 +23,9 @@ from synth.strategies.dense.flow import Item, Placed
 from synth.strategies.dense.fonts import choose_fonts
 from synth.strategies.dense.page import Page
 from synth.strategies.ground import ground_layers
-from synth.typeset.layout import Measure, compose
+from synth.typeset.layout import Measure, compose, may_be_justified
 from synth.typeset.setting import Align
 
-_JUSTIFIED = 30.0  # em, of English lines, from which on they are justified
 _MEASURE = 46.0  # em, of the longest lines: about ninety letters
 _LARGEST = 0.05  # of the canvas's shorter side
 _MARGIN = 0.05  # of the canvas's shorter side, at least
@@ -45,13 +44,12 @@ def draw_dense(request: DrawRequest, content: Dense) -> Composition:
     align: Align = "justify" if rng.random() < 0.6 else "left"
     box = (margin, margin, canvas[0] - margin, canvas[1] - margin)
     sizes = (*request.layout.sizes(math.inf), _LARGEST * min(canvas))
-    placed = _in_columns(
-        lambda count: Page(document, text, fonts, box, count, align).largest(*sizes), columns, content.columns[1]
-    )
+    page = Page(document, text, fonts, box, align)
+    placed = _in_columns(lambda count: page.largest(count, *sizes), columns, content.columns[1])
     ground, color = pick(context.colors, rng)
     other = pick_other(context.colors, ground, color, rng)
-    if document.language == "en" and _longest(placed) < _JUSTIFIED:  # short lines would be torn apart
-        placed = [replace(p, item=replace(p.item, align="left")) if _is_body(p) and p.item else p for p in placed]
+    if not may_be_justified(document.language, _longest(placed)):
+        placed = [replace(p, item=replace(p.item, align="left")) if p.item and _is_body(p) else p for p in placed]
     drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *_layers(placed, color, other)))
     used = 1 + max(each.column for each in placed)
     return Composition(text, fonts.files, drawing, ground=ground, body="dense", columns=used)

@@ -6,6 +6,7 @@ Lengths are in em of the body unless said otherwise; all numbers are chosen.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from synth.content.base import Text
 from synth.corpus.subjects import Document, Part
@@ -27,23 +28,21 @@ class Page:
         text: Text,
         fonts: Fonts,
         box: tuple[float, float, float, float],
-        columns: int,
         align: Align,
     ) -> None:
-        self._fonts, self._tag, self._align, self.box, self.columns = fonts, text.tag, align, box, columns
+        self._fonts, self._tag, self._align, self.box = fonts, text.tag, align, box
         self._indent = 2.0 if document.language == "zh" else 0.0
         title = Shaped(fonts.bold, document.title, text.tag) if document.title else None
         self.title = Item("heading", title, 1.9, 1.25) if title else None
-        before = ["", *(part.kind for part in document.parts)]
         self.items = [
-            item for part, after in zip(document.parts, before, strict=False) for item in self._items(part, after)
+            item for before, part in pairwise((None, *document.parts)) if part for item in self._items(part, before)
         ]
         self.notes = [
             Item("footnote", Shaped(fonts.body, f"[{k + 1}] {note.text}", text.tag), _NOTES, 1.35)
             for k, note in enumerate(document.notes)
         ]
 
-    def _items(self, part: Part, after: str) -> Iterator[Item | Table]:
+    def _items(self, part: Part, before: Part | None) -> Iterator[Item | Table]:
         fonts, tag = self._fonts, self._tag
         if part.kind == "table":
             rows = tuple(
@@ -55,7 +54,8 @@ class Page:
         elif part.kind == "item":
             hang = -sum(g.advance for g in fonts.body.shape("• ", tag))
             text = Shaped(fonts.body, f"• {part.text}", tag)
-            yield Item("body", text, indent=hang, before=0.1, left=0.5, keep=after != "item")
+            begins = before is None or before.kind != "item"
+            yield Item("body", text, indent=hang, before=0.1, left=0.5, keep=begins)
         elif part.kind == "code":
             yield from self._code(part.text)
         elif part.kind == "formula":
@@ -77,19 +77,20 @@ class Page:
         ]
         return Shaped(self._fonts.body, part.text, self._tag, runs=runs)
 
-    def largest(self, low: float, high: float, cap: float) -> list[Placed]:
-        """Everything at the largest body size within px. Raises Undrawable where it does not fit at ``low``."""
+    def largest(self, columns: int, low: float, high: float, cap: float) -> list[Placed]:
+        """Everything in so many columns at the largest body size within px. Raises Undrawable where it does not fit at
+        ``low``."""
         high = max(low, min(high, cap))
-        found = self.at(low)
+        found = self.at(columns, low)
         if found is None:
             raise Undrawable(f"a page of {len(self.items)} parts does not fit at {low:g} px")
         while high - low > _STEP:
             middle = (low + high) / 2
-            placed = self.at(middle)
+            placed = self.at(columns, middle)
             low, high, found = (middle, high, placed) if placed else (low, middle, found)
         return found
 
-    def at(self, size: float) -> list[Placed] | None:
+    def at(self, columns: int, size: float) -> list[Placed] | None:
         """Everything at one body size, None where it does not fit."""
         x0, y0, x1, y1 = self.box
         placed: list[Placed] = []
@@ -99,15 +100,15 @@ class Page:
                 return None
             placed.append(Placed((x0, y0), size, self.title, lines))
             y0 += self.title.measure(x1 - x0, size).height_of(lines, size * self.title.scale) + 0.9 * size
-        foot = self._foot(size)
+        foot = self._foot(columns, size)
         if foot is None:
             return None
         notes, y1 = foot
-        width = (x1 - x0 - (self.columns - 1) * GUTTER * size) / self.columns
-        body = Flow(self.items, self.columns, size, width, (x0, y0), y1).run() if width > 8 * size else None
+        width = (x1 - x0 - (columns - 1) * GUTTER * size) / columns
+        body = Flow(self.items, columns, size, width, (x0, y0), y1).run() if width > 8 * size else None
         return None if body is None else [*placed, *body, *notes]
 
-    def _foot(self, size: float) -> tuple[list[Placed], float] | None:
+    def _foot(self, columns: int, size: float) -> tuple[list[Placed], float] | None:
         """The notes under a rule at the foot of the page, and where the columns end."""
         x0, _, x1, y1 = self.box
         wrapped = [(note, note.lines(x1 - x0, size)) for note in self.notes]
@@ -119,7 +120,7 @@ class Page:
                 return None
             top -= note.measure(x1 - x0, size).height_of(lines, own) + 0.3 * own
             placed.insert(0, Placed((x0, top), size, note, lines))
-        rule = Placed((x0, top - 0.6 * own), size, width=(x1 - x0) / (2 * self.columns + 1))
+        rule = Placed((x0, top - 0.6 * own), size, width=(x1 - x0) / (2 * columns + 1))
         return [rule, *placed], top - 1.8 * own
 
 

@@ -48,9 +48,8 @@ class Pending:
         """The text in lines at ``size`` px."""
         lines: list[Span] = self.measure.lines(self.shaped, size) or []
         measure, whole = self.measure.in_words(self.shaped, size, lines)
-        if any(
-            len(self.shaped.paragraphs[line.paragraph][line.start : line.end].strip(MARKS)) > 1 for line in whole[-1:]
-        ):
+        last = whole[-1]
+        if len(self.shaped.paragraphs[last.paragraph][last.start : last.end].strip(MARKS)) > 1:
             lines = whole
         else:  # a character alone is worse than a divided word
             measure = self.measure
