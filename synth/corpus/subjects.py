@@ -18,6 +18,7 @@ import numpy as np
 
 from synth.corpus import grammar
 from synth.corpus.builtin import DATA
+from synth.corpus.sentences import split_sentences
 from synth.language import CaptionLanguage, is_han
 
 Kind = Literal["heading", "paragraph", "item", "table", "code", "formula", "note"]
@@ -28,7 +29,6 @@ _NAMES = {
     "en": ("Riverside", "Ashford", "Linden", "Harbor", "Northgate", "Willow", "Fairview", "Brookfield"),
     "zh": ("清河", "松江", "柳园", "望湖", "石桥", "云岭", "白塔", "东篱"),
 }
-_SENTENCE = re.compile(r".+?(?:[。！？][”’]?|[.!?][\"”’]?(?=\s|$))")
 _APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 _PER_PARAGRAPH = (3, 6)  # chosen: sentences
 _RICH = 5.0  # chosen: to 1, how often a long page begins with a subject that has tables, formulas or code
@@ -136,14 +136,13 @@ def _sections(
 
 def _referred(parts: list[Part], number: int, note: str) -> list[Part] | None:
     """The parts with a reference to a note behind the sentence that says most of what the note says; None where none does."""
-    told = _grams(note)
-    sentences = [
-        (len(told & _grams(found[0])), k, found.end())
-        for k, part in enumerate(parts)
-        if part.kind == "paragraph"
-        for found in _SENTENCE.finditer(part.text)
-    ]
-    score, k, end = max(sentences, key=lambda each: each[0], default=(0, 0, 0))
+    told, ends = _grams(note), []
+    for k, part in enumerate(parts):
+        end = 0
+        for sentence in split_sentences(part.text) if part.kind == "paragraph" else ():
+            end = part.text.index(sentence, end) + len(sentence)
+            ends.append((len(told & _grams(sentence)), k, end))
+    score, k, end = max(ends, key=lambda each: each[0], default=(0, 0, 0))
     if not score:
         return None
     part, mark = parts[k], f"[{number}]"

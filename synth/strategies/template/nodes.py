@@ -192,14 +192,15 @@ AnyNode = TextNode | Group | Repeat | Choice | Space | Icon | Picture | Rule | C
 class Template:
     """One family. ``names``: for captions. ``facts``: what agrees in its texts, see ``facts.py``.
 
-    ``aspect``: width to height, [least, most], of canvases that it can fill; ``suits``: of those that it fills well.
+    ``aspect``: width to height, [least, most], of canvases that it can fill; ``suits``: of those that it fills well, null
+    for all of them.
     """
 
     names: dict[CaptionLanguage, str]
     palettes: tuple[dict[str, str], ...]
     layouts: tuple[AnyNode, ...]
     aspect: tuple[float, float] = (0.3, 3.4)
-    suits: tuple[float, float] = (0.3, 3.4)
+    suits: tuple[float, float] | None = None
     facts: dict[str, Fact] = field(default_factory=dict)
     faces: dict[Literal["title", "body"], tuple[Style, ...] | dict[CaptionLanguage, tuple[Style, ...]]] = field(
         default_factory=lambda: {"title": ("sans", "serif"), "body": ("sans",)}
@@ -213,7 +214,7 @@ class Template:
         if not self.palettes or not self.layouts:
             raise ValueError("palettes and layouts must hold at least one entry each")
         for name in ("aspect", "suits"):
-            low, high = getattr(self, name)
+            low, high = getattr(self, name) or self.aspect
             if not 0 < low <= high:
                 raise ValueError(f"{name} must be [least, most] above 0, found [{low:g}, {high:g}]")
         for palette in self.palettes:

@@ -67,7 +67,11 @@ class TemplateDrawer:
         fitting = {f: t for f, t in self.templates.items() if t[0].aspect[0] <= aspect <= t[0].aspect[1]}
         if not fitting:
             raise Undrawable(f"no template suits a canvas of {canvas[0]} x {canvas[1]}")
-        weights = [w if t.suits[0] <= aspect <= t.suits[1] else _SELDOM * w for t, w in fitting.values()]
+        wells = [t.suits or t.aspect for t, _ in fitting.values()]
+        weights = [
+            weight if low <= aspect <= high else _SELDOM * weight
+            for (low, high), (_, weight) in zip(wells, fitting.values(), strict=True)
+        ]
         family = list(fitting)[choose(rng, weights)]
         return render(request.context, family, fitting[family][0], canvas, language, rng, self.photos)
 
