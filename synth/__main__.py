@@ -15,6 +15,7 @@ import configs
 from configs.errors import UserError, command
 
 if TYPE_CHECKING:
+    from pipeline.config import PipelineConfig
     from synth.recipe import Recipe
 
 GENERAL = "configs/synth/pure.yaml"
@@ -84,21 +85,34 @@ def render(args: argparse.Namespace) -> None:
 
     The run lies beside it as OUT.run until it is done: killed, the same command goes on from there.
     """
+    from pipeline.sandbox.guard import started_ahead
+
+    # Few pictures are drawn and measured in less time than their processes take to start.
+    with started_ahead(_DRAWING if args.count <= _FEW else {}):
+        _render(args)
+
+
+def _render(args: argparse.Namespace) -> None:
     from pipeline.annotators.measure import MeasureConfig
     from pipeline.config import PipelineConfig
     from pipeline.dataset import Dataset
     from pipeline.engine.run import run_pipeline
     from pipeline.engine.run_config import check_absolute
+    from pipeline.sandbox.guard import started_ahead
     from pipeline.sources import SynthSource
+    from synth.recipe import Recipe
 
     check_absolute(str(args.out), "OUT")
-    recipe, out = _recipe(args), args.out.absolute()
+    recipe, out = Recipe.open(args.config, args.set), args.out.absolute()
     if _is_there(out, recipe, args.count):
         print(f"{args.out}: is there already, {args.count:,} samples of recipe {recipe.name}")
         return
-    source = SynthSource("synth", recipe.name, args.config, args.count, tuple(args.set))
+    source = SynthSource.of(recipe, args.config, args.count, args.set)
+    config = PipelineConfig(sources=(source,), annotate=(MeasureConfig("measure"),))
+    _check(recipe, args, config)
     run = out.with_name(f"{out.name}.run")
-    run_pipeline(PipelineConfig(sources=(source,), annotate=(MeasureConfig("measure"),)), run)
+    with started_ahead(_MEASURING if args.count <= _FEW else {}):
+        run_pipeline(config, run)
     if out.exists():
         out.rmdir()  # empty: _is_there refuses anything else
     (run / "dataset").rename(out)
@@ -106,6 +120,30 @@ def render(args: argparse.Namespace) -> None:
     missing_glyphs = Dataset.open(out).manifest(["missing_glyphs"])["missing_glyphs"].to_pylist()
     _report(recipe, Counter("".join(filter(None, missing_glyphs))))
     print(f"{args.out}: done; look at it with: python -m pipeline inspect {args.out}")
+
+
+_FEW = 512
+"""Two fragments of the default size, which are worked on without Ray (``ClusterConfig.small``)."""
+
+_DRAWING = {
+    "pipeline.engine.collect": ("synth.recipe", "synth.content.rare:dictionary", "synth.corpus.words:frequencies")
+}
+_MEASURING = {"pipeline.engine.annotate_jobs": ("pipeline.annotators.measure", "cv2", "imagehash")}
+"""What the children that draw and measure import and load."""
+
+
+def _check(recipe: Recipe, args: argparse.Namespace, config: PipelineConfig) -> None:
+    """Raise UserError when the recipe cannot be drawn. Few pictures are drawn by the child that tried it."""
+    from pipeline.engine.collect import ReadJob
+    from pipeline.sandbox.guard import load_ahead
+
+    try:
+        if args.count <= _FEW:
+            load_ahead(ReadJob(config.sources[0].reader(), config.limits, config.languages), config.guard)
+        else:
+            recipe.check()
+    except UserError as error:
+        raise UserError(f"config {args.config}: {error}") from None
 
 
 def _is_there(out: Path, recipe: Recipe, count: int) -> bool:

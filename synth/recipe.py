@@ -10,10 +10,11 @@ All randomness of a sample comes from (recipe digest, index, attempt).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -115,13 +116,17 @@ class Recipe:
     @classmethod
     def load(cls, path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         """Read a config file and check that each of its contents can be drawn. Raises UserError."""
-        config = configs.load(path, RecipeConfig, overrides)
-        try:
-            recipe = cls(config)
+        recipe = cls.open(path, overrides)
+        with _about(path):
             recipe.check()
-        except UserError as error:
-            raise UserError(f"config {path}: {error}") from None
         return recipe
+
+    @classmethod
+    def open(cls, path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+        """Read a config file and find its fonts, without drawing anything. Raises UserError."""
+        config = configs.load(path, RecipeConfig, overrides)
+        with _about(path):
+            return cls(config)
 
     def __reduce__(self) -> tuple[type[Recipe], tuple[RecipeConfig]]:
         return Recipe, (self.config,)  # fonts are opened anew where it arrives
@@ -237,6 +242,15 @@ class Recipe:
             return [replace(c, text=c.text + damage_told(composition.drawing, c.language)) for c in captions], []
         language = composition.instruction_language
         return [], [Caption(instruct(composition.change, language, rng), language)]
+
+
+@contextlib.contextmanager
+def _about(path: str | Path) -> Iterator[None]:
+    """Name the config in a UserError."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"config {path}: {error}") from None
 
 
 @dataclass(frozen=True, eq=False)

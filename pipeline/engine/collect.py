@@ -29,7 +29,7 @@ STEP = "collect"
 
 
 @dataclass
-class _ReadJob:
+class ReadJob:
     """Reads ledger rows in the child."""
 
     reader: Reader
@@ -67,7 +67,7 @@ class Collector:
     ) -> None:
         self._run = run
         self._removals = read_removals(run)
-        self._guards = {name: Guard(_ReadJob(reader, limits, languages), guard) for name, reader in readers.items()}
+        self._guards = {name: Guard(ReadJob(reader, limits, languages), guard) for name, reader in readers.items()}
 
     def __call__(self, fragment: Fragment) -> Fragment:
         if not self._run.samples(fragment.name).exists():

@@ -10,8 +10,10 @@ import contextlib
 import ctypes
 import os
 import pickle
+import pkgutil
 import re
 import signal
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from configs import RunFailed, UserError
@@ -20,10 +22,18 @@ from pipeline.sandbox.guard import HEADER, Failed
 _PR_SET_PDEATHSIG = 1
 
 
-def main(down: int, up: int) -> None:
-    """Serve requests from descriptor ``down`` on ``up`` until it closes."""
+def main(down: int, up: int, first: Sequence[str] = ()) -> None:
+    """Serve requests from descriptor ``down`` on ``up`` until it closes. ``first``: modules that are imported and
+    functions, ``module:function``, that are called before."""
     with os.fdopen(down, "rb") as requests, os.fdopen(up, "wb") as replies:
-        parent, job = _receive(requests)
+        for name in first:
+            found = pkgutil.resolve_name(name)
+            if ":" in name:
+                found()
+        try:
+            parent, job = _receive(requests)
+        except EOFError:  # started ahead, and not needed
+            return
         _die_with(parent)
         reply = _prepare(job)
         _send(replies, reply)

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -146,7 +146,7 @@ class Guard:
 
     def _call(self, group: list[Any]) -> list[Any] | Failed:
         if self._child is None:
-            self._child = _Child(self._job, self._config.memory_mb)
+            self._child = _loaded(self._job, self._config.memory_mb)
         try:
             kind, value = self._child.ask(group, self._config.seconds)
         finally:
@@ -154,6 +154,39 @@ class Guard:
         if kind == "stop":
             raise RunFailed(value)
         return value  # of "done" a result each, of "error" one Failed
+
+
+@contextlib.contextmanager
+def started_ahead(jobs: Mapping[str, Sequence[str]]) -> Iterator[None]:
+    """Start children that get ready while this process prepares: for small work, of which half is the start of processes.
+    ``jobs``: the module of a job, whose next guard takes the child, and what else the child imports or, as
+    ``module:function``, calls."""
+    _ahead.update({job: _Child((job, *others)) for job, others in jobs.items()})
+    try:
+        yield
+    finally:
+        for job in jobs:
+            if child := _ahead.pop(job, None):
+                child.kill()
+
+
+def load_ahead(job: Job, config: GuardConfig) -> None:
+    """Load ``job`` in the child that was started for its kind. Raises UserError or RunFailed where it cannot be loaded."""
+    _ahead[type(job).__module__] = _loaded(job, config.memory_mb)
+
+
+def _loaded(job: Job, memory_mb: int) -> _Child:
+    """A child with the job: one that was started ahead, where it holds this job or none yet."""
+    child = _ahead.pop(type(job).__module__, None) or _Child()
+    if child.job is not None and child.job != job:
+        child.kill()
+        child = _Child()
+    if child.job is None:
+        child.load(job, memory_mb)
+    return child
+
+
+_ahead: dict[str, _Child] = {}
 
 
 def cut(items: Sequence[Any], widths: Sequence[int], alone: Collection[int] = ()) -> list[Sequence[Any]]:
@@ -170,9 +203,12 @@ def cut(items: Sequence[Any], widths: Sequence[int], alone: Collection[int] = ()
 
 
 class _Child:
-    """The process, its two pipes, and the thread that started it and waits for its end."""
+    """The process, its two pipes, and the thread that started it and waits for its end. ``first``: what it
+    imports or calls before it is asked for anything, see ``started_ahead``."""
 
-    def __init__(self, job: Job, memory_mb: int) -> None:
+    def __init__(self, first: Sequence[str] = ()) -> None:
+        self.job: Job | None = None
+        self._first = tuple(first)
         self._ceiling: float = float("inf")
         down, self._to = os.pipe()
         self._from, up = os.pipe()
@@ -187,10 +223,14 @@ class _Child:
         started.wait()
         os.close(down)
         os.close(up)
+
+    def load(self, job: Job, memory_mb: int) -> None:
+        """Hand over the job. Raises UserError or RunFailed where it cannot be loaded; the process has ended then."""
         kind, value = self._first_reply(job)
         if kind != "ready":
             self.kill()
             raise UserError(value) if kind == "user error" else RunFailed(value)
+        self.job = job
         self._ceiling = self._memory() + memory_mb * 1e6
 
     def ask(self, group: list[Any], seconds: float) -> tuple[str, Any]:
@@ -209,7 +249,8 @@ class _Child:
                 os.close(descriptor)
 
     def _keep(self, down: int, up: int, started: threading.Event) -> None:
-        code = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.sandbox.child import main; main({down}, {up})"
+        arguments = f"{down}, {up}, {self._first!r}"
+        code = f"import sys; sys.path[:] = {sys.path!r}; from pipeline.sandbox.child import main; main({arguments})"
         self._process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=(down, up), start_new_session=True
         )

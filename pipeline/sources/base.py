@@ -102,7 +102,8 @@ class Source(ABC):
     def absolute(self) -> Self:
         """The source with absolute ``paths``, so that it means the same in any working directory; URLs stay."""
         found = {name: getattr(self, name) for name in self.paths}
-        return dataclasses.replace(self, **{n: os.path.abspath(p) for n, p in found.items() if p and "://" not in p})
+        local = {n: os.path.abspath(p) for n, p in found.items() if p and "://" not in p}
+        return dataclasses.replace(self, **local) if local else self
 
 
 def picture_row(data: bytes, limits: Limits) -> dict[str, Any]:

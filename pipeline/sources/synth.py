@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from configs.errors import RunFailed, UserError
@@ -55,19 +56,37 @@ class SynthSource(Source):
             )
 
     def load(self) -> Recipe:
+        """The recipe, read and tried at the first call. Raises UserError."""
+        return self._recipe
+
+    @classmethod
+    def of(cls, recipe: Recipe, path: str, count: int, overrides: Sequence[str] = ()) -> SynthSource:
+        """The source of a recipe that was read from ``path``; it has its name."""
+        source = cls("synth", recipe.name, path, count, tuple(overrides))
+        source.__dict__["_recipe"] = recipe
+        return source
+
+    @cached_property
+    def _recipe(self) -> Recipe:
         from synth import Recipe
 
         return Recipe.load(self.recipe, self.overrides)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # a recipe is loaded where it is used
 
     def reader(self) -> Reader:
         return _SynthReader(self.load())
 
 
+@dataclass(frozen=True)
 class _SynthReader(Reader):
-    """Renders one index."""
+    """Renders one index. Two of one recipe are equal."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+    recipe: Recipe
+
+    def setup(self) -> None:
+        self.recipe.check()
 
     def read(self, entry: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
         index = int(entry["uri"].rsplit("/", 1)[1])

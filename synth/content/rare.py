@@ -7,15 +7,14 @@ for three in four), else alone. Words that nobody wants in a picture are left ou
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar, Literal
 
-from configs.files import package_folder
 from synth.content.base import Content, ContentRequest, Text, Unit, cycled
 from synth.corpus.builtin import is_blocked, levels_characters
+from synth.corpus.words import entries
 
 _SEPARATORS = ("、", "，", " ")
 _KEPT = 16  # chosen: words kept per character, the most frequent ones; rarer ones are names and terms of one text
@@ -59,17 +58,21 @@ def dictionary() -> dict[str, Sequence[str]]:
 
     Raises UserError where jieba, whose dictionary (MIT) it is, is not installed.
     """
-    lines = (package_folder("jieba", "words of kind balanced") / "dict.txt").read_text("utf-8").splitlines()
-    entries = (line.split(" ") for line in lines)
+    words, counts, kinds = entries("words of kind balanced")
     known = frozenset(levels_characters((1, 2, 3)))
-    ranked = sorted(
-        (-int(frequency), word)
-        for word, frequency, kind in entries
-        if MIN_HAN <= len(word) <= MAX_HAN and kind not in _NAMES and known.issuperset(word) and not is_blocked(word)
-    )
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for _, word in ranked:
-        for character in dict.fromkeys(word):
-            if len(found[character]) < _KEPT:
-                found[character].append(word)
+    candidates = [
+        (-count, word)
+        for word, count, kind in zip(words, counts, kinds, strict=True)
+        if MIN_HAN <= len(word) <= MAX_HAN and kind not in _NAMES and known.issuperset(word)
+    ]
+    found: dict[str, list[str]] = {}
+    full: set[str] = set()
+    for _, word in sorted(candidates):
+        if full.issuperset(word) or is_blocked(word):
+            continue
+        for character in set(word) - full:
+            kept = found.setdefault(character, [])
+            kept.append(word)
+            if len(kept) == _KEPT:
+                full.add(character)
     return dict(found)

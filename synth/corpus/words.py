@@ -14,20 +14,20 @@ from configs.files import package_folder
 
 HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 _LONGEST = 6  # characters of a word
-_RARE = math.log(0.5)  # of a single character that the dictionary lacks
+_RARE = 0.5  # occurrences of a single character that the dictionary lacks; chosen
 
 
 @lru_cache(maxsize=4096)
 def words_of(run: str) -> tuple[str, ...]:
     """The likeliest words of a run of Chinese characters."""
-    frequencies, total = _dictionary()
+    counts, total = frequencies()
     best: list[tuple[float, int]] = [(0.0, 0)] * (len(run) + 1)
     for start in range(len(run) - 1, -1, -1):
         ends = range(start + 1, min(start + _LONGEST, len(run)) + 1)
         best[start] = max(
-            (frequencies.get(run[start:end], _RARE) - total + best[end][0], end)
+            (math.log(counts.get(run[start:end]) or _RARE) - total + best[end][0], end)
             for end in ends
-            if end == start + 1 or run[start:end] in frequencies
+            if end == start + 1 or run[start:end] in counts
         )
     words, at = [], 0
     while at < len(run):
@@ -36,11 +36,16 @@ def words_of(run: str) -> tuple[str, ...]:
     return tuple(words)
 
 
+def entries(wanted_by: str) -> tuple[list[str], list[int], list[str]]:
+    """The words of jieba's dictionary, how often each comes, and its part of speech. ``wanted_by``: what asks, for the
+    UserError where jieba is not installed."""
+    fields = (package_folder("jieba", wanted_by) / "dict.txt").read_text("utf-8").split()
+    return fields[::3], list(map(int, fields[1::3])), fields[2::3]
+
+
 @lru_cache(maxsize=1)
-def _dictionary() -> tuple[dict[str, float], float]:
-    """The logarithm of each word's frequency, and of their sum. Raises UserError where jieba is not installed."""
-    lines = (package_folder("jieba", "words of Chinese lines") / "dict.txt").read_text("utf-8").splitlines()
-    entries = (line.split(" ", 2) for line in lines)
-    counts = {word: int(count) for word, count, _ in entries if len(word) <= _LONGEST}
-    total = math.log(sum(counts.values()))
-    return {word: math.log(max(count, 1)) for word, count in counts.items()}, total
+def frequencies() -> tuple[dict[str, int], float]:
+    """How often each word comes, and the logarithm of all occurrences. Raises UserError where jieba is not installed."""
+    words, counts, _ = entries("words of Chinese lines")
+    found = {word: count for word, count in zip(words, counts, strict=True) if len(word) <= _LONGEST}
+    return found, math.log(sum(found.values()))

@@ -57,6 +57,16 @@ class Obedient:
         return [(item, len(items), os.getpid()) for item in items]
 
 
+@dataclass
+class EqualJob(Obedient):
+    """One that equals another of the same ``log``, and notes in ``log``.setups that it was loaded."""
+
+    log: str
+
+    def setup(self) -> None:
+        append_line(Path(f"{self.log}.setups"), "setup")
+
+
 class Saboteur(Annotator):
     """Decodes nothing, obeys the uri."""
 

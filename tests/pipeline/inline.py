@@ -27,12 +27,14 @@ def _flow(items: Sequence[Any], steps: Sequence[cluster.Step], config: object = 
 
 
 class _Child:
-    def __init__(self, job: Any, memory_mb: int) -> None:
-        self._job = job
+    job: Any = None
+
+    def load(self, job: Any, memory_mb: int) -> None:
+        self.job = job
         job.setup()
 
     def ask(self, group: list[Any], seconds: float) -> tuple[str, Any]:
-        return child._answer(self._job, group)
+        return child._answer(self.job, group)
 
     def kill(self) -> None:
         """Nothing to end."""

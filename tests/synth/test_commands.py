@@ -54,6 +54,17 @@ def test_render_makes_a_dataset_once_and_refuses_another_in_its_place(
     assert "holds something else" in capsys.readouterr().err
 
 
+def test_a_recipe_that_cannot_be_drawn_is_told_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contents = "contents=[{kind: charset, characters: \U00013000}]"
+    for count in ("12", "513"):  # tried by the child that would draw, and by the command
+        assert command(main, ["render", GLYPHS, str(tmp_path / "set"), "--count", count, "--set", contents]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: config {GLYPHS}: contents.0 (charset): none of 50 texts could be shown whole")
+    assert not list(tmp_path.iterdir())
+
+
 def test_preview_writes_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "sheet.png"
     assert command(main, ["preview", GLYPHS, str(out), "--count", "10", "--columns", "5"]) == 0

@@ -6,14 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from configs import RunFailed
-from pipeline.sandbox.guard import Failed, Guard, GuardConfig, cut
-from tests.pipeline.hooks import Obedient
+from pipeline.sandbox.guard import Failed, Guard, GuardConfig, cut, load_ahead, started_ahead
+from tests.pipeline.hooks import EqualJob, Obedient
 from tests.waiting import wait_until
 
 
@@ -56,6 +57,53 @@ def test_a_crash_is_tried_again_so_often_and_no_more(tmp_path: Path) -> None:
 def test_a_job_that_cannot_be_loaded_stops_the_run() -> None:
     with pytest.raises(RunFailed, match="Obedient could not be loaded: OSError: the weights are gone"):
         list(Guard(Obedient("broken"), GuardConfig()).map(["a"]))
+
+
+def test_a_child_started_ahead_is_taken_once_and_what_nobody_takes_ends() -> None:
+    with started_ahead({"tests.pipeline.hooks": ("json", "os:getpid")}):
+        first, second = Guard(Obedient(), GuardConfig()), Guard(Obedient(), GuardConfig())
+        ahead = list(started_ahead_pids())
+        with first, second:
+            pids = [next(iter(guard.map(["a"])))[2] for guard in (first, second, first)]
+        assert pids[0] == pids[2] != pids[1]
+        assert ahead == [pids[0]]
+    with started_ahead({"tests.pipeline.hooks": ()}):
+        (left,) = started_ahead_pids()
+        assert _alive(left)
+    wait_until(lambda: not _alive(left))
+
+
+def test_a_job_loaded_ahead_is_not_loaded_again_and_another_one_is(tmp_path: Path) -> None:
+    one, other = str(tmp_path / "one"), str(tmp_path / "other")
+    with started_ahead({"tests.pipeline.hooks": ()}):
+        load_ahead(EqualJob(one), GuardConfig())
+        (ahead,) = started_ahead_pids()
+        with Guard(EqualJob(one), GuardConfig()) as guard:
+            assert next(iter(guard.map(["a"])))[2] == ahead
+    assert Path(f"{one}.setups").read_text() == "setup\n"
+    with started_ahead({"tests.pipeline.hooks": ()}):
+        load_ahead(EqualJob(one), GuardConfig())
+        (ahead,) = started_ahead_pids()
+        with Guard(EqualJob(other), GuardConfig()) as guard:
+            assert next(iter(guard.map(["a"])))[2] != ahead
+        wait_until(lambda: not _alive(ahead))
+    assert Path(f"{other}.setups").read_text() == "setup\n"
+    assert Path(other).read_text() == "a\n"
+
+
+def test_a_job_that_cannot_be_loaded_ahead_says_so_and_leaves_no_child() -> None:
+    with started_ahead({"tests.pipeline.hooks": ()}):
+        (ahead,) = started_ahead_pids()
+        with pytest.raises(RunFailed, match="Obedient could not be loaded: OSError: the weights are gone"):
+            load_ahead(Obedient("broken"), GuardConfig())
+        assert not list(started_ahead_pids())
+        wait_until(lambda: not _alive(ahead))
+
+
+def started_ahead_pids() -> Iterator[int]:
+    for process in psutil.Process().children():
+        if "tests.pipeline.hooks" in " ".join(process.cmdline()):
+            yield process.pid
 
 
 def test_the_child_dies_with_its_killed_parent(tmp_path: Path) -> None:
