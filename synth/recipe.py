@@ -37,6 +37,7 @@ from synth.content.kinds import Charset, Line, Mixed, Number, Paragraph, Sentenc
 from synth.content.page import Page
 from synth.content.pair import Pair
 from synth.content.rare import Balanced
+from synth.content.sign import Sign
 from synth.corpus.corpus import Corpora, CorpusSource
 from synth.damage.damage import DamageConfig, with_damage
 from synth.digest import recipe_digest
@@ -56,7 +57,9 @@ from synth.strategies.template.strategy import TemplateStrategy
 from synth.strategies.twin import TwinStrategy
 from synth.typeset.layout import LayoutConfig
 
-AnyContent = Charset | Number | Word | Line | Sentence | Paragraph | Page | Dense | Mixed | Balanced | Contact | Pair
+AnyContent = (
+    Charset | Number | Word | Line | Sentence | Paragraph | Page | Dense | Mixed | Balanced | Contact | Pair | Sign
+)
 AnyStrategy = PureStrategy | SceneStrategy | TemplateStrategy | EditStrategy | TwinStrategy
 
 

@@ -39,7 +39,9 @@ class Text:
 
     ``script``: the standard whose characters its Chinese is in: simplified, or traditional as in Taiwan or Hong Kong.
     ``unit``: how much of a text it is. ``corpus``: where its words come from; ``license``: SPDX expression of such
-    words as come from no corpus of the recipe, of a package or of ours.
+    words as come from no corpus of the recipe, of a package or of ours. ``counterpart``: the same in the other of both
+    languages, where it is known. ``topic``: what it is about, by the content's own names; ``order``: where it stands
+    among several on one picture, from the top.
     """
 
     text: str
@@ -48,6 +50,9 @@ class Text:
     corpus: str
     license: str = "unknown"
     script: Script = "zh-Hans"
+    counterpart: str = ""
+    topic: str = ""
+    order: int = 0
 
     @property
     def tag(self) -> str:
@@ -65,20 +70,25 @@ class ContentRequest:
     """What a content draws a text from.
 
     ``ordinal``: how many samples of this content come before. ``key``: the recipe's seed and the content's number, so
-    that two contents walk one set in different orders.
+    that two contents walk one set in different orders. ``beside``: texts of the same content that stand on the picture
+    already; ``instead``: the one whose place the text takes. Kinds whose texts have nothing to do with each other ignore
+    both.
     """
 
     rng: np.random.Generator
     ordinal: int
     key: tuple[int, int]
     corpora: Corpora
+    beside: tuple[Text, ...] = ()
+    instead: Text | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
     """A kind of text, with the settings that all kinds have; the base class of the contents' configs.
 
-    ``canvases`` and ``layout``, where given, replace the whole of the recipe's.
+    ``canvases`` and ``layout``, where given, replace the whole of the recipe's. ``alone``: no other text stands beside
+    one of these, for kinds whose texts have nothing to do with each other.
     """
 
     renamed: ClassVar[dict[str, str]] = {"share": "weight"}
@@ -88,6 +98,7 @@ class Content:
     weight: float = 1.0
     canvases: tuple[Canvas, ...] = ()
     layout: LayoutConfig | None = None
+    alone: bool = False
     traditional: float = 0.0  # of the Chinese texts are written in traditional characters (OpenCC)
 
     def __post_init__(self) -> None:

@@ -60,9 +60,3 @@ def pairs() -> tuple[tuple[str, str], ...]:
     lines = (DATA / "pairs.txt").read_text("utf-8").splitlines()
     split = (line.split(" | ") for line in lines if line and not line.startswith("#"))
     return tuple((english.strip(), chinese.strip()) for english, chinese in split)
-
-
-@lru_cache(maxsize=1)
-def translations() -> dict[str, str]:
-    """Each text of ``pairs`` to its other language."""
-    return {a: b for english, chinese in pairs() for a, b in ((english, chinese), (chinese, english))}

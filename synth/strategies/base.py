@@ -91,6 +91,11 @@ class DrawRequest:
     turn: ContentRequest
     side: int = 0  # of twins: 0 or 1
 
+    @property
+    def alone(self) -> bool:
+        """Whether the picture is to show one text and no more."""
+        return self.content is not None and self.content.alone
+
     def canvas(self) -> tuple[int, int]:
         """Width and height in px."""
         return pick_size(self.canvases, self.rng)
@@ -99,9 +104,11 @@ class DrawRequest:
         """The text whose turn it is. Raises Undrawable where the content finds none."""
         return self._text(self.turn)
 
-    def other_text(self) -> Text:
-        """A text of the same content at a random turn, for pictures that show several. Raises Undrawable."""
-        return self._text(replace(self.turn, ordinal=int(self.rng.integers(2**31))))
+    def other_text(self, beside: Sequence[Text] = (), instead: Text | None = None) -> Text:
+        """A text of the same content at a random turn, to stand with ``beside`` or in the place of ``instead``. Raises
+        Undrawable."""
+        turn = replace(self.turn, ordinal=int(self.rng.integers(2**31)), beside=tuple(beside), instead=instead)
+        return self._text(turn)
 
     def _text(self, turn: ContentRequest) -> Text:
         if self.content is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -53,9 +54,12 @@ class PureStrategy(Strategy):
         ground, color = pick(context.colors, rng)
         style = context.style(block, color, shades_of(ground.colors), rng)
         main = _Set(TextLayer(block, style, matrix, one_word=shaped_text.one), shaped_text)
-        more = bool(self.several) and rng.random() < self.several and not style.to  # captions name one color for all
+        more = (
+            bool(self.several) and not request.alone and rng.random() < self.several and not style.to
+        )  # captions name one color for all
         more = more and style.effect == "plain" and text.language != "other" and len(text.text) > 1
-        more = more and not text.wrap  # two pieces of prose would be of two matters
+        # Two pieces of prose would be of two matters, and a column beside lines looks like a mistake.
+        more = more and not text.wrap and not shaped_text.shaped.vertical
         placed = _with_small_print(request, main, canvas) if more else [main]
         drawing = Drawing(canvas, (*ground_layers(ground, canvas, rng), *(each.layer for each in placed)))
         return Composition(
@@ -78,23 +82,25 @@ def _with_small_print(request: DrawRequest, main: _Set, canvas: tuple[int, int])
     """The main text, and a smaller one in each band above and below it that is high enough; in reading order."""
     _, top, _, bottom = main.layer.bounds()
     gap = _GAP * main.layer.block.size
-    above = _small_print(request, main, canvas[0], (0.0, top - gap), "bottom")
-    below = _small_print(request, main, canvas[0], (bottom + gap, float(canvas[1])), "top")
+    above = _small_print(request, [main], canvas[0], (0.0, top - gap), "bottom")
+    known = [main, above] if above else [main]
+    below = _small_print(request, known, canvas[0], (bottom + gap, float(canvas[1])), "top")
     return [each for each in (above, main, below) if each]
 
 
 def _small_print(
-    request: DrawRequest, main: _Set, width: int, band: tuple[float, float], end: VerticalAlign
+    request: DrawRequest, known: Sequence[_Set], width: int, band: tuple[float, float], end: VerticalAlign
 ) -> _Set | None:
-    """A text of the same content in the main one's font, at one end of a band (top and bottom, px) and flush with the main
-    one; None where none fits."""
+    """A text of the same content in the font of the main one, the first of ``known``, at one end of a band (top and
+    bottom, px) and flush with it; None where none fits."""
+    main = known[0]
     rng, context, size = request.rng, request.context, main.layer.block.size
     layout = _smaller(request.layout, size * float(rng.uniform(*_SMALLER)), end)
     top, bottom = map(int, band)
     if bottom - top < _LOW * layout.min_size or layout.max_size >= size:
         return None
     try:
-        text = request.other_text()
+        text = request.other_text(beside=[each.shaped_text.text for each in known])
         shaped_text = context.shape_beside(text, main.shaped_text, rng)
         block, matrix = context.arrange(shaped_text, (width, bottom - top), layout, rng)
     except Undrawable:  # a picture with one text less is as good

@@ -114,11 +114,14 @@ def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, in
     )
 
 
-def place_text(request: DrawRequest, canvas: EditCanvas, area: Area, text: Text, align: Align) -> PlacedText:
-    """A text in a font and style of its own. Raises Undrawable where it does not fit its area."""
+def place_text(
+    request: DrawRequest, canvas: EditCanvas, area: Area, text: Text, align: Align, beside: ShapedText | None = None
+) -> PlacedText:
+    """A text in a style of its own, in the font of the one it stands ``beside``. Raises Undrawable where it does not fit
+    its area."""
     context, rng = request.context, request.rng
     layout = replace(_horizontal(request.layout), align={align: 1.0})
-    shaped_text = context.shape(text, layout, rng)
+    shaped_text = context.shape_beside(text, beside, rng) if beside else context.shape(text, layout, rng)
     setting = pick_setting(layout, area.size, rng)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
     style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.shades, rng)

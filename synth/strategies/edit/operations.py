@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from synth.choice import choose
-from synth.content.base import Text
-from synth.corpus.builtin import translations
 from synth.drawing.colors import Ground, contrast, pick, readable, shades_of
 from synth.drawing.layers import Layer
 from synth.drawing.outlines import stem
@@ -97,9 +95,9 @@ def apply(edit: Edit) -> Edited:
 def _replace(edit: Edit) -> Edited:
     """Another text of the same language, in the same size, style, setting and place."""
     old = edit.target
-    language, shown = edit.target.shaped_text.text.tag, {text.text for text in edit.texts}
+    language, shown = old.shaped_text.text.tag, {text.text for text in edit.texts}
     for _ in range(_TRIES):
-        text = edit.request.other_text()
+        text = edit.request.other_text(instead=old.shaped_text.text)
         wraps_alike = text.wrap == old.shaped_text.text.wrap
         alike = wraps_alike and _case(text.text) == _case(old.text)
         if alike and text.tag == language and text.text not in shown and not old.font.missing(text.text):
@@ -191,8 +189,9 @@ def _move(edit: Edit) -> Edited:
 def _translate(edit: Edit) -> Edited:
     """The same in the other language, in a face of the same kind and weight that covers it, else nothing new."""
     old, rng = edit.target, edit.request.rng
-    other = translations()[old.text]
-    text = Text(other, language_of(other), "line", "pairs")
+    known = old.shaped_text.text
+    other = known.counterpart
+    text = replace(known, text=other, language=language_of(other), script="zh-Hans", counterpart=known.text)
     faces = edit.request.context.counterparts(text, old.font, old.layer.block.face)
     if not faces:
         raise Undrawable("no face of the same kind and weight has the translation")

@@ -13,14 +13,14 @@ from typing import Any, Literal
 from configs.renamed import to_first_names
 from synth.choice import check_weights, choose_key
 from synth.content.base import Text
-from synth.corpus.builtin import pairs, translations
+from synth.corpus.builtin import pairs
 from synth.drawing.layers import Drawing
 from synth.drawing.paint import paint, paint_twice
 from synth.errors import Undrawable
 from synth.language import CaptionLanguage, language_of
 from synth.photos import Photos
 from synth.strategies.base import Composition, DrawRequest, Strategy
-from synth.strategies.edit.canvas import photo_canvas, place_text, plain_canvas
+from synth.strategies.edit.canvas import PlacedText, photo_canvas, place_text, plain_canvas
 from synth.strategies.edit.operations import OPERATIONS, Edit, Operation, apply
 from synth.strategies.scene.scene import SceneDrawer, SceneStrategy, check_visible
 
@@ -75,12 +75,15 @@ class EditDrawer:
         operation = choose_key(rng, self.strategy.operations)
         photographed = self.scene is not None and rng.random() < self.strategy.photographed
         scene = self.scene if photographed and operation not in _PLAIN_ONLY else None
-        count = 1 if scene else int(rng.integers(self.strategy.texts[0], self.strategy.texts[1] + 1))
+        count = 1 if scene or request.alone else int(rng.integers(self.strategy.texts[0], self.strategy.texts[1] + 1))
         texts = _different_texts(request, operation, count)
         canvas = photo_canvas(request, scene, size, texts[0]) if scene else plain_canvas(request, size, len(texts))
         align = choose_key(rng, request.layout.align)  # of all: one off the others' axis looks like a mistake
         areas = zip(canvas.areas, texts, strict=True)
-        placed = [place_text(request, canvas, area, text, align) for area, text in areas]
+        placed: list[PlacedText] = []
+        for area, text in areas:
+            first = placed[0].shaped_text if placed else None
+            placed.append(place_text(request, canvas, area, text, align, first))
         chosen = int(rng.integers(len(placed)))
         edited = apply(Edit(operation, request, canvas, placed, placed[chosen]))
         source, target = Drawing(canvas.canvas, edited.before), Drawing(canvas.canvas, edited.after)
@@ -111,15 +114,16 @@ def _different_texts(request: DrawRequest, operation: Operation, count: int) -> 
     """``count`` different texts; for a translation such as are known in both languages. Raises Undrawable."""
     found: dict[str, Text] = {}
     for _ in range(_TRIES):
-        text = _translatable(request) if operation == "translate" else request.other_text()
-        if translations().get(text.text) not in found:  # else its translation would stand beside it already
+        text = request.other_text(beside=list(found.values()))
+        if operation == "translate" and not text.counterpart:
+            text = _translatable(request)
+        if text.counterpart not in found:  # else its translation would stand beside it already
             found.setdefault(text.text, text)
         if len(found) == count:
-            return list(found.values())
+            return sorted(found.values(), key=lambda each: each.order)
     raise Undrawable("not enough different texts came up")
 
 
 def _translatable(request: DrawRequest) -> Text:
-    pair = pairs()[int(request.rng.integers(len(pairs())))]
-    text = pair[int(request.rng.integers(2))]
-    return Text(text, language_of(text), "line", "pairs")
+    pair, side = pairs()[int(request.rng.integers(len(pairs())))], int(request.rng.integers(2))
+    return Text(pair[side], language_of(pair[side]), "line", "pairs", counterpart=pair[1 - side])

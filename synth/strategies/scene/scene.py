@@ -98,7 +98,7 @@ class SceneDrawer:
         """A block of text in a photograph, or a few. Raises Undrawable where no place suits it, or it can hardly be seen."""
         rng = request.rng
         text, canvas = request.text(), request.canvas()
-        several = bool(self.strategy.several) and rng.random() < self.strategy.several
+        several = bool(self.strategy.several) and not request.alone and rng.random() < self.strategy.several
         shaped_text = request.context.shape(text, request.layout, rng)
         backdrop = suited(self.strategy, self.photos, canvas, rng)
         placed = _several(request, self.strategy, backdrop, text, shaped_text) if several else []
@@ -198,7 +198,7 @@ def _several(
         if len(placed) == wanted:
             break
         try:
-            other = request.other_text()
+            other = request.other_text(beside=[each.text for each in placed])
             shaped_other = request.context.shape(other, request.layout, rng)
             found = _set(request, smaller, backdrop, other, shaped_other, [each.box for each in placed], stage)
         except Undrawable:  # a picture with one text less is as good

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from configs import UserError
 from synth import Recipe, Sample
 from synth.caption.phrases import effect_phrase, sentences
-from synth.corpus.builtin import pairs, translations
+from synth.corpus.builtin import pairs
+from synth.corpus.signs import SLOTS, Slot, lines, places
 from synth.drawing.regions import layer_regions
 from synth.strategies.base import Composition
 from synth.strategies.edit.operations import OPERATIONS
@@ -119,8 +122,44 @@ def test_moved_text_keeps_its_size_and_stays_clear_of_the_others() -> None:
 
 def test_pairs_are_one_to_one_and_in_two_languages() -> None:
     assert len(pairs()) > 100
-    assert len(translations()) == 2 * len(pairs())
+    assert all(len(set(texts)) == len(pairs()) for texts in zip(*pairs(), strict=True))
     assert all(english.isascii() and not chinese.isascii() for english, chinese in pairs())
+
+
+def test_texts_of_a_canvas_are_of_one_place_and_a_replacement_is_of_the_same_kind() -> None:
+    signs = "contents=[{kind: sign}]"
+    for index in range(12):
+        texts = [layer.block.text for layer in drawn(only("move", signs, "strategy.texts=[3, 3]"), index).drawing.texts]
+        said = [_said(text) for text in texts]
+        of_one = set.intersection(*({place for place, _ in each} for each in said))
+        assert of_one, texts
+        orders = [[SLOTS.index(slot) for each in said for at, slot in each if at == place] for place in of_one]
+        assert any(order == sorted(set(order)) for order in orders), texts
+        replaced = drawn(only("replace", signs), index)
+        before, after = ({t.block.text for t in side.texts} for side in (replaced.source, replaced.drawing))
+        (old,), (new,) = before - after, after - before
+        assert _said(old) & _said(new), (old, new)
+
+
+def test_a_kind_that_stands_alone_has_no_other_text_beside_it() -> None:
+    alone = only("move", "contents=[{kind: sign, alone: true}]", "strategy.texts=[3, 3]")
+    assert {len(drawn(alone, index).drawing.texts) for index in range(6)} == {1}
+
+
+def _said(text: str) -> set[tuple[str, Slot]]:
+    """Places and slots of the lines that a text may be made of."""
+    return {key for key, pattern in _patterns() if pattern.fullmatch(_flat(text))}
+
+
+@cache
+def _patterns() -> list[tuple[tuple[str, Slot], re.Pattern[str]]]:
+    return [
+        ((place, slot), re.compile(re.sub(r"\\{\w+\\}", r".+?", re.escape(_flat(said)))))
+        for place in places()
+        for slot in SLOTS
+        for line in lines(place, slot)
+        for said in (line.en, line.zh)
+    ]
 
 
 def test_instructions_vary() -> None:
