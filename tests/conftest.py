@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.shared import Shared, shared_by_workers
 if TYPE_CHECKING:
     from tests.object_store import Proxy, Server
 fuzz.register()
+
+# Beside tests that keep all cores busy, workers at Ray's own niceness of 15 hardly run: a test of a minute took eight.
+os.environ |= {"RAY_worker_niceness": "0"}
 
 RUN = """
 sources:

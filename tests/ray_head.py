@@ -59,6 +59,7 @@ def ray_head(num_cpus: int = 2) -> Iterator[Head]:
     dashboard, port = _free_port(), _free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     environment |= {"RAY_ADDRESS": f"http://127.0.0.1:{dashboard}", "RAY_AUTH_MODE": "disabled"}
+    environment["RAY_worker_niceness"] = "0"  # as in tests/conftest.py
     # the venv's python must be the one that jobs find
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     arguments = ["start", "--head", "--block", "--port", str(port), "--num-cpus", str(num_cpus)]

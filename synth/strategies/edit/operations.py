@@ -175,7 +175,9 @@ def _move(edit: Edit) -> Edited:
         top = y0 if fy is None else edge + fy * (h - 2 * edge - (y1 - y0))
         moved = (left - gap, top - gap, left + x1 - x0 + gap, top + y1 - y0 + gap)
         far = abs(left - x0) + abs(top - y0) > _MIN_MOVE * min(w, h)
-        if far and not any(_overlap(moved, box) for box in taken):
+        # A wide text in a corner stands in the middle as well, and words would not tell where it went.
+        told = fx is None or fy is None or named_place((left, top, left + x1 - x0, top + y1 - y0), (w, h)) == name
+        if far and told and not any(_overlap(moved, box) for box in taken):
             places.append((name, left - x0, top - y0))
     if not places:
         raise Undrawable("there is no free place to move the text to")
@@ -239,8 +241,12 @@ def _named_place(edit: Edit) -> str | None:
     """Where the target stands, in words; None on a photograph, and where words would not tell."""
     if edit.canvas.ground is None or edit.canvas.medium:
         return None
-    x0, y0, x1, y1 = edit.target.box()
-    w, h = edit.canvas.canvas
+    return named_place(edit.target.box(), edit.canvas.canvas)
+
+
+def named_place(box: Box, canvas: tuple[int, int]) -> str | None:
+    """Where a box stands on a canvas (px), in words; None where they would not tell."""
+    (x0, y0, x1, y1), (w, h) = box, canvas
     row, column = _third((y0 + y1) / 2 / h, "top", "bottom"), _third((x0 + x1) / 2 / w, "left", "right")
     return None if row is None or column is None else f"{row} {column}".strip() or "center"
 

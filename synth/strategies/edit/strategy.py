@@ -7,12 +7,13 @@ The instruction is written from the Change, by ``synth.caption``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from configs.renamed import to_first_names
 from synth.choice import check_weights, choose_key
-from synth.content.base import Text
+from synth.content.base import Content, Text
 from synth.corpus.builtin import pairs
 from synth.drawing.layers import Drawing
 from synth.drawing.paint import paint, paint_twice
@@ -21,8 +22,10 @@ from synth.language import CaptionLanguage, language_of
 from synth.photos import Photos
 from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.edit.canvas import PlacedText, photo_canvas, place_text, plain_canvas
+from synth.strategies.edit.on_template import ON_TEMPLATES, template_pair
 from synth.strategies.edit.operations import OPERATIONS, Edit, Operation, apply
 from synth.strategies.scene.scene import SceneDrawer, SceneStrategy, check_visible
+from synth.strategies.template.strategy import TemplateDrawer, TemplateStrategy
 
 _TRIES = 20  # texts drawn for one picture before it is given up
 _PLAIN_ONLY = ("move", "background")  # a photograph has one place for text, and no ground to change
@@ -33,6 +36,8 @@ class EditStrategy(Strategy):
     """``operations``: weights. ``texts``: how many stand on a plain ground, [least, most].
 
     ``scene``: where given, this ``photographed`` part of the pairs is made from photographs, with one text each.
+    ``template``: where given, this ``templated`` part of them, and all where it is 1, is made from designed pictures, by
+    such ``operations`` as can be done to these; contents are then not needed.
     """
 
     kind: Literal["edit"]
@@ -40,6 +45,8 @@ class EditStrategy(Strategy):
     texts: tuple[int, int] = (1, 3)
     scene: SceneStrategy | None = None
     photographed: float = 0.5
+    template: TemplateStrategy | None = None
+    templated: float = 0.25
     languages: dict[CaptionLanguage, float] = field(
         default_factory=lambda: {"zh": 1.0, "en": 1.0}
     )  # of the instruction
@@ -49,28 +56,44 @@ class EditStrategy(Strategy):
         check_weights("languages", self.languages)
         if not 1 <= self.texts[0] <= self.texts[1] <= 4:
             raise ValueError(f"texts must be [least, most] within 1..4, found {list(self.texts)}")
-        if not 0 <= self.photographed <= 1:
-            raise ValueError(f"photographed must be within 0..1, found {self.photographed:g}")
+        for name in ("photographed", "templated"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be within 0..1, found {getattr(self, name):g}")
+        if self.template and self.templated and not any(self.on_templates.values()):
+            raise ValueError(f"operations: templates take {', '.join(ON_TEMPLATES)}; name one of them, or templated: 0")
+
+    @property
+    def on_templates(self) -> dict[Operation, float]:
+        """The weights of those operations that can be done to a designed picture."""
+        return {o: weight for o, weight in self.operations.items() if o in ON_TEMPLATES}
+
+    def check_contents(self, contents: Sequence[Content]) -> None:
+        if self.template is None or self.templated < 1:
+            super().check_contents(contents)
 
     def open(self) -> EditDrawer:
-        return EditDrawer(self, self.scene.open() if self.scene else None)
+        return EditDrawer(
+            self, self.scene.open() if self.scene else None, self.template.open() if self.template else None
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class EditDrawer:
-    """The edit strategy with its photographs found."""
+    """The edit strategy with its photographs and templates found."""
 
     strategy: EditStrategy
     scene: SceneDrawer | None
+    template: TemplateDrawer | None
 
     @property
     def photos(self) -> Photos | None:
         """Those that the pairs are drawn on."""
-        return self.scene.photos if self.scene else None
+        return self.scene.photos if self.scene else self.template.photos if self.template else None
 
     def draw(self, request: DrawRequest) -> Composition:
         """One pair. Raises Undrawable where a text does not fit, or the operation cannot be done to it."""
-        request.text()  # not shown: keeps the random stream, and so the bytes, of pairs made by earlier versions
+        if self.template and request.rng.random() < self.strategy.templated:
+            return self._designed(request, self.template)
         rng, size = request.rng, request.canvas()
         operation = choose_key(rng, self.strategy.operations)
         photographed = self.scene is not None and rng.random() < self.strategy.photographed
@@ -105,9 +128,27 @@ class EditDrawer:
             instruction_language=choose_key(rng, self.strategy.languages),
         )
 
+    def _designed(self, request: DrawRequest, drawer: TemplateDrawer) -> Composition:
+        """A pair made from a template."""
+        operation = choose_key(request.rng, self.strategy.on_templates)
+        pair = template_pair(request, drawer, operation)
+        canvas, edited = pair.sheet.canvas, pair.edited
+        return Composition(
+            pair.text,
+            pair.sheet.fonts,
+            Drawing(canvas, edited.after),
+            ground=edited.ground,
+            medium=pair.family,
+            pictures=tuple(pair.sheet.pictures),
+            source=Drawing(canvas, edited.before),
+            change=edited.change,
+            instruction_language=choose_key(request.rng, self.strategy.languages),
+        )
+
     def identity(self) -> dict[str, Any]:
         plain = to_first_names(self.strategy)
-        return plain | {"scene": self.scene.identity()} if self.scene else plain
+        scene = {"scene": self.scene.identity()} if self.scene else {}
+        return plain | scene | ({"template": self.template.identity()} if self.template else {})
 
 
 def _different_texts(request: DrawRequest, operation: Operation, count: int) -> list[Text]:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from synth.corpus.signs import Slot
 from synth.drawing.bend import Bend
 from synth.drawing.colors import PALETTE, RGB, Color
 from synth.drawing.layers import PictureLayer, ShapeLayer
@@ -53,7 +55,10 @@ class Medium:
     that are said instead where one is. ``held``: by what, of which
     one that suits the photograph is drawn; something flat that stands on a table has a ``foot``.
     ``across``: about how much of its width a line of text can take; ``most``: characters that such a thing carries, Latin
-    ones counted half, 0 for any number: longer texts are given other media. ``centered``: its text is set in the middle.
+    ones counted half, 0 for any number: longer texts are given other media. ``says``: what such a thing says: slots of
+    ``corpus/signs.py`` (``say`` for all prose), ``number``, and ``word`` for words and phrases of other kinds; what it does
+    not say is given other media; empty for anything.
+    ``centered``: its text is set in the middle.
     Raises ValueError.
     """
 
@@ -70,6 +75,7 @@ class Medium:
     foot: Foot | None = None
     across: float = 0.8
     most: int = 0
+    says: tuple[Slot | Literal["number", "word"], ...] = ()
     centered: bool = False
 
     def __post_init__(self) -> None:

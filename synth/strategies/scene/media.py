@@ -52,7 +52,7 @@ def _inset(w: float, h: float, fraction: float) -> Box:
 
 
 def _sheet(w: float, h: float, rng: np.random.Generator) -> Carrier:
-    color = any_color(rng, ("white", "white", "light yellow", "beige"))
+    color = any_color(rng, ("white", "white", "light yellow"))
     layers = (_panel(w, h, color), _texture("paper", w, h, rng, multiply=True))
     return Carrier(layers, _inset(w, h, 0.09), (color,), DARK_INKS, 0.025 * min(w, h))
 
@@ -211,19 +211,25 @@ MEDIA: dict[str, Medium] = {
     for medium in (
         Medium(
             *("sheet of paper", "一张纸", "written", "写着", "", (0.68, 1.4), _sheet),
+            says=("say", "hours", "notice", "way", "number", "word"),
             handwritten=True,
             held=("lying",),
         ),
         Medium(
             *("sticky note", "便利贴", "written", "写着", "一张", (0.9, 1.1), _note),
+            says=("say", "hours", "notice", "number", "word"),
             handwritten=True,
             held=("lying",),
         ),
         Medium(
-            *("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board), held=("hung", "post"), most=24
+            *("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board),
+            says=("name", "offer", "hours", "way", "notice", "word"),
+            held=("hung", "post"),
+            most=24,
         ),
         Medium(
             *("chalkboard", "黑板", "lettered", "写着", "一块", (1.1, 1.8), _chalkboard),
+            says=("offer", "hours", "say", "way", "notice", "word"),
             handwritten=True,
             hand=("chalked", "用粉笔写着"),
             held=("hung", "table"),
@@ -231,49 +237,66 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("shop sign", "店铺招牌", "painted", "写着", "一块", (2.0, 4.5), _sign),
+            says=("name",),
             held=("hung", "post"),
             most=10,
             centered=True,
         ),
         Medium(
             *("street sign", "路牌", "lettered", "标着", "一块", (1.8, 4.0), _street),
+            says=("way", "notice"),
             held=("hung", "post"),
             most=10,
             centered=True,
         ),
-        Medium(*("screen", "屏幕", "displayed", "显示着", "一块", (1.2, 1.8), _screen), held=("table",), foot="stand"),
+        Medium(
+            *("screen", "屏幕", "displayed", "显示着", "一块", (1.2, 1.8), _screen),
+            says=("offer", "hours", "notice", "say", "number", "word"),
+            held=("table",),
+            foot="stand",
+        ),
         Medium(
             *("poster", "海报", "printed", "印着", "一张", (0.65, 0.8), _poster),
+            says=("name", "say", "offer", "hours", "notice", "word"),
             held=("hung", "post"),
             most=40,
             centered=True,
         ),
         Medium(
             *("banner", "横幅", "printed", "印着", "一条", (3.0, 6.0), _banner),
+            says=("name", "offer", "word"),
             held=("hung", "roped"),
             most=20,
             centered=True,
         ),
         Medium(
             *("cardboard sign", "纸板", "written", "写着", "一块", (1.0, 2.0), _cardboard),
+            says=("offer", "hours", "notice", "way", "number", "word"),
             handwritten=True,
             held=("lying", "post"),
         ),
         Medium(
             *("billboard", "广告牌", "printed", "印着", "一块", (1.1, 1.5), fronts.billboard),
+            says=("name", "offer", "hours"),
             held=("ground",),
             most=24,
             centered=True,
         ),
         Medium(
             *("storefront", "店面", "painted", "写着", "一家", (1.0, 1.4), fronts.storefront),
+            says=("name",),
             held=("ground",),
             most=10,
             centered=True,
         ),
-        Medium(*("laptop", "笔记本电脑", "displayed", "显示着", "一台", (1.2, 1.35), fronts.laptop), held=("table",)),
+        Medium(
+            *("laptop", "笔记本电脑", "displayed", "显示着", "一台", (1.2, 1.35), fronts.laptop),
+            says=("offer", "hours", "notice", "say", "number", "word"),
+            held=("table",),
+        ),
         Medium(
             *("mug", "杯子", "printed", "印着", "一个", (1.1, 1.25), things.mug),
+            says=("name", "word"),
             held=("table",),
             across=0.6,
             most=14,
@@ -281,6 +304,7 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("tin can", "罐头", "printed", "印着", "一个", (0.68, 0.85), things.can),
+            says=("name",),
             held=("table",),
             across=0.75,
             most=16,
@@ -288,6 +312,7 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("bottle", "瓶子", "printed", "印着", "一个", (0.4, 0.5), things.bottle),
+            says=("name",),
             held=("table",),
             across=0.75,
             most=16,
@@ -295,6 +320,7 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("T-shirt", "T恤", "printed", "印着", "一件", (0.92, 1.05), things.shirt),
+            says=("name", "number", "word"),
             held=("line",),
             across=0.46,
             most=16,
@@ -302,12 +328,14 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("flag", "旗子", "printed", "印着", "一面", (0.85, 1.1), things.flag),
+            says=("name", "offer", "word"),
             held=("ground",),
             most=14,
             centered=True,
         ),
         Medium(
             *("open notebook", "打开的笔记本", "written", "写着", "一本", (1.35, 1.6), things.notebook),
+            says=("say", "number", "word"),
             handwritten=True,
             held=("lying",),
             across=0.4,

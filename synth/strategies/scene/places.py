@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synth.choice import choose_key
+from synth.content.base import Text
 from synth.drawing.bend import Bend
 from synth.drawing.colors import PALETTE, RGB, Color, contrast
 from synth.drawing.layers import Layer, Light, PictureLayer
@@ -73,7 +74,7 @@ def find_place(
 ) -> Place:
     """A place for a text, off the boxes ``taken``, on the ``stage`` that others have set. Raises Undrawable."""
     aspect = text.aspect(rng)
-    key = choose_key(rng, _fitting(strategy.media, backdrop, text.text.text))
+    key = choose_key(rng, _fitting(strategy.media, backdrop, text.text))
     if key == "none":
         return _on_photo(strategy, backdrop, aspect, rng, taken)
     return _on_medium(strategy, backdrop, key, aspect, rng, taken, stage)
@@ -84,7 +85,7 @@ def suited(strategy: SceneStrategy, photos: Photos, canvas: tuple[int, int], rng
     coarse = None
     for _ in range(_PHOTOGRAPHS):
         backdrop = photos.choose(canvas, rng)
-        if any(_fitting(strategy.media, backdrop, "").values()):
+        if any(_held(strategy.media, backdrop).values()):
             if backdrop.enlarged <= _ENLARGED:
                 return backdrop
             coarse = coarse or backdrop
@@ -93,17 +94,26 @@ def suited(strategy: SceneStrategy, photos: Photos, canvas: tuple[int, int], rng
     return coarse  # better than none
 
 
-def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: str) -> dict[str, float]:
-    """Weights of the media that something can hold in this photograph, and of these of such as carry so much text, if any
-    do."""
-    held = {
+def _held(media: Mapping[str, float], backdrop: Backdrop) -> dict[str, float]:
+    """Weights of the media that something can hold in this photograph."""
+    return {
         key: weight for key, weight in media.items() if key == "none" or holdings(find_medium(key).held, backdrop.kind)
     }
-    length = sum(1.0 if is_han(character) else 0.5 for character in text)
-    short = {
-        key: weight for key, weight in held.items() if key == "none" or length <= (find_medium(key).most or length)
-    }
-    return short if any(short.values()) else held
+
+
+def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: Text) -> dict[str, float]:
+    """Weights of the media that can be held here, and of these of such as carry so much text and say such a thing, if any
+    do."""
+    fitting = _held(media, backdrop)
+    length = sum(1.0 if is_han(character) else 0.5 for character in text.text)
+    said = "number" if text.language == "other" else text.topic.rpartition(".")[2] or ("say" if text.wrap else "word")
+    for suits in (
+        lambda medium: length <= (medium.most or length),
+        lambda medium: not medium.says or said in medium.says,
+    ):
+        kept = {key: weight for key, weight in fitting.items() if key == "none" or suits(find_medium(key))}
+        fitting = kept if any(kept.values()) else fitting
+    return fitting
 
 
 def _on_medium(

@@ -156,7 +156,7 @@ def _set(
     alone. Raises Undrawable."""
     context, rng, layout = request.context, request.rng, request.layout
     place = find_place(strategy, backdrop, shaped_text, rng, taken or (), stage)
-    if place.centered:
+    if place.centered or (place.medium and not text.wrap):
         layout = replace(layout, align={"center": 1.0})
     if place.size[0] > place.size[1]:
         shaped_text = shaped_text.horizontal()

@@ -20,11 +20,13 @@ from synth.strategies.template.slots import Filler, known
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """``said``: the text of a text node, the name of an icon, the unit of a chart. ``indent``: in digits. ``records``: those of a chart."""
+    """``said``: the text of a text node, the name of an icon, the unit of a chart. ``bound``: whether facts are in that text,
+    which other texts may tell of too. ``indent``: in digits. ``records``: those of a chart."""
 
     node: AnyNode
     children: tuple[Item, ...] = ()
     said: str = ""
+    bound: bool = False
     indent: float = 0.0
     records: tuple[Mapping[str, Any], ...] = ()
 
@@ -54,7 +56,8 @@ class Expander:
             return [Item(node, tuple(item for child in node.of for item in self.expand(child, facts)))]
         if isinstance(node, TextNode):
             indent = float(evaluate(node.indent, facts)) if node.indent else 0.0
-            return [Item(node, said=self.said(node, facts), indent=indent)]
+            bound = not node.slot and bool(names_in(self._say(node)) & set(facts))
+            return [Item(node, said=self.said(node, facts), bound=bound, indent=indent)]
         if isinstance(node, Icon):
             return [Item(node, said=told(node.icon, facts, self._language))]
         if isinstance(node, ChartNode):
@@ -67,10 +70,13 @@ class Expander:
         if node.slot:
             text = self._filler.fill(node.slot)
         else:
-            text = node.say[self._language] if isinstance(node.say, dict) else in_language(node.say, self._language)
+            text = self._say(node)
             words = {n: self._filler.fill(n) for n in sorted(names_in(text)) if n not in facts and known(n)}
             text = told(text, {**words, **facts}, self._language)
         return node.before + text + node.after if text else ""
+
+    def _say(self, node: TextNode) -> str:
+        return node.say[self._language] if isinstance(node.say, dict) else in_language(node.say, self._language)
 
     def _repeat(self, node: Repeat, facts: Mapping[str, Any]) -> list[Item]:
         if not node.over:

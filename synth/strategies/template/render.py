@@ -13,6 +13,8 @@ overlaps, leaves its panel or is cut.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -23,6 +25,7 @@ from synth.drawing.colors import PALETTE, RGB, Color, Ground, contrast
 from synth.drawing.layers import Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
 from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
+from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
 from synth.language import CaptionLanguage
 from synth.photos import Backdrop, Photos
@@ -33,7 +36,18 @@ from synth.strategies.template.chart import chart
 from synth.strategies.template.expand import Expander, Item
 from synth.strategies.template.facts import draw_facts
 from synth.strategies.template.icons import icon
-from synth.strategies.template.nodes import ChartNode, Group, Icon, Node, Picture, Rule, Space, Template, TextNode
+from synth.strategies.template.nodes import (
+    AnyNode,
+    ChartNode,
+    Group,
+    Icon,
+    Node,
+    Picture,
+    Rule,
+    Space,
+    Template,
+    TextNode,
+)
 from synth.strategies.template.slots import Filler
 from synth.strategies.template.texts import Pending, Typesetter
 
@@ -53,32 +67,43 @@ def render(
     photos: Photos | None = None,
 ) -> Composition:
     """A picture of ``family`` on a ``canvas`` (px). Raises Undrawable where a text does not fit."""
-    sheet = _Sheet(context, template, canvas, language, rng, photos)
-    suiting = [root for root in template.layouts if _suits(root, canvas)]
-    if not suiting:
-        raise Undrawable(f"no layout of '{family}' suits {canvas[0]} x {canvas[1]} px")
-    root = suiting[int(rng.integers(len(suiting)))]
-    try:
-        facts = draw_facts(template.facts, language, rng)
-        (item,) = sheet.expander.expand(root, facts)
-    except ValueError as error:
-        raise UserError(f"template '{family}': {error}") from None
-    sheet.lay(item, (0.0, 0.0, float(canvas[0]), float(canvas[1])), min(canvas) / 100)
-    drawing = Drawing(canvas, sheet.layers())
-    texts = drawing.texts
-    if not texts:
-        raise Undrawable("the template came out without text")
-    main = _main(texts)
+    sheet = lay_out(context, family, template, canvas, language, rng, photos)
+    main = _main([layer for _, layer in sheet.texts])
     said = ("" if language == "zh" else " ").join(line.text for line in main.block.lines)
     return Composition(
         Text(said, language, "line", f"slots-{language}"),
-        tuple(dict.fromkeys(sheet.texts.used)),
-        drawing,
+        sheet.fonts,
+        Drawing(canvas, sheet.layers()),
         ground=sheet.ground(),
         medium=family,
         family=template.names,
         pictures=tuple(sheet.pictures),
     )
+
+
+def lay_out(
+    context: RenderContext,
+    family: str,
+    template: Template,
+    canvas: tuple[int, int],
+    language: CaptionLanguage,
+    rng: np.random.Generator,
+    photos: Photos | None = None,
+) -> Sheet:
+    """All of a picture in its place. Raises Undrawable where a text does not fit, or there is none."""
+    suiting = [root for root in template.layouts if _suits(root, canvas)]
+    if not suiting:
+        raise Undrawable(f"no layout of '{family}' suits {canvas[0]} x {canvas[1]} px")
+    root = suiting[int(rng.integers(len(suiting)))]
+    sheet = Sheet(context, template, root, canvas, language, rng, photos)
+    try:
+        item = sheet.expanded()
+    except ValueError as error:
+        raise UserError(f"template '{family}': {error}") from None
+    sheet.lay(item, (0.0, 0.0, float(canvas[0]), float(canvas[1])), min(canvas) / 100)
+    if not sheet.texts:
+        raise Undrawable("the template came out without text")
+    return sheet
 
 
 def _main(texts: Sequence[TextLayer]) -> TextLayer:
@@ -93,26 +118,38 @@ def _suits(root: Node, canvas: tuple[int, int]) -> bool:
     return not isinstance(root, Group) or root.aspect[0] <= canvas[0] / canvas[1] <= root.aspect[1]
 
 
-class _Sheet:
+class Sheet:
     """One picture being laid out."""
 
     def __init__(
         self,
         context: RenderContext,
         template: Template,
+        root: AnyNode,
         canvas: tuple[int, int],
         language: CaptionLanguage,
         rng: np.random.Generator,
         photos: Photos | None,
     ) -> None:
-        self._rng, self._photos, self._canvas = rng, photos, canvas
+        self._rng, self._photos, self.canvas = rng, photos, canvas
+        self._template, self._root, self._language = template, root, language
         self._palette = template.palettes[int(rng.integers(len(template.palettes)))]
         self._filler = Filler(language, rng)
-        self.expander = Expander(language, self._filler, rng)
-        self.texts = Typesetter(context, template, language, rng)
+        self._expander = Expander(language, self._filler, rng)
+        self._typesetter = Typesetter(context, template, language, rng)
         self._shapes: list[Layer] = [GroundLayer(Ground((self.color("ground"),)))]
         self._pending: list[Pending] = []
         self.pictures: list[Backdrop] = []
+
+    def expanded(self) -> Item:
+        """The layout with facts and texts drawn for it, others each time. Raises ValueError for a fact that there is not."""
+        (item,) = self._expander.expand(self._root, draw_facts(self._template.facts, self._language, self._rng))
+        return item
+
+    @property
+    def fonts(self) -> tuple[FontFile, ...]:
+        """Those that its texts are set in."""
+        return tuple(dict.fromkeys(self._typesetter.used))
 
     def color(self, role: str) -> Color:
         """The palette's color for a role. Raises UserError for one it lacks."""
@@ -124,8 +161,8 @@ class _Sheet:
     def ground(self) -> Ground | None:
         """What a person would call the background: the color of all four corners and of much of the rest, None where there
         is none."""
-        xs, ys = (np.linspace(1.0, side - 1.0, 9) for side in self._canvas)
-        seen = [[self._behind((x, y, x, y)) for x in xs] for y in ys]
+        xs, ys = (np.linspace(1.0, side - 1.0, 9) for side in self.canvas)
+        seen = [[self.behind((x, y, x, y)) for x in xs] for y in ys]
         corners = {seen[0][0], seen[0][-1], seen[-1][0], seen[-1][-1]}
         much = [color for color in corners if sum(row.count(color) for row in seen) > _GROUND * len(xs) * len(ys)]
         named = [color for color in PALETTE.values() if [color.rgb] == much] if len(corners) == 1 else []
@@ -146,10 +183,10 @@ class _Sheet:
         if isinstance(node, TextNode):
             self._lay_text(item, inner, u)
         elif isinstance(node, Group):
-            for child, part in parts(item, inner, u, self.texts):
+            for child, part in parts(item, inner, u, self._typesetter):
                 self.lay(child, part, u)
         elif isinstance(node, Icon):
-            self._shapes.append(icon(item.said, inner, self._seen(node.color, self._behind(inner)).rgb))
+            self._shapes.append(icon(item.said, inner, self._seen(node.color, self.behind(inner)).rgb))
         elif isinstance(node, Rule):
             self._lay_rule(node, inner, u)
         elif isinstance(node, ChartNode):
@@ -157,10 +194,19 @@ class _Sheet:
 
     def layers(self) -> tuple[Layer, ...]:
         """Shapes from back to front, then the texts in reading order."""
+        return (*self._shapes, *(layer for _, layer in self.texts))
+
+    @cached_property
+    def texts(self) -> list[tuple[Pending, TextLayer]]:
+        """The texts in reading order, each as it was fitted and as it is set. To be asked for once all is laid."""
         sizes: dict[str | int, float] = {}
         for text in self._pending:
             sizes[text.alike] = min(sizes.get(text.alike, text.largest), text.largest)
-        return (*self._shapes, *(self._set(text, sizes[text.alike]) for text in self._pending))
+        return [(text, self.set(text, sizes[text.alike])) for text in self._pending]
+
+    def again(self, text: Pending, said: str, size: float) -> Pending | None:
+        """Other words in the place of a text at ``size`` px, None where they do not fit."""
+        return self._typesetter.again(text, said, size)
 
     def _panel(self, node: Node, box: Box, u: float) -> None:
         fill = self.color(node.fill).rgb if node.fill else None
@@ -204,9 +250,9 @@ class _Sheet:
             return
         for attempt in range(_TRIES if node.slot else 1):
             said = item.said if not attempt else node.before + self._filler.fill(node.slot) + node.after
-            pending = self.texts.fitted(node, said, box, u, item.indent)
+            pending = self._typesetter.fitted(node, said, box, u, item.indent)
             if pending:
-                self._pending.append(pending)
+                self._pending.append(replace(pending, bound=item.bound))
                 return
         raise Undrawable(f"no text like '{item.said}' fits {box[2] - box[0]:.0f} x {box[3] - box[1]:.0f} px")
 
@@ -230,15 +276,16 @@ class _Sheet:
             for role, align in alike.items()
         }
         for label in labels:
-            pending = self.texts.fitted(groups[label.role], label.text, label.box, u)
+            pending = self._typesetter.fitted(groups[label.role], label.text, label.box, u)
             if pending is None:
                 raise Undrawable(f"the label '{label.text}' does not fit its chart")
             self._pending.append(pending)
 
-    def _set(self, text: Pending, size: float) -> TextLayer:
+    def set(self, text: Pending, size: float) -> TextLayer:
+        """The text in its place at ``size`` px."""
         block = text.block(size)
-        left, top = text.place(block, self._canvas[0])
-        color = self._readable(text.node.color, self._behind(text.box))
+        left, top = text.place(block, self.canvas[0])
+        color = self._readable(text.node.color, self.behind(text.box))
         return TextLayer(block, TextStyle(color), translation(left, top), role=text.node.role or text.node.slot)
 
     def _readable(self, role: str, ground: RGB) -> Color:
@@ -252,7 +299,7 @@ class _Sheet:
         others = [*(PALETTE[name] for name in self._palette.values()), PALETTE["black"], PALETTE["white"]]
         return max(others, key=lambda c: contrast(c.rgb, ground))
 
-    def _behind(self, box: Box) -> RGB:
+    def behind(self, box: Box) -> RGB:
         """The color on top of all shapes in the middle of a box."""
         x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         for shape in reversed(self._shapes):

@@ -61,6 +61,11 @@ class TemplateDrawer:
 
     def draw(self, request: DrawRequest) -> Composition:
         """A picture of a family that suits the canvas. Raises Undrawable where none does."""
+        family, canvas, language = self.chosen(request)
+        return render(request.context, family, self.templates[family][0], canvas, language, request.rng, self.photos)
+
+    def chosen(self, request: DrawRequest) -> tuple[str, tuple[int, int], CaptionLanguage]:
+        """A family that suits the canvas, the canvas in px, and the language of its texts. Raises Undrawable."""
         rng, canvas = request.rng, request.canvas()
         language = choose_key(rng, self.strategy.languages)
         aspect = canvas[0] / canvas[1]
@@ -72,8 +77,7 @@ class TemplateDrawer:
             weight if low <= aspect <= high else _SELDOM * weight
             for (low, high), (_, weight) in zip(wells, fitting.values(), strict=True)
         ]
-        family = list(fitting)[choose(rng, weights)]
-        return render(request.context, family, fitting[family][0], canvas, language, rng, self.photos)
+        return list(fitting)[choose(rng, weights)], canvas, language
 
     def identity(self) -> dict[str, Any]:
         """The config with the contents of templates and photographs in place of where they lie."""

@@ -36,13 +36,14 @@ _TEXT_STYLES: tuple[Style, ...] = ("sans", "serif", "kai")  # that long texts ar
 
 @dataclass(frozen=True, eq=False)
 class Pending:
-    """A text whose size is not known yet: all of one node get the smallest."""
+    """A text whose size is not known yet: all of one node get the smallest. ``bound``: see ``expand.Item``."""
 
     node: TextNode
     box: Box
     shaped: Shaped
     measure: Measure
     largest: float
+    bound: bool = False
 
     def block(self, size: float) -> Block:
         """The text in lines at ``size`` px."""
@@ -103,6 +104,15 @@ class Typesetter:
             return None
         self.used.append(font)
         return Pending(node, box, shaped, measure, largest)
+
+    def again(self, text: Pending, said: str, size: float) -> Pending | None:
+        """Other words in the place of a text at ``size`` px and in its face, None where they do not fit."""
+        font, shaped = self._shape(text.node, said)
+        lines = text.measure.lines(shaped, size)
+        if not lines or len(lines) > text.node.lines or shaped.face is not text.shaped.face:
+            return None
+        self.used.append(font)
+        return replace(text, shaped=shaped)
 
     def height(self, node: TextNode, said: str, width: float, u: float, scale: float) -> float:
         """Px that the text takes across at ``scale`` (0 to 1) between its least and its largest size; infinite where it cannot."""

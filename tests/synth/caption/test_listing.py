@@ -13,7 +13,7 @@ def said(text: str, spot: str, color: str = "black") -> Said:
 
 def test_a_column_of_long_and_short_lines_is_not_torn_apart() -> None:
     texts = [said("a", "left"), said("b", "center"), said("c", "left")]
-    assert listing(texts, "en").endswith('Halfway down: in black letters, item "a", item "b", item "c".')
+    assert listing(texts, "en").endswith('In the middle part: in black letters, item "a", item "b", item "c".')
 
 
 def test_halves_are_named_where_one_comes_after_the_other() -> None:

@@ -70,6 +70,19 @@ def test_each_medium_is_drawn_and_named(medium: str) -> None:
     assert len({sample.image.tobytes() for sample in pictures}) == 3
 
 
+@pytest.mark.parametrize(("content", "said"), [("sign, slots: {name: 1}", "name"), ("number", "number")])
+def test_a_thing_carries_what_such_things_say(content: str, said: str) -> None:
+    made = recipe(SCENE, f"contents=[{{kind: {content}}}]", "strategy.several=0")
+    media = {drawn(made, index).medium for index in range(24)} - {None}
+    assert len(media) > 3
+    assert all(said in MEDIA[medium].says for medium in media), media
+
+
+def test_where_no_medium_says_such_a_thing_all_of_them_do() -> None:
+    made = recipe(SCENE, "contents=[{kind: sign, slots: {way: 1}}]", "strategy.media={storefront: 1}")
+    assert {drawn(made, index).medium for index in range(4)} == {"storefront"}
+
+
 def test_parents_and_license_name_the_photograph() -> None:
     sample = recipe(SCENE, "strategy.several=0").render(3)
     assert [parent.split(":")[0] for parent in sample.parents] == ["font", "corpus", "photo"]
