@@ -20,12 +20,15 @@ from synth.errors import Undrawable
 from synth.geometry import Box, Matrix, apply, rotation, translation
 from synth.typeset.arc import bent
 from synth.typeset.block import Block, Line, PlacedGlyph
+from synth.typeset.clauses import clauses
 from synth.typeset.setting import Align, Setting, VerticalAlign, pick_setting
 from synth.typeset.shaped import Shaped, Span
 
 Direction = Literal["horizontal", "vertical", "curved"]
 _EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
 _DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are broken between any two characters
+_CLAUSES = 0.65  # chosen: of the size that fills the place, for lines that are clauses
+_SIGN = 32  # chosen: characters of a text that is read at once, however many lines it has
 _SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
 _INDENTED = 3  # chosen: lines of a text, from which on its first one is indented
 LONG_LINE = 12.0  # chosen: em, from which on first lines are indented, and lines justified
@@ -152,11 +155,16 @@ class Measure:
 
     def in_words(self, shaped: Shaped, size: float, lines: list[Span]) -> tuple[Measure, list[Span]]:
         """The measure and as many lines of whole Chinese words where that is a display text and they fit; else unchanged."""
-        if shaped.language == "en" or not len(shaped.paragraphs) < len(lines) <= _DISPLAY:
+        display = len(lines) <= _DISPLAY or shaped.length <= _SIGN
+        if shaped.language == "en" or not display or len(lines) <= len(shaped.paragraphs):
             return self, lines
         whole = replace(self, whole_words=True)
         found = whole.lines(shaped, size)
-        return (whole, found) if found is not None and len(found) <= len(lines) else (self, lines)
+        if found is None or len(found) > len(lines):
+            return self, lines
+        lengths = [line.end - line.start for line in found]
+        even = len(found) <= _DISPLAY or 2 * min(lengths[:-1]) >= max(lengths)  # a tall column of ragged lines is worse
+        return (whole, found) if even else (self, lines)
 
     def balanced(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span]:
         """The same number of lines in the narrowest measure: no orphan on the last line of centered text."""
@@ -213,9 +221,12 @@ def arrange(
         measure = replace(measure, indent=0.0)  # the room that it leaves is enough
         lines = measure.lines(shaped, size) or lines
     setting = setting if given else _suited(setting, lines, measure.room(size) / size)
-    if setting.align != "justify":
+    in_clauses = _in_clauses(measure, shaped, size, low, lines) if setting.align != "justify" else None
+    if in_clauses:
+        size, lines = in_clauses
+    elif setting.align != "justify":
         size, measure, lines = _in_words(measure, shaped, size, low, lines)
-    if setting.align == "center":
+    if setting.align == "center" and not in_clauses:
         lines = measure.balanced(shaped, size, lines)
     block = compose(shaped, lines, size, measure, setting.align)
     if curved:
@@ -233,6 +244,19 @@ def _suited(setting: Setting, lines: Sequence[Span], room: float) -> Setting:
     narrow, long = room < LONG_LINE, len(lines) > _DISPLAY
     unsuited = narrow if setting.align == "justify" else long
     return replace(setting, align="left") if unsuited else setting
+
+
+def _in_clauses(
+    measure: Measure, shaped: Shaped, size: float, low: float, lines: list[Span]
+) -> tuple[float, list[Span]] | None:
+    """A line for each clause of a short text, not much smaller; None where it has one line anyway, or they do not fit."""
+    found = clauses(shaped) if len(lines) > len(shaped.paragraphs) and not measure.indent else []
+    if not found:
+        return None
+    widest = max(shaped.width(line, measure.letter) for line in found) + 2 * measure.stroke_margin
+    tall = 1 + (len(found) - 1) * measure.spacing + 2 * measure.stroke_margin
+    fitting = min(size, measure.width / widest, measure.height / tall)
+    return (fitting, found) if fitting >= max(low, _CLAUSES * size) else None
 
 
 def _in_words(
