@@ -203,7 +203,7 @@ def test_a_resumed_training_drops_what_the_undisturbed_one_did_and_so_does_one_c
     cut = train(config(max_micro_batch_tokens=100), tmp_path / "cut", all_tasks, begin)
     assert [line["loss"] for line in cut] == pytest.approx(whole, rel=1e-5)
     without = train(config(lora=LoraConfig(rank=2)), tmp_path / "without", all_tasks, begin)
-    assert without[0]["loss"] != pytest.approx(whole[0], rel=1e-4)
+    assert not any(line["loss"] == pytest.approx(loss, rel=1e-5) for line, loss in zip(without, whole, strict=True))
 
 
 def test_what_is_measured_and_shown_while_it_trains_has_no_dropout(all_tasks: Path, tmp_path: Path) -> None:

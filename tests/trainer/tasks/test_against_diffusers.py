@@ -33,6 +33,7 @@ from trainer.tasks.config import ObjectiveConfig
 
 VAE_AREA, VISION_AREA, SAMPLES = 64 * 64, 96 * 96, 11
 MIXTURE = (Share("task == 't2i'", 3), Share("task == 'ti2i'", 6), Share("task == 'i2i'", 2))
+_STEPS = 4000  # batches that are looked through for one with all kinds
 Kind = tuple[str, int]
 """Task, and number of references."""
 
@@ -40,7 +41,7 @@ Kind = tuple[str, int]
 def config(base: Path, mixture: tuple[Share, ...]) -> FitConfig:
     phase = Phase(
         "mixed",
-        200,
+        _STEPS,
         (64,),
         "width > 0",
         SAMPLES * 37,
