@@ -36,7 +36,7 @@ FLAGS = (
 )
 _WHOLE_FRAMES = ("--disable-checker-imaging", "--run-all-compositor-stages-before-draw")
 """The compositor would draw a frame first, and the pictures into it when they are decoded."""
-SECONDS = 60
+SECONDS = 240
 _RESULT = re.compile(r'<pre id="visit-result"[^>]*>(.*?)</pre>', re.DOTALL)
 _CONSOLE = re.compile(r"CONSOLE[:(]\d+\)?\] \"(.*)\", source:")
 
