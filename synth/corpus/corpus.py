@@ -26,7 +26,7 @@ from synth.corpus.sanitize import Refused, sanitize
 from synth.corpus.sentences import split_sentences
 
 _PACKAGES = {"jieba": "MIT", "Faker": "MIT"}  # Python packages that texts are drawn from, and their licenses
-_BUILTIN = {"characters", "numbers", "pairs", "tongyong", "words"} | {
+_BUILTIN = {"characters", "numbers", "pairs", "signs", "tongyong", "words"} | {
     f"{kind}-{language}" for kind in ("grammar", "slots", "subjects", "words") for language in ("zh", "en")
 }
 """Names of what is drawn from ``synth/data`` or spelled out in the recipe."""

@@ -12,6 +12,7 @@ from synth.content.sign import Sign
 from synth.corpus.corpus import Corpora
 from synth.corpus.signs import SLOTS
 from synth.language import is_han
+from tests.synth.common import recipe
 
 SIGN = Sign(kind="sign")
 
@@ -56,6 +57,13 @@ def test_a_text_knows_itself_in_the_other_language() -> None:
     assert all(any(map(is_han, text.text)) != any(map(is_han, text.counterpart)) for text in texts)
     assert {text.wrap for text in texts if text.topic.endswith(".say")} == {True}
     assert {text.wrap for text in texts if not text.topic.endswith(".say")} == {False}
+
+
+def test_a_row_names_their_license() -> None:
+    made = recipe("configs/synth/edit.yaml", "contents=[{kind: sign}]", "strategy.photographed=0")
+    sample = made.render(0)
+    assert sample.license == "Apache-2.0"
+    assert any(parent.startswith("corpus:signs@") for parent in sample.parents)
 
 
 def test_length_and_slots_are_kept() -> None:
