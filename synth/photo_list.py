@@ -27,6 +27,25 @@ Kind = Literal["wall", "board", "street", "building", "nature", "animal", "peopl
 """What a photograph mainly shows. ``wall``: one that text could be painted on; ``still``: things on a table or the like;
 ``nature``: a landscape; ``closeup``: petals, stones, stars, the floor of the sea: nothing that a thing could stand on."""
 
+Theme = Literal[
+    "wildlife",
+    "pets",
+    "farm",
+    "sea",
+    "garden",
+    "mountains",
+    "ruins",
+    "palace",
+    "city",
+    "music",
+    "food",
+    "art",
+    "sky",
+    "plain",
+]
+"""What a photograph is about, so that texts that have nothing to do with it keep away. ``plain``: bricks, gravel, grass:
+nothing that a text could contradict."""
+
 _LIST = Path(__file__).parent / "data" / "photographs.yaml"
 
 
@@ -42,6 +61,7 @@ class Photograph:
     license: str
     author: str
     kind: Kind
+    theme: Theme
     page: str = ""
     subjects: tuple[Box, ...] = ()
 

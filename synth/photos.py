@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -28,7 +28,7 @@ from configs.pictures import Limits, decode
 from synth.choice import choose
 from synth.errors import Undrawable
 from synth.geometry import Box
-from synth.photo_list import Kind, check_licenses, listed
+from synth.photo_list import Kind, Theme, check_licenses, listed
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _MAX_SIDE = 1600  # px that a decoded photograph keeps on its longer side
@@ -67,6 +67,10 @@ class PhotoSource:
             raise ValueError(f"weight must be above 0, found {self.weight:g}")
 
 
+Accepts = Callable[[Kind | None, Theme | None], bool]
+"""Whether a photograph of such a kind and theme is wanted; None of one that is not listed."""
+
+
 class Backdrop:
     """A photograph cut to a ``canvas`` (w, h). ``id``: its entry in ``Sample.parents``. ``subjects``: boxes, px of the
     canvas, that text should keep off, as far as they are known. ``enlarged``: px of the canvas to one of the photograph."""
@@ -80,10 +84,11 @@ class Backdrop:
         license_: str,
         subjects: Sequence[Box] = (),
         kind: Kind | None = None,
+        theme: Theme | None = None,
     ) -> None:
         self._photo, self._box = photo, box
         self.subjects = _seen(subjects, photo.size, box, canvas)
-        self.canvas, self.id, self.license, self.kind = canvas, id_, license_, kind
+        self.canvas, self.id, self.license, self.kind, self.theme = canvas, id_, license_, kind, theme
         self.enlarged = canvas[0] / (box[2] - box[0])
 
     def above(self, edge: float) -> Backdrop:
@@ -135,17 +140,25 @@ class Photos:
 
     @property
     def digest(self) -> str:
-        """sha256 over names, sizes and first bytes of all files, and what is listed of them: subjects and kind."""
+        """sha256 over names, sizes and first bytes of all files, and what is listed of them: subjects, kind, theme."""
         total = hashlib.sha256()
         for _, photos in self._sources:
             for photo in photos:
-                told = "".join(f" {what}" for what in (photo.subjects, photo.kind) if what)
+                told = "".join(f" {what}" for what in (photo.subjects, photo.kind, photo.theme) if what)
                 total.update(f"{photo.name} {photo.fingerprint}{told}\n".encode())
         return total.hexdigest()
 
-    def choose(self, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
-        """A random crop of a random photograph with the canvas's aspect ratio. Raises Undrawable where it cannot be read."""
+    def choose(self, canvas: tuple[int, int], rng: np.random.Generator, *wanted: Accepts) -> Backdrop:
+        """A random crop of a random photograph with the canvas's aspect ratio; of a source the photographs that the first
+        of ``wanted`` takes which takes any. Raises Undrawable where none does, or the photograph cannot be read."""
         source, photos = self._sources[choose(rng, self.weights)]
+        for accepts in wanted:
+            if accepted := [photo for photo in photos if accepts(photo.kind, photo.theme)]:
+                photos = accepted
+                break
+        else:
+            if wanted:
+                raise Undrawable("no photograph of this source suits the text")
         file = photos[int(rng.integers(len(photos)))]
         try:
             photo = _decode(file)
@@ -164,6 +177,7 @@ class Photos:
             *(photo, box, canvas, f"photo:{file.name}@{file.fingerprint[:12]}", file.license or source.license),
             file.subjects,
             file.kind,
+            file.theme,
         )
 
 
@@ -179,6 +193,7 @@ class _Photo:
     license: str | None = None
     subjects: tuple[Box, ...] = ()  # fractions of width and height
     kind: Kind | None = None  # None: not listed, so not known
+    theme: Theme | None = None
 
     def read(self) -> bytes:
         """The bytes of the picture's file."""
@@ -205,7 +220,13 @@ def _find(source: PhotoSource, where: str) -> list[_Photo]:
 
 def _installed(source: PhotoSource, where: str) -> list[_Photo]:
     found = [
-        _Photo(one.name, file, _fingerprint(file), license=one.license, subjects=one.subjects, kind=one.kind)
+        _Photo(
+            *(one.name, file, _fingerprint(file)),
+            license=one.license,
+            subjects=one.subjects,
+            kind=one.kind,
+            theme=one.theme,
+        )
         for package, one in listed(source.licenses, source.kinds)
         if (file := package.file(one))
     ]

@@ -16,7 +16,7 @@ _TRIES = 200  # lines drawn for one text before it is given up
 @dataclass(frozen=True, kw_only=True)
 class Sign(Content):
     """What a museum, a bakery, a station writes on its signs; sentences stand alone. ``slots``: weights of what is said: the place's name, a
-    sentence, what is offered, opening hours, the way, a notice. ``length``: characters, [least, most]."""
+    sentence, goods in tins and bottles, what is offered, opening hours, the way, a notice. ``length``: characters, [least, most]."""
 
     ranges: ClassVar[tuple[str, ...]] = ("length",)
 
@@ -37,6 +37,8 @@ class Sign(Content):
             place = related.topic.split(".")[0] if related else places()[int(rng.integers(len(places())))]
             slot = _slot(request.instead) if request.instead else choose_key(rng, left)
             options = lines(place, slot)
+            if not options:
+                continue
             line = filled(options[int(rng.integers(len(options)))], rng)
             text, counterpart = (line.zh, line.en) if language == "zh" else (line.en, line.zh)
             if self.length[0] <= len(text) <= self.length[1]:

@@ -78,7 +78,10 @@ def number(form: str, rng: np.random.Generator) -> str:
 
 def _sentence(language: CaptionLanguage, rng: np.random.Generator, used: set[str]) -> str:
     text = _expand("sentence", language, rng, used)
-    return text if language == "zh" else _FIRST.sub(lambda first: first[0].upper(), text)
+    if language == "en":
+        text = text.removesuffix(".") if text.endswith("..") else text  # behind "8 p.m."
+        text = _FIRST.sub(lambda first: first[0].upper(), text)
+    return text
 
 
 def _expand(symbol: str, language: CaptionLanguage, rng: np.random.Generator, used: set[str]) -> str:

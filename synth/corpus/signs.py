@@ -16,9 +16,9 @@ import numpy as np
 
 from synth.corpus.builtin import DATA
 
-Slot = Literal["name", "say", "offer", "hours", "way", "notice"]
-SLOTS: tuple[Slot, ...] = ("name", "say", "offer", "hours", "way", "notice")
-"""In the order in which a sign has them, from the top."""
+Slot = Literal["name", "say", "tin", "bottle", "offer", "hours", "way", "notice"]
+SLOTS: tuple[Slot, ...] = ("name", "say", "tin", "bottle", "offer", "hours", "way", "notice")
+"""In the order in which a sign has them, from the top; ``tin`` and ``bottle``: goods in such ones, which few places have."""
 
 _VALUE = re.compile(r"\{([a-z]+)\}")
 _NAMES = (  # of towns and quarters, so that anything may be called so

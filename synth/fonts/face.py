@@ -245,6 +245,12 @@ class Face:
         """Box of the outline (x0 y0 x1 y1 in em, y downwards), None when it is empty."""
         return self._outline(glyph)[1]
 
+    @cached_property
+    def x_height(self) -> float:
+        """Height of the small letters, in em; of the face's other letters where it has none."""
+        box = self.ink(self.nominal("x"))
+        return box[3] - box[1] if box else 1.0
+
     def _outline(self, glyph: int) -> tuple[skia.Path, Box | None]:
         known = self._outlines.get(glyph)
         if known is None:

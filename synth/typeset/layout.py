@@ -50,7 +50,7 @@ class LayoutConfig:
 
     size: tuple[float, float] | Literal["fit"] = "fit"
     fill: tuple[float, float] = (0.5, 1.0)
-    min_size: float = 12.0  # px, for ``fit``: smaller text counts as not fitting
+    min_size: float = 12.0  # px, for ``fit``: smaller text counts as not fitting; more for faces with low small letters
     max_size: float = 256.0  # px, for ``fit``
     relative: tuple[float, float] | None = None  # for ``fit``, of the canvas's shorter side instead of ``max_size``
     anywhere: float = 0.0  # fraction of texts that stand anywhere on the canvas, whatever ``align`` and ``valign`` say
@@ -210,6 +210,9 @@ def arrange(
     indent = config.indent if wrap and setting.align in ("left", "justify") else 0.0
     measure = Measure(along, across, setting.spacing, setting.letter, wrap, indent, stroke_margin)
     low, high = config.sizes(setting.cap)
+    if config.size == "fit":
+        low *= shaped.least
+        high = max(low, high)
     largest = measure.largest_size(shaped, low, high)
     if largest is None:
         raise Undrawable(f"text of {shaped.length} characters does not fit {canvas[0]}x{canvas[1]} at {low:g} px")

@@ -20,6 +20,7 @@ from synth.typeset.words import inside_counts, inside_words
 
 _RUNT, _PART = 3.4, 0.3  # chosen, em and of the measure: a last line that is shorter than both is one word at most
 _NOTED = MARKS + "[]0123456789"  # what may stand behind a character, with the reference to a note
+_X_HEIGHT = 0.46  # chosen, em: of print, from which on small letters are no lower than others
 _COMPANY = 3  # chosen: characters of the line that gives one to the next
 _RIGHT_TO_LEFT = regex.compile(r"[\p{Bidi_Class=R}\p{Bidi_Class=AL}\p{Bidi_Class=AN}]")
 
@@ -74,6 +75,12 @@ class Shaped:
         chinese = language.startswith("zh")
         pairs = zip(self.paragraphs, self.glyphs, strict=True)
         self._lines = [_Breakable(p, g, inside_counts(p) if chinese else frozenset()) for p, g in pairs]
+
+    @cached_property
+    def least(self) -> float:
+        """What the type must be larger by than other print to be read as well: script has low small letters."""
+        small = any(c.islower() and c.isascii() for p in self.paragraphs for c in p)
+        return max(1.0, _X_HEIGHT / self.face.x_height) if small else 1.0
 
     def wrap(self, measure: float, letter: float, indent: float = 0.0, whole_words: bool = False) -> list[Span] | None:
         """Greedy lines for a measure in em; None when a unit is wider than that.

@@ -97,7 +97,7 @@ def plain_canvas(request: DrawRequest, canvas: tuple[int, int], count: int) -> E
 
 def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, int], text: Text) -> EditCanvas:
     """A photograph with an area that suits the text. Raises Undrawable where it has none."""
-    backdrop = suited(scene.strategy, scene.photos, canvas, request.rng)
+    backdrop = suited(scene.strategy, scene.photos, canvas, text, request.rng)
     shaped_text = request.context.shape(text, _horizontal(request.layout), request.rng)
     place = find_place(scene.strategy, backdrop, shaped_text, request.rng)
     return EditCanvas(

@@ -24,7 +24,8 @@ from synth.strategies.base import Composition, DrawRequest, Strategy
 from synth.strategies.edit.canvas import PlacedText, photo_canvas, place_text, plain_canvas
 from synth.strategies.edit.on_template import ON_TEMPLATES, template_pair
 from synth.strategies.edit.operations import OPERATIONS, Edit, Operation, apply
-from synth.strategies.scene.scene import SceneDrawer, SceneStrategy, check_visible
+from synth.strategies.scene.scene import SceneDrawer, SceneStrategy
+from synth.strategies.scene.visible import check_visible
 from synth.strategies.template.strategy import TemplateDrawer, TemplateStrategy
 
 _TRIES = 20  # texts drawn for one picture before it is given up

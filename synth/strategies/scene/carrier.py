@@ -56,7 +56,7 @@ class Medium:
     one that suits the photograph is drawn; something flat that stands on a table has a ``foot``.
     ``across``: about how much of its width a line of text can take; ``most``: characters that such a thing carries, Latin
     ones counted half, 0 for any number: longer texts are given other media. ``says``: what such a thing says: slots of
-    ``corpus/signs.py`` (``say`` for all prose), ``number``, and ``word`` for words and phrases of other kinds; what it does
+    ``corpus/signs.py`` (``say`` for all prose), ``number``, and ``word`` and ``phrase`` for those of other kinds; what it does
     not say is given other media; empty for anything.
     ``centered``: its text is set in the middle.
     Raises ValueError.
@@ -75,7 +75,7 @@ class Medium:
     foot: Foot | None = None
     across: float = 0.8
     most: int = 0
-    says: tuple[Slot | Literal["number", "word"], ...] = ()
+    says: tuple[Slot | Literal["number", "word", "phrase"], ...] = ()
     centered: bool = False
 
     def __post_init__(self) -> None:

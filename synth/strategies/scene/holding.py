@@ -44,6 +44,7 @@ _TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.1, "post": 0.2, "roped": 0
 """Chosen: of the recipe's turn and perspective, how much is left of it."""
 _OFF_EDGE = 0.04  # chosen: of the shorter side
 _SOFT = 0.006  # chosen: of the picture's width, by which a photograph is out of focus behind what stands before it
+_FAR_OFF = 0.02  # chosen: the same of what is far behind it
 _STANDING = (0.88, 0.96)  # chosen: of the picture's height, where a thing on a table stands
 _DEPTH = (0.15, 0.24)  # chosen: of the picture's height, how far behind it its table ends
 _FAR = (0.1, 0.35)  # chosen: of the picture's height, where a table ends on which things lie
@@ -69,9 +70,11 @@ class Stage:
     floor: float = 0.0
 
 
-def set_stage(holding: Holding, backdrop: Backdrop, blurred: float, rng: np.random.Generator) -> Stage:
-    """What lies behind what is held; a fraction ``blurred`` of photographs without a table are out of focus."""
+def set_stage(holding: Holding, backdrop: Backdrop, soft: float, rng: np.random.Generator) -> Stage:
+    """What lies behind what is held; ``soft``: how far it is out of focus, of the picture's width."""
     pixels, (w, h) = backdrop.pixels, backdrop.canvas
+    if soft:
+        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(soft * w)))
     if holding == "lying":
         edge = h * rng.uniform(*_FAR)
         layers = table_before(pixels, edge, rng, ("wood",))  # on white, paper would not be seen; slate reads as the sea
@@ -80,9 +83,18 @@ def set_stage(holding: Holding, backdrop: Backdrop, blurred: float, rng: np.rand
         floor = h * rng.uniform(*_STANDING)
         edge = floor - h * rng.uniform(*_DEPTH)
         return Stage(holding, table_before(pixels, edge, rng), edge, floor)
-    if holding != "hung" and rng.random() < blurred:  # a wall is as far off as what hangs on it
-        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(_SOFT * w)))
     return Stage(holding, (PictureLayer(pixels),), 0.0, float(h))
+
+
+def softness(holding: Holding, near: bool, blurred: float, rng: np.random.Generator) -> float:
+    """``soft`` of a stage. What the text has nothing to do with is not ``near``, but far behind it; a fraction ``blurred``
+    of the others is a little out of focus where there is no table."""
+    if not near:
+        return _FAR_OFF
+    little = (
+        holding not in ("hung", "lying", "table") and rng.random() < blurred
+    )  # a wall is as near as what hangs on it
+    return _SOFT if little else 0.0
 
 
 def corners_of(

@@ -211,25 +211,25 @@ MEDIA: dict[str, Medium] = {
     for medium in (
         Medium(
             *("sheet of paper", "一张纸", "written", "写着", "", (0.68, 1.4), _sheet),
-            says=("say", "hours", "notice", "way", "number", "word"),
+            says=("say", "hours", "notice", "way", "number", "word", "phrase"),
             handwritten=True,
             held=("lying",),
         ),
         Medium(
             *("sticky note", "便利贴", "written", "写着", "一张", (0.9, 1.1), _note),
-            says=("say", "hours", "notice", "number", "word"),
+            says=("say", "hours", "notice", "number", "word", "phrase"),
             handwritten=True,
             held=("lying",),
         ),
         Medium(
             *("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board),
-            says=("name", "offer", "hours", "way", "notice", "word"),
+            says=("name", "offer", "hours", "way", "notice", "word", "phrase"),
             held=("hung", "post"),
             most=24,
         ),
         Medium(
             *("chalkboard", "黑板", "lettered", "写着", "一块", (1.1, 1.8), _chalkboard),
-            says=("offer", "hours", "say", "way", "notice", "word"),
+            says=("offer", "hours", "say", "way", "notice", "word", "phrase"),
             handwritten=True,
             hand=("chalked", "用粉笔写着"),
             held=("hung", "table"),
@@ -251,27 +251,27 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("screen", "屏幕", "displayed", "显示着", "一块", (1.2, 1.8), _screen),
-            says=("offer", "hours", "notice", "say", "number", "word"),
+            says=("offer", "hours", "notice", "say", "number", "word", "phrase"),
             held=("table",),
             foot="stand",
         ),
         Medium(
             *("poster", "海报", "printed", "印着", "一张", (0.65, 0.8), _poster),
-            says=("name", "say", "offer", "hours", "notice", "word"),
+            says=("name", "say", "offer", "hours", "notice", "word", "phrase"),
             held=("hung", "post"),
             most=40,
             centered=True,
         ),
         Medium(
             *("banner", "横幅", "printed", "印着", "一条", (3.0, 6.0), _banner),
-            says=("name", "offer", "word"),
+            says=("name", "offer", "word", "phrase"),
             held=("hung", "roped"),
             most=20,
             centered=True,
         ),
         Medium(
             *("cardboard sign", "纸板", "written", "写着", "一块", (1.0, 2.0), _cardboard),
-            says=("offer", "hours", "notice", "way", "number", "word"),
+            says=("offer", "hours", "notice", "way", "number", "word", "phrase"),
             handwritten=True,
             held=("lying", "post"),
         ),
@@ -291,7 +291,7 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("laptop", "笔记本电脑", "displayed", "显示着", "一台", (1.2, 1.35), fronts.laptop),
-            says=("offer", "hours", "notice", "say", "number", "word"),
+            says=("offer", "hours", "notice", "say", "number", "word", "phrase"),
             held=("table",),
         ),
         Medium(
@@ -304,7 +304,7 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("tin can", "罐头", "printed", "印着", "一个", (0.68, 0.85), things.can),
-            says=("name",),
+            says=("tin",),
             held=("table",),
             across=0.75,
             most=16,
@@ -312,7 +312,7 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("bottle", "瓶子", "printed", "印着", "一个", (0.4, 0.5), things.bottle),
-            says=("name",),
+            says=("bottle",),
             held=("table",),
             across=0.75,
             most=16,
@@ -328,14 +328,14 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("flag", "旗子", "printed", "印着", "一面", (0.85, 1.1), things.flag),
-            says=("name", "offer", "word"),
+            says=("offer", "word"),
             held=("ground",),
             most=14,
             centered=True,
         ),
         Medium(
             *("open notebook", "打开的笔记本", "written", "写着", "一本", (1.35, 1.6), things.notebook),
-            says=("say", "number", "word"),
+            says=("say", "number", "word", "phrase"),
             handwritten=True,
             held=("lying",),
             across=0.4,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 
@@ -19,13 +19,25 @@ from synth.drawing.layers import Layer, Light, PictureLayer
 from synth.errors import Undrawable
 from synth.geometry import Box, Matrix, from_box, translation
 from synth.language import is_han
+from synth.photo_list import Kind
 from synth.photos import Backdrop, Photos
 from synth.strategies.context import ShapedText
 from synth.strategies.scene.carrier import Medium
 from synth.strategies.scene.flat_areas import covered, find_flat_box, sky_under
-from synth.strategies.scene.holding import FOOT, Stage, corners_of, foot_of, holdings, set_stage, supports, tilted
+from synth.strategies.scene.holding import (
+    FOOT,
+    Stage,
+    corners_of,
+    foot_of,
+    holdings,
+    set_stage,
+    softness,
+    supports,
+    tilted,
+)
 from synth.strategies.scene.lighting import light_in, shadow_layers, tint_near, tinted, veil_layer, veiled
 from synth.strategies.scene.media import find_medium, placed
+from synth.strategies.scene.themes import belongs, wanted
 
 if TYPE_CHECKING:
     from synth.strategies.scene.scene import SceneStrategy
@@ -38,6 +50,8 @@ _SIZES, _PLACES = 8, 6  # chosen: sizes tried for a medium, from large to small,
 _PHOTOGRAPHS = 40  # chosen: photographs that are looked at for one that suits
 _ENLARGED = 1.5  # chosen: beyond it a photograph is seen to be smeared behind sharp letters
 _LEAST_HEIGHT = 8.0  # chosen: px of a line; where even these do not fit, a medium is not drawn in vain
+_SAID = {"item": "word", "line": "phrase"} | dict.fromkeys(("sentence", "paragraph"), "say")
+_GOODS = ("tin", "bottle")
 _LARGER = 1.3  # chosen: what stands on the ground is larger than what a person holds
 _MAX_SKY = 0.1  # chosen: fraction of what hangs on a wall that may stand before the sky
 _SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
@@ -77,36 +91,36 @@ def find_place(
     key = choose_key(rng, _fitting(strategy.media, backdrop, text.text))
     if key == "none":
         return _on_photo(strategy, backdrop, aspect, rng, taken)
-    return _on_medium(strategy, backdrop, key, aspect, rng, taken, stage)
+    return _on_medium(strategy, backdrop, key, text.text, aspect, rng, taken, stage)
 
 
-def suited(strategy: SceneStrategy, photos: Photos, canvas: tuple[int, int], rng: np.random.Generator) -> Backdrop:
-    """A photograph into which one of the media belongs, large enough if there is such a one. Raises Undrawable."""
-    coarse = None
+def suited(
+    strategy: SceneStrategy, photos: Photos, canvas: tuple[int, int], text: Text, rng: np.random.Generator
+) -> Backdrop:
+    """A photograph that suits the text, into which one of the media belongs, large enough if there is such a one. Raises
+    Undrawable."""
+    kinds = [kind for kind in (*get_args(Kind), None) if any(_held(strategy.media, kind).values())]
     for _ in range(_PHOTOGRAPHS):
-        backdrop = photos.choose(canvas, rng)
-        if any(_held(strategy.media, backdrop).values()):
-            if backdrop.enlarged <= _ENLARGED:
-                return backdrop
-            coarse = coarse or backdrop
-    if coarse is None:
-        raise Undrawable("none of the media belongs into such a photograph")
-    return coarse  # better than none
+        backdrop = photos.choose(canvas, rng, *wanted(text, kinds))
+        if backdrop.enlarged <= _ENLARGED:
+            return backdrop
+    return backdrop  # better than none
 
 
-def _held(media: Mapping[str, float], backdrop: Backdrop) -> dict[str, float]:
-    """Weights of the media that something can hold in this photograph."""
-    return {
-        key: weight for key, weight in media.items() if key == "none" or holdings(find_medium(key).held, backdrop.kind)
-    }
+def _held(media: Mapping[str, float], kind: Kind | None) -> dict[str, float]:
+    """Weights of the media that something can hold in a photograph of this kind."""
+    return {key: weight for key, weight in media.items() if key == "none" or holdings(find_medium(key).held, kind)}
 
 
 def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: Text) -> dict[str, float]:
     """Weights of the media that can be held here, and of these of such as carry so much text and say such a thing, if any
     do."""
-    fitting = _held(media, backdrop)
+    fitting = _held(media, backdrop.kind)
     length = sum(1.0 if is_han(character) else 0.5 for character in text.text)
-    said = "number" if text.language == "other" else text.topic.rpartition(".")[2] or ("say" if text.wrap else "word")
+    said = "number" if text.language == "other" else text.topic.rpartition(".")[2] or _SAID[text.unit]
+    on_things = not belongs(text, backdrop.theme) or said in _GOODS
+    if on_things and any(weight for key, weight in fitting.items() if key != "none"):
+        fitting.pop("none", None)  # what is written straight on a photograph would be read as said of it
     for suits in (
         lambda medium: length <= (medium.most or length),
         lambda medium: not medium.says or said in medium.says,
@@ -120,6 +134,7 @@ def _on_medium(
     strategy: SceneStrategy,
     backdrop: Backdrop,
     key: str,
+    text: Text,
     aspect: float,
     rng: np.random.Generator,
     taken: Sequence[Box],
@@ -128,7 +143,10 @@ def _on_medium(
     medium = find_medium(key)
     if stage is None:
         able = holdings(medium.held, backdrop.kind)
-        stage = set_stage(able[int(rng.integers(len(able)))], backdrop, strategy.blurred, rng)
+        holding = able[int(rng.integers(len(able)))]
+        stage = set_stage(
+            holding, backdrop, softness(holding, belongs(text, backdrop.theme), strategy.blurred, rng), rng
+        )
     width, height, corners = _beside_subjects(strategy, backdrop, medium, stage, rng, taken)
     if medium.across * width < _LEAST_HEIGHT * aspect:
         raise Undrawable(f"the text is too long for the {medium.en}")

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from configs.renamed import to_first_names
 from synth.choice import check_weights
@@ -30,22 +29,24 @@ from synth.photos import Backdrop, Photos, PhotoSource
 from synth.strategies.base import Composition, DrawRequest, Strategy, joint_text
 from synth.strategies.context import ShapedText
 from synth.strategies.scene.flat_areas import covered
-from synth.strategies.scene.holding import Holding, Stage, holdings, set_stage
+from synth.strategies.scene.holding import Holding, Stage, holdings, set_stage, softness
 from synth.strategies.scene.lighting import (
     bend_for,
     light_for,
 )
 from synth.strategies.scene.media import MEDIA, find_medium
 from synth.strategies.scene.places import Place, find_place, suited
+from synth.strategies.scene.themes import belongs
+from synth.strategies.scene.visible import check_visible
 
 _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
 _MOST = 3  # chosen: texts of a picture with several
 _SHARED: tuple[Holding, ...] = ("hung", "post", "lying")  # chosen: by what several media of a picture may be held
+_LEAST = 0.024  # chosen: of the shorter side, below which text is lost in a photograph
 _SMALLER = 0.6  # chosen: what several media are made smaller by
 _TRIES = 3  # chosen: further texts that are tried for a place
 _BENT = 1.0  # chosen: of layout.min_size, the least on a curve, where type is painted through a mesh
 _FORESHORTENED = 0.85  # chosen: of layout.min_size, down to which perspective may make type look smaller
-VISIBLE = 32.0  # chosen: gray levels by which ink must differ, on average, from the picture without it
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class SceneDrawer:
         text, canvas = request.text(), request.canvas()
         several = bool(self.strategy.several) and not request.alone and rng.random() < self.strategy.several
         shaped_text = request.context.shape(text, request.layout, rng)
-        backdrop = suited(self.strategy, self.photos, canvas, rng)
+        backdrop = suited(self.strategy, self.photos, canvas, text, rng)
         placed = _several(request, self.strategy, backdrop, text, shaped_text) if several else []
         placed = placed or [_set(request, self.strategy, backdrop, text, shaped_text, None)]
         main = next(each for each in placed if each.text is text)
@@ -154,7 +155,9 @@ def _set(
 ) -> _Set:
     """The text in a place of the ``stage`` that shares nothing with the boxes ``taken`` by others, None for one that is
     alone. Raises Undrawable."""
-    context, rng, layout = request.context, request.rng, request.layout
+    context, rng = request.context, request.rng
+    least = max(request.layout.min_size, _LEAST * min(backdrop.canvas))
+    layout = replace(request.layout, min_size=least) if request.layout.size == "fit" else request.layout
     place = find_place(strategy, backdrop, shaped_text, rng, taken or (), stage)
     if place.centered or (place.medium and not text.wrap):
         layout = replace(layout, align={"center": 1.0})
@@ -188,7 +191,7 @@ def _several(
     smaller = _smaller_and_held(strategy, holding)
     if smaller is None:
         return []
-    stage = set_stage(holding, backdrop, 0.0, rng)
+    stage = set_stage(holding, backdrop, softness(holding, belongs(text, backdrop.theme), 0.0, rng), rng)
     try:
         placed = [_set(request, smaller, backdrop, text, shaped_text, [], stage)]
     except Undrawable:
@@ -220,17 +223,3 @@ def _smaller_and_held(strategy: SceneStrategy, holding: Holding) -> SceneStrateg
     if not any(media.values()):
         return None
     return replace(strategy, media=media, size=(max(_SMALLER * low, 0.2), max(_SMALLER * high, 0.2)))
-
-
-def check_visible(drawing: Drawing, image: Image.Image, behind: np.ndarray) -> None:
-    """Raise Undrawable unless each text changes its pixels enough to be seen."""
-    w, h = drawing.canvas
-    for layer in drawing.texts:
-        x0, y0, x1, y1 = layer.bounds()
-        x0, y0, x1, y1 = max(int(x0), 0), max(int(y0), 0), min(int(x1) + 1, w), min(int(y1) + 1, h)
-        without = Image.fromarray(np.ascontiguousarray(behind[y0:y1, x0:x1])).convert("L")
-        after, before = (np.asarray(gray, np.int16) for gray in (image.crop((x0, y0, x1, y1)).convert("L"), without))
-        change = np.abs(after - before)
-        ink = change > 8
-        if not ink.any() or change[ink].mean() < VISIBLE:
-            raise Undrawable("the text can hardly be seen on this photograph")

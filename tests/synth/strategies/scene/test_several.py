@@ -25,8 +25,8 @@ def several() -> Recipe:
 
 @pytest.fixture(scope="module")
 def pictures(several: Recipe) -> list[Composition]:
-    """Those among forty that have several texts."""
-    made = [drawn(several, index) for index in range(40)]
+    """Those among sixty that have several texts."""
+    made = [drawn(several, index) for index in range(60)]
     found = [each for each in made if len(each.drawing.texts) > 1]
     assert len(found) > 20
     assert all(each.media == () for each in made if len(each.drawing.texts) == 1)
