@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from configs.files import package_folder
 
+_KEY = re.compile(r'"([^"]+)":')
 HAN_RUN = re.compile(r"[\u3400-\u9fff]+")
 _LONGEST = 6  # characters of a word
 _RARE = 0.5  # occurrences of a single character that the dictionary lacks; chosen
@@ -41,6 +42,13 @@ def entries(wanted_by: str) -> tuple[list[str], list[int], list[str]]:
     UserError where jieba is not installed."""
     fields = (package_folder("jieba", wanted_by) / "dict.txt").read_text("utf-8").split()
     return fields[::3], list(map(int, fields[1::3])), fields[2::3]
+
+
+def phrases(wanted_by: str) -> frozenset[str]:
+    """The phrases whose readings pypinyin knows: words of a lexicon. ``wanted_by``: what asks, for the UserError where
+    pypinyin is not installed."""
+    text = (package_folder("pypinyin", wanted_by) / "phrases_dict.json").read_text("utf-8")
+    return frozenset(_KEY.findall(text))  # a tenth of the time of parsing the readings as well
 
 
 @lru_cache(maxsize=1)

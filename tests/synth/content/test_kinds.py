@@ -16,6 +16,7 @@ from synth.content.canvas import Canvas, pick_size
 from synth.content.rare import dictionary
 from synth.corpus.builtin import is_blocked, levels_characters, wordlist
 from synth.corpus.grammar import phrase, sentence, sentences
+from synth.corpus.words import frequencies, phrases
 from synth.language import language_of
 from synth.schedule import BLOCK, Schedule
 from synth.sizes import sizes
@@ -192,3 +193,15 @@ def test_words_of_a_line_are_kept_apart_and_characters_without_one_stand_alone()
     for index in range(150):
         text = recipe(PURE, only("kind: balanced, words: [2, 4]")).text(index)[0].replace("\n", "")
         assert all(part in words or len(part) == 1 for part in re.split("[、， ]", text)), text
+
+
+def test_words_of_a_lexicon_come_and_common_ones_come_before_those_of_one_text() -> None:
+    """恕已及物 is a misspelling of 恕己及物; 髃 has no other word than 肩髃, which the lexicon lacks."""
+    words = {word for found in dictionary().values() for word in found}
+    assert not {"恕已及物", "吊膀子"} & words
+    known = phrases("test") | {word for word, count in frequencies()[0].items() if count >= 100}
+    alone = [character for character, found in dictionary().items() if not known.intersection(found)]
+    mixed = [c for c, found in dictionary().items() if known.intersection(found) and not known.issuperset(found)]
+    assert "髃" in alone
+    assert not mixed
+    assert 800 < len(alone) < 1300

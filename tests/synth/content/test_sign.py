@@ -22,17 +22,18 @@ def request(seed: int) -> ContentRequest:
 
 
 def test_texts_beside_each_other_are_of_one_place_and_language_and_of_different_slots() -> None:
-    labels = [slot for slot in SLOTS if slot != "say"]
+    labels = [slot for slot in SLOTS if slot not in ("say", "tin", "bottle")]  # few places have goods
+    labeled = replace(SIGN, slots=dict.fromkeys(labels, 1.0))
     for seed in range(40):
         asked, texts = request(seed), list[Text]()
-        texts.append(replace(SIGN, slots=dict.fromkeys(labels, 1.0)).text(asked))
+        texts.append(labeled.text(asked))
         for _ in labels[1:]:
-            texts.append(SIGN.text(replace(asked, beside=tuple(texts))))
+            texts.append(labeled.text(replace(asked, beside=tuple(texts))))
         places, slots = zip(*(text.topic.split(".") for text in texts), strict=True)
         assert len(set(places)) == len({text.language for text in texts}) == 1
         assert [slot for _, slot in sorted(zip([t.order for t in texts], slots, strict=True))] == labels
         with pytest.raises(ValueError, match="no line of that many characters"):
-            SIGN.text(replace(asked, beside=tuple(texts)))
+            labeled.text(replace(asked, beside=tuple(texts)))
 
 
 def test_nothing_stands_beside_a_sentence() -> None:
