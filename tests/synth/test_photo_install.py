@@ -59,7 +59,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PhotoPackage:
     archive = tmp_path / "some-photos_1_all.deb"
     subprocess.run(["dpkg-deb", "--build", tmp_path / "tree", archive], check=True, capture_output=True)
     photographs = tuple(
-        Photograph(name, path, hashlib.sha256(PICTURES[name]).hexdigest(), "CC-BY-4.0", f"author of {name}", "wall")
+        Photograph(
+            name, path, hashlib.sha256(PICTURES[name]).hexdigest(), "CC-BY-4.0", f"author of {name}", "wall", "plain"
+        )
         for name, path in zip(
             PICTURES, ("plain.jpg", "all.rcc!pictures/inner.webp", "all.rcc!pictures/squeezed.webp"), strict=True
         )

@@ -12,7 +12,7 @@ from synth.drawing.colors import luminance
 from synth.drawing.layers import Drawing
 from synth.errors import Undrawable
 
-SEEN = 2.6
+_SEEN = 2.6
 """Chosen: least WCAG contrast of a text's better quarter of ink to what lies behind it. Thin strokes of small type do not
 reach their color in any pixel, whatever color that is."""
 _INK = 1.1  # chosen: contrast from which on a pixel counts as ink
@@ -29,7 +29,7 @@ def check_visible(drawing: Drawing, image: Image.Image, behind: np.ndarray) -> N
         after, before = _luminance(seen[part]), _luminance(behind[part])
         contrast = (np.maximum(after, before) + 0.05) / (np.minimum(after, before) + 0.05)
         ink = contrast[contrast > _INK]
-        if not len(ink) or np.quantile(ink, 0.75) < SEEN:
+        if not len(ink) or np.quantile(ink, 0.75) < _SEEN:
             raise Undrawable("the text can hardly be seen on this photograph")
 
 

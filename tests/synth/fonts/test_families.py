@@ -14,7 +14,7 @@ from tests.synth.common import recipe
 from tests.synth.test_geometry import drawn
 
 MOST = 0.4  # of the texts that at least three families cover
-PICTURES = {"pure": 100, "scene": 70, "edit": 70, "template": 24}
+PICTURES = {"pure": 100, "scene": 90, "edit": 70, "template": 24}
 
 
 def family(font: FontFile) -> str:
