@@ -84,7 +84,8 @@ class Number(Content):
         return [str(n) for n in numbers if is_held_out(str(n), self.held_out_fraction)]
 
     def draw(self, request: ContentRequest) -> Text:
-        form = choose_key(request.rng, self.forms)
+        old = request.instead
+        form = choose_key(request.rng, self.forms) if old is None else grammar.form_of(old.text)
         if form != "integer":
             return Text(grammar.number(form, request.rng), "other", "item", "numbers")
         for _ in range(1000):  # at most nine in ten are held out, so this ends by its first draws

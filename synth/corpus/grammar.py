@@ -18,6 +18,7 @@ _SPOKEN_NUMBERS = ("price", "percent", "date", "time")
 _A = re.compile(r"\b([Aa]) (?=[aeiou])")
 _FIRST = re.compile(r"^\W*[a-z]")  # behind an opening quotation mark too
 _SLOT = re.compile(r"\{([a-z_]+)\}")
+_FORMS = {"price": "[¥$]", "percent": "%", "date": r"^\d{4}[-/.]", "time": ":"}
 _MONTHS = [
     "January",
     "February",
@@ -74,6 +75,11 @@ def number(form: str, rng: np.random.Generator) -> str:
     if form == "time":
         return f"{int(n(24)):02}:{int(n(60)):02}"
     raise ValueError(f"no form of number is called '{form}'")
+
+
+def form_of(text: str) -> str:
+    """The form of a ``number``, and "integer" of what has none."""
+    return next((form for form, pattern in _FORMS.items() if re.search(pattern, text)), "integer")
 
 
 def _sentence(language: CaptionLanguage, rng: np.random.Generator, used: set[str]) -> str:

@@ -18,7 +18,7 @@ Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow", Fini
 
 _SEEN = 1.5  # chosen: WCAG contrast that an edge, a glow or a shadow has to the ground; at 1.3 nobody notices it
 OFF_FILL = 3.0  # chosen: contrast of an edge to the letters it surrounds
-_MIN_LINE = 1.2  # px
+_MIN_LINE = 1.8  # px, chosen: thinner ones are paler than the letters were
 _FINISHED = 28.0  # px, chosen: letters below are too small for lit edges and streaks
 _STEMS: dict[Finish, float] = {
     **dict.fromkeys(get_args(Finish), 0.04),
@@ -31,7 +31,7 @@ _STEMS: dict[Finish, float] = {
 """How thick strokes must be, em; chosen: streaks, bars and sides would eat thinner ones."""
 _DARK = 0.06  # chosen: luminance of a ground on which neon shines
 _AROUND = 0.6  # chosen: an outline to the stroke that it surrounds; a wider one fills what is open between strokes
-_MIN_EDGE = 1.2  # px, chosen: a thinner outline only changes the color of the letters
+_MIN_EDGE = 2.0  # px, chosen: a thinner outline only changes the color of the letters
 _SOFT = 0.5  # chosen: the least blur of a shadow, to how far it is off
 _OPEN = 0.5  # chosen: the part of a hollow letter's stroke that its line may take
 
@@ -210,7 +210,8 @@ def _shadow(
     offset = (shift * float(rng.choice([-1, 1])), shift)
     blur = max(rng.uniform(*config.blur), _SOFT * shift)  # a hard one beside thin strokes looks like a second print
     shadow = Shadow((0, 0, 0), offset, blur, rng.uniform(0.35, 0.6))
-    return TextStyle(color, shadows=(shadow,), effect="shadow") if shadow.seen_on(shades) else None
+    off = all(contrast(color.rgb, mixed(shade, shadow.rgb, shadow.alpha)) >= OFF_FILL for shade in shades)
+    return TextStyle(color, shadows=(shadow,), effect="shadow") if off and shadow.seen_on(shades) else None
 
 
 def _glow(

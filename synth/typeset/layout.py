@@ -91,6 +91,10 @@ class LayoutConfig:
         if not 0 < self.fill[0] <= self.fill[1] <= 1:
             raise ValueError(f"fill must be within 0..1, found {list(self.fill)}")
 
+    def at_least(self, size: float) -> LayoutConfig:
+        """The same with no type below ``size`` px, where sizes are fitted at all."""
+        return replace(self, min_size=size) if self.size == "fit" and size > self.min_size else self
+
     def sizes(self, cap: float) -> tuple[float, float]:
         """Smallest and largest size in px; ``cap``: of one picture, where sizes are relative to the canvas."""
         if self.size != "fit":

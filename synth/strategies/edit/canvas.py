@@ -22,7 +22,7 @@ from synth.strategies.context import ShapedText
 from synth.strategies.ground import ground_layers
 from synth.strategies.scene.lighting import bend_for, light_for
 from synth.strategies.scene.places import find_place, suited
-from synth.strategies.scene.scene import SceneDrawer
+from synth.strategies.scene.scene import LEAST, SceneDrawer
 from synth.typeset.layout import LayoutConfig
 from synth.typeset.setting import Align, Setting, pick_setting
 from synth.typeset.shaped import Shaped
@@ -120,7 +120,7 @@ def place_text(
     """A text in a style of its own, in the font of the one it stands ``beside``. Raises Undrawable where it does not fit
     its area."""
     context, rng = request.context, request.rng
-    layout = replace(_horizontal(request.layout), align={align: 1.0})
+    layout = replace(_horizontal(request.layout), align={align: 1.0}).at_least(LEAST * min(canvas.canvas))
     shaped_text = context.shape_beside(text, beside, rng) if beside else context.shape(text, layout, rng)
     setting = pick_setting(layout, area.size, rng)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)

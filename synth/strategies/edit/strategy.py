@@ -103,6 +103,8 @@ class EditDrawer:
         texts = _different_texts(request, operation, count)
         canvas = photo_canvas(request, scene, size, texts[0]) if scene else plain_canvas(request, size, len(texts))
         align = choose_key(rng, request.layout.align)  # of all: one off the others' axis looks like a mistake
+        if count == 1 and not texts[0].wrap and request.layout.align.get("center"):
+            align = "center"  # alone at an edge it looks like a mistake, too
         areas = zip(canvas.areas, texts, strict=True)
         placed: list[PlacedText] = []
         for area, text in areas:

@@ -42,7 +42,7 @@ from synth.strategies.scene.visible import check_visible
 _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
 _MOST = 3  # chosen: texts of a picture with several
 _SHARED: tuple[Holding, ...] = ("hung", "post", "lying")  # chosen: by what several media of a picture may be held
-_LEAST = 0.024  # chosen: of the shorter side, below which text is lost in a photograph
+LEAST = 0.024  # chosen: of the shorter side, below which text is lost in a picture
 _SMALLER = 0.6  # chosen: what several media are made smaller by
 _TRIES = 3  # chosen: further texts that are tried for a place
 _BENT = 1.0  # chosen: of layout.min_size, the least on a curve, where type is painted through a mesh
@@ -156,8 +156,7 @@ def _set(
     """The text in a place of the ``stage`` that shares nothing with the boxes ``taken`` by others, None for one that is
     alone. Raises Undrawable."""
     context, rng = request.context, request.rng
-    least = max(request.layout.min_size, _LEAST * min(backdrop.canvas))
-    layout = replace(request.layout, min_size=least) if request.layout.size == "fit" else request.layout
+    layout = request.layout.at_least(LEAST * min(backdrop.canvas))
     place = find_place(strategy, backdrop, shaped_text, rng, taken or (), stage)
     if place.centered or (place.medium and not text.wrap):
         layout = replace(layout, align={"center": 1.0})

@@ -38,10 +38,8 @@ _PLACES: dict[Theme, tuple[str, ...]] = {
     "sky": ("observatory",),
 }
 """Places of ``corpus/signs.py`` whose signs could stand in a photograph of each theme; ``plain`` ones suit all. Chosen."""
-_TOWN: tuple[Theme, ...] = ("city", "palace", "plain")
-_QUIET: tuple[Theme, ...] = (*_TOWN, "garden", "mountains")
-"""Chosen: what may be far behind a text that does not belong there, out of focus: no animals, faces or dishes. Behind the
-signs of a place it is a town."""
+_QUIET: tuple[Theme, ...] = ("garden", "mountains", "city", "palace")
+"""Chosen: what may be far behind a text that does not belong there, out of focus: no animals, faces or dishes."""
 
 
 def belongs(text: Text, theme: Theme | None) -> bool:
@@ -52,10 +50,9 @@ def belongs(text: Text, theme: Theme | None) -> bool:
 def wanted(text: Text, kinds: Container[Kind | None]) -> tuple[Accepts, Accepts, Accepts]:
     """Photographs of these kinds that show a place which the text could be of; else those that say nothing, or may be far
     behind it; else any, where the recipe has no others."""
-    quiet = _TOWN if text.topic else _QUIET
     return (
         lambda kind, theme: kind in kinds and _about(text, theme),
-        lambda kind, theme: kind in kinds and theme in quiet,
+        lambda kind, theme: kind in kinds and theme in _QUIET,
         lambda kind, _: kind in kinds,
     )
 
