@@ -121,6 +121,8 @@ def place_text(
     its area."""
     context, rng = request.context, request.rng
     layout = replace(_horizontal(request.layout), align={align: 1.0}).at_least(LEAST * min(canvas.canvas))
+    if canvas.backdrop:  # as large as the thing has room for
+        layout = replace(layout, relative=None)
     shaped_text = context.shape_beside(text, beside, rng) if beside else context.shape(text, layout, rng)
     setting = pick_setting(layout, area.size, rng)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
