@@ -18,6 +18,8 @@ from synth.choice import check_weights, choose_key
 
 RGB = tuple[int, int, int]
 Background = Literal["plain", "gradient", "paper"]
+_APART = 28.0  # chosen: distance in CIELAB
+_BLACKISH, _WHITISH = 28.0, 92.0  # chosen: L* of CIELAB
 _PAPERS = ("white", "light yellow", "beige", "light gray", "light blue", "light green", "pink")
 
 
@@ -183,6 +185,14 @@ def keeps_name(color: Color, light: float) -> bool:
     lab = _lab(drawn)
     nearest = min(PALETTE.values(), key=lambda c: math.dist(lab, _lab(c.rgb)))
     return color.en == nearest.en == min(PALETTE.values(), key=lambda c: math.dist(drawn, c.rgb)).en
+
+
+def told_apart(a: Color, b: Color) -> bool:
+    """Whether a text in one color is seen to differ from the same in the other: of nearly black and nearly white ones
+    thin strokes show no hue."""
+    one, other = _lab(a.rgb), _lab(b.rgb)
+    dark, light = max(one[0], other[0]) < _BLACKISH, min(one[0], other[0]) > _WHITISH
+    return math.dist(one, other) >= _APART and not dark and not light
 
 
 @lru_cache(maxsize=4096)

@@ -43,9 +43,9 @@ def _neon(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) 
 
 def _engraved(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) -> None:
     """The upper left edge throws its shadow onto the ground of the letters, the lower right one is lit."""
-    _draw_at(target, path, (_EDGE * block.size, _EDGE * block.size), _pen(_WHITE, 0.5))
+    _draw_at(target, path, (0.7 * _EDGE * block.size,) * 2, _pen(_WHITE, 0.35, 0.3 * _EDGE * block.size))
     target.drawPath(path, _pen(_rgb(style)))
-    _inside(target, path, (1.3 * _EDGE * block.size,) * 2, _pen(_BLACK, 0.65, 0.5 * _EDGE * block.size))
+    _inside(target, path, (1.3 * _EDGE * block.size,) * 2, _pen(_BLACK, 0.5, 0.6 * _EDGE * block.size))
 
 
 def _embossed(target: skia.Canvas, style: TextStyle, block: Block, path: skia.Path) -> None:

@@ -250,7 +250,7 @@ def _finish_seen(finish: Finish, rgb: RGB, shades: Sequence[RGB]) -> bool:
     if finish == "engraved":  # the shadow of their edge falls on the letters
         shaded = mixed(rgb, (0, 0, 0), 0.4)  # letters as a whole
         readable = all(contrast(shaded, shade) >= 1.6 * _SEEN for shade in shades)
-        return readable and contrast(mixed(rgb, (0, 0, 0), 0.65), rgb) >= 1.6 * _SEEN
+        return readable and contrast(mixed(rgb, (0, 0, 0), 0.5), rgb) >= 1.6 * _SEEN
     if finish == "embossed":
         return contrast(mixed(rgb, (255, 255, 255), 0.6), mixed(rgb, (0, 0, 0), 0.45)) >= 2 * _SEEN
     if finish == "extruded":

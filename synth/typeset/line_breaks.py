@@ -59,7 +59,7 @@ def units(text: str, together: frozenset[int] = frozenset()) -> list[Unit]:
     start = _skip_spaces(text, 0)
     while start < len(text):
         end = start + 1
-        while end < len(text) and text[end] != " " and (end in together or not _may_break(text, end)):
+        while end < len(text) and (end in together or (text[end] != " " and not _may_break(text, end))):
             end += 1
         following = _skip_spaces(text, end)
         found.append(Unit(start, end, following))

@@ -104,6 +104,11 @@ _UNIT = "|".join(sorted(set(_MEASURES), key=lambda unit: -len(unit)))
 _COUNTED = re.compile(
     rf"(?:第)?(?:[0-9]+(?:[.,:：][0-9]+)*|[〇零一二两三四五六七八九十百千万亿几半]+) ?(?:{_UNIT})(?:[0-9]+(?:{_UNIT}))*"
 )
+_ADDRESS = re.compile(r"[\u4e00-\u9fff]{2}[路街巷道] ?[0-9]{1,4}号")  # most names have two characters
+_DATED = re.compile(
+    r"(?:(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Aug|Sept|Oct|Nov|Dec)"
+    r"(?= \d)|\d(?= (?:a\.m\.|p\.m\.|km\b|kg\b|minutes\b|meters\b|hours\b)))( )"
+)
 _TITLE = re.compile("《[^《》]{1,8}》")  # longer ones may be parted
 _TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛")
 """Particles that lean on the word before them."""
@@ -116,13 +121,19 @@ def inside_words(text: str) -> frozenset[int]:
         at = run.start()
         for word in words_of(run[0]):
             found.update(range(at + 1, at + len(word)))
-            if word[0] in _TRAILING and len(word) == 1 and at > run.start():
+            if word[0] in _TRAILING and len(word) == 1 and at > 0:
                 found.add(at)
             at += len(word)
     titles = (range(title.start() + 1, title.end()) for title in _TITLE.finditer(text))
     return inside_counts(text) | found.union(*titles)
 
 
+def inside_dates(text: str) -> frozenset[int]:
+    """Spaces of an English text at which a break would part a month and its day, or a number and its unit."""
+    return frozenset(found.start(1) for found in _DATED.finditer(text))
+
+
 def inside_counts(text: str) -> frozenset[int]:
-    """Places where a break would part a number and its measure word, which no text does."""
-    return frozenset(at for found in _COUNTED.finditer(text) for at in range(found.start() + 1, found.end()))
+    """Places where a break would part a number and its measure word, or a street and its number, which no text does."""
+    found = (*_COUNTED.finditer(text), *_ADDRESS.finditer(text))
+    return frozenset(at for match in found for at in range(match.start() + 1, match.end()))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synth.content.base import Text
-from synth.drawing.colors import PALETTE, Color, contrast
+from synth.drawing.colors import PALETTE, contrast, told_apart
 from synth.drawing.layers import Layer, PictureLayer, TextLayer
 from synth.errors import Undrawable
 from synth.geometry import Box
@@ -33,24 +33,14 @@ _FREE = frozenset(
         "author",
         "signature",
         "sender",
-        "job",
-        "company",
-        "publisher",
-        "shop",
-        "brand",
-        "street",
-        "park",
-        "place",
         "seat",
         "speaker",
-        "host",
         "artist",
     ]
 )
 """Roles of which another text is as true as the one that stands there, if nothing else repeats it."""
 _TRIES = 12  # times that the facts of a template are drawn for other words
 _SHORT = 3  # letters of a word that may come anywhere
-_SEEN = 1.5  # chosen: contrast from which two colors of one hue are seen to differ
 _CONTRAST = 4.5  # WCAG contrast of a recolored text to what is behind it
 
 
@@ -138,18 +128,13 @@ def _recolor(target: _Target) -> _Pair:
         raise Undrawable("on a photograph no color is sure to be read")
     behind = target.sheet.behind(target.pending.box)
     others = [c for c in PALETTE.values() if c.en != old.en and contrast(c.rgb, behind) >= _CONTRAST]
-    others = [c for c in others if contrast(c.rgb, old.rgb) > _SEEN or _hue(c) != _hue(old)]
+    others = [c for c in others if told_apart(c, old)]
     if not others:
         raise Undrawable("no other color can be read here")
     color = others[int(target.rng.integers(len(others)))]
     layer = replace(target.layer, style=replace(target.layer.style, fill=color))
     change = Change("recolor", before=target.said, color_before=old, color_after=color)
     return target.layers(target.layer), target.layers(layer), change
-
-
-def _hue(color: Color) -> str:
-    """The color's name without how light it is."""
-    return color.en.split()[-1]
 
 
 def _reconstruct(target: _Target) -> _Pair:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from synth.choice import choose
-from synth.drawing.colors import Ground, contrast, pick, readable, shades_of
+from synth.drawing.colors import Ground, contrast, pick, readable, shades_of, told_apart
 from synth.drawing.layers import Layer
 from synth.drawing.outlines import stem
 from synth.drawing.style import OFF_FILL, Effect, EffectConfig, TextStyle, pick_style
@@ -137,7 +137,7 @@ def _recolor(edit: Edit) -> Edited:
     others = [
         c
         for c in edit.canvas.colors
-        if c.en != style.color.en
+        if told_apart(c, style.color)
         and all(contrast(c.rgb, edge) >= OFF_FILL for edge in edges)
         and light_for(layer.light, [c]) is layer.light  # else the light on the letters would have to change
         and bears(layer.bend, c)

@@ -21,10 +21,12 @@ from synth.language import CaptionLanguage
 from synth.strategies.context import RenderContext
 from synth.strategies.template.nodes import Template, TextNode
 from synth.typeset.block import Block
+from synth.typeset.clauses import clauses
 from synth.typeset.layout import SLACK, Measure, compose
 from synth.typeset.marks import MARKS
 from synth.typeset.shaped import Shaped, Span
 
+_REGULAR, _BOLD = 400, 700  # of CSS
 _MIN_SIZE = 10.0  # px: no text is set smaller
 _SPACING = 1.35  # em from line to line
 _ROOM = 1.2  # of the type size: what a line takes in a column of its own length
@@ -54,9 +56,19 @@ class Pending:
             lines = whole
         else:  # a character alone is worse than a divided word
             measure = self.measure
-        if 1 < len(lines) <= _MAX_BALANCED and (self.node.align == "center" or self.node.lines <= _DISPLAY):
+        in_clauses = self._in_clauses(size) if len(lines) > len(self.shaped.paragraphs) else []
+        if in_clauses:
+            lines = in_clauses
+        elif 1 < len(lines) <= _MAX_BALANCED and (self.node.align == "center" or self.node.lines <= _DISPLAY):
             lines = measure.balanced(self.shaped, size, lines)
         return compose(self.shaped, lines, size, measure, self.node.align)
+
+    def _in_clauses(self, size: float) -> list[Span]:
+        """A line for each clause of a short Chinese text at ``size`` px; none where it has no such lines, or they do not fit."""
+        found, measure = clauses(self.shaped) if not self.measure.indent else [], self.measure
+        wide = any(self.shaped.width(line, measure.letter) * size > measure.room(size) for line in found)
+        tall = len(found) > self.node.lines or measure.height_of(found, size) > measure.height
+        return [] if wide or tall else found
 
     @property
     def alike(self) -> str | int:
@@ -135,7 +147,7 @@ class Typesetter:
         if key not in self._shaped:
             font = self._covering(node.face, said)
             wghts = [w for w in font.wghts if w is not None]
-            wght = (max(wghts) if node.bold else min(wghts, key=lambda w: abs(w - 400))) if wghts else None
+            wght = min(wghts, key=lambda w: abs(w - (_BOLD if node.bold else _REGULAR))) if wghts else None
             self._shaped[key] = font, Shaped(font.face(wght), said, self._language)
         return self._shaped[key]
 
