@@ -12,7 +12,7 @@ from synth.typeset.shaped import Shaped, Span
 
 _CLAUSE = re.compile(r"[^，。；：！？]+[，。；：！？]+[”’」』》）]*|[^，。；：！？]+$")
 _SHORT = 40  # chosen: characters of a text that is set so; longer ones are prose
-_LEAST = 3  # chosen: characters of a clause that may have a line to itself
+_LEAST = 2  # chosen: characters of a clause, with its mark, that are too few for a line
 _UNEVEN = 2.2  # chosen: times the shortest line that the longest one may have
 
 

@@ -107,7 +107,7 @@ _COUNTED = re.compile(
 _ADDRESS = re.compile(r"[\u4e00-\u9fff]{2}[路街巷道] ?[0-9]{1,4}号")  # most names have two characters
 _DATED = re.compile(
     r"(?:(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Aug|Sept|Oct|Nov|Dec)"
-    r"(?= \d)|\d(?= (?:a\.m\.|p\.m\.|km\b|kg\b|minutes\b|meters\b|hours\b)))( )"
+    r"(?= \d)|\d(?= (?:a\.m\.|p\.m\.|km\b|kg\b|minutes\b|meters\b|millimeters\b|hours\b|days\b|people\b)))( )"
 )
 _TITLE = re.compile("《[^《》]{1,8}》")  # longer ones may be parted
 _TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛")

@@ -6,6 +6,7 @@ chart(kind, names, values, unit, box, ...) ──> shapes, labels with their box
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +17,9 @@ from synth.drawing.colors import RGB, Color
 from synth.drawing.layers import ShapeLayer
 from synth.geometry import Box
 
+_TIME = re.compile(
+    r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|Spring|Summer|Autumn|Winter)|周.|.季|.*[0-9].*"
+)
 ChartKind = Literal["bars", "line", "pie"]
 _TICKS = 4  # at least so many steps of the axis up to the largest value
 
@@ -27,6 +31,11 @@ class Label:
     text: str
     box: Box
     role: Literal["label", "tick", "legend", "unit"]
+
+
+def follow(names: Sequence[str]) -> bool:
+    """Whether names are times, which a line may connect; of towns or subjects it would claim a course that is none."""
+    return all(map(_TIME.fullmatch, names))
 
 
 def chart(

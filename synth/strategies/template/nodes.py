@@ -175,7 +175,7 @@ class Rule(Node):
 class ChartNode(Node):
     """Bars, a line or a pie with labels, of a list of the facts whose records have ``name`` and ``value``.
 
-    ``unit``: what stands over the axis; may hold {facts}.
+    ``unit``: what stands over the axis; may hold {facts}. A line is drawn through times alone, else bars.
     """
 
     kind: Literal["chart"]

@@ -32,7 +32,7 @@ from synth.photos import Backdrop, Photos
 from synth.strategies.base import Composition
 from synth.strategies.context import RenderContext
 from synth.strategies.template.boxes import inner_box, parts, ratio_box
-from synth.strategies.template.chart import chart
+from synth.strategies.template.chart import chart, follow
 from synth.strategies.template.expand import Expander, Item
 from synth.strategies.template.facts import draw_facts
 from synth.strategies.template.icons import icon
@@ -53,6 +53,7 @@ from synth.strategies.template.texts import Pending, Typesetter
 
 _MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
 _TRIES = 8  # texts drawn for a slot before the picture is given up, and photographs for a picture
+_UNIT = 0.7  # chosen: of the largest type of a chart
 _STANDING = 0.7  # chosen: of the largest type size, from which on a title stands out
 _GROUND = 0.5  # chosen: of the canvas that the background takes at least
 
@@ -259,9 +260,11 @@ class Sheet:
     def _lay_chart(self, item: Item, box: Box, u: float) -> None:
         node = item.node
         assert isinstance(node, ChartNode)
-        kind = node.charts[int(self._rng.integers(len(node.charts)))]
+        names = [str(record["name"]) for record in item.records]
+        kinds = [kind for kind in node.charts if kind != "line" or follow(names)] or ["bars"]
+        kind = kinds[int(self._rng.integers(len(kinds)))]
         hues = [self.color(role) for role in ("accent", "second", "third", "muted") if role in self._palette]
-        names, values = [str(r["name"]) for r in item.records], np.array([float(r["value"]) for r in item.records])
+        values = np.array([float(record["value"]) for record in item.records])
         shapes, labels = chart(kind, names, values, item.said, box, u, hues, self.color("muted").rgb)
         self._shapes += shapes
         # One node for each group of labels, so that they come out alike in size.
@@ -272,7 +275,13 @@ class Sheet:
             "unit": "left",
         }
         groups = {
-            role: TextNode(kind="text", say="-", height=node.height, align=align, role=role)
+            role: TextNode(
+                kind="text",
+                say="-",
+                height=_small(node.height) if role == "unit" else node.height,
+                align=align,
+                role=role,
+            )
             for role, align in alike.items()
         }
         for label in labels:
@@ -315,3 +324,8 @@ def _square(box: Box) -> Box:
     cx, cy = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     half = min(box[2] - box[0], box[3] - box[1]) / 2
     return (cx - half, cy - half, cx + half, cy + half)
+
+
+def _small(height: tuple[float, float]) -> tuple[float, float]:
+    """Of a chart's unit: larger than its names it would read as a title."""
+    return height[0], max(height[0], _UNIT * height[1])
