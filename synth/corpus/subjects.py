@@ -120,7 +120,8 @@ def _sections(
     extras = [extras[k] for k in rng.permutation(len(extras))]
     parts: list[Part] = []
     for number, (heading, sentences) in enumerate(subject.sections):
-        if sum(part.length for part in parts) >= room:
+        own = len(heading) if number else 0  # one that fills the room would stand there with nothing under it
+        if sum(part.length for part in parts) + own >= room:
             break
         if number:
             parts.append(_part("heading", heading))

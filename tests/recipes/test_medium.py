@@ -67,8 +67,8 @@ def test_pictures_and_captions_show_it_in_both_languages(package: Path, language
     recipe = Recipe.load(SCENE, [override(), *short, f"captions.languages={{{language}: 1}}"])
     samples: list[Sample] = []
     lanterns: list[Sample] = []
-    # Three of four are lanterns, in an order that is another one with each digest.
-    while len(lanterns) < 12 or len(lanterns) == len(samples):
+    # Texts that belong to no place stand straight on no photograph that says something, so all may be lanterns.
+    while len(lanterns) < 12:
         assert len(samples) < 64
         samples.append(recipe.render(len(samples)))
         lanterns += [sample for sample in samples[-1:] if sample.medium == "my_media.lantern:LANTERN"]

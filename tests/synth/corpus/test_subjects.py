@@ -71,3 +71,11 @@ def test_a_note_is_referred_to_by_the_sentence_that_is_of_it() -> None:
 def test_more_entries_than_a_subject_has_come_from_others() -> None:
     _, entries = subjects.items("en", 10, np.random.default_rng(2))
     assert len(entries) == len(set(entries)) == 10
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_document_ends_with_a_heading_however_short_it_is_cut(language: CaptionLanguage) -> None:
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        made = subjects.write(language, int(rng.integers(100, 3000)), frozenset(), rng)
+        assert made.parts[-1].kind == "paragraph", seed

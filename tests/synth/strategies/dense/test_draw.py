@@ -20,7 +20,7 @@ KINDS = frozenset({"item", "table", "formula", "code", "note"})
 
 def made(language: str, low: int, high: int, canvas: str = "[1024, 1024]"):
     content = f"contents=[{{kind: dense, characters: [{low}, {high}], languages: {{{language}: 1}}, {EXTRAS}}}]"
-    return recipe("configs/synth/dense.yaml", FONTS, content, f"canvases=[{{size: {canvas}}}]")
+    return recipe("configs/synth/dense.yaml", FONTS, content, f"canvases=[{{size: {canvas}}}]", "attempts=300")
 
 
 def visible(text: str) -> Counter[str]:
@@ -76,7 +76,7 @@ def test_pages_have_headings_bold_and_italic_words_tables_code_formulas_and_note
 @pytest.mark.parametrize(("columns", "canvas"), [("[1, 1]", "[1024, 1024]"), ("[2, 2]", "[1600, 600]")])
 def test_a_page_has_no_more_columns_than_the_recipe_says(columns: str, canvas: str) -> None:
     content = f"contents=[{{kind: dense, characters: [600, 900], languages: {{zh: 1}}, columns: {columns}, {EXTRAS}}}]"
-    pages = recipe("configs/synth/dense.yaml", FONTS, content, f"canvases=[{{size: {canvas}}}]")
+    pages = recipe("configs/synth/dense.yaml", FONTS, content, f"canvases=[{{size: {canvas}}}]", "attempts=300")
     for index in range(3):
         assert facts_of(drawn(pages, index)).columns <= int(columns[1])
 
