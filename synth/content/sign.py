@@ -10,12 +10,13 @@ from synth.content.base import Content, ContentRequest, Text, Unit, both
 from synth.corpus.signs import SLOTS, Slot, filled, lines, places
 from synth.language import CaptionLanguage
 
+_ALONE: set[str] = {"say", "tin", "bottle"}
 _TRIES = 200  # lines drawn for one text before it is given up
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sign(Content):
-    """What a museum, a bakery, a station writes on its signs; sentences stand alone. ``slots``: weights of what is said: the place's name, a
+    """What a museum, a bakery, a station writes on its signs; sentences and goods stand alone. ``slots``: weights of what is said: the place's name, a
     sentence, goods in tins and bottles, what is offered, opening hours, the way, a notice. ``length``: characters, [least, most]."""
 
     ranges: ClassVar[tuple[str, ...]] = ("length",)
@@ -30,8 +31,8 @@ class Sign(Content):
         related = request.instead or next(iter(request.beside), None)
         language: CaptionLanguage = choose_key(rng, self.languages) if related is None else _language(related)
         said = {text.topic.split(".")[1] for text in request.beside}
-        if request.beside:  # labels have no closing mark, and look wrong beside a sentence that has one
-            said |= {"say"} if "say" not in said else set(SLOTS)
+        if request.beside:  # sentences and goods stand alone: one ends in a mark, the other is on what it names
+            said |= set(SLOTS) if said & _ALONE else _ALONE
         left = {slot: weight for slot, weight in self.slots.items() if slot not in said}
         for _ in range(_TRIES if any(left.values()) else 0):
             place = related.topic.split(".")[0] if related else places()[int(rng.integers(len(places())))]

@@ -23,6 +23,7 @@ _FINISHED = 28.0  # px, chosen: letters below are too small for lit edges and st
 _STEMS: dict[Finish, float] = {
     **dict.fromkeys(get_args(Finish), 0.04),
     "foil": 0.05,
+    "embossed": 0.08,
     "engraved": 0.06,
     "stencil": 0.06,
     "brush": 0.1,

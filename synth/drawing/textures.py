@@ -33,7 +33,7 @@ def tile(kind: Surface, number: int) -> np.ndarray:
 
 def _paper(rng: np.random.Generator) -> np.ndarray:
     """Near white, to multiply with: fibers and slow unevenness."""
-    grain = 2.2 * _noise(rng, SIDE, SIDE) + 2.0 * _noise(rng, SIDE // 4, SIDE // 4) + 4.0 * _noise(rng, 5, 5)
+    grain = 2.2 * _noise(rng, SIDE, SIDE) + 2.0 * _noise(rng, SIDE // 4, SIDE // 4) + 1.6 * _noise(rng, 5, 5)
     return np.repeat((249 + grain)[..., None], 3, axis=2)
 
 

@@ -31,6 +31,7 @@ _CLAUSES = 0.65  # chosen: of the size that fills the place, for lines that are 
 _SIGN = 32  # chosen: characters of a text that is read at once, however many lines it has
 _SHRINK = (1.0, 0.94, 0.88)  # chosen: of the size that fills the place, for lines that end with a word
 _INDENTED = 3  # chosen: lines of a text, from which on its first one is indented
+_JUSTIFIED = 3  # chosen: lines of a text, from which on they are justified
 LONG_LINE = 12.0  # chosen: em, from which on first lines are indented, and lines justified
 _LONG_ENGLISH = 30.0  # chosen, em: the same of a page's English, whose gaps are few
 _RAGGED = 0.1  # chosen: of a block's lines that cannot be justified, from which on none is
@@ -211,7 +212,8 @@ def arrange(
     margin = config.margin * min(canvas)
     inner = (canvas[0] - 2 * margin, canvas[1] - 2 * margin)
     along, across = inner[::-1] if shaped.vertical else inner
-    indent = config.indent if wrap and setting.align in ("left", "justify") else 0.0
+    first = shaped.language == "en" and len(shaped.paragraphs) == 1  # English indents what follows a paragraph
+    indent = config.indent if wrap and not first and setting.align in ("left", "justify") else 0.0
     measure = Measure(along, across, setting.spacing, setting.letter, wrap, indent, stroke_margin)
     low, high = config.sizes(setting.cap)
     if config.size == "fit":
@@ -248,7 +250,7 @@ def may_be_justified(language: str, room: float) -> bool:
 
 def _suited(setting: Setting, lines: Sequence[Span], language: str, room: float) -> Setting:
     """Flush left what would be torn apart in lines of ``room`` em, and what is too long to be centered."""
-    narrow, long = not may_be_justified(language, room), len(lines) > _DISPLAY
+    narrow, long = not may_be_justified(language, room) or len(lines) < _JUSTIFIED, len(lines) > _DISPLAY
     unsuited = narrow if setting.align == "justify" else long
     return replace(setting, align="left") if unsuited else setting
 

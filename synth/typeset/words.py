@@ -107,7 +107,7 @@ _COUNTED = re.compile(
 _ADDRESS = re.compile(r"[\u4e00-\u9fff]{2}[路街巷道] ?[0-9]{1,4}号")  # most names have two characters
 _DATED = re.compile(
     r"(?:(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Aug|Sept|Oct|Nov|Dec)"
-    r"(?= \d)|\d(?= (?:a\.m\.|p\.m\.|km\b|kg\b|minutes\b|meters\b|millimeters\b|hours\b|days\b|people\b)))( )"
+    r"(?= \d)|\b(?:[Aa]|[Aa]n|[Tt]he)(?= \w)|\d(?= (?:a\.m\.|p\.m\.|km\b|kg\b|minutes\b|meters\b|millimeters\b|hours\b|days\b|people\b)))( )"
 )
 _TITLE = re.compile("《[^《》]{1,8}》")  # longer ones may be parted
 _TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛")
@@ -129,7 +129,8 @@ def inside_words(text: str) -> frozenset[int]:
 
 
 def inside_dates(text: str) -> frozenset[int]:
-    """Spaces of an English text at which a break would part a month and its day, or a number and its unit."""
+    """Spaces of an English text at which a break would part a month and its day, a number and its unit, or an article and its
+    word."""
     return frozenset(found.start(1) for found in _DATED.finditer(text))
 
 
