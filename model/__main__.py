@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     sample.add_argument("--width", type=int, help="default: 1024, or the last reference's aspect ratio")
     sample.add_argument("--height", type=int)
     sample.add_argument("--steps", type=int, default=50)
+    sample.add_argument("--max-tokens", type=int, default=512, metavar="N", help="of the prompt (default: 512)")
     sample.add_argument("--cfg", type=float, default=4.0, help="guidance scale; 1 or less turns it off")
     sample.add_argument("--seed", type=int, default=0)
     sample.add_argument("--dtype", choices=("float32", "bfloat16"), help="default: as stored")

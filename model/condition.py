@@ -203,7 +203,10 @@ class Conditioner:
         if kept <= self.max_tokens:
             return ids
         if self.too_long == "error":
-            raise UserError(f"prompt '{_start(prompt)}' has {kept} tokens; at most {self.max_tokens} are allowed")
+            raise UserError(
+                f"prompt '{_start(prompt)}' has {kept} tokens; at most {self.max_tokens} are allowed: shorten it, or raise "
+                "max_tokens"
+            )
         log.warning("prompt '%s' has %d tokens and is cut after %d", _start(prompt), kept, self.max_tokens)
         return ids[: uncounted + self.max_tokens]
 

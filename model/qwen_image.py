@@ -58,17 +58,19 @@ class QwenImage:
         device: torch.device | str = "cpu",
         weights: str | Path | None = None,
         loras: Sequence[LoraFile] = (),
+        max_tokens: int = 512,
     ) -> QwenImage:
         """From a diffusers folder; ``dtype`` None keeps what is stored. UserError when something does not fit.
 
-        ``weights``: a single file in place of the folder's transformer. ``loras``: are merged into it. bfloat16 becomes float32 on a CPU without kernels for it, and a warning tells the memory.
+        ``weights``: a single file in place of the folder's transformer. ``loras``: are merged into it. ``max_tokens``: of a
+        prompt; the released pipeline cuts at 512, and takes 1,024 on request. bfloat16 becomes float32 on a CPU without kernels for it, and a warning tells the memory.
         """
         folder = check_folder(folder)
         schedule = load_schedule(folder)
         vae = load_vae_folder(folder).to(device=device, dtype=dtype).eval()
         transformer = load_transformer(folder, dtype, device, weights).eval()
         merge_files(transformer, loras)
-        conditioner = Conditioner.load(folder, dtype, device, style=reference_style(folder))
+        conditioner = Conditioner.load(folder, dtype, device, max_tokens, style=reference_style(folder))
         widened = widen(device, vae, transformer, conditioner.encoder)
         if widened:
             log.warning("%s: %s", folder, widened)

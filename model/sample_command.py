@@ -38,7 +38,8 @@ def sample_to_file(args: argparse.Namespace) -> None:
     references = [_reference(path) for path in args.image]
     loras = [lora_file(text) for text in args.lora]
     with _new_file(args.out) as part, _counter(args.steps) as count:
-        model = QwenImage.load(folder, getattr(torch, args.dtype) if args.dtype else None, device, args.weights, loras)
+        dtype = getattr(torch, args.dtype) if args.dtype else None
+        model = QwenImage.load(folder, dtype, device, args.weights, loras, args.max_tokens)
         settings: dict[str, Any] = {"steps": args.steps, "cfg": args.cfg, "negative": args.negative, "seed": args.seed}
         edit = {"references": references, "reference_area": args.reference_area, "vision_area": args.vision_area}
         picture = model.sample(args.prompt, args.height, args.width, progress=count, **settings, **edit)[0]

@@ -112,10 +112,13 @@ _DATED = re.compile(
 _TITLE = re.compile("《[^《》]{1,8}》")  # longer ones may be parted
 _TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛")
 """Particles that lean on the word before them."""
+_LEADING = frozenset("在已仍请再就也不没把被让从对向将由与和及或这那每各某")
+"""Words of one character that belong to what follows: 在这里, 仍无法, 那家."""
 
 
 def inside_words(text: str) -> frozenset[int]:
-    """Places in ``text`` where a break would part a word, a number and its measure word, or a particle from its word."""
+    """Places in ``text`` where a break would part a word, a number and its measure word, or a particle or preposition from its
+    word."""
     found: set[int] = set()
     for run in HAN_RUN.finditer(text):
         at = run.start()
@@ -124,6 +127,8 @@ def inside_words(text: str) -> frozenset[int]:
             if word[0] in _TRAILING and len(word) == 1 and at > 0:
                 found.add(at)
             at += len(word)
+            if len(word) == 1 and word in _LEADING and at < run.end():
+                found.add(at)
     titles = (range(title.start() + 1, title.end()) for title in _TITLE.finditer(text))
     return inside_counts(text) | found.union(*titles)
 

@@ -107,6 +107,9 @@ class Suite(ABC):
     def items(self) -> list[Item]:
         """What is to be drawn. Raises UserError for files that are missing or of another form."""
 
+    def check(self, subject: Subject | None) -> None:  # noqa: B027 - most suites need nothing more
+        """Raises UserError for what would end the suite after its pictures are drawn: weights and rows that it needs then."""
+
     def clean(self, items: Sequence[Item]) -> Iterator[Clean | None]:
         """A clean rendering of each, one at a time; None where its text cannot be shown whole."""
         yield from (item.clean for item in items)

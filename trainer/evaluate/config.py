@@ -103,7 +103,8 @@ class EvaluateConfig:
     """Limits are numbers of texts; ``glyphs`` are always all of the recipe's, 0 of ``chinese_word`` is all 8,105.
 
     ``prompts``: by suite, a file or a folder of files. ``size``: width and height of what the benchmarks ask for, px.
-    ``per_prompt``: pictures of each. ``damaged``: clean renderings with one damaged glyph that the reader is shown.
+    ``per_prompt``: pictures of each. ``max_tokens``: of a prompt, which is never cut; a page of 5,000 characters has 3,500.
+    ``damaged``: clean renderings with one damaged glyph that the reader is shown.
     ``clip``: a folder that open_clip loads. ``gpus``: that draw side by side, by Ray; 0 draws in this process.
     ``readers``: processes that read, by Ray if more than one. ``untrained``: draw the recipe's suites with fresh weights,
     too.
@@ -124,6 +125,7 @@ class EvaluateConfig:
     clip: str = ""
     damaged: int = 50
     per_prompt: int = 1
+    max_tokens: int = 8192
     steps: int = 50
     cfg: float = 4.0
     negative: str = " "
@@ -134,7 +136,7 @@ class EvaluateConfig:
     server: Server = field(default_factory=Server)
 
     def __post_init__(self) -> None:
-        for name in ("numbers", "words", "lines", "steps", "per_prompt", "readers"):
+        for name in ("numbers", "words", "lines", "steps", "per_prompt", "max_tokens", "readers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, found {getattr(self, name)}")
         for name in ("chinese_word", "damaged", "gpus"):

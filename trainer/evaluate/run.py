@@ -55,6 +55,8 @@ def evaluate(asked: Asked, out: Path, config: EvaluateConfig) -> dict[str, Any]:
     todo = [(suite, suite.items()) for suite in suites]
     with held(out, False, None):
         subject = _subject(asked, out, config)
+        for suite in suites:
+            suite.check(subject)
         readings = Readings(out / "readings.jsonl", spec, config.readers)
         entries: dict[str, Any] = {}
         for suite, items in todo:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -202,3 +203,19 @@ def test_a_model_that_draws_no_numbers_is_one_line(tmp_path):
 def test_what_cannot_be_done_is_refused_before_any_work(tmp_path, asked, message):
     with pytest.raises(UserError, match=message):
         evaluate(asked, tmp_path / "out", small(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("suite", "fields", "message"),
+    [
+        ("loss", {}, "suite loss: .* has no config of a training"),
+        ("cvtg", {"clip": "/nowhere"}, "field 'clip'"),
+    ],
+)
+def test_what_a_suite_needs_at_its_end_is_missed_before_any_picture_is_drawn(tmp_path, suite, fields, message):
+    prompts = tmp_path / "3.json"
+    prompts.write_text(json.dumps({"data_list": [{"index": 0, "prompt": "A sign 'open'"}]}))
+    config = replace(small(tmp_path), prompts={"cvtg": str(prompts)}, **fields)
+    with pytest.raises(UserError, match=message):
+        evaluate(Asked(edit_folder(), ("glyphs", suite), device="cpu"), tmp_path / "out", config)
+    assert not list((tmp_path / "out").rglob("*.png"))

@@ -51,13 +51,14 @@ class Sampling:
     negative: str
     reference_area: int
     vision_area: int | None
+    max_tokens: int
     fresh: bool = False
 
     @classmethod
     def of(cls, config: EvaluateConfig, subject: Subject, fresh: bool = False) -> Sampling:
         areas = config.edit.reference_area, config.edit.vision_area
         about = subject.folder, subject.device, subject.dtype
-        return cls(*about, config.steps, config.cfg, config.negative, *areas, fresh)
+        return cls(*about, config.steps, config.cfg, config.negative, *areas, config.max_tokens, fresh)
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,7 @@ class Artist:
     def __init__(self, sampling: Sampling) -> None:
         self.sampling = sampling
         dtype = getattr(torch, sampling.dtype) if sampling.dtype else None
-        self.model = QwenImage.load(sampling.folder, dtype, sampling.device)
+        self.model = QwenImage.load(sampling.folder, dtype, sampling.device, max_tokens=sampling.max_tokens)
         if sampling.fresh:
             self.model = without_training(self.model)
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from trainer.evaluate.base import Clean, Item, Judged, Suite
+from trainer.evaluate.base import Clean, Item, Judged, Subject, Suite
 from trainer.evaluate.reading.clean import render
 from trainer.evaluate.scores.clip_score import ClipScorer
 from trainer.evaluate.scores.words import found, quoted, similarity, words
@@ -37,6 +37,10 @@ class Cvtg(Suite):
                 items.append(Item(f"{prefix}{name}", prompt, width, height, texts, f"{len(texts)} texts"))
         unique([item.id for item in items], path)
         return items
+
+    def check(self, subject: Subject | None) -> None:
+        if self.config.clip:
+            ClipScorer.of(self.config.clip)
 
     def clean(self, items: Sequence[Item]) -> Iterator[Clean | None]:
         return render([item.text for item in items], self.config.size)

@@ -48,12 +48,16 @@ class Loss(Suite):
     def items(self) -> list[Item]:
         return []
 
+    def check(self, subject: Subject | None) -> None:
+        assert subject  # ``draws`` says that it is measured on a model
+        training_config(self.config.loss, subject.checkpoint)
+        if not self.config.loss.data:
+            raise UserError("suite loss: name the dataset that holds rows out: --set loss.data=DATASET")
+
     def measure(self, subject: Subject) -> list[tuple[Item, Judged]]:
         """Raises UserError where no row is held out, RunFailed for losses that are not finite."""
         wanted = self.config.loss
         config = training_config(wanted, subject.checkpoint)
-        if not wanted.data:
-            raise UserError("suite loss: name the dataset that holds rows out: --set loss.data=DATASET")
         dataset = open_data(wanted.data)
         order = open_order(config, dataset, Base(subject.folder))
         assert order.held_out is not None

