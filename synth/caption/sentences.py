@@ -71,7 +71,7 @@ def write_caption(facts: SceneFacts, language: CaptionLanguage, rng: np.random.G
 
 def _may_be_said(sentence: str, facts: SceneFacts, words: dict[str, str]) -> bool:
     """Whether what a sentence calls the text suits it: "words" are two or more, 几个字 three or more, 题字 nothing that a
-    screen shows, and what lies does not stand."""
+    screen shows, and what lies or hangs does not stand."""
     if _WORDS.search(sentence) and len(facts.text.split()) < 2 and sum(map(is_han, facts.text)) < _SEVERAL:
         return False
     if not words["adj"] and _STYLED.search(sentence):
@@ -85,7 +85,7 @@ def _may_be_said(sentence: str, facts: SceneFacts, words: dict[str, str]) -> boo
     if facts.medium is None:
         return True
     medium = find_medium(facts.medium)
-    if "lying" in medium.held and re.search(r"立着|\bstands\b", sentence):
+    if {"lying", "line", "roped"} & set(medium.held) and re.search(r"立着|\bstands\b", sentence):
         return False
     return not ("题字" in sentence and medium.verb_en == "displayed")
 

@@ -229,7 +229,7 @@ def arrange(
     if indent and (len(lines) < _INDENTED or measure.room(size) < LONG_LINE * size):
         measure = replace(measure, indent=0.0)  # the room that it leaves is enough
         lines = measure.lines(shaped, size) or lines
-    setting = setting if given else _suited(setting, lines, shaped.language, measure.room(size) / size)
+    setting = setting if given else _suited(setting, lines, shaped, measure.room(size) / size)
     in_clauses = _in_clauses(measure, shaped, size, low, lines) if setting.align != "justify" else None
     if in_clauses:
         size, lines = in_clauses
@@ -248,9 +248,11 @@ def may_be_justified(language: str, room: float) -> bool:
     return room >= (_LONG_ENGLISH if language == "en" else LONG_LINE)
 
 
-def _suited(setting: Setting, lines: Sequence[Span], language: str, room: float) -> Setting:
-    """Flush left what would be torn apart in lines of ``room`` em, and what is too long to be centered."""
-    narrow, long = not may_be_justified(language, room) or len(lines) < _JUSTIFIED, len(lines) > _DISPLAY
+def _suited(setting: Setting, lines: Sequence[Span], shaped: Shaped, room: float) -> Setting:
+    """Flush left what would be torn apart in lines of ``room`` em, and what is too long to be centered; columns begin at
+    one height."""
+    narrow = not may_be_justified(shaped.language, room) or len(lines) < _JUSTIFIED
+    long = len(lines) > (1 if shaped.vertical else _DISPLAY)
     unsuited = narrow if setting.align == "justify" else long
     return replace(setting, align="left") if unsuited else setting
 
