@@ -43,8 +43,8 @@ Theme = Literal[
     "sky",
     "plain",
 ]
-"""What a photograph is about, so that texts that have nothing to do with it keep away. ``plain``: bricks, gravel, grass:
-nothing that a text could contradict."""
+"""What a photograph is about, so that texts that have nothing to do with it keep away. ``plain``: paving, boards: nothing
+that a text could contradict."""
 
 _LIST = Path(__file__).parent / "data" / "photographs.yaml"
 

@@ -7,10 +7,10 @@ from typing import ClassVar, Literal
 
 from synth.choice import choose_key
 from synth.content.base import Content, ContentRequest, Text, Unit, both
-from synth.corpus.signs import SLOTS, Slot, filled, lines, places
+from synth.corpus.signs import GOODS, SLOTS, Slot, filled, lines, places
 from synth.language import CaptionLanguage
 
-_ALONE: set[str] = {"say", "tin", "bottle"}
+_ALONE: set[str] = {"say", *GOODS}
 _TRIES = 200  # lines drawn for one text before it is given up
 
 

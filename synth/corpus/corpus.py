@@ -25,11 +25,7 @@ from synth.corpus.builtin import LICENSE, data_sha256
 from synth.corpus.sanitize import Refused, sanitize
 from synth.corpus.sentences import split_sentences
 
-_PACKAGES = {
-    "jieba": "MIT",
-    "pypinyin": "MIT",
-    "Faker": "MIT",
-}  # Python packages that texts are drawn from, and their licenses
+_PACKAGES = dict.fromkeys(("jieba", "pypinyin", "Faker"), "MIT")  # that texts are drawn from, and their licenses
 _BUILTIN = {"characters", "numbers", "pairs", "signs", "tongyong", "words"} | {
     f"{kind}-{language}" for kind in ("grammar", "slots", "subjects", "words") for language in ("zh", "en")
 }

@@ -18,7 +18,9 @@ from synth.corpus.builtin import DATA
 
 Slot = Literal["name", "say", "tin", "bottle", "offer", "hours", "way", "notice"]
 SLOTS: tuple[Slot, ...] = ("name", "say", "tin", "bottle", "offer", "hours", "way", "notice")
-"""In the order in which a sign has them, from the top; ``tin`` and ``bottle``: goods in such ones, which few places have."""
+"""In the order in which a sign has them, from the top."""
+GOODS: tuple[Slot, ...] = ("tin", "bottle")
+"""What is in such a thing, and stands on it; few places have any."""
 
 _VALUE = re.compile(r"\{([a-z]+)\}")
 _NAMES = (  # of towns and quarters, so that anything may be called so

@@ -16,7 +16,7 @@ from synth.fonts.face import Face, Glyph
 from synth.typeset.line_breaks import Unit, is_wide, units
 from synth.typeset.marks import MARKS, compressed, outer_blanks
 from synth.typeset.vertical import shape_column
-from synth.typeset.words import inside_counts, inside_dates, inside_words
+from synth.typeset.words import inside_counts, inside_phrases, inside_words
 
 _RUNT, _PART = 3.4, 0.3  # chosen, em and of the measure: a last line that is shorter than both is one word at most
 _NOTED = MARKS + "[]0123456789"  # what may stand behind a character, with the reference to a note
@@ -74,7 +74,7 @@ class Shaped:
         self.advance = max(sum(g.advance for g in glyphs) for glyphs in self.glyphs)  # em, of the longest paragraph
         chinese = language.startswith("zh")
         pairs = zip(self.paragraphs, self.glyphs, strict=True)
-        self._lines = [_Breakable(p, g, inside_counts(p) if chinese else inside_dates(p)) for p, g in pairs]
+        self._lines = [_Breakable(p, g, inside_counts(p) if chinese else inside_phrases(p)) for p, g in pairs]
 
     @cached_property
     def least(self) -> float:

@@ -105,7 +105,7 @@ _COUNTED = re.compile(
     rf"(?:第)?(?:[0-9]+(?:[.,:：][0-9]+)*|[〇零一二两三四五六七八九十百千万亿几半]+) ?(?:{_UNIT})(?:[0-9]+(?:{_UNIT}))*"
 )
 _ADDRESS = re.compile(r"[\u4e00-\u9fff]{2}[路街巷道] ?[0-9]{1,4}号")  # most names have two characters
-_DATED = re.compile(
+_PHRASE = re.compile(
     r"(?:(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Aug|Sept|Oct|Nov|Dec)"
     r"(?= \d)|\b(?:[Aa]|[Aa]n|[Tt]he)(?= \w)|\d(?= (?:a\.m\.|p\.m\.|km\b|kg\b|minutes\b|meters\b|millimeters\b|hours\b|days\b|people\b)))( )"
 )
@@ -133,10 +133,10 @@ def inside_words(text: str) -> frozenset[int]:
     return inside_counts(text) | found.union(*titles)
 
 
-def inside_dates(text: str) -> frozenset[int]:
+def inside_phrases(text: str) -> frozenset[int]:
     """Spaces of an English text at which a break would part a month and its day, a number and its unit, or an article and its
     word."""
-    return frozenset(found.start(1) for found in _DATED.finditer(text))
+    return frozenset(found.start(1) for found in _PHRASE.finditer(text))
 
 
 def inside_counts(text: str) -> frozenset[int]:

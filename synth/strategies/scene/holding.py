@@ -70,9 +70,10 @@ class Stage:
     floor: float = 0.0
 
 
-def set_stage(holding: Holding, backdrop: Backdrop, soft: float, rng: np.random.Generator) -> Stage:
-    """What lies behind what is held; ``soft``: how far it is out of focus, of the picture's width."""
+def set_stage(holding: Holding, backdrop: Backdrop, near: bool, blurred: float, rng: np.random.Generator) -> Stage:
+    """What lies behind what is held, out of focus as ``softness`` says."""
     pixels, (w, h) = backdrop.pixels, backdrop.canvas
+    soft = softness(holding, near, blurred, rng)
     if soft:
         pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(soft * w)))
     if holding == "lying":
@@ -87,14 +88,11 @@ def set_stage(holding: Holding, backdrop: Backdrop, soft: float, rng: np.random.
 
 
 def softness(holding: Holding, near: bool, blurred: float, rng: np.random.Generator) -> float:
-    """``soft`` of a stage. What the text has nothing to do with is not ``near``, but far behind it; a fraction ``blurred``
-    of the others is a little out of focus where there is no table."""
+    """How far a photograph is out of focus, of its width. What the text has nothing to do with is not ``near``, but far
+    behind it; a fraction ``blurred`` of the others is a little soft, where neither a table nor a wall is near."""
     if not near:
         return _FAR_OFF
-    little = (
-        holding not in ("hung", "lying", "table") and rng.random() < blurred
-    )  # a wall is as near as what hangs on it
-    return _SOFT if little else 0.0
+    return _SOFT if holding not in ("hung", "lying", "table") and rng.random() < blurred else 0.0
 
 
 def corners_of(

@@ -13,6 +13,7 @@ import numpy as np
 
 from synth.choice import choose_key
 from synth.content.base import Text
+from synth.corpus.signs import GOODS
 from synth.drawing.bend import Bend
 from synth.drawing.colors import PALETTE, RGB, Color, contrast
 from synth.drawing.layers import Layer, Light, PictureLayer
@@ -24,17 +25,7 @@ from synth.photos import Backdrop, Photos
 from synth.strategies.context import ShapedText
 from synth.strategies.scene.carrier import Medium
 from synth.strategies.scene.flat_areas import covered, find_flat_box, sky_under
-from synth.strategies.scene.holding import (
-    FOOT,
-    Stage,
-    corners_of,
-    foot_of,
-    holdings,
-    set_stage,
-    softness,
-    supports,
-    tilted,
-)
+from synth.strategies.scene.holding import FOOT, Stage, corners_of, foot_of, holdings, set_stage, supports, tilted
 from synth.strategies.scene.lighting import light_in, shadow_layers, tint_near, tinted, veil_layer, veiled
 from synth.strategies.scene.media import find_medium, placed
 from synth.strategies.scene.themes import belongs, wanted
@@ -51,7 +42,6 @@ _PHOTOGRAPHS = 40  # chosen: photographs that are looked at for one that suits
 _ENLARGED = 1.5  # chosen: beyond it a photograph is seen to be smeared behind sharp letters
 _LEAST_HEIGHT = 8.0  # chosen: px of a line; where even these do not fit, a medium is not drawn in vain
 _SAID = {"item": "word", "line": "phrase"} | dict.fromkeys(("sentence", "paragraph"), "say")
-_GOODS = ("tin", "bottle")
 _LARGER = 1.3  # chosen: what stands on the ground is larger than what a person holds
 _MAX_SKY = 0.1  # chosen: fraction of what hangs on a wall that may stand before the sky
 _SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
@@ -118,7 +108,7 @@ def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: Text) -> dict
     fitting = _held(media, backdrop.kind)
     length = sum(1.0 if is_han(character) else 0.5 for character in text.text)
     said = "number" if text.language == "other" else text.topic.rpartition(".")[2] or _SAID[text.unit]
-    on_things = not belongs(text, backdrop.theme) or said in _GOODS
+    on_things = not belongs(text, backdrop.theme) or said in GOODS
     if on_things and any(weight for key, weight in fitting.items() if key != "none"):
         fitting.pop("none", None)  # what is written straight on a photograph would be read as said of it
     for suits in (
@@ -143,10 +133,8 @@ def _on_medium(
     medium = find_medium(key)
     if stage is None:
         able = holdings(medium.held, backdrop.kind)
-        holding = able[int(rng.integers(len(able)))]
-        stage = set_stage(
-            holding, backdrop, softness(holding, belongs(text, backdrop.theme), strategy.blurred, rng), rng
-        )
+        near = belongs(text, backdrop.theme)
+        stage = set_stage(able[int(rng.integers(len(able)))], backdrop, near, strategy.blurred, rng)
     width, height, corners = _beside_subjects(strategy, backdrop, medium, stage, rng, taken)
     if medium.across * width < _LEAST_HEIGHT * aspect:
         raise Undrawable(f"the text is too long for the {medium.en}")

@@ -29,7 +29,7 @@ from synth.photos import Backdrop, Photos, PhotoSource
 from synth.strategies.base import Composition, DrawRequest, Strategy, joint_text
 from synth.strategies.context import ShapedText
 from synth.strategies.scene.flat_areas import covered
-from synth.strategies.scene.holding import Holding, Stage, holdings, set_stage, softness
+from synth.strategies.scene.holding import Holding, Stage, holdings, set_stage
 from synth.strategies.scene.lighting import (
     bend_for,
     light_for,
@@ -190,7 +190,7 @@ def _several(
     smaller = _smaller_and_held(strategy, holding)
     if smaller is None:
         return []
-    stage = set_stage(holding, backdrop, softness(holding, belongs(text, backdrop.theme), 0.0, rng), rng)
+    stage = set_stage(holding, backdrop, belongs(text, backdrop.theme), 0.0, rng)
     try:
         placed = [_set(request, smaller, backdrop, text, shaped_text, [], stage)]
     except Undrawable:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -93,12 +93,13 @@ def shots(
     each item."""
     count = config.per_prompt if how == "sample" else 1
     model = fingerprint(sampling.folder)
+    settings = astuple(replace(sampling, max_tokens=0))[1:]  # how long a prompt may be changes no picture
     found = []
     for number, (item, given) in enumerate(zip(items, inputs, strict=True)):
         for n in range(count):
             seed = config.seed + number + n * len(items)
             shot = (how, item.prompt, item.width, item.height, seed)
-            of = repr((shot, [_digest(path) for path in given], model, astuple(sampling)[1:]))
+            of = repr((shot, [_digest(path) for path in given], model, settings))
             made = hashlib.sha256(of.encode()).hexdigest()[:32]
             found.append(Shot(folder / file_name(item.id, n), *shot, given, made))
     return found

@@ -50,6 +50,7 @@ def test_outside_of_the_lines_the_photograph_is_untouched() -> None:
         for quad in lines:
             inside &= ~_filled(quad, changed.shape)
         assert not (changed & inside).any(), index
+        assert np.abs(np.asarray(composition.image).astype(int) - before)[changed].mean() > 16
 
 
 def _filled(quad: tuple[float, ...], shape: tuple[int, int]) -> np.ndarray:

@@ -42,7 +42,7 @@ def test_ink_on_a_curve_stays_inside_its_quad_and_the_quad_is_tight(key: str) ->
             assert outside(mask, region.quad) == 0, f"{index}: ink of '{glyph.text}' leaves its quad"
             rows, columns = np.nonzero(mask)
             boxed = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-            assert area(np.array(region.quad).reshape(4, 2)) < 2.5 * boxed + 6 * sum(
+            assert area(np.array(region.quad).reshape(4, 2)) < 1.5 * boxed + 6 * sum(
                 np.ptp(v) + 4 for v in (rows, columns)
             )
         (line,) = (r for r in found if r.level in ("line",)) if len(layer.block.lines) == 1 else (None,)

@@ -39,13 +39,16 @@ def test_large_pictures_are_written_after_a_few_and_small_ones_after_many(tmp_pa
 def test_prompts_are_drawn_whole_up_to_max_tokens(tmp_path):
     """A dense page of 1,500 characters has more tokens than the 512 that the released pipeline cuts at."""
     (item,) = Dense(EvaluateConfig(dense=DenseConfig(1, (1500, 1500)), size=(16, 16))).items()[1:]
+    made = set()
     for max_tokens in (8192, 512):
         config = EvaluateConfig(steps=2, max_tokens=max_tokens)
         sampling = draw.Sampling.of(config, Subject(tmp_path, fresh_folder(), "cpu", None))
         (shot,) = draw.shots([item], "sample", tmp_path / str(max_tokens), [()], config, sampling)
+        made.add(shot.made)
         if max_tokens == 512:
             with pytest.raises(UserError, match="at most 512 are allowed: shorten it, or raise max_tokens"):
                 draw.draw([shot], sampling, 0, "dense")
         else:
             assert draw.draw([shot], sampling, 0, "dense") == []
             assert shot.path.is_file()
+    assert len(made) == 1, "a picture is as it was, whatever the limit"
