@@ -222,8 +222,8 @@ def test_a_text_that_is_moved_to_an_edge_keeps_its_place_along_it() -> None:
 def test_what_added_text_shows_beside_its_color_is_asked_for() -> None:
     named = 0
     effects = "effects={weights: {stroke: 1, shadow: 1}, min_size: 16}"
-    for index in range(50):
-        made = only("add", "strategy.photographed=0", effects)
+    for index in range(20):
+        made = only("add", "strategy.photographed=0", "layout.relative=[0.6, 0.9]", effects)
         pair, sample = drawn(made, index), made.render(index)
         assert pair.change is not None
         effect = pair.change.effect

@@ -25,8 +25,8 @@ def several() -> Recipe:
 
 @pytest.fixture(scope="module")
 def pictures(several: Recipe) -> list[Composition]:
-    """Those among sixty that have several texts."""
-    made = [drawn(several, index) for index in range(60)]
+    """Those among forty that have several texts."""
+    made = [drawn(several, index) for index in range(40)]
     found = [each for each in made if len(each.drawing.texts) > 1]
     assert len(found) > 20
     assert all(each.media == () for each in made if len(each.drawing.texts) == 1)
@@ -70,7 +70,7 @@ def test_a_caption_quotes_every_text_and_names_what_carries_it(pictures: list[Co
 
 
 def test_a_second_one_of_a_kind_is_another_one(several: Recipe) -> None:
-    told = [several.render(index).captions[0].text for index in range(60)]
+    told = [several.render(index).captions[0].text for index in range(40)]
     for caption in told:
         for medium in ("street sign", "chalkboard", "poster", "banner", "screen"):
             assert caption.count(f" on a {medium}") <= 1, caption
