@@ -20,6 +20,7 @@ import numpy as np
 from synth.choice import check_weights
 from synth.content.canvas import Canvas
 from synth.corpus.corpus import Corpora
+from synth.corpus.signs import Setting
 from synth.corpus.traditional import Script, pick_traditional, to_traditional
 from synth.language import CaptionLanguage, Language
 from synth.typeset.layout import LayoutConfig
@@ -41,7 +42,7 @@ class Text:
     ``unit``: how much of a text it is. ``corpus``: where its words come from; ``license``: SPDX expression of such
     words as come from no corpus of the recipe, of a package or of ours. ``counterpart``: the same in the other of both
     languages, where it is known. ``topic``: what it is about, by the content's own names; ``order``: where it stands
-    among several on one picture, from the top.
+    among several on one picture, from the top; ``setting``: whether it makes sense inside or outside alone.
     """
 
     text: str
@@ -53,6 +54,7 @@ class Text:
     counterpart: str = ""
     topic: str = ""
     order: int = 0
+    setting: Setting = ""
 
     @property
     def tag(self) -> str:

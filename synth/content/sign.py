@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 from synth.choice import choose_key
 from synth.content.base import Content, ContentRequest, Text, Unit, both
-from synth.corpus.signs import GOODS, SLOTS, Slot, filled, lines, places
+from synth.corpus.signs import GOODS, SLOTS, Setting, Slot, filled, lines, places
 from synth.language import CaptionLanguage
 
 _ALONE: set[str] = {"say", *GOODS}
-_TRIES = 200  # lines drawn for one text before it is given up
+_TRIES = 1000  # lines drawn for one text before it is given up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,8 @@ class Sign(Content):
         for _ in range(_TRIES if any(left.values()) else 0):
             place = related.topic.split(".")[0] if related else places()[int(rng.integers(len(places())))]
             slot = _slot(request.instead) if request.instead else choose_key(rng, left)
-            options = lines(place, slot)
+            settings = {"", *_settings(request)}
+            options = [line for line in lines(place, slot) if line.setting in settings]
             if not options:
                 continue
             line = filled(options[int(rng.integers(len(options)))], rng)
@@ -45,8 +46,18 @@ class Sign(Content):
             if self.length[0] <= len(text) <= self.length[1]:
                 unit: Unit = "sentence" if slot == "say" else "line"
                 topic, order = f"{place}.{slot}", SLOTS.index(slot)
-                return Text(text, language, unit, "signs", counterpart=counterpart, topic=topic, order=order)
+                return Text(
+                    text, language, unit, "signs", "unknown", "zh-Hans", counterpart, topic, order, line.setting
+                )
         raise ValueError(f"length {list(self.length)}: no line of that many characters came up in {_TRIES} tries")
+
+
+def _settings(request: ContentRequest) -> set[Setting]:
+    """Those that another line may have, beside or instead of others: never inside where they are outside."""
+    if request.instead:
+        return {request.instead.setting}
+    taken = {text.setting for text in request.beside} - {""}
+    return taken or {"inside", "outside"}
 
 
 def _language(text: Text) -> CaptionLanguage:

@@ -2,15 +2,16 @@
 
     signs.txt ──a place, a slot, values──> Line of both languages
 
-One line each of several slots of a place may stand together, and every line of a slot may stand in another one's stead.
+One line each of several slots of a place may stand together, and every line of a slot may stand in another one's stead, but for
+what makes sense ``inside`` and what makes sense ``outside`` alone.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from synth.corpus.builtin import DATA
 Slot = Literal["name", "say", "tin", "bottle", "offer", "hours", "way", "notice"]
 SLOTS: tuple[Slot, ...] = ("name", "say", "tin", "bottle", "offer", "hours", "way", "notice")
 """In the order in which a sign has them, from the top."""
+Setting = Literal["", "inside", "outside"]
+"""Where alone a line makes sense: within a building, or in the open and on a front; nothing for both."""
 GOODS: tuple[Slot, ...] = ("tin", "bottle")
 """What is in such a thing, and stands on it; few places have any."""
 
@@ -48,6 +51,7 @@ class Line:
     slot: Slot
     en: str
     zh: str
+    setting: Setting = ""
 
 
 def places() -> tuple[str, ...]:
@@ -67,7 +71,7 @@ def filled(line: Line, rng: np.random.Generator) -> Line:
     def fill(text: str, language: int) -> str:
         return _VALUE.sub(lambda found: values.setdefault(found[1], _value(found[1], rng))[language], text)
 
-    return Line(line.place, line.slot, fill(line.en, 0), fill(line.zh, 1))
+    return replace(line, en=fill(line.en, 0), zh=fill(line.zh, 1))
 
 
 def _value(name: str, rng: np.random.Generator) -> tuple[str, str]:
@@ -99,8 +103,10 @@ def _signs() -> dict[str, tuple[Line, ...]]:
 def _lines(place: str, block: str) -> list[Line]:
     found = []
     for row in filter(None, block.splitlines()):
-        slot, _, texts = row.partition(": ")
+        head, _, texts = row.partition(": ")
+        slot, _, where = head.partition(" ")
         (known,) = (each for each in SLOTS if each == slot)
+        (setting,) = (each for each in get_args(Setting) if each == where)
         english, chinese = texts.split(" | ")
-        found.append(Line(place, known, english, chinese))
+        found.append(Line(place, known, english, chinese, setting))
     return found

@@ -58,7 +58,7 @@ class Medium:
     ones counted half, 0 for any number: longer texts are given other media. ``says``: what such a thing says: slots of
     ``corpus/signs.py`` (``say`` for all prose), ``number``, and ``word`` and ``phrase`` for those of other kinds; what it does
     not say is given other media; empty for anything.
-    ``centered``: its text is set in the middle.
+    ``places``: of ``corpus/signs.py``, whose lines alone it carries; empty for all. ``centered``: its text is set in the middle.
     Raises ValueError.
     """
 
@@ -76,6 +76,7 @@ class Medium:
     across: float = 0.8
     most: int = 0
     says: tuple[Slot | Literal["number", "word", "phrase"], ...] = ()
+    places: tuple[str, ...] = ()
     centered: bool = False
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
+from synth.corpus.signs import Setting
 from synth.drawing.colors import RGB
 from synth.drawing.layers import Layer, PictureLayer, ShapeLayer
 from synth.geometry import apply, rotation
@@ -40,9 +41,14 @@ _KINDS: dict[Holding, tuple[Kind, ...]] = {
 }
 """Kinds of photographs that have what a holding wants; the others are at home in all. A wall in a photograph is most often a
 facade, on which a board that hangs is as large as a house."""
+_AWAY: dict[Setting, tuple[Holding, ...]] = {
+    "inside": ("post", "roped", "ground"),
+    "outside": ("lying", "table", "line"),
+}
+"""What holds nothing that makes sense in that setting alone: a post stands in the open, a table in a room."""
 _TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.1, "post": 0.2, "roped": 0.3}
 """Chosen: of the recipe's turn and perspective, how much is left of it."""
-_OFF_EDGE = 0.04  # chosen: of the shorter side
+_OFF, _OFF_EDGE = 0.03, 0.04  # chosen: of the shorter side, at the least, and where there is room
 _SOFT = 0.006  # chosen: of the picture's width, by which a photograph is out of focus behind what stands before it
 _FAR_OFF = 0.02  # chosen: the same of what is far behind it
 _STANDING = (0.88, 0.96)  # chosen: of the picture's height, where a thing on a table stands
@@ -55,9 +61,14 @@ _METAL: tuple[RGB, RGB] = (104, 107, 112), (70, 72, 76)
 _WOOD: tuple[RGB, RGB] = (128, 94, 60), (92, 64, 38)
 
 
-def holdings(held: tuple[Holding, ...], kind: Kind | None) -> tuple[Holding, ...]:
-    """Those of a medium that a photograph of a ``kind`` has what they want for; all where the kind is not known."""
-    return tuple(one for one in held if kind is None or kind in _KINDS.get(one, (kind,)))
+def holdings(held: tuple[Holding, ...], kind: Kind | None, setting: Setting = "") -> tuple[Holding, ...]:
+    """Those of a medium that a photograph of a ``kind`` has what they want for, where it is known, and that suit a text of a
+    ``setting``."""
+    return tuple(
+        one
+        for one in held
+        if (kind is None or kind in _KINDS.get(one, (kind,))) and one not in (_AWAY[setting] if setting else ())
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +125,8 @@ def corners_of(
         return _on_table(stage, width, height, canvas, strategy, rng)
     top, side, below = {"post": (0.0, 0.0, 0.1), "roped": (0.03 * h, 0.06, 0.1)}.get(stage.holding, (0.0, 0.0, 0.0))
     room = (w * (1 - 2 * side), h * (1 - below) - top)
-    return tilted(width, height, room, strategy, rng, _TURN[stage.holding]) + np.array((side * w, top))
+    off = _OFF * min(canvas)
+    return tilted(width, height, room, strategy, rng, _TURN[stage.holding], off) + np.array((side * w, top))
 
 
 def _on_table(
@@ -130,10 +142,11 @@ def _on_table(
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
     corners = apply(rotation(rng.uniform(*strategy.turn), (width / 2, height / 2)), corners) * (1, _LOWER)
     low, high = corners.min(axis=0), corners.max(axis=0)
-    room = np.array((w - 4.0, h - stage.edge - 4))
+    off = _OFF * min(canvas)
+    room = np.array((w - 2 * off, h - stage.edge - 2 * off))
     shrink = min(1.0, *(room / (high - low)))
     corners = (corners - low) * shrink
-    corners += np.array((2, stage.edge + 2)) + _within(room - (high - low) * shrink, min(canvas), rng)
+    corners += np.array((off, stage.edge + off)) + _within(room - (high - low) * shrink, min(canvas), rng)
     near = (corners[:, 1] - stage.edge) / (h - stage.edge)
     corners[:, 0] = w / 2 + (corners[:, 0] - w / 2) * (1 - _NARROW * (1 - near))
     return corners
@@ -146,17 +159,19 @@ def tilted(
     strategy: SceneStrategy,
     rng: np.random.Generator,
     share: float = 1.0,
+    off: float = 2.0,
 ) -> np.ndarray:
-    """(4, 2) corners, px, of a box turned and put into perspective by a ``share`` of what the recipe says, in ``room``."""
+    """(4, 2) corners, px, of a box turned and put into perspective by a ``share`` of what the recipe says, ``off`` px off the
+    edges of ``room``."""
     strength = share * rng.uniform(*strategy.perspective) * min(width, height)
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
     corners += rng.uniform(-strength, strength, size=(4, 2))
     corners = apply(rotation(share * rng.uniform(*strategy.turn), (width / 2, height / 2)), corners)
     low, high = corners.min(axis=0), corners.max(axis=0)
-    shrink = min(1.0, *((np.array(room) - 4) / (high - low)))
+    shrink = min(1.0, *((np.array(room) - 2 * off) / (high - low)))
     corners = (corners - low) * shrink
-    slack = np.array(room) - 4 - (high - low) * shrink
-    return corners + 2 + _within(slack, min(room), rng)
+    slack = np.array(room) - 2 * off - (high - low) * shrink
+    return corners + off + _within(slack, min(room), rng)
 
 
 def upright(width: float, height: float, room: float, bottom: float, rng: np.random.Generator) -> np.ndarray:

@@ -206,6 +206,21 @@ def _cardboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
     return Carrier((texture,), _inset(w, h, 0.1), (ground,), inks, 0.03 * min(w, h), shades=_grain(texture))
 
 
+_SHOPS = (
+    *(
+        "cafe",
+        "bakery",
+        "bookshop",
+        "pharmacy",
+        "restaurant",
+        "noodle_house",
+        "tea_house",
+        "flower_shop",
+        "hairdresser",
+    ),
+    *("laundry", "bicycle_shop", "supermarket", "pet_shop", "farm_shop", "post_office", "tourist_office", "art_studio"),
+)
+"""Places that have a shop front with an awning."""
 MEDIA: dict[str, Medium] = {
     medium.en: medium
     for medium in (
@@ -223,7 +238,7 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board),
-            says=("name", "offer", "hours", "way", "notice", "word", "phrase"),
+            says=("name", "offer", "hours", "way", "notice", "phrase"),
             held=("hung", "post"),
             most=24,
         ),
@@ -257,14 +272,14 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("poster", "海报", "printed", "印着", "一张", (0.65, 0.8), _poster),
-            says=("name", "say", "offer", "hours", "notice", "word", "phrase"),
+            says=("name", "say", "offer", "hours", "notice", "phrase"),
             held=("hung", "post"),
             most=40,
             centered=True,
         ),
         Medium(
             *("banner", "横幅", "printed", "印着", "一条", (3.0, 6.0), _banner),
-            says=("name", "offer", "word", "phrase"),
+            says=("name", "offer", "phrase"),
             held=("hung", "roped"),
             most=20,
             centered=True,
@@ -285,6 +300,7 @@ MEDIA: dict[str, Medium] = {
         Medium(
             *("storefront", "店面", "painted", "写着", "一家", (1.0, 1.4), fronts.storefront),
             says=("name",),
+            places=_SHOPS,
             held=("ground",),
             most=10,
             centered=True,
@@ -328,7 +344,7 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("flag", "旗子", "printed", "印着", "一面", (0.85, 1.1), things.flag),
-            says=("offer", "word"),
+            says=("offer",),
             held=("ground",),
             most=14,
             centered=True,

@@ -13,7 +13,7 @@ import numpy as np
 
 from synth.choice import choose_key
 from synth.content.base import Text
-from synth.corpus.signs import GOODS
+from synth.corpus.signs import GOODS, Setting
 from synth.drawing.bend import Bend
 from synth.drawing.colors import PALETTE, RGB, Color, contrast
 from synth.drawing.layers import Layer, Light, PictureLayer
@@ -28,7 +28,7 @@ from synth.strategies.scene.flat_areas import covered, find_flat_box, sky_under
 from synth.strategies.scene.holding import FOOT, Stage, corners_of, foot_of, holdings, set_stage, supports, tilted
 from synth.strategies.scene.lighting import light_in, shadow_layers, tint_near, tinted, veil_layer, veiled
 from synth.strategies.scene.media import find_medium, placed
-from synth.strategies.scene.themes import belongs, wanted
+from synth.strategies.scene.themes import belongs, outdoors, wanted
 
 if TYPE_CHECKING:
     from synth.strategies.scene.scene import SceneStrategy
@@ -89,7 +89,9 @@ def suited(
 ) -> Backdrop:
     """A photograph that suits the text, into which one of the media belongs, large enough if there is such a one. Raises
     Undrawable."""
-    kinds = [kind for kind in (*get_args(Kind), None) if any(_held(strategy.media, kind).values())]
+    every = (*get_args(Kind), None)
+    kinds = [kind for kind in every if any(_held(strategy.media, kind, text.setting).values())]
+    kinds = kinds or [kind for kind in every if any(_held(strategy.media, kind).values())]
     for _ in range(_PHOTOGRAPHS):
         backdrop = photos.choose(canvas, rng, *wanted(text, kinds))
         if backdrop.enlarged <= _ENLARGED:
@@ -97,23 +99,34 @@ def suited(
     return backdrop  # better than none
 
 
-def _held(media: Mapping[str, float], kind: Kind | None) -> dict[str, float]:
-    """Weights of the media that something can hold in a photograph of this kind."""
-    return {key: weight for key, weight in media.items() if key == "none" or holdings(find_medium(key).held, kind)}
+def _held(media: Mapping[str, float], kind: Kind | None, setting: Setting = "") -> dict[str, float]:
+    """Weights of the media that something can hold in a photograph of this kind, where a text of a ``setting`` makes sense."""
+    return {
+        key: weight
+        for key, weight in media.items()
+        if (
+            holdings(find_medium(key).held, kind, setting)
+            if key != "none"
+            else not (setting == "inside" and outdoors(kind))
+        )
+    }
 
 
 def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: Text) -> dict[str, float]:
     """Weights of the media that can be held here, and of these of such as carry so much text and say such a thing, if any
     do."""
-    fitting = _held(media, backdrop.kind)
+    fitting = _held(media, backdrop.kind, text.setting)
+    fitting = fitting if any(fitting.values()) else _held(media, backdrop.kind)
+    place, _, slot = text.topic.rpartition(".")
     length = sum(1.0 if is_han(character) else 0.5 for character in text.text)
-    said = "number" if text.language == "other" else text.topic.rpartition(".")[2] or _SAID[text.unit]
+    said = "number" if text.language == "other" else slot or _SAID[text.unit]
     on_things = not belongs(text, backdrop.theme) or said in GOODS
     if on_things and any(weight for key, weight in fitting.items() if key != "none"):
         fitting.pop("none", None)  # what is written straight on a photograph would be read as said of it
     for suits in (
         lambda medium: length <= (medium.most or length),
         lambda medium: not medium.says or said in medium.says,
+        lambda medium: not (place and medium.places) or place in medium.places,
     ):
         kept = {key: weight for key, weight in fitting.items() if key == "none" or suits(find_medium(key))}
         fitting = kept if any(kept.values()) else fitting
@@ -132,7 +145,7 @@ def _on_medium(
 ) -> Place:
     medium = find_medium(key)
     if stage is None:
-        able = holdings(medium.held, backdrop.kind)
+        able = holdings(medium.held, backdrop.kind, text.setting) or holdings(medium.held, backdrop.kind)
         near = belongs(text, backdrop.theme)
         stage = set_stage(able[int(rng.integers(len(able)))], backdrop, near, strategy.blurred, rng)
     width, height, corners = _beside_subjects(strategy, backdrop, medium, stage, rng, taken)

@@ -185,7 +185,9 @@ def _several(
 ) -> list[_Set]:
     """The text and others of the same content, from top to bottom, on smaller media; none where there is no room for two."""
     rng = request.rng
-    able = holdings(_SHARED, backdrop.kind)
+    able = holdings(_SHARED, backdrop.kind, text.setting)
+    if not able:
+        return []
     holding = able[int(rng.integers(len(able)))]
     smaller = _smaller_and_held(strategy, holding)
     if smaller is None:
@@ -201,6 +203,8 @@ def _several(
             break
         try:
             other = request.other_text(beside=[each.text for each in placed])
+            if not holdings((holding,), backdrop.kind, other.setting):
+                continue
             shaped_other = request.context.shape(other, request.layout, rng)
             found = _set(request, smaller, backdrop, other, shaped_other, [each.box for each in placed], stage)
         except Undrawable:  # a picture with one text less is as good

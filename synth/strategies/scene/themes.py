@@ -42,6 +42,11 @@ _QUIET: tuple[Theme, ...] = ("garden", "mountains", "city", "palace")
 """Chosen: what may be far behind a text that does not belong there, out of focus: no animals, faces or dishes."""
 
 
+def outdoors(kind: Kind | None) -> bool:
+    """Whether a photograph of a ``kind`` shows the open, where no text stands that makes sense within a building alone."""
+    return kind in ("street", "building", "nature", "animal", "wall")
+
+
 def belongs(text: Text, theme: Theme | None) -> bool:
     """Whether a text may stand in a photograph of a ``theme``, None for one that is not listed."""
     return theme == "plain" or _about(text, theme)

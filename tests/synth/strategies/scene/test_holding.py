@@ -95,7 +95,8 @@ def test_posts_reach_the_lower_edge_and_ropes_both_sides() -> None:
 
 
 def test_several_texts_share_posts_or_a_table() -> None:
-    several = recipe(SCENE, "strategy.several=1", "contents=[{kind: word}]")
+    media = "strategy.media={shop sign: 1, sheet of paper: 1}"
+    several = recipe(SCENE, "strategy.several=1", media, "contents=[{kind: word}]")
     seen = set()
     for index in range(80):  # until both have come
         if seen == {"lying", "post"}:
