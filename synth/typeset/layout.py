@@ -21,6 +21,7 @@ from synth.geometry import Box, Matrix, apply, rotation, translation
 from synth.typeset.arc import bent
 from synth.typeset.block import Block, Line, PlacedGlyph
 from synth.typeset.clauses import clauses
+from synth.typeset.sense import sense_lines
 from synth.typeset.setting import Align, Setting, VerticalAlign, pick_setting
 from synth.typeset.shaped import Shaped, Span
 
@@ -171,8 +172,17 @@ class Measure:
         even = len(found) <= _DISPLAY or 2 * min(lengths[:-1]) >= max(lengths)  # a tall column of ragged lines is worse
         return (whole, found) if even else (self, lines)
 
+    def sensible(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span] | None:
+        """The same number of lines of a short English text with ends that make a pause; None for any other."""
+        if not 1 < len(lines) <= _DISPLAY or self.indent:
+            return None
+        return sense_lines(shaped, len(lines), self.room(size) / size, self.letter)
+
     def balanced(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span]:
-        """The same number of lines in the narrowest measure: no orphan on the last line of centered text."""
+        """The same number of lines, of a short English text where it makes a pause, else in the narrowest measure: no orphan
+        on the last line of centered text."""
+        if sensible := self.sensible(shaped, size, lines):
+            return sensible
         high, low = self.room(size) / size, 0.0
         while high - low > 0.1:
             middle = (low + high) / 2
@@ -237,6 +247,8 @@ def arrange(
         size, measure, lines = _in_words(measure, shaped, size, low, lines)
     if setting.align == "center" and not in_clauses:
         lines = measure.balanced(shaped, size, lines)
+    elif setting.align != "justify":
+        lines = measure.sensible(shaped, size, lines) or lines
     block = compose(shaped, lines, size, measure, setting.align)
     if curved:
         block = bent(block, canvas, rng)

@@ -112,8 +112,8 @@ _PHRASE = re.compile(
 _TITLE = re.compile("《[^《》]{1,8}》")  # longer ones may be parted
 _TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛")
 """Particles that lean on the word before them."""
-_LEADING = frozenset("在已仍请再就也不没把被让从对向将由与和及或这那每各某")
-"""Words of one character that belong to what follows: 在这里, 仍无法, 那家."""
+_LEADING = frozenset("在已仍请再就也不没把被让从对向将由与和及或这那每各某新老大小")
+"""Words of one character that belong to what follows: 在这里, 仍无法, 那家, 新图书馆."""
 
 
 def inside_words(text: str) -> frozenset[int]:
