@@ -73,7 +73,8 @@ Accepts = Callable[[Kind | None, Theme | None], bool]
 
 class Backdrop:
     """A photograph cut to a ``canvas`` (w, h). ``id``: its entry in ``Sample.parents``. ``subjects``: boxes, px of the
-    canvas, that text should keep off, as far as they are known. ``enlarged``: px of the canvas to one of the photograph."""
+    canvas, that text should keep off, as far as they are known. ``enlarged``: px of the canvas to one of the photograph.
+    ``lost``: of the subject that the cut takes most of, 0 to 1."""
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Backdrop:
     ) -> None:
         self._photo, self._box = photo, box
         self.subjects = _seen(subjects, photo.size, box, canvas)
+        self.lost = max((_outside(subject, photo.size, box) for subject in subjects), default=0.0)
         self.canvas, self.id, self.license, self.kind, self.theme = canvas, id_, license_, kind, theme
         self.enlarged = canvas[0] / (box[2] - box[0])
 
@@ -247,6 +249,13 @@ def _missing(sources: Sequence[PhotoSource]) -> str | None:
         if lacking
         else None
     )
+
+
+def _outside(subject: Box, size: tuple[int, int], cut: tuple[float, float, float, float]) -> float:
+    """How much of a subject, given in fractions of a photograph of ``size`` px, lies outside of a cut (px)."""
+    x0, y0, x1, y1 = (v * size[k % 2] for k, v in enumerate(subject))
+    shown = max(min(x1, cut[2]) - max(x0, cut[0]), 0.0) * max(min(y1, cut[3]) - max(y0, cut[1]), 0.0)
+    return 1 - shown / ((x1 - x0) * (y1 - y0))
 
 
 def _seen(

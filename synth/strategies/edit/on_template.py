@@ -32,7 +32,6 @@ _FREE = frozenset(
         "name",
         "author",
         "signature",
-        "sender",
         "seat",
         "speaker",
         "artist",
@@ -40,6 +39,7 @@ _FREE = frozenset(
 )
 """Roles of which another text is as true as the one that stands there, if nothing else repeats it."""
 _TRIES = 12  # times that the facts of a template are drawn for other words
+_LISTED = 3  # texts of one role that are a list
 _SHORT = 3  # letters of a word that may come anywhere
 _CONTRAST = 4.5  # WCAG contrast of a recolored text to what is behind it
 
@@ -80,6 +80,9 @@ def template_pair(request: DrawRequest, drawer: TemplateDrawer, operation: Opera
     sheet = lay_out(request.context, family, drawer.templates[family][0], canvas, language, request.rng, drawer.photos)
     counts = Counter(_said(pending) for pending, _ in sheet.texts)
     able = [(p, layer) for p, layer in sheet.texts if counts[_said(p)] == 1 and _may_be_edited(p, layer, operation)]
+    if operation == "remove":  # of a list, what is left beside it would stand there without a sense
+        roles = Counter(layer.role for _, layer in sheet.texts)
+        able = [(p, layer) for p, layer in able if roles[layer.role] < _LISTED] or able
     if not able:
         raise Undrawable("no text of the template can be edited")
     pending, layer = able[int(request.rng.integers(len(able)))]

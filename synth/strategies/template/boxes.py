@@ -17,8 +17,7 @@ _MIN_SQUEEZE = 0.75  # where a canvas is too small for fixed sizes, they may shr
 _SCALES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)  # type sizes that are tried where children are as long as their texts
 _FLOW = 1.15  # width to height from which on a flow is a row
 _JUSTIFIED = {"start": 0.0, "center": 0.5, "end": 1.0, "spread": 0.0}
-_LEFT = 2  # children that stay where others are dropped: a chat's clock and at least one message
-_WIDEST = 24.0  # u: no more than this comes between children that are spread
+_WIDEST = 9.0  # u: no more than this comes between children that are spread; the rest stays below them
 
 
 def parts(item: Item, box: Box, u: float, texts: Typesetter) -> list[tuple[Item, Box]]:
@@ -29,7 +28,7 @@ def parts(item: Item, box: Box, u: float, texts: Typesetter) -> list[tuple[Item,
         return [(child, box) for child in children]
     axis = _axis(node, box)
     lengths = _lengths(item, children, box, axis, u, texts)
-    while lengths is None and node.drop and len(children) > _LEFT:
+    while lengths is None and node.drop and len(children) > node.drop:
         children.pop()
         lengths = _lengths(item, children, box, axis, u, texts)
     if lengths is None:

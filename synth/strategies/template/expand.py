@@ -14,13 +14,13 @@ import numpy as np
 from synth.language import CaptionLanguage
 from synth.strategies.template.facts import in_language, names_in, told
 from synth.strategies.template.formula import evaluate
-from synth.strategies.template.nodes import AnyNode, ChartNode, Choice, Group, Icon, Repeat, TextNode
+from synth.strategies.template.nodes import AnyNode, ChartNode, Choice, Group, Icon, Picture, Repeat, TextNode
 from synth.strategies.template.slots import Filler, known
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """``said``: the text of a text node, the name of an icon, the unit of a chart. ``bound``: whether facts are in that text,
+    """``said``: the text of a text node, the name of an icon, the unit of a chart, the themes of a picture. ``bound``: whether facts are in that text,
     which other texts may tell of too. ``indent``: in digits. ``records``: those of a chart."""
 
     node: AnyNode
@@ -60,6 +60,8 @@ class Expander:
             return [Item(node, said=self.said(node, facts), bound=bound, indent=indent)]
         if isinstance(node, Icon):
             return [Item(node, said=told(node.icon, facts, self._language))]
+        if isinstance(node, Picture):
+            return [Item(node, said=told(node.about, facts, self._language))]
         if isinstance(node, ChartNode):
             unit = told(in_language(node.unit, self._language), facts, self._language)
             return [Item(node, said=unit, records=tuple(evaluate(node.over, facts)))]

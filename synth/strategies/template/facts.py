@@ -36,7 +36,7 @@ class Rows:
 
     ``count``: how many are taken, [least, most], in a list; without it one, as a record. ``inner``: how many rows of an
     inner table. ``more``: further fields of every record. ``sort``: a field to order by; else the order of the file
-    stays. ``unlike``: no two records agree in this field.
+    stays, unless they are ``shuffled``. ``unlike``: no two records agree in this field.
     """
 
     kind: Literal["rows"]
@@ -46,6 +46,7 @@ class Rows:
     inner: tuple[int, int] | None = None
     more: dict[str, str | float] = field(default_factory=dict)
     sort: str | None = None
+    shuffled: bool = False
     unlike: str | None = None
 
     def __post_init__(self) -> None:
@@ -139,6 +140,8 @@ def _rows(fact: Rows, values: Mapping[str, Value], language: CaptionLanguage, rn
         if fact.unlike is None or all(record[fact.unlike] != other[fact.unlike] for other in records):
             records.append(record)
             kept.append(number)
+    if fact.shuffled:
+        return records
     by_file = [record for _, record in sorted(zip(kept, records, strict=True), key=lambda pair: pair[0])]
     return sorted(by_file, key=lambda record: record[fact.sort]) if fact.sort else by_file
 

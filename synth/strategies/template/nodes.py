@@ -35,6 +35,8 @@ class Node:
     ratio: tuple[float, float] | None = None
     when: str = ""
     shadow: bool = False  # a soft one under its panel
+    tail: Literal["before", "after"] | None = None  # of a balloon, towards the figure that comes before or after it
+    bullet: bool = False  # of an icon or a space: beside the first line of the text behind it, not its middle
 
     def __post_init__(self) -> None:
         for name in ("size", "flex", "pad", "radius", "gap"):
@@ -89,7 +91,8 @@ class Group(Node):
     the same box (stack).
 
     ``aspect``, of a layout: width to height of the canvases that it suits. ``justify``: where children stand that do not
-    fill it; spread apart by what is left. ``drop``: children that find no room are left out, from the last on, but for the first two.
+    fill it; spread apart by what is left. ``drop``: children that find no room are left out, from the last on, but for so many of
+    the first ones; 0: none is.
     """
 
     kind: Literal["row", "column", "flow", "stack"]
@@ -97,7 +100,7 @@ class Group(Node):
     gap: float = 0.0  # u
     aspect: tuple[float, float] = (0.0, 100.0)
     justify: Literal["start", "center", "end", "spread"] = "start"
-    drop: bool = False
+    drop: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,11 +151,12 @@ class Icon(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Picture(Node):
-    """A photograph of the recipe's; the panel ``fill`` where it has none. ``kinds``: what it may show, of photographs of which
-    that is known."""
+    """A photograph of the recipe's; the panel ``fill`` where it has none. ``kinds``, ``about``: what it may show and the themes
+    that it may have, with spaces between them, of photographs of which that is known; ``about`` may hold {facts}."""
 
     kind: Literal["picture"]
     kinds: tuple[Kind, ...] = ("street", "building", "nature", "animal", "people", "still")
+    about: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

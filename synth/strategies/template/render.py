@@ -12,6 +12,7 @@ overlaps, leaves its panel or is cut.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -22,12 +23,13 @@ import numpy as np
 from configs.errors import UserError
 from synth.content.base import Text
 from synth.drawing.colors import PALETTE, RGB, Color, Ground, contrast
-from synth.drawing.layers import Drawing, GroundLayer, Layer, PictureLayer, ShapeLayer, TextLayer
+from synth.drawing.layers import Drawing, GroundLayer, Layer, OutlineLayer, PictureLayer, ShapeLayer, TextLayer
 from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
 from synth.fonts.source import FontFile
 from synth.geometry import Box, translation
 from synth.language import CaptionLanguage
+from synth.photo_list import Kind, Theme
 from synth.photos import Backdrop, Photos
 from synth.strategies.base import Composition
 from synth.strategies.context import RenderContext
@@ -52,9 +54,13 @@ from synth.strategies.template.slots import Filler
 from synth.strategies.template.texts import Pending, Typesetter
 
 _MIN_CONTRAST = 4.5  # WCAG contrast ratio of a text to what is behind it
-_TRIES = 8  # texts drawn for a slot before the picture is given up, and photographs for a picture
+_TRIES = 8  # texts drawn for a slot before the picture is given up
+_PHOTOGRAPHS = 30  # that are looked at for a picture
+_LOST = 0.08  # chosen: of a photograph's subject, which a picture of a template may cut off
 _UNIT = 0.7  # chosen: of the largest type of a chart
 _STANDING = 0.7  # chosen: of the largest type size, from which on a title stands out
+_LINE = 0.35  # u: the outline of a panel
+_TAIL = (1.7, 4.0)  # chosen, u: half of a tail's width, and how far it reaches out of its balloon
 _GROUND = 0.5  # chosen: of the canvas that the background takes at least
 
 
@@ -140,6 +146,7 @@ class Sheet:
         self._typesetter = Typesetter(context, template, language, rng)
         self._shapes: list[Layer] = [GroundLayer(Ground((self.color("ground"),)))]
         self._pending: list[Pending] = []
+        self._bullets: dict[int, int] = {}  # the text of each shape that stands at its first line
         self.pictures: list[Backdrop] = []
 
     def expanded(self) -> Item:
@@ -176,7 +183,7 @@ class Sheet:
             box = ratio_box(box, node.ratio)
             u = min(box[2] - box[0], box[3] - box[1]) / 100
         if isinstance(node, Picture) and self._photos:
-            self._lay_picture(node, box)
+            self._lay_picture(node, item.said.split(), box)
             return
         if node.fill or node.outline:
             self._panel(node, box, u)
@@ -184,8 +191,7 @@ class Sheet:
         if isinstance(node, TextNode):
             self._lay_text(item, inner, u)
         elif isinstance(node, Group):
-            for child, part in parts(item, inner, u, self._typesetter):
-                self.lay(child, part, u)
+            self._lay_children(parts(item, inner, u, self._typesetter), u)
         elif isinstance(node, Icon):
             self._shapes.append(icon(item.said, inner, self._seen(node.color, self.behind(inner)).rgb))
         elif isinstance(node, Rule):
@@ -195,7 +201,11 @@ class Sheet:
 
     def layers(self) -> tuple[Layer, ...]:
         """Shapes from back to front, then the texts in reading order."""
-        return (*self._shapes, *(layer for _, layer in self.texts))
+        texts = [layer for _, layer in self.texts]
+        shapes = list(self._shapes)
+        for shape, text in self._bullets.items():
+            shapes[shape] = _at_first_line(shapes[shape], texts[text])
+        return (*shapes, *texts)
 
     @cached_property
     def texts(self) -> list[tuple[Pending, TextLayer]]:
@@ -209,10 +219,36 @@ class Sheet:
         """Other words in the place of a text at ``size`` px, None where they do not fit."""
         return self._typesetter.again(text, said, size)
 
+    def _lay_children(self, children: Sequence[tuple[Item, Box]], u: float) -> None:
+        """Children in their boxes, with what ties some to their neighbors: a bullet to its text, a balloon to its figure."""
+        bullet: int | None = None
+        for k, (child, box) in enumerate(children):
+            shapes, texts = len(self._shapes), len(self._pending)
+            other = k + {"before": -1, "after": 1}[child.node.tail] if child.node.tail else -1
+            if 0 <= other < len(children):
+                self._lay_balloon(child, box, *children[other], u)
+            else:
+                self.lay(child, box, u)
+            if bullet is not None and len(self._pending) > texts:
+                self._bullets[bullet] = texts
+            bullet = shapes if child.node.bullet else None
+
+    def _lay_balloon(self, item: Item, box: Box, figure: Item, beside: Box, u: float) -> None:
+        """A balloon with a tail towards a figure, the first of its row. The tail is drawn twice: with its outline under the balloon, then without,
+        so that no line parts them."""
+        fill = self.color(item.node.fill or "ground").rgb
+        outline = self.color(item.node.outline).rgb if item.node.outline else None
+        width = max(_LINE * u, 0.8)
+        speaker = (0.5 if isinstance(figure.node, Icon) else 0.25) * (beside[2] - beside[0]) + beside[0]
+        tail = _tail(box, beside, speaker, u)
+        self._shapes.append(ShapeLayer("polygon", tail, fill, stroke=outline, width=width))
+        self.lay(item, box, u)
+        self._shapes.append(ShapeLayer("polygon", _tail(box, beside, speaker, u, width), fill))
+
     def _panel(self, node: Node, box: Box, u: float) -> None:
         fill = self.color(node.fill).rgb if node.fill else None
         outline = self.color(node.outline).rgb if node.outline else None
-        width, radius = max(0.35 * u, 0.8), node.radius * u
+        width, radius = max(_LINE * u, 0.8), node.radius * u
         if node.shadow:
             below = (box[0], box[1] + 0.8 * u, box[2], box[3] + 0.8 * u)
             self._shapes.append(ShapeLayer("rect", below, (0, 0, 0), radius=radius, alpha=0.3, blur=max(u, 1.0)))
@@ -232,15 +268,19 @@ class Sheet:
         line = (x, box[1], x, box[3]) if upright else (box[0], y, box[2], y)
         self._shapes.append(ShapeLayer("line", line, stroke=color, width=width, dash=dash))
 
-    def _lay_picture(self, node: Picture, box: Box) -> None:
+    def _lay_picture(self, node: Picture, themes: Sequence[str], box: Box) -> None:
         assert self._photos
         x0, y0, x1, y1 = (round(v) for v in box)
-        for _ in range(_TRIES):
-            photo = self._photos.choose((max(x1 - x0, 1), max(y1 - y0, 1)), self._rng)
-            if photo.kind is None or photo.kind in node.kinds:
+
+        def fits(kind: Kind | None, theme: Theme | None) -> bool:
+            return kind is None or (kind in node.kinds and (not themes or theme in themes))
+
+        for _ in range(_PHOTOGRAPHS):
+            photo = self._photos.choose((max(x1 - x0, 1), max(y1 - y0, 1)), self._rng, fits)
+            if photo.lost <= _LOST:
                 break
         else:
-            raise Undrawable(f"no photograph of {' or '.join(node.kinds)} came up")
+            raise Undrawable(f"no photograph of {' or '.join(node.kinds)} came up that suits the place")
         self.pictures.append(photo)
         self._shapes.append(PictureLayer(photo.pixels, translation(x0, y0)))
 
@@ -317,6 +357,34 @@ class Sheet:
                 if x0 <= x <= x1 and y0 <= y <= y1:
                     return shape.fill
         return self.color("ground").rgb
+
+
+def _tail(balloon: Box, figure: Box, speaker: float, u: float, line: float = 0.0) -> tuple[float, ...]:
+    """Corners of a tail from a balloon to the box of a figure beside it, or above or below it, where it points to the x of the
+    ``speaker``; narrower by the width of a ``line`` on all sides."""
+    half, reach = _TAIL[0] * u - line, _TAIL[1] * u - 2 * line
+    x0, y0, x1, y1 = balloon
+    if figure[0] >= x1 or figure[2] <= x0:
+        edge, out = (x1, reach) if figure[0] >= x1 else (x0, -reach)
+        at, inside = (y0 + y1) / 2, math.copysign(2 * u, out)
+        return edge - inside, at - half, edge - inside, at + half, edge + out, at
+    edge, out = (y1, reach) if figure[1] >= y1 else (y0, -reach)
+    inside = math.copysign(2 * u, out)
+    at = min(max(speaker, x0 + 4 * half), x1 - 4 * half)
+    return at - half, edge - inside, at + half, edge - inside, (at + speaker) / 2, edge + out
+
+
+def _at_first_line(shape: Layer, text: TextLayer) -> Layer:
+    """A bullet beside the first line of its text."""
+    if len(text.block.lines) < 2:
+        return shape
+    first, whole = text.block.lines[0].box, text.block.box
+    up = ((first[1] + first[3]) - (whole[1] + whole[3])) / 2
+    if isinstance(shape, ShapeLayer):
+        return replace(shape, points=tuple(v + up * (k % 2) for k, v in enumerate(shape.points)))
+    if isinstance(shape, OutlineLayer):
+        return replace(shape, at=(shape.at[0], shape.at[1] + up))
+    return shape
 
 
 def _square(box: Box) -> Box:
