@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+_NEAR = 0.12  # chosen: of a side, how far what stands in a corner is off it
+
 Matrix = np.ndarray  # (3, 3) float64
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]  # x0 y0 x1 y1
@@ -53,6 +55,12 @@ def apply(matrix: Matrix, points: np.ndarray) -> np.ndarray:
     """(N, 2) points transformed."""
     moved = points @ matrix[:, :2].T + matrix[:, 2]
     return moved[:, :2] / moved[:, 2:]
+
+
+def in_corner(box: Box, canvas: tuple[int, int]) -> bool:
+    """Whether a box stands so near to one corner of a canvas (px) that a person would say so."""
+    (x0, y0, x1, y1), (w, h) = box, canvas
+    return min(x0, w - x1) <= _NEAR * w and min(y0, h - y1) <= _NEAR * h
 
 
 def is_shift(matrix: Matrix) -> bool:

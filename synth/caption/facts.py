@@ -14,7 +14,7 @@ from synth.drawing.colors import Color, Ground
 from synth.drawing.layers import TextLayer
 from synth.drawing.regions import layer_regions
 from synth.fonts.families import Style
-from synth.geometry import Box
+from synth.geometry import Box, in_corner
 from synth.language import CaptionLanguage, Language, is_han, language_of
 from synth.strategies.base import Composition
 
@@ -87,7 +87,8 @@ class SceneFacts:
             return None
         han, latin = sum(map(is_han, self.text)), sum(c.isalpha() and c.isascii() for c in self.text)
         foreign = latin if self.language == "zh" else han
-        return self.language if foreign <= _FOREIGN * (han + latin) else None
+        others = {language_of(said.text) for said in self.texts} - {self.language, "other"}
+        return self.language if foreign <= _FOREIGN * (han + latin) and not others else None
 
     @property
     def kind(self) -> str:
@@ -248,6 +249,8 @@ def _place(made: Composition) -> str | None:
         return None
     row, column = _third(y0, y1, "top", "bottom"), _third(x0, x1, "left", "right")
     if row is None or column is None:  # between two parts: nothing that is surely true
+        return None
+    if row and column and not in_corner((x0, y0, x1, y1), (1, 1)):
         return None
     return f"{row} {column}".strip() or "center"
 

@@ -6,6 +6,7 @@ A caption may say "orange" only when orange is what is drawn: every color comes 
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ RGB = tuple[int, int, int]
 Background = Literal["plain", "gradient", "paper"]
 _APART = 28.0  # chosen: distance in CIELAB
 _BLACKISH, _WHITISH = 28.0, 92.0  # chosen: L* of CIELAB
+_FULL, _ONE_WAY = 0.35, 0.33  # chosen: of the range of a channel; of the color circle
 _PAPERS = ("white", "light yellow", "beige", "light gray", "light blue", "light green", "pink")
 
 
@@ -130,7 +132,10 @@ def _usable(
     colors = [PALETTE[name] for name in grounds or PALETTE]
     if kind == "paper":
         colors = [c for c in colors if c.en in _PAPERS]
-    pairs = [(a, b) for a in colors for b in colors if a is not b] if kind == "gradient" else [(c,) for c in colors]
+    pairs: list[tuple[Color, ...]] = [(color,) for color in colors]
+    if kind == "gradient":
+        both = [(a, b) for a in colors for b in colors if a is not b]
+        pairs = [*((a, b) for a, b in both if not muddy(a.rgb, b.rgb))] or [*both]
     found = [
         (pair, [t for t in (PALETTE[n] for n in texts or PALETTE) if _on(t, pair, min_contrast)]) for pair in pairs
     ]
@@ -142,6 +147,12 @@ def _on(text: Color, grounds: tuple[Color, ...], min_contrast: float) -> bool:
     shades = shades_of(grounds)
     sides = {luminance(text.rgb) > luminance(shade) for shade in shades}
     return len(sides) == 1 and all(contrast(text.rgb, shade) >= min_contrast for shade in shades)
+
+
+def muddy(a: RGB, b: RGB) -> bool:
+    """Whether the middle between two full colors is a gray that neither of them has, as between blue and orange."""
+    apart = abs(colorsys.rgb_to_hls(*a)[0] - colorsys.rgb_to_hls(*b)[0])
+    return min(max(a) - min(a), max(b) - min(b)) > 255 * _FULL and min(apart, 1 - apart) > _ONE_WAY
 
 
 def shades_of(grounds: Sequence[Color]) -> tuple[RGB, ...]:

@@ -10,13 +10,14 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 
 from synth.choice import check_weights, choose_key
-from synth.drawing.colors import PALETTE, RGB, Color, contrast, luminance
+from synth.drawing.colors import PALETTE, RGB, Color, contrast, luminance, muddy
 
 Finish = Literal["neon", "engraved", "embossed", "stencil", "brush", "extruded", "foil"]
 """What letters are made of, in the place of a flat fill (``finishes.py``)."""
 Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow", Finish]
 
-_SEEN = 1.5  # chosen: WCAG contrast that an edge, a glow or a shadow has to the ground; at 1.3 nobody notices it
+_SEEN = 1.5  # chosen: WCAG contrast that a glow or a shadow has to the ground; at 1.3 nobody notices it
+_OUTLINED = 2.5  # chosen: the same of an outline; what is nearer to the ground looks like a blur around the letters
 OFF_FILL = 3.0  # chosen: contrast of an edge to the letters it surrounds
 _MIN_LINE = 1.8  # px, chosen: thinner ones are paler than the letters were
 _FINISHED = 28.0  # px, chosen: letters below are too small for lit edges and streaks
@@ -118,7 +119,7 @@ class TextStyle:
     def seen_on(self, shades: Sequence[RGB]) -> bool:
         """Whether all of its effects can be told from a ground of these shades."""
         edge = self.stroke if self.fill else None
-        seen = edge is None or all(contrast(edge.rgb, shade) >= _SEEN for shade in shades)
+        seen = edge is None or all(contrast(edge.rgb, shade) >= _OUTLINED for shade in shades)
         finished = self.finish is None or self.fill is None or _finish_seen(self.finish, self.fill.rgb, shades)
         return seen and finished and all(shadow.seen_on(shades) for shadow in self.shadows)
 
@@ -193,7 +194,7 @@ def _hollow(
 def _stroke(
     config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
 ) -> TextStyle | None:
-    edge, width = _edge(color, shades, rng), min(rng.uniform(*config.stroke), _AROUND * stem())
+    edge, width = _edge(color, shades, rng, _OUTLINED), min(rng.uniform(*config.stroke), _AROUND * stem())
     return TextStyle(color, stroke=edge, width=width, effect="stroke") if edge else None
 
 
@@ -218,7 +219,7 @@ def _shadow(
 def _glow(
     config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
 ) -> TextStyle | None:
-    edge = _edge(color, shades, rng)
+    edge = _edge(color, shades, rng, _SEEN)
     if edge is None or any(luminance(edge.rgb) < luminance(shade) for shade in shades):
         return None  # what is darker than the ground is no light
     return TextStyle(color, shadows=(Shadow(edge.rgb, (0.0, 0.0), rng.uniform(0.08, 0.16), 0.9),), effect="glow")
@@ -290,12 +291,12 @@ _STYLES: dict[Effect, Callable[..., TextStyle | None]] = {
 }
 
 
-def _edge(color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> Color | None:
-    """A color for an edge: it stands off the fill, and it can be told from the ground; None where none does."""
+def _edge(color: Color, shades: Sequence[RGB], rng: np.random.Generator, off: float) -> Color | None:
+    """A color for an edge: it stands off the fill, and by a contrast of ``off`` from the ground; None where none does."""
     fitting = [
         c
         for c in PALETTE.values()
-        if contrast(c.rgb, color.rgb) >= OFF_FILL and all(contrast(c.rgb, shade) >= _SEEN for shade in shades)
+        if contrast(c.rgb, color.rgb) >= OFF_FILL and all(contrast(c.rgb, shade) >= off for shade in shades)
     ]
     return fitting[int(rng.integers(len(fitting)))] if fitting else None
 
@@ -310,5 +311,6 @@ def _companion(color: Color, shades: Sequence[RGB], rng: np.random.Generator) ->
         if c.en != color.en
         and all(contrast(c.rgb, shade) >= min_contrast for shade in shades)
         and (luminance(c.rgb) < luminance(shades[0])) == darker
+        and not muddy(color.rgb, c.rgb)
     ]
     return fitting[int(rng.integers(len(fitting)))] if fitting else None

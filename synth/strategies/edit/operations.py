@@ -19,7 +19,7 @@ from synth.drawing.layers import Layer
 from synth.drawing.outlines import stem
 from synth.drawing.style import OFF_FILL, Effect, EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
-from synth.geometry import Box, translation
+from synth.geometry import Box, in_corner, translation
 from synth.language import language_of
 from synth.strategies.base import Change, DrawRequest
 from synth.strategies.edit.canvas import EditCanvas, PlacedText, place_text_like
@@ -29,7 +29,8 @@ from synth.strategies.scene.lighting import bears, light_for
 Operation = Literal["replace", "add", "remove", "recolor", "restyle", "move", "translate", "background", "reconstruct"]
 _TRIES = 20  # texts or grounds drawn for one edit before the pair is given up
 _APART = 0.06  # chosen: of the canvas's shorter side, what is kept free around a text that is moved
-_MIN_MOVE = 0.15  # chosen: of the canvas's shorter side; a text that moves less has not visibly moved
+_MIN_MOVE = 0.15  # chosen: of the canvas's side; a text that moves less has not visibly moved
+_MOVABLE = 0.5  # chosen: of the canvas's width, which a text that goes to a side takes at most
 _EFFECTS: tuple[Effect, ...] = ("stroke", "hollow", "shadow", "glow")
 _CORNERS: dict[str, tuple[float | None, float | None]] = {
     "top left": (0.0, 0.0),
@@ -174,10 +175,11 @@ def _move(edit: Edit) -> Edited:
         left = x0 if fx is None else edge + fx * (w - 2 * edge - (x1 - x0))
         top = y0 if fy is None else edge + fy * (h - 2 * edge - (y1 - y0))
         moved = (left - gap, top - gap, left + x1 - x0 + gap, top + y1 - y0 + gap)
-        far = abs(left - x0) + abs(top - y0) > _MIN_MOVE * min(w, h)
+        far = max(abs(left - x0) / w, abs(top - y0) / h) > _MIN_MOVE
+        wide = fx is not None and x1 - x0 > _MOVABLE * w
         # A wide text in a corner stands in the middle as well, and words would not tell where it went.
         told = fx is None or fy is None or named_place((left, top, left + x1 - x0, top + y1 - y0), (w, h)) == name
-        if far and told and not any(_overlap(moved, box) for box in taken):
+        if far and told and not wide and not any(_overlap(moved, box) for box in taken):
             places.append((name, left - x0, top - y0))
     if not places:
         raise Undrawable("there is no free place to move the text to")
@@ -248,7 +250,9 @@ def named_place(box: Box, canvas: tuple[int, int]) -> str | None:
     """Where a box stands on a canvas (px), in words; None where they would not tell."""
     (x0, y0, x1, y1), (w, h) = box, canvas
     row, column = _third((y0 + y1) / 2 / h, "top", "bottom"), _third((x0 + x1) / 2 / w, "left", "right")
-    return None if row is None or column is None else f"{row} {column}".strip() or "center"
+    if row is None or column is None or (row and column and not in_corner(box, canvas)):
+        return None
+    return f"{row} {column}".strip() or "center"
 
 
 def _third(middle: float, low: str, high: str) -> str | None:
