@@ -16,7 +16,8 @@ from synth.caption.facts import SceneFacts, facts_of
 from synth.caption.phrases import phrases, sentences
 from synth.caption.sentences import write_caption
 from synth.drawing.colors import PALETTE, Ground
-from synth.language import CaptionLanguage
+from synth.geometry import in_corner
+from synth.language import CaptionLanguage, language_of
 from synth.strategies.scene.media import MEDIA
 from tests.synth.common import GLYPHS, PURE, SHIPPED, recipe
 from tests.synth.test_geometry import drawn
@@ -284,3 +285,24 @@ def test_what_a_caption_calls_the_text_suits_it(text: str, medium: str | None, n
     for seed in range(120):
         caption = write_caption(facts, language, np.random.default_rng(seed))
         assert never not in (caption if never == '.".' else caption.replace(text, "")), caption
+
+
+@pytest.mark.parametrize(
+    ("box", "is_"),
+    [
+        *(((20, 20, 200, 60), True), ((620, 440, 780, 490), True), ((20, 440, 300, 495), True)),
+        *(((57, 195, 300, 240), False), ((300, 20, 500, 60), False), ((200, 20, 380, 60), False)),
+    ],
+)
+def test_a_corner_is_where_both_edges_are_near(box: tuple[float, float, float, float], is_: bool) -> None:
+    assert in_corner(box, (800, 500)) is is_
+
+
+def test_a_language_is_said_of_a_template_only_where_all_of_its_texts_have_it() -> None:
+    told = {True: 0, False: 0}
+    for index in range(60):
+        facts = facts_of(drawn(recipe("configs/synth/template.yaml"), index))
+        languages = {language_of(said.text) for said in facts.texts} & {"zh", "en"}
+        assert facts.tongue is None or len(languages) == 1, [said.text for said in facts.texts]
+        told[facts.tongue is None] += 1
+    assert min(told.values()) > 0

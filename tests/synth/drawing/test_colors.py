@@ -7,7 +7,7 @@ import colorsys
 import numpy as np
 import pytest
 
-from synth.drawing.colors import PALETTE, ColorConfig, contrast, luminance, pick
+from synth.drawing.colors import PALETTE, ColorConfig, contrast, luminance, muddy, pick
 from tests.synth.common import GLYPHS, PURE, recipe
 
 
@@ -67,3 +67,25 @@ def test_the_caption_names_the_ground_that_the_corner_pixel_shows(path: str) -> 
         corner = np.array(sample.image.getpixel((0, 0)), float)
         name = list(PALETTE)[int(np.argmin(np.abs(values - corner).sum(axis=1)))]
         assert sample.captions[0].text.startswith(f"The background is {name},")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "is_"),
+    [
+        *(("blue", "orange", True), ("green", "red", True), ("purple", "yellow", True), ("green", "purple", True)),
+        *(
+            ("red", "orange", False),
+            ("blue", "purple", False),
+            ("light blue", "beige", False),
+            ("black", "yellow", False),
+        ),
+    ],
+)
+def test_a_gradient_does_not_pass_through_gray(a: str, b: str, is_: bool) -> None:
+    assert muddy(PALETTE[a].rgb, PALETTE[b].rgb) is muddy(PALETTE[b].rgb, PALETTE[a].rgb) is is_
+
+
+def test_a_user_who_names_two_such_colors_gets_them() -> None:
+    config = ColorConfig(contrast=2, ground=("blue", "orange"), vary=0, backgrounds={"gradient": 1.0})
+    ground, _ = pick(config, np.random.default_rng(0))
+    assert {color.en for color in ground.colors} == {"blue", "orange"}

@@ -12,7 +12,7 @@ from synth.strategies.scene.lighting import Light, light_for
 from tests.synth.common import SHIPPED, recipe
 from tests.synth.test_geometry import drawn
 
-SEEN = 1.5
+SEEN = {"stroke": 2.5, "glow": 1.5, "shadow": 1.5}
 
 
 @pytest.mark.parametrize("effect", ["stroke", "glow", "shadow"])
@@ -28,7 +28,7 @@ def test_an_effect_can_be_told_from_the_ground_or_is_not_there(effect: Effect) -
         assert style.effects == ([] if style.effect == "plain" else [effect])
         for edge in [style.stroke.rgb] if style.stroke else [s.rgb for s in style.shadows if s.glows]:
             assert contrast(edge, color.rgb) >= 3
-            assert all(contrast(edge, shade) >= SEEN for shade in shades)
+            assert all(contrast(edge, shade) >= SEEN[effect] for shade in shades)
         for shadow in style.shadows:
             assert shadow.seen_on(shades)
             assert not shadow.glows or all(luminance(shadow.rgb) > luminance(shade) for shade in shades)

@@ -120,6 +120,18 @@ def test_moved_text_keeps_its_size_and_stays_clear_of_the_others() -> None:
                 assert min(a[4], b[4]) <= max(a[0], b[0]) + 1 or min(a[5], b[5]) <= max(a[1], b[1]) + 2
 
 
+def test_a_move_is_seen_and_a_wide_text_is_not_sent_to_a_side() -> None:
+    edits = only("move", "strategy.texts=[1, 2]")
+    for index in range(20):
+        pair = drawn(edits, index)
+        assert pair.source is not None
+        (old,) = [t for t in pair.source.texts if t not in pair.drawing.texts]
+        (new,) = [t for t in pair.drawing.texts if t not in pair.source.texts]
+        (w, h), (x0, y0, x1, _), (u0, v0, _, _) = pair.drawing.canvas, old.bounds(), new.bounds()
+        assert abs(u0 - x0) > 0.14 * w or abs(v0 - y0) > 0.14 * h
+        assert abs(u0 - x0) < 2 or x1 - x0 <= 0.56 * w  # with the room of its effects
+
+
 def test_pairs_are_one_to_one_and_in_two_languages() -> None:
     assert len(pairs()) > 100
     assert all(len(set(texts)) == len(pairs()) for texts in zip(*pairs(), strict=True))

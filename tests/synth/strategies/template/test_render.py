@@ -14,7 +14,8 @@ from synth import Recipe
 from synth.caption.facts import facts_of
 from synth.drawing import regions
 from synth.drawing.colors import contrast
-from synth.drawing.layers import TextLayer
+from synth.drawing.layers import PictureLayer, ShapeLayer, TextLayer
+from synth.photo_list import listed as listed_photographs
 from synth.strategies.template.slots import Filler, known, slots
 from synth.strategies.template.strategy import FOLDER
 from tests.synth.common import recipe
@@ -96,6 +97,78 @@ def test_lines_of_code_have_one_size_whatever_their_color() -> None:
         texts = drawn(one("code_editor"), index).drawing.texts
         lines = [t for t in texts if t.role in ("code", "comment", "line_number")]
         assert len({round(t.block.size, 3) for t in lines}) == 1
+
+
+def test_a_bullet_stands_beside_the_first_line_of_its_text(tmp_path: Path) -> None:
+    (tmp_path / "points.yaml").write_text(
+        "names: {en: list, zh: 列表}\npalettes: [{ground: white, text: black, accent: red}]\nlayouts:\n"
+        "  - {kind: row, pad: 8, gap: 3, of: [{kind: space, shape: ellipse, fill: accent, size: 4, bullet: true}, {kind: text, "
+        "say: 'A point that is so long that it takes three lines of the page | 一条很长很长的要点，长得在这一页上要占去两三行才写得下', "
+        "lines: 4, height: [8, 9]}]}\n"
+    )
+    for language in ("zh", "en"):
+        made = Recipe.load(
+            TEMPLATE,
+            [
+                f"strategy.files=[{tmp_path}]",
+                "strategy.families={points: 1}",
+                f"strategy.languages={{{language}: 1}}",
+                SIZES,
+            ],
+        )
+        drawing = drawn(made, 0).drawing
+        (text,), (dot,) = (
+            drawing.texts,
+            [e for e in drawing.layers if isinstance(e, ShapeLayer) and e.kind == "ellipse"],
+        )
+        first, last = text.block.lines[0].box, text.block.lines[-1].box
+        assert len(text.block.lines) > 1
+        top, bottom = (text.matrix[1, 2] + y for y in (first[1], first[3]))
+        assert top < (dot.points[1] + dot.points[3]) / 2 < bottom < text.matrix[1, 2] + last[3]
+
+
+@pytest.mark.parametrize("size", [[512, 800], [800, 512], [640, 640]])
+def test_a_balloon_has_a_tail_that_leaves_it_towards_its_figure(size: list[int]) -> None:
+    found = 0
+    for index in range(6):
+        comic = recipe(TEMPLATE, "strategy.families={comic: 1}", f"canvases=[{{size: {size}}}]")
+        shapes = [e for e in drawn(comic, index).drawing.layers if isinstance(e, ShapeLayer)]
+        tails = [shape.points for shape in shapes if shape.kind == "polygon" and shape.stroke]
+        assert len(tails) == 3
+        for tail in tails:
+            tip = tail[4:]
+            balloons = [s.points for s in shapes if s.kind == "rect" and s.radius and _meets(s.points, tail[:2])]
+            assert balloons
+            assert not any(_meets(balloon, tip) for balloon in balloons)
+            found += 1
+    assert found == 18
+
+
+def test_a_newspaper_is_full() -> None:
+    for index in range(10):
+        made = recipe(TEMPLATE, "strategy.families={newspaper: 1}", SIZES.replace("{size: [256, 256]}, ", ""))
+        drawing = drawn(made, index).drawing
+        lowest = max(region.quad[5] for layer in drawing.texts for region in regions.layer_regions(layer))
+        pictures = [layer for layer in drawing.layers if isinstance(layer, PictureLayer)]
+        assert pictures or lowest > 0.8 * drawing.canvas[1], (index, lowest, drawing.canvas)
+
+
+def test_a_photograph_keeps_its_subject_and_is_of_what_the_poster_is_about() -> None:
+    listed = {one.name: one for _, one in listed_photographs()}
+    seen = set()
+    for index in range(40):
+        made = drawn(recipe(TEMPLATE, "strategy.families={poster: 1, book_cover: 1}", SIZES), index)
+        for picture in made.pictures:
+            assert picture.lost <= 0.08
+            name = picture.id.removeprefix("photo:").partition("@")[0]
+            if made.medium == "poster":
+                seen.add(listed[name].theme)
+    assert seen <= {"music", "city", "palace", "food", "art", "garden", "sky"}
+    assert seen
+
+
+def _meets(box: tuple[float, ...], point: tuple[float, ...]) -> bool:
+    return box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3]
 
 
 def test_texts_of_a_row_stand_on_one_line() -> None:
