@@ -24,6 +24,7 @@ _FOREIGN = 0.1  # chosen: of a text's letters; with more of another script it is
 _OUTER = 2 / 3  # twice a third: where the middle of a text at an edge or in a corner is
 _STANDING = 1.15  # chosen: times the type size of any other text that one text must have to stand out
 _BESIDE = 4.0  # chosen: em between neighbors of a row
+_CENTERED = 0.12  # chosen: twice what the middle of a text in the middle may be off, of the canvas
 _SPREAD = 0.6  # chosen: text that takes more of the canvas's width and of its height has no place of its own
 
 
@@ -261,4 +262,4 @@ def _third(begin: float, end: float, low: str, high: str) -> str | None:
         return low
     if begin > 0.5 and begin + end > 2 - _OUTER:
         return high
-    return "" if abs(begin + end - 1) < 0.2 else None
+    return "" if abs(begin + end - 1) < _CENTERED else None

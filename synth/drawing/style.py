@@ -33,6 +33,7 @@ _STEMS: dict[Finish, float] = {
 """How thick strokes must be, em; chosen: streaks, bars and sides would eat thinner ones."""
 _DARK = 0.06  # chosen: luminance of a ground on which neon shines
 _AROUND = 0.6  # chosen: an outline to the stroke that it surrounds; a wider one fills what is open between strokes
+_STURDY = 0.045  # em, chosen: strokes of letters that an outline leaves readable
 _MIN_EDGE = 2.0  # px, chosen: a thinner outline only changes the color of the letters
 _SOFT = 0.5  # chosen: the least blur of a shadow, to how far it is off
 _OPEN = 0.5  # chosen: the part of a hollow letter's stroke that its line may take
@@ -194,8 +195,10 @@ def _hollow(
 def _stroke(
     config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
 ) -> TextStyle | None:
-    edge, width = _edge(color, shades, rng, _OUTLINED), min(rng.uniform(*config.stroke), _AROUND * stem())
-    return TextStyle(color, stroke=edge, width=width, effect="stroke") if edge else None
+    edge, wide = _edge(color, shades, rng, _OUTLINED), rng.uniform(*config.stroke)
+    if edge is None or stem() < _STURDY:
+        return None
+    return TextStyle(color, stroke=edge, width=min(wide, _AROUND * stem()), effect="stroke")
 
 
 def _gradient(

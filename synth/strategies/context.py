@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,8 @@ from synth.typeset.setting import Setting
 from synth.typeset.shaped import Shaped
 
 _PLAIN = EffectConfig()
+_DISPLAY = 6  # chosen: lines of a text, beyond which an effect crowds it
+_LYING = re.compile("[A-Za-z0-9]{3,}")  # would lie on its side in a column
 _ORNATE, _ORNATE_BODY = ("handwriting", "display"), 0.15  # chosen: of their weight, for paragraphs
 _ARC = 6  # chosen: characters; fewer on an arc look tilted, and full-width marks tear it
 _ALIKE = 150  # chosen: of CSS's weights; more is seen as another weight
@@ -73,7 +76,8 @@ class RenderContext:
         """The text in a direction, a font that covers it and a weight. Raises Undrawable where no font covers it."""
         direction = direction_for(layout, text.language, text.wrap, rng)
         curved = direction == "curved" and len(text.text) >= _ARC and not set(MARKS) & set(text.text)
-        return self._shape_with(self._covering(text), text, direction == "vertical", curved, rng)
+        vertical = direction == "vertical" and not _LYING.search(text.text)
+        return self._shape_with(self._covering(text), text, vertical, curved, rng)
 
     def shape_beside(self, text: Text, other: ShapedText, rng: np.random.Generator) -> ShapedText:
         """A text in level lines, in another one's font where that covers it. Raises Undrawable where no font does."""
@@ -102,8 +106,10 @@ class RenderContext:
         return arrange(shaped_text.shaped, size, layout, rng, wrap, curved, margin, setting)
 
     def style(self, block: Block, color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> TextStyle:
-        """A style in one color, readable on a ground of these shades; text below ``effects.min_size`` px stays plain."""
-        effects = self.effects if block.size >= self.effects.min_size else _PLAIN
+        """A style in one color, readable on a ground of these shades; text below ``effects.min_size`` px and of many lines stays
+        plain."""
+        display = block.size >= self.effects.min_size and len(block.lines) <= _DISPLAY
+        effects = self.effects if display else _PLAIN
         style = pick_style(effects, color, shades, rng, lambda: stem(block))
         shown = style.finish != "stencil" or next(bridges(block), None) is not None
         return style if shown and style.drawn_at(block.size) else TextStyle(color)

@@ -134,6 +134,29 @@ def test_postal_codes_are_those_of_their_state() -> None:
     assert all(digit in first_digits[state] for state, digit in known)
 
 
+def test_chinese_addresses_have_districts_and_codes_of_their_city() -> None:
+    known = {
+        "四川省成都市": ("61", "锦江 青羊 武侯"),
+        "北京市": ("100", "东城 西城 海淀 朝阳"),
+        "宁夏回族自治区银川市": ("75", "兴庆 金凤 西夏"),
+        "广东省广州市": ("51", "越秀 海珠 天河"),
+        "湖北省武汉市": ("43", "江岸 武昌 洪山"),
+        "上海市": ("200", "黄浦 徐汇 静安 虹口"),
+    }
+    seen = set()
+    for text in texts(
+        only("kind: contact, forms: {address: 1}, languages: {zh: 1}, canvases: [{size: [1200, 300]}]"), 60
+    ):
+        found = re.fullmatch(r"(\w+?市)(\w{2,3}?)区\w+路\d+号(\d+号楼\d+室)? (\d{6})", text)
+        assert found, text
+        seen.add(found[1])
+        if found[1] in known:
+            code, districts = known[found[1]]
+            assert found[4].startswith(code), text
+            assert found[2] in districts.split(), text
+    assert len(seen) > 12
+
+
 def test_contacts_come_in_all_forms_and_name_their_package() -> None:
     drawn = texts(only("kind: contact"), 150)
     assert any("@example." in t for t in drawn)
