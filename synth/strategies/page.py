@@ -26,6 +26,7 @@ from synth.typeset.setting import Align
 from synth.typeset.shaped import Shaped
 
 _LARGEST = 0.09  # chosen: of the canvas's shorter side; the body of a page is never set larger
+_ALONE, _COLUMN = 4.0, 10.0  # chosen, em: the narrowest body, alone and of several columns
 _INDENT = {"zh": 2.0, "en": 1.4}  # em: Chinese indents by two characters (clreq)
 
 
@@ -140,7 +141,7 @@ class _Page:
             placed.append(_Placed(block, translation(left, top), "heading"))
             top += measure.height_of(lines, head) + s.under * size
         width = (x1 - x0 - (s.columns - 1) * s.gutter * size) / s.columns
-        if width < 4 * size:
+        if width < (_COLUMN if s.columns > 1 else _ALONE) * size:
             return None
         body = self._flow(size, width, top)
         return None if body is None else placed + body

@@ -112,11 +112,13 @@ _COUNTED = re.compile(
 _ADDRESS = re.compile(r"[\u4e00-\u9fff]{2}[路街巷道] ?[0-9]{1,4}号")  # most names have two characters
 _PHRASE = re.compile(
     r"(?:(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Aug|Sept|Oct|Nov|Dec)"
-    r"(?= \d)|\b(?:[Aa]|[Aa]n|[Tt]he)(?= \w)|\d(?= (?:a\.m\.|p\.m\.|km\b|kg\b|minutes\b|meters\b|millimeters\b|hours\b|days\b|people\b)))( )"
+    r"(?= \d)|\d(?= (?:a\.m\.|p\.m\.|km\b|kg\b|minutes\b|meters\b|millimeters\b|hours\b|days\b|people\b)))( )"
 )
+_ARTICLE = re.compile(r"\b(?:[Aa]|[Aa]n|[Tt]he)(?= \w)( )")
+_GLANCE = 90  # chosen: characters; in a longer text lines that stop early are worse than an article at their end
 _TITLE = re.compile("《[^《》]{1,8}》")  # longer ones may be parted
-_TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛")
-"""Particles that lean on the word before them."""
+_TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛里上中下内外旁间")
+"""Particles, and what says where, that lean on the word before them: 数字里, 树下."""
 _LEADING = frozenset("在已仍请再就也不没把被让从对向将由与和及或这那每各某新老大小")
 """Words of one character that belong to what follows: 在这里, 仍无法, 那家, 新图书馆."""
 
@@ -139,9 +141,11 @@ def inside_words(text: str) -> frozenset[int]:
 
 
 def inside_phrases(text: str) -> frozenset[int]:
-    """Spaces of an English text at which a break would part a month and its day, a number and its unit, or an article and its
-    word."""
-    return frozenset(found.start(1) for found in _PHRASE.finditer(text))
+    """Spaces of an English text at which a break would part a month and its day, or a number and its unit; of one that is read
+    at a glance also an article and its word."""
+    found = [match.start(1) for match in _PHRASE.finditer(text)]
+    glance = len(text) <= _GLANCE
+    return frozenset([*found, *(match.start(1) for match in _ARTICLE.finditer(text) if glance)])
 
 
 def inside_counts(text: str) -> frozenset[int]:

@@ -112,10 +112,19 @@ def _replace(target: _Target) -> _Pair:
 
 def _add(target: _Target) -> _Pair:
     place = named_place(target.layer.bounds(), target.sheet.canvas)
-    if place is None:
+    if place is None or not _outermost(target, place):
         raise Undrawable("nothing would say where the text goes")
     change = Change("add", after=target.said, color_after=target.layer.style.color, place=place)
     return target.layers(None), target.layers(target.layer), change
+
+
+def _outermost(target: _Target, place: str) -> bool:
+    """Whether no other text stands further towards the edge that a place names."""
+    others = [layer.bounds() for _, layer in target.sheet.texts if layer is not target.layer]
+    _, top, _, bottom = target.layer.bounds()
+    above = any(box[3] <= top for box in others)
+    below = any(box[1] >= bottom for box in others)
+    return not ("top" in place and above) and not ("bottom" in place and below)
 
 
 def _remove(target: _Target) -> _Pair:

@@ -321,6 +321,7 @@ class Sheet:
                 height=_small(node.height) if role == "unit" else node.height,
                 align=align,
                 role=role,
+                alike="" if role == "unit" else f"labels of {id(item)}",
             )
             for role, align in alike.items()
         }
