@@ -156,12 +156,13 @@ def _restyle(edit: Edit) -> Edited:
     old = layer.style
     if old.effects or layer.block.size < request.context.effects.min_size:
         raise Undrawable("the text has an effect, or is too small for one")
-    effect = _EFFECTS[int(request.rng.integers(len(_EFFECTS)))]
-    config = EffectConfig(weights={effect: 1.0})
-    new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
-    if new.effect != effect or not new.drawn_at(layer.block.size):
-        raise Undrawable("the effect would not be seen here")
-    return edit.restyled(new, replace(edit.change, effect=effect, edge=new.edge))
+    for number in request.rng.permutation(len(_EFFECTS)):
+        effect = _EFFECTS[number]
+        config = EffectConfig(weights={effect: 1.0})
+        new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
+        if new.effect == effect and new.drawn_at(layer.block.size):
+            return edit.restyled(new, replace(edit.change, effect=effect, edge=new.edge))
+    raise Undrawable("no effect would be seen here")
 
 
 def _move(edit: Edit) -> Edited:

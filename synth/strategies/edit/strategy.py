@@ -8,7 +8,7 @@ The instruction is written from the Change, by ``synth.caption``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from configs.renamed import to_first_names
@@ -97,6 +97,8 @@ class EditDrawer:
             return self._designed(request, self.template)
         rng, size = request.rng, request.canvas()
         operation = choose_key(rng, self.strategy.operations)
+        if operation == "restyle":  # an effect wants large type
+            request = replace(request, layout=request.layout.at_least(request.context.effects.min_size))
         photographed = self.scene is not None and rng.random() < self.strategy.photographed
         scene = self.scene if photographed and operation not in _PLAIN_ONLY else None
         count = 1 if scene or request.alone else int(rng.integers(self.strategy.texts[0], self.strategy.texts[1] + 1))
