@@ -80,9 +80,11 @@ class RenderContext:
         return self._shape_with(self._covering(text), text, vertical, curved, rng)
 
     def shape_beside(self, text: Text, other: ShapedText, rng: np.random.Generator) -> ShapedText:
-        """A text in level lines, in another one's font where that covers it. Raises Undrawable where no font does."""
+        """A text in level lines, in another one's font and weight where that covers it. Raises Undrawable where no font does."""
         covering = self._covering(text)
-        return self._shape_with([f for f in covering if f is other.font] or covering, text, False, False, rng)
+        if other.font in covering:
+            return ShapedText(text, other.font, Shaped(other.shaped.face, text.text, text.tag))
+        return self._shape_with(covering, text, False, False, rng)
 
     def by_hand(self, shaped_text: ShapedText, rng: np.random.Generator) -> ShapedText:
         """The same text in a handwriting font, unchanged where none covers it."""

@@ -6,6 +6,7 @@ place_text, place_text_like ──> PlacedText: a shaped text as a layer
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from synth.content.base import Text
@@ -13,6 +14,7 @@ from synth.drawing.bend import Bend
 from synth.drawing.colors import RGB, Color, Ground, pick, readable, shades_of
 from synth.drawing.layers import Layer, Light, TextLayer
 from synth.drawing.regions import layer_regions
+from synth.drawing.style import TextStyle
 from synth.fonts.face import Face
 from synth.fonts.source import FontFile
 from synth.geometry import Box, Matrix, translation
@@ -26,6 +28,9 @@ from synth.strategies.scene.scene import LEAST, SceneDrawer
 from synth.typeset.layout import LayoutConfig
 from synth.typeset.setting import Align, Setting, pick_setting
 from synth.typeset.shaped import Shaped
+
+_COLORS = 2  # chosen: of the texts of one canvas
+_BAND = 1.7  # chosen: how much larger, to the height of its band, the type of one of several texts is
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,18 +120,28 @@ def photo_canvas(request: DrawRequest, scene: SceneDrawer, canvas: tuple[int, in
 
 
 def place_text(
-    request: DrawRequest, canvas: EditCanvas, area: Area, text: Text, align: Align, beside: ShapedText | None = None
+    request: DrawRequest, canvas: EditCanvas, area: Area, text: Text, align: Align, beside: Sequence[PlacedText] = ()
 ) -> PlacedText:
-    """A text in a style of its own, in the font of the one it stands ``beside``. Raises Undrawable where it does not fit
-    its area."""
+    """A text in a style of its own; ``beside`` others in the first one's font, not larger, and plain, of at most two colors
+    with them. Raises Undrawable where it does not fit its area."""
     context, rng = request.context, request.rng
     layout = replace(_horizontal(request.layout), align={align: 1.0}).at_least(LEAST * min(canvas.canvas))
     if canvas.backdrop:  # as large as the thing has room for
         layout = replace(layout, relative=None)
-    shaped_text = context.shape_beside(text, beside, rng) if beside else context.shape(text, layout, rng)
-    setting = pick_setting(layout, area.size, rng)
+    elif layout.relative and len(canvas.areas) > 1:  # of a band, not of the canvas
+        low, high = layout.relative
+        layout = replace(layout, relative=(min(_BAND * low, 1.0), min(_BAND * high, 1.0)))
+    setting, colors = pick_setting(layout, area.size, rng), canvas.colors
+    if beside:
+        shaped_text = context.shape_beside(text, beside[0].shaped_text, rng)
+        setting = replace(setting, cap=min(setting.cap, beside[0].layer.block.size))
+        used = {placed.layer.style.color.en: placed.layer.style.color for placed in beside}
+        colors = tuple(used.values()) if len(used) >= _COLORS else colors
+    else:
+        shaped_text = context.shape(text, layout, rng)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
-    style = context.style(block, canvas.colors[int(rng.integers(len(canvas.colors)))], canvas.shades, rng)
+    color = colors[int(rng.integers(len(colors)))]
+    style = TextStyle(color) if beside else context.style(block, color, canvas.shades, rng)
     light, bend = light_for(canvas.light, style.named), bend_for(canvas.bend, style.named)
     layer = TextLayer(block, style, area.matrix @ matrix, light=light, bend=bend, one_word=shaped_text.one)
     return PlacedText(shaped_text, layer, area, setting)

@@ -110,8 +110,7 @@ class EditDrawer:
         areas = zip(canvas.areas, texts, strict=True)
         placed: list[PlacedText] = []
         for area, text in areas:
-            first = placed[0].shaped_text if placed else None
-            placed.append(place_text(request, canvas, area, text, align, first))
+            placed.append(place_text(request, canvas, area, text, align, placed))
         chosen = int(rng.integers(len(placed)))
         edited = apply(Edit(operation, request, canvas, placed, placed[chosen]))
         source, target = Drawing(canvas.canvas, edited.before), Drawing(canvas.canvas, edited.after)

@@ -231,11 +231,24 @@ def test_a_text_that_is_moved_to_an_edge_keeps_its_place_along_it() -> None:
     assert len(seen) >= 2
 
 
+def test_texts_beside_each_other_are_of_one_face_at_most_two_colors_and_none_is_larger_than_the_first() -> None:
+    several = 0
+    for index in range(20):
+        texts = drawn(only("reconstruct", "strategy.photographed=0", "strategy.texts=[3, 3]"), index).drawing.texts
+        if len({layer.block.face for layer in texts}) == 1 and len(texts) > 1:
+            several += 1
+            assert max(layer.block.size for layer in texts[1:]) <= texts[0].block.size
+        assert len({layer.style.color.en for layer in texts}) <= 2
+        assert not any(layer.style.effects for layer in texts[1:])
+    assert several > 5
+
+
 def test_what_added_text_shows_beside_its_color_is_asked_for() -> None:
     named = 0
     effects = "effects={weights: {stroke: 1, shadow: 1}, min_size: 16}"
     for index in range(20):
-        made = only("add", "strategy.photographed=0", "layout.relative=[0.6, 0.9]", effects)
+        alone = "strategy.texts=[1, 1]"  # others beside one stay plain
+        made = only("add", alone, "strategy.photographed=0", "layout.relative=[0.6, 0.9]", effects)
         pair, sample = drawn(made, index), made.render(index)
         assert pair.change is not None
         effect = pair.change.effect
