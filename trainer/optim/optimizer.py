@@ -13,16 +13,18 @@ from trainer.optim.eight_bit import AdamW8bit
 from trainer.optim.muon import Muon
 from trainer.optim.plans import Adafactor, AdamW, Group, PlannedOptimizer
 
+_CHANNELS = 16  # chosen: with fewer, a kernel is hardly a matrix
 _PLANS: dict[str, type[PlannedOptimizer]] = {"adamw": AdamW, "adamw8bit": AdamW8bit, "adafactor": Adafactor}
 
 
 def make_optimizer(model: nn.Module, config: OptimizerConfig, seed: int = 0) -> OptimizerGroup:
-    """Over parameters that train; biases and norms do not decay. ``kind: muon`` takes the blocks' matrices from AdamW.
+    """Over parameters that train; biases and norms do not decay. ``kind: muon`` takes from AdamW the blocks' matrices,
+    and of a VAE the kernels between its first and its last convolution.
 
     After the model was cut over ranks and its blocks offloaded. ``seed``: of the rounding of bf16 weights.
     """
     trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    chosen = [n for n, p in trained.items() if config.kind == "muon" and _is_block_matrix(n, p)]
+    chosen = [n for n, p in trained.items() if config.kind == "muon" and _is_hidden_matrix(n, p)]
     matrices = [trained.pop(n) for n in chosen]
     rest = _planned(trained, config, seed)
     return (
@@ -54,8 +56,11 @@ def _groups(trained: Mapping[str, Tensor], weight_decay: float) -> list[Group]:
     return [groups[key] for key in sorted(groups, key=lambda k: k[0])]
 
 
-def _is_block_matrix(name: str, parameter: Tensor) -> bool:
-    """Attention's and the MLPs' weights. Modulations start at zero and depend on few inputs: they stay with AdamW."""
+def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
+    """Attention's and the MLPs' weights, and kernels between many channels. Modulations start at zero and depend on few
+    inputs: they stay with AdamW, as do a VAE's first and last convolutions."""
+    if parameter.ndim > 2:
+        return min(parameter.shape[:2]) >= _CHANNELS and not any(end in name for end in ("conv_in.", "conv_out."))
     return parameter.ndim == 2 and name.startswith("transformer_blocks.") and "_mod." not in name
 
 

@@ -76,6 +76,6 @@ class DecoderConfig:
             raise ValueError(f"size must be a multiple of 8 and at least 16, found {self.size}")
         if not 0 <= self.text <= 1 or self.squared < 0:
             raise ValueError(f"text within 0..1, squared at least 0, found {self.text} and {self.squared}")
-        for name, allowed in {"kind": "adamw", "in_backward": False, "offload_blocks": 0}.items():
+        for name, allowed in {"in_backward": False, "offload_blocks": 0}.items():
             if getattr(self.optimizer, name) != allowed:
                 raise ValueError(f"optimizer.{name}: of a decoder only {allowed!r}; it has no transformer blocks")

@@ -15,6 +15,7 @@ from model.files import iterate_tensors
 from model.vae_weights import load_image_vae, load_vae_folder
 from tests.model.folders import random_folder
 from trainer.__main__ import main
+from trainer.optim.optimizer import make_optimizer
 from trainer.vae import decoder
 from trainer.vae.decoder import compare, load_vae, train_decoder
 from trainer.vae.decoder_config import DecoderConfig
@@ -102,8 +103,20 @@ def test_a_gradient_that_is_not_finite_ends_it_in_one_line(tmp_path: Path) -> No
 def test_what_is_no_vae_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a diffusers folder with a VAE, or a file"):
         load_vae(tmp_path)
-    with pytest.raises(ValueError, match=r"optimizer.kind: of a decoder only 'adamw'"):
-        DecoderConfig(1, 1, 32, optimizer=type(config().optimizer)(kind="muon"))
+    with pytest.raises(ValueError, match=r"optimizer.offload_blocks: of a decoder only 0"):
+        DecoderConfig(1, 1, 32, optimizer=type(config().optimizer)(offload_blocks=2))
+
+
+def test_muon_takes_the_kernels_between_the_ends() -> None:
+    decoder = load_image_vae(ASSET).decoder
+    names = {id(parameter): name for name, parameter in decoder.named_parameters()}
+    rest, matrices = make_optimizer(decoder, type(config().optimizer)(kind="muon")).parts
+    taken = {names[id(p)] for group in matrices.param_groups for p in group["params"]}
+    left = {names[id(p)] for group in rest.param_groups for p in group["params"]}
+    assert {"mid_block.resnets.0.conv1.weight", "up_blocks.0.upsamplers.0.resample.1.weight"} <= taken
+    assert {"conv_in.weight", "conv_out.weight", "mid_block.resnets.0.norm1.gamma"} <= left
+    assert not taken & left
+    assert taken | left == set(names.values())
 
 
 def test_a_comparison_is_by_hand() -> None:
