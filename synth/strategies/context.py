@@ -18,6 +18,7 @@ from synth.errors import Undrawable
 from synth.fonts.face import Face
 from synth.fonts.source import FontFile
 from synth.geometry import Matrix
+from synth.language import is_han
 from synth.typeset.block import Block
 from synth.typeset.layout import LayoutConfig, arrange, direction_for
 from synth.typeset.marks import MARKS
@@ -25,6 +26,8 @@ from synth.typeset.setting import Setting
 from synth.typeset.shaped import Shaped
 
 _PLAIN = EffectConfig()
+_PARTED = 4  # chosen: Chinese characters of a line that may be parted
+_TALL = 3.0  # chosen: times the height of one line that fills its width, from which on a place is too high for it
 _DISPLAY = 6  # chosen: lines of a text, beyond which an effect crowds it
 _LYING = re.compile("[A-Za-z0-9]{3,}")  # would lie on its side in a column
 _ORNATE, _ORNATE_BODY = ("handwriting", "display"), 0.15  # chosen: of their weight, for paragraphs
@@ -34,12 +37,14 @@ _ALIKE = 150  # chosen: of CSS's weights; more is seen as another weight
 
 @dataclass(frozen=True)
 class ShapedText:
-    """A text shaped in one face. ``shaped`` holds its glyphs; ``curved``: it is to be set along an arc."""
+    """A text shaped in one face. ``shaped`` holds its glyphs; ``curved``: it is to be set along an arc; ``broken``: it may take
+    several lines though it is one."""
 
     text: Text
     font: FontFile
     shaped: Shaped
     curved: bool = False
+    broken: bool = False
 
     @property
     def one(self) -> bool:
@@ -50,6 +55,13 @@ class ShapedText:
         """The same text in lines instead of columns, for places that are wider than high."""
         shaped = self.shaped
         return replace(self, shaped=Shaped(shaped.face, self.text.text, self.text.tag)) if shaped.vertical else self
+
+    def broken_for(self, size: tuple[int, int]) -> ShapedText:
+        """The same, in several lines where it has words for them and one would take little of the height of a place of ``size``
+        px."""
+        words = len(self.text.text.split()) > 1 or sum(map(is_han, self.text.text)) >= _PARTED
+        level = not (self.text.wrap or self.curved or self.shaped.vertical)
+        return replace(self, broken=words and level and self.shaped.advance * size[1] > _TALL * size[0])
 
     def aspect(self, rng: np.random.Generator) -> float:
         """Width to height of a place that would suit the text."""
@@ -104,7 +116,8 @@ class RenderContext:
         setting: Setting | None = None,
     ) -> tuple[Block, Matrix]:
         """The text as a block that fits a box of ``size`` px, and its place in it. Raises Undrawable where none does."""
-        wrap, curved, margin = shaped_text.text.wrap, shaped_text.curved, self.effects.stroke_margin
+        wrap, curved = shaped_text.text.wrap or shaped_text.broken, shaped_text.curved
+        margin = self.effects.stroke_margin
         return arrange(shaped_text.shaped, size, layout, rng, wrap, curved, margin, setting)
 
     def style(self, block: Block, color: Color, shades: Sequence[RGB], rng: np.random.Generator) -> TextStyle:

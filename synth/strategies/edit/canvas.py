@@ -139,6 +139,8 @@ def place_text(
         colors = tuple(used.values()) if len(used) >= _COLORS else colors
     else:
         shaped_text = context.shape(text, layout, rng)
+    if canvas.medium:
+        shaped_text = shaped_text.broken_for(area.size)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
     color = colors[int(rng.integers(len(colors)))]
     style = TextStyle(color) if beside else context.style(block, color, canvas.shades, rng)
@@ -150,7 +152,7 @@ def place_text(
 def place_text_like(request: DrawRequest, old: PlacedText, text: Text, font: FontFile, face: Face) -> PlacedText:
     """A text in the area, size, setting and style of ``old``. Raises Undrawable where it does not fit."""
     size = old.layer.block.size
-    shaped_text = ShapedText(text, font, Shaped(face, text.text, text.tag))
+    shaped_text = ShapedText(text, font, Shaped(face, text.text, text.tag), broken=old.shaped_text.broken)
     layout = replace(_horizontal(request.layout), size=(size, size))
     block, matrix = request.context.arrange(shaped_text, old.area.size, layout, request.rng, old.setting)
     layer = replace(old.layer, block=block, matrix=old.area.matrix @ matrix, one_word=shaped_text.one)

@@ -166,6 +166,8 @@ def _set(
         shaped_text = replace(shaped_text, curved=False)
     if place.handwritten and rng.random() < _BY_HAND:
         shaped_text = context.by_hand(shaped_text, rng)
+    if place.medium:
+        shaped_text = shaped_text.broken_for(place.size)
     block, matrix = context.arrange(shaped_text, place.size, layout, rng)
     color = place.colors[int(rng.integers(len(place.colors)))]
     style = context.style(block, color, place.shades, rng)
