@@ -92,8 +92,10 @@ def suited(
     every = (*get_args(Kind), None)
     kinds = [kind for kind in every if any(_held(strategy.media, kind, text.setting).values())]
     kinds = kinds or [kind for kind in every if any(_held(strategy.media, kind).values())]
+    things = {key: weight for key, weight in strategy.media.items() if key != "none"}
+    holding = [kind for kind in kinds if any(_held(things, kind, text.setting).values())]
     for _ in range(_PHOTOGRAPHS):
-        backdrop = photos.choose(canvas, rng, *wanted(text, kinds))
+        backdrop = photos.choose(canvas, rng, *wanted(text, kinds, holding or kinds))
         if backdrop.enlarged <= _ENLARGED:
             return backdrop
     return backdrop  # better than none
@@ -116,11 +118,12 @@ def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: Text) -> dict
     """Weights of the media that can be held here, and of these of such as carry so much text and say such a thing, if any
     do."""
     fitting = _held(media, backdrop.kind, text.setting)
-    fitting = fitting if any(fitting.values()) else _held(media, backdrop.kind)
     place, _, slot = text.topic.rpartition(".")
     length = sum(1.0 if is_han(character) else 0.5 for character in text.text)
     said = "number" if text.language == "other" else slot or _SAID[text.unit]
     on_things = not belongs(text, backdrop.theme) or said in GOODS
+    if not any(weight for key, weight in fitting.items() if key != "none" or not on_things):
+        fitting = _held(media, backdrop.kind)  # a thing in the wrong setting is better than none
     if on_things and any(weight for key, weight in fitting.items() if key != "none"):
         fitting.pop("none", None)  # what is written straight on a photograph would be read as said of it
     for suits in (

@@ -52,12 +52,15 @@ def belongs(text: Text, theme: Theme | None) -> bool:
     return theme == "plain" or _about(text, theme)
 
 
-def wanted(text: Text, kinds: Container[Kind | None]) -> tuple[Accepts, Accepts, Accepts]:
-    """Photographs of these kinds that show a place which the text could be of; else those that say nothing, or may be far
-    behind it; else any, where the recipe has no others."""
+def wanted(
+    text: Text, kinds: Container[Kind | None], holding: Container[Kind | None]
+) -> tuple[Accepts, Accepts, Accepts, Accepts]:
+    """Photographs of these kinds that show a place which the text could be of; else those of kinds that have what a thing is
+    held by, which say nothing or may be far behind it; else any, where the recipe has no others."""
     return (
         lambda kind, theme: kind in kinds and _about(text, theme),
-        lambda kind, theme: kind in kinds and theme in _QUIET,
+        lambda kind, theme: kind in holding and theme in _QUIET,
+        lambda kind, _: kind in holding,
         lambda kind, _: kind in kinds,
     )
 

@@ -45,11 +45,13 @@ def test_a_text_belongs_where_its_place_could_be(topic: str, near: Theme, far: T
 
 
 def test_what_belongs_nowhere_gets_a_photograph_that_says_nothing() -> None:
-    best, other, _ = wanted(Text("lather", "en", "item", "words-en"), KINDS)
+    best, other, *_ = wanted(Text("lather", "en", "item", "words-en"), KINDS, KINDS)
     assert not any(best("nature", theme) for theme in get_args(Theme))
     assert other("closeup", "garden")
     assert not any(other("animal", theme) for theme in ("wildlife", "pets", "farm", "music", "food"))
-    best, other, _ = wanted(Text("Monkeys", "en", "line", "signs", topic="zoo.way"), ("animal",))
+    best, other, *_ = wanted(Text("Monkeys", "en", "line", "signs", topic="zoo.way"), ("animal",), ("street",))
+    assert other("street", "city")
+    assert not other("animal", "city"), "nothing could be held there"
     assert best("animal", "wildlife")
     assert not best("nature", "wildlife"), "nothing could be held there"
 
