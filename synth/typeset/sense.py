@@ -1,4 +1,4 @@
-"""Lines of a short English text that end where a reader would pause: Where does this road / lead to, not to the / end.
+"""Lines of a short English text that end where a reader would pause: the post office / opens again, not the post / office.
 
 Shaped, number of lines ──sense_lines──> the lines whose ends cost least, and which differ least in length
 """
@@ -43,7 +43,8 @@ def sense_lines(shaped: Shaped, count: int, room: float, letter: float) -> list[
     if not count <= len(units) <= _WORDS:
         return None
     words = [shaped.paragraphs[0][start:end] for start, end in units]
-    costs = [0.0, *(_cost(words, at) for at in range(1, len(words)))]
+    inside = {at for at in range(1, len(units)) if units[at - 1][1] == units[at][0]}  # of self-service, of an address
+    costs = [0.0, *(_CUT if at in inside else _cost(words, at) for at in range(1, len(words)))]
     best: tuple[float, list[Span]] | None = None
     for ends in combinations(range(1, len(words)), count - 1):
         lines = [

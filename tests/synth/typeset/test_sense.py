@@ -29,6 +29,7 @@ def lines_of(text: str, count: int, room: float = 100.0) -> list[str] | None:
         ("Who left a blue kite across the street?", ["Who left a blue kite", "across the street?"]),
         ("Under the open sky, bring a blanket", ["Under the open sky,", "bring a blanket"]),
         ("We hope you enjoy your stay at Silver Lake Hotel", ["We hope you enjoy your stay", "at Silver Lake Hotel"]),
+        ("A self-service car wash", ["A self-service", "car wash"]),
         ("Empty the tank. A full tank leaks.", ["Empty the tank.", "A full tank leaks."]),
     ],
 )
