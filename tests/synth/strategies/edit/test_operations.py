@@ -247,8 +247,8 @@ def test_what_added_text_shows_beside_its_color_is_asked_for() -> None:
     named = 0
     effects = "effects={weights: {stroke: 1, shadow: 1}, min_size: 16}"
     for index in range(20):
-        alone = "strategy.texts=[1, 1]"  # others beside one stay plain
-        made = only("add", alone, "strategy.photographed=0", "layout.relative=[0.6, 0.9]", effects)
+        large = ("strategy.texts=[1, 1]", "contents=[{kind: word}]", "layout.relative=[0.6, 0.9]")  # small ones stay plain
+        made = only("add", *large, "strategy.photographed=0", effects)
         pair, sample = drawn(made, index), made.render(index)
         assert pair.change is not None
         effect = pair.change.effect
