@@ -6,11 +6,12 @@ box of a medium ──corners_of──> where it may be ──supports──> wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from PIL import Image, ImageFilter
 
 from synth.corpus.signs import Setting
 from synth.drawing.colors import RGB
@@ -18,7 +19,7 @@ from synth.drawing.layers import Layer, PictureLayer, ShapeLayer
 from synth.geometry import apply, rotation
 from synth.photo_list import Kind
 from synth.photos import Backdrop
-from synth.strategies.scene.table import table_before
+from synth.strategies.scene.table import out_of_focus, table_before
 
 if TYPE_CHECKING:
     from synth.strategies.scene.scene import SceneStrategy
@@ -73,29 +74,37 @@ def holdings(held: tuple[Holding, ...], kind: Kind | None, setting: Setting = ""
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A photograph made ready: ``layers``, and where its table ends (``edge``) and things stand on it (``floor``), px."""
+    """A photograph made ready: what ``make`` draws, once it is asked for, since many stages stay empty; where its table ends
+    (``edge``) and things stand on it (``floor``), px."""
 
     holding: Holding
-    layers: tuple[Layer, ...]
+    make: Callable[[], tuple[Layer, ...]]
     edge: float = 0.0
     floor: float = 0.0
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        return self.make()
 
 
 def set_stage(holding: Holding, backdrop: Backdrop, near: bool, blurred: float, rng: np.random.Generator) -> Stage:
     """What lies behind what is held, out of focus as ``softness`` says."""
-    pixels, (w, h) = backdrop.pixels, backdrop.canvas
+    w, h = backdrop.canvas
     soft = softness(holding, near, blurred, rng)
-    if soft:
-        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(soft * w)))
+    own = np.random.default_rng(int(rng.integers(2**63)))  # of what is drawn later
+
+    def pixels() -> np.ndarray:
+        return out_of_focus(backdrop.pixels, soft * w) if soft else backdrop.pixels
+
     if holding == "lying":
         edge = h * rng.uniform(*_FAR)
-        layers = table_before(pixels, edge, rng, ("wood",))  # on white, paper would not be seen; slate reads as the sea
-        return Stage(holding, layers, edge, float(h))
+        # on white, paper would not be seen; slate reads as the sea
+        return Stage(holding, lambda: table_before(pixels(), edge, own, ("wood",)), edge, float(h))
     if holding == "table":
         floor = h * rng.uniform(*_STANDING)
         edge = floor - h * rng.uniform(*_DEPTH)
-        return Stage(holding, table_before(pixels, edge, rng), edge, floor)
-    return Stage(holding, (PictureLayer(pixels),), 0.0, float(h))
+        return Stage(holding, lambda: table_before(pixels(), edge, own), edge, floor)
+    return Stage(holding, lambda: (PictureLayer(pixels()),), 0.0, float(h))
 
 
 def softness(holding: Holding, near: bool, blurred: float, rng: np.random.Generator) -> float:

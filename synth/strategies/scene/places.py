@@ -237,5 +237,5 @@ def _on_photo(
     colors = tuple(c for c, ratio in apart.items() if ratio >= min_contrast)
     if not colors:
         raise Undrawable("no color stands off this part of the photograph")
-    size, photograph = (int(width), int(height)), Stage("free", (PictureLayer(backdrop.pixels),))
+    size, photograph = (int(width), int(height)), Stage("free", lambda: (PictureLayer(backdrop.pixels),))
     return Place(size, matrix, photograph, (), colors, (), shades, None, light, False, corners)

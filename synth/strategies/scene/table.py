@@ -11,6 +11,7 @@ from synth.drawing.textures import SIDE, Surface, tile
 from synth.geometry import from_box
 
 _BLUR = 0.012  # chosen: of the photograph's width, by which a thing close to the camera puts it out of focus
+_DETAIL = 2.0  # px of a standard deviation to one of what is blurred
 _SURFACES: tuple[Surface, ...] = ("wood", "wood", "paper")
 
 
@@ -19,7 +20,7 @@ def table_before(
 ) -> tuple[Layer, ...]:
     """The photograph (h, w, 3) and a table over it, from ``edge`` (px from the top) down."""
     h, w = pixels.shape[:2]
-    soft = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(_BLUR * w)))
+    soft = out_of_focus(pixels, _BLUR * w)
     top = tile(surfaces[int(rng.integers(len(surfaces)))], int(rng.integers(64)))
     far, near = rng.uniform(0.15, 0.3) * w, rng.uniform(0.6, 0.9) * w  # the board runs out of the picture on both sides
     corners = [(-far, edge), (w + far, edge), (w + near, 1.05 * h), (-near, 1.05 * h)]
@@ -33,3 +34,11 @@ def table_before(
             "rect", (-w, edge - 0.01 * h, 2 * w, edge + 0.012 * h), fill=(255, 255, 255), alpha=0.22, blur=0.006 * h
         ),
     )
+
+
+def out_of_focus(pixels: np.ndarray, radius: float) -> np.ndarray:
+    """Out of focus by a standard deviation of ``radius`` px. Detail that this takes away is left out before: a tenth of the
+    time."""
+    whole, less = Image.fromarray(pixels), max(int(radius / _DETAIL), 1)
+    small = whole.reduce(less).filter(ImageFilter.GaussianBlur(radius / less))
+    return np.asarray(small.resize(whole.size, Image.Resampling.BICUBIC))

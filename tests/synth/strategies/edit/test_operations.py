@@ -247,7 +247,11 @@ def test_what_added_text_shows_beside_its_color_is_asked_for() -> None:
     named = 0
     effects = "effects={weights: {stroke: 1, shadow: 1}, min_size: 16}"
     for index in range(20):
-        large = ("strategy.texts=[1, 1]", "contents=[{kind: word}]", "layout.relative=[0.6, 0.9]")  # small ones stay plain
+        large = (
+            "strategy.texts=[1, 1]",
+            "contents=[{kind: word}]",
+            "layout.relative=[0.6, 0.9]",
+        )  # small ones stay plain
         made = only("add", *large, "strategy.photographed=0", effects)
         pair, sample = drawn(made, index), made.render(index)
         assert pair.change is not None

@@ -52,7 +52,7 @@ def test_petals_have_no_ground_and_facades_nothing_to_hang_on(kind: Kind, held: 
 
 @pytest.mark.parametrize("holding", ["hung", "lying", "table", "ground", "post", "line", "roped"])
 def test_a_box_is_where_its_holding_wants_it(holding: Holding) -> None:
-    stage = Stage(holding, (), 60.0 if holding == "lying" else 190.0, 220.0 if holding == "table" else 240.0)
+    stage = Stage(holding, tuple, 60.0 if holding == "lying" else 190.0, 220.0 if holding == "table" else 240.0)
     rng = np.random.default_rng(0)
     for _ in range(40):
         corners = corners_of(stage, 90.0, 60.0, CANVAS, _strategy(), rng)
@@ -68,7 +68,7 @@ def test_a_box_is_where_its_holding_wants_it(holding: Holding) -> None:
 
 
 def test_what_lies_further_off_is_narrower() -> None:
-    stage, widths = Stage("lying", (), 20.0, 240.0), []
+    stage, widths = Stage("lying", tuple, 20.0, 240.0), []
     for seed in range(60):
         corners = corners_of(stage, 60.0, 40.0, CANVAS, _strategy(), np.random.default_rng(seed))
         assert corners is not None
@@ -81,12 +81,12 @@ def test_what_lies_further_off_is_narrower() -> None:
 def test_posts_reach_the_lower_edge_and_ropes_both_sides() -> None:
     corners = np.array([(100.0, 80), (220, 84), (220, 130), (100, 126)])
     rng = np.random.default_rng(0)
-    posts = [layer for layer in supports(Stage("post", ()), corners, CANVAS, rng) if isinstance(layer, ShapeLayer)]
+    posts = [layer for layer in supports(Stage("post", tuple), corners, CANVAS, rng) if isinstance(layer, ShapeLayer)]
     assert len(posts) == 4  # two, each with its light side
     assert all(layer.points[3] > CANVAS[1] and layer.points[1] < 130 for layer in posts)
-    ropes = [layer for layer in supports(Stage("roped", ()), corners, CANVAS, rng) if isinstance(layer, ShapeLayer)]
+    ropes = [layer for layer in supports(Stage("roped", tuple), corners, CANVAS, rng) if isinstance(layer, ShapeLayer)]
     assert {layer.points[2] for layer in ropes} == {-2.0, CANVAS[0] + 2.0}
-    rod, *_ = supports(Stage("line", ()), corners, CANVAS, rng)
+    rod, *_ = supports(Stage("line", tuple), corners, CANVAS, rng)
     assert isinstance(rod, ShapeLayer)
     assert rod.points[0] < 0 < CANVAS[0] < rod.points[2]
     base = foot_of("stand", corners, 200.0)[-1]
