@@ -16,6 +16,7 @@ from tests import forked
 def test_a_tiny_edit_model_is_trained_exported_and_edits(edits: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     fewer = ["phases.0.steps=3", "optimizer.warmup=0", "samples.steps=1", "validation.samples=2", "threads=1"]
+    fewer += ["validation.where=id < '4'"]  # of forty rows a sixteenth may be none
     overrides = [part for text in fewer for part in ("--set", text)]
     arguments = ["trainer", "fit", "configs/train/edit.yaml", str(out), "--data", str(edits), *overrides]
     told = forked.run(arguments, check=True)
