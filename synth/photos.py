@@ -73,8 +73,7 @@ Accepts = Callable[[Kind | None, Theme | None], bool]
 
 class Backdrop:
     """A photograph cut to a ``canvas`` (w, h). ``id``: its entry in ``Sample.parents``. ``subjects``: boxes, px of the
-    canvas, that text should keep off, as far as they are known. ``enlarged``: px of the canvas to one of the photograph.
-    ``lost``: of the subject that the cut takes most of, 0 to 1."""
+    canvas, that text should keep off, as far as they are known. ``enlarged``: px of the canvas to one of the photograph."""
 
     def __init__(
         self,
@@ -87,9 +86,8 @@ class Backdrop:
         kind: Kind | None = None,
         theme: Theme | None = None,
     ) -> None:
-        self._photo, self._box = photo, box
+        self._photo, self._box, self._marked = photo, box, subjects
         self.subjects = _seen(subjects, photo.size, box, canvas)
-        self.lost = max((_outside(subject, photo.size, box) for subject in subjects), default=0.0)
         self.canvas, self.id, self.license, self.kind, self.theme = canvas, id_, license_, kind, theme
         self.enlarged = canvas[0] / (box[2] - box[0])
 
@@ -98,6 +96,11 @@ class Backdrop:
         seen = copy(self)
         seen.subjects = tuple((x0, y0, x1, min(y1, edge)) for x0, y0, x1, y1 in self.subjects if y0 < edge)
         return seen
+
+    @cached_property
+    def lost(self) -> float:
+        """Of the subject that the cut takes most of, 0 to 1."""
+        return max((_outside(subject, self._photo.size, self._box) for subject in self._marked), default=0.0)
 
     @cached_property
     def pixels(self) -> np.ndarray:

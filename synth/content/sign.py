@@ -33,11 +33,11 @@ class Sign(Content):
         said = {text.topic.split(".")[1] for text in request.beside}
         if request.beside:  # sentences and goods stand alone: one ends in a mark, the other is on what it names
             said |= set(SLOTS) if said & _ALONE else _ALONE
+        settings = {"", *_settings(request)}
         left = {slot: weight for slot, weight in self.slots.items() if slot not in said}
         for _ in range(_TRIES if any(left.values()) else 0):
             place = related.topic.split(".")[0] if related else places()[int(rng.integers(len(places())))]
             slot = _slot(request.instead) if request.instead else choose_key(rng, left)
-            settings = {"", *_settings(request)}
             options = [line for line in lines(place, slot) if line.setting in settings]
             if not options:
                 continue
@@ -45,9 +45,15 @@ class Sign(Content):
             text, counterpart = (line.zh, line.en) if language == "zh" else (line.en, line.zh)
             if self.length[0] <= len(text) <= self.length[1]:
                 unit: Unit = "sentence" if slot == "say" else "line"
-                topic, order = f"{place}.{slot}", SLOTS.index(slot)
                 return Text(
-                    text, language, unit, "signs", "unknown", "zh-Hans", counterpart, topic, order, line.setting
+                    text,
+                    language,
+                    unit,
+                    "signs",
+                    counterpart=counterpart,
+                    topic=f"{place}.{slot}",
+                    order=SLOTS.index(slot),
+                    setting=line.setting,
                 )
         raise ValueError(f"length {list(self.length)}: no line of that many characters came up in {_TRIES} tries")
 

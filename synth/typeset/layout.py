@@ -172,6 +172,16 @@ class Measure:
         even = len(found) <= _DISPLAY or 2 * min(lengths[:-1]) >= max(lengths)  # a tall column of ragged lines is worse
         return (whole, found) if even else (self, lines)
 
+    def in_clauses(self, shaped: Shaped, size: float) -> tuple[float, list[Span]] | None:
+        """A line for each clause of a short Chinese text, and the largest size up to ``size`` at which they fit; None where it has
+        no such lines."""
+        found = clauses(shaped) if not self.indent else []
+        if not found:
+            return None
+        widest = max(shaped.width(line, self.letter) for line in found) + 2 * self.stroke_margin
+        tall = 1 + (len(found) - 1) * self.spacing + 2 * self.stroke_margin
+        return min(size, self.width / widest, self.height / tall), found
+
     def sensible(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span] | None:
         """The same number of lines of a short English text with ends that make a pause; None for any other."""
         if not 1 < len(lines) <= _DISPLAY or self.indent:
@@ -273,13 +283,8 @@ def _in_clauses(
     measure: Measure, shaped: Shaped, size: float, low: float, lines: list[Span]
 ) -> tuple[float, list[Span]] | None:
     """A line for each clause of a short text, not much smaller; None where it has one line anyway, or they do not fit."""
-    found = clauses(shaped) if len(lines) > len(shaped.paragraphs) and not measure.indent else []
-    if not found:
-        return None
-    widest = max(shaped.width(line, measure.letter) for line in found) + 2 * measure.stroke_margin
-    tall = 1 + (len(found) - 1) * measure.spacing + 2 * measure.stroke_margin
-    fitting = min(size, measure.width / widest, measure.height / tall)
-    return (fitting, found) if fitting >= max(low, _CLAUSES * size) else None
+    found = measure.in_clauses(shaped, size) if len(lines) > len(shaped.paragraphs) else None
+    return found if found and found[0] >= max(low, _CLAUSES * size) else None
 
 
 def _in_words(

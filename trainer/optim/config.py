@@ -12,7 +12,7 @@ Plan = Literal["adamw", "adamw8bit", "adafactor"]
 class OptimizerConfig:
     """Defaults follow the successor's report (FACTS 3) where it speaks: weight decay 0.001, clip 1, rate 1e-4.
 
-    ``kind``: ``muon`` gives the matrices of the blocks to Muon (``muon.py``) and leaves the rest to AdamW.
+    ``kind``: ``muon`` gives the matrices of the blocks, and a VAE's kernels, to Muon (``muon.py``) and leaves the rest to AdamW.
     ``plan``: what is kept for each weight (``plans.py``): two moments in fp32, both in 8 bits, or the second
     alone by rows and columns. ``weights``: how they are stored; bf16 ones are updated in fp32 and rounded
     stochastically. ``in_backward``: each block is clipped and stepped as the backward pass leaves it, so that

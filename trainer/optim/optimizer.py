@@ -56,11 +56,16 @@ def _groups(trained: Mapping[str, Tensor], weight_decay: float) -> list[Group]:
     return [groups[key] for key in sorted(groups, key=lambda k: k[0])]
 
 
+def is_kernel_matrix(parameter: Tensor) -> bool:
+    """Whether a convolution's kernel has enough channels on both sides to be worked on as a matrix."""
+    return parameter.ndim > 2 and min(parameter.shape[:2]) >= _CHANNELS
+
+
 def _is_hidden_matrix(name: str, parameter: Tensor) -> bool:
     """Attention's and the MLPs' weights, and kernels between many channels. Modulations start at zero and depend on few
     inputs: they stay with AdamW, as do a VAE's first and last convolutions."""
-    if parameter.ndim > 2:
-        return min(parameter.shape[:2]) >= _CHANNELS and not any(end in name for end in ("conv_in.", "conv_out."))
+    if is_kernel_matrix(parameter):
+        return not any(end in name for end in ("conv_in.", "conv_out."))
     return parameter.ndim == 2 and name.startswith("transformer_blocks.") and "_mod." not in name
 
 

@@ -25,7 +25,7 @@ from model.precision import WIDER, multiplies_bf16
 from model.vae import ImageVAE, VAEConfig
 from model.vae_weights import save_image_vae
 from trainer.optim.muon import Muon
-from trainer.optim.optimizer import OptimizerGroup
+from trainer.optim.optimizer import OptimizerGroup, is_kernel_matrix
 from trainer.vae.config import Rates, Shape, VAETrainConfig
 from trainer.vae.pictures import draw_batch, picture_pool
 
@@ -108,7 +108,7 @@ def make_optimizer(vae: ImageVAE, lr: float) -> OptimizerGroup:
     matrices: list[Tensor] = []
     others: list[Tensor] = []
     for name, parameter in vae.named_parameters():
-        is_matrix = parameter.ndim == 4 and min(parameter.shape[:2]) >= 16 and not name.startswith(ends)
+        is_matrix = is_kernel_matrix(parameter) and not name.startswith(ends)
         (matrices if is_matrix else others).append(parameter)
     return OptimizerGroup(Muon(matrices, lr), torch.optim.AdamW(others, lr, betas=(0.9, 0.95), weight_decay=0.0))
 

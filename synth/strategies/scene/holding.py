@@ -43,6 +43,7 @@ _KINDS: dict[Holding, tuple[Kind, ...]] = {
 """Kinds of photographs that have what a holding wants; the others are at home in all. A wall in a photograph is most often a
 facade, on which a board that hangs is as large as a house."""
 _AWAY: dict[Setting, tuple[Holding, ...]] = {
+    "": (),
     "inside": ("post", "roped", "ground"),
     "outside": ("lying", "table", "line"),
 }
@@ -66,9 +67,7 @@ def holdings(held: tuple[Holding, ...], kind: Kind | None, setting: Setting = ""
     """Those of a medium that a photograph of a ``kind`` has what they want for, where it is known, and that suit a text of a
     ``setting``."""
     return tuple(
-        one
-        for one in held
-        if (kind is None or kind in _KINDS.get(one, (kind,))) and one not in (_AWAY[setting] if setting else ())
+        one for one in held if (kind is None or kind in _KINDS.get(one, (kind,))) and one not in _AWAY[setting]
     )
 
 

@@ -207,18 +207,9 @@ def _cardboard(w: float, h: float, rng: np.random.Generator) -> Carrier:
 
 
 _SHOPS = (
-    *(
-        "cafe",
-        "bakery",
-        "bookshop",
-        "pharmacy",
-        "restaurant",
-        "noodle_house",
-        "tea_house",
-        "flower_shop",
-        "hairdresser",
-    ),
-    *("laundry", "bicycle_shop", "supermarket", "pet_shop", "farm_shop", "post_office", "tourist_office", "art_studio"),
+    *("cafe", "bakery", "bookshop", "pharmacy", "restaurant", "noodle_house", "tea_house", "flower_shop"),
+    *("hairdresser", "laundry", "bicycle_shop", "supermarket", "pet_shop", "farm_shop", "post_office"),
+    *("tourist_office", "art_studio"),
 )
 """Places that have a shop front with an awning."""
 MEDIA: dict[str, Medium] = {

@@ -103,15 +103,13 @@ def suited(
 
 def _held(media: Mapping[str, float], kind: Kind | None, setting: Setting = "") -> dict[str, float]:
     """Weights of the media that something can hold in a photograph of this kind, where a text of a ``setting`` makes sense."""
-    return {
-        key: weight
-        for key, weight in media.items()
-        if (
-            holdings(find_medium(key).held, kind, setting)
-            if key != "none"
-            else not (setting == "inside" and outdoors(kind))
-        )
-    }
+
+    def able(key: str) -> bool:
+        if key == "none":
+            return not (setting == "inside" and outdoors(kind))
+        return bool(holdings(find_medium(key).held, kind, setting))
+
+    return {key: weight for key, weight in media.items() if able(key)}
 
 
 def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: Text) -> dict[str, float]:

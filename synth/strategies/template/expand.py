@@ -20,8 +20,8 @@ from synth.strategies.template.slots import Filler, known
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """``said``: the text of a text node, the name of an icon, the unit of a chart, the themes of a picture. ``bound``: whether facts are in that text,
-    which other texts may tell of too. ``indent``: in digits. ``records``: those of a chart."""
+    """``said``: the text of a text node, the name of an icon, the unit of a chart, the themes of a picture. ``bound``:
+    whether facts are in that text, which other texts may tell of too. ``indent``: in digits. ``records``: those of a chart."""
 
     node: AnyNode
     children: tuple[Item, ...] = ()

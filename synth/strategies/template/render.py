@@ -234,8 +234,8 @@ class Sheet:
             bullet = shapes if child.node.bullet else None
 
     def _lay_balloon(self, item: Item, box: Box, figure: Item, beside: Box, u: float) -> None:
-        """A balloon with a tail towards a figure, the first of its row. The tail is drawn twice: with its outline under the balloon, then without,
-        so that no line parts them."""
+        """A balloon with a tail towards a figure, the first of its row. The tail is drawn twice: with its outline under the
+        balloon, then without, so that no line parts them."""
         fill = self.color(item.node.fill or "ground").rgb
         outline = self.color(item.node.outline).rgb if item.node.outline else None
         width = max(_LINE * u, 0.8)

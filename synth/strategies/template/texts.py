@@ -32,14 +32,9 @@ _SPACING = 1.35  # em from line to line
 _ROOM = 1.2  # of the type size: what a line takes in a column of its own length
 _DISPLAY = 3  # chosen: lines that a title takes at most; what may take more is body text and fills its lines
 _MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
-_SMALLER = (
-    1.0,
-    0.94,
-    0.88,
-    0.82,
-    0.76,
-    0.7,
-)  # chosen: of the size that fits, for lines that end with a clause or a word
+_SMALLER = (1.0, 0.94, 0.88, 0.82, 0.76, 0.7)
+"""Chosen: of the size that fits, for lines that end with a clause or a word."""
+_ROUNDING = 0.01  # px, so that a line as wide as its room still fits it
 _CAP_MIDDLE = 0.37  # chosen, em: capitals reach from the baseline to 0.7, Chinese characters from -0.1 to 0.85
 _TEXT_STYLES: tuple[Style, ...] = ("sans", "serif", "kai")  # that long texts are set in
 
@@ -205,12 +200,9 @@ class Typesetter:
 def _sensible(node: TextNode, shaped: Shaped, measure: Measure, largest: float) -> float:
     """The size at which each clause of a short Chinese text has a line, or each line of a title ends with a word, if it is
     not much smaller; else ``largest``."""
-    found = clauses(shaped) if not measure.indent else []
-    if 0 < len(found) <= node.lines:
-        widest = max(shaped.width(line, measure.letter) for line in found)
-        tall = 1 + (len(found) - 1) * measure.spacing
-        fitting = min(largest, (measure.width - 0.01) / widest, measure.height / tall)
-        return fitting if fitting >= _SMALLER[-1] * largest else largest
+    found = replace(measure, width=measure.width - _ROUNDING).in_clauses(shaped, largest)
+    if found and len(found[1]) <= node.lines:
+        return found[0] if found[0] >= _SMALLER[-1] * largest else largest
     for step in _SMALLER if node.lines <= _DISPLAY else ():
         lines = measure.lines(shaped, largest * step) or []
         if len(lines) == 1 or measure.in_words(shaped, largest * step, lines)[0] is not measure:
