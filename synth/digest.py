@@ -27,7 +27,7 @@ from synth.corpus.builtin import data_sha256
 from synth.corpus.corpus import Corpora
 from synth.fonts.source import FontFile
 
-_VERSION = "10"
+_VERSION = "11"
 """Raised whenever the same config would draw other pixels or other words."""
 
 

@@ -34,6 +34,7 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _MAX_SIDE = 1600  # px that a decoded photograph keeps on its longer side
 _LIMITS = Limits(max_bytes=1_000_000_000, max_pixels=100_000_000)  # more is refused unread
 _CELL = 8  # px of the canvas to a cell of ``Backdrop.cells``
+_COLORED = 10.0  # chosen: of 255, from a cell's least channel to its greatest, on average
 _MIN_SIDE = 96  # px on the shorter side
 _HEAD_BYTES = 65536  # bytes of a file that stand for its content, with its length
 
@@ -91,16 +92,21 @@ class Backdrop:
         self.canvas, self.id, self.license, self.kind, self.theme = canvas, id_, license_, kind, theme
         self.enlarged = canvas[0] / (box[2] - box[0])
 
-    def above(self, edge: float) -> Backdrop:
-        """The same where something hides what lies below ``edge`` px: subjects are as far as they still show."""
+    def showing(self, subjects: Sequence[Box]) -> Backdrop:
+        """The same where something hides other ``subjects``, or parts of them."""
         seen = copy(self)
-        seen.subjects = tuple((x0, y0, x1, min(y1, edge)) for x0, y0, x1, y1 in self.subjects if y0 < edge)
+        seen.subjects = tuple(subjects)
         return seen
 
     @cached_property
     def lost(self) -> float:
         """Of the subject that the cut takes most of, 0 to 1."""
         return max((_outside(subject, self._photo.size, self._box) for subject in self._marked), default=0.0)
+
+    @cached_property
+    def gray(self) -> bool:
+        """Whether it has no colors, so that what is set before it has too many."""
+        return float(np.ptp(np.asarray(self._small), axis=2).mean()) < _COLORED
 
     @cached_property
     def pixels(self) -> np.ndarray:

@@ -117,7 +117,7 @@ def facts_of(made: Composition, quote: int = 10_000) -> SceneFacts:
     alike = len({(layer.style.effect, layer.style.edge) for layer in layers}) == 1
     size = None if len(layers) > 1 else main.block.size / math.sqrt(math.prod(made.drawing.canvas))
     glue = "" if made.text.language == "zh" else " "
-    title = _on_one_line(heading, glue) if heading else ""
+    title = heading.block.on_one_line(glue) if heading else ""
     return SceneFacts(
         text=text,
         excerpt=text != whole,
@@ -160,13 +160,9 @@ def _after(title: str, text: str) -> str:
 
 def _stands_out(whole: str, layers: Sequence[TextLayer], glue: str) -> bool:
     """Whether the text ``whole`` is clearly larger than all others."""
-    told = [(_on_one_line(layer, glue) == whole, layer.block.size) for layer in layers]
+    told = [(layer.block.on_one_line(glue) == whole, layer.block.size) for layer in layers]
     mine, others = ([size for is_main, size in told if is_main == wanted] for wanted in (True, False))
     return len(mine) == 1 and mine[0] >= _STANDING * max(others, default=0.0)
-
-
-def _on_one_line(layer: TextLayer, glue: str) -> str:
-    return glue.join(layer.block.text.split("\n"))
 
 
 def _excerpt(text: str, most: int) -> str:
@@ -225,7 +221,7 @@ def _said(layer: TextLayer, made: Composition, box: Box) -> Said:
     row = ("top", "", "bottom")[min(max(int(1.5 * (above + below) / h), 0), 2)]
     column = "left" if right <= 0.5 * w else "right" if left >= 0.5 * w else ""
     glue = "" if language_of(layer.block.text) == "zh" else " "  # in each text's own language, not the picture's
-    text = _on_one_line(layer, glue)
+    text = layer.block.on_one_line(glue)
     return Said(layer.role or "text", text, layer.style.color, f"{row} {column}".strip() or "center")
 
 

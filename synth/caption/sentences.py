@@ -37,6 +37,9 @@ _WORDS = re.compile(r"\bwords\b(?! are)")  # "the opening words are" is of pages
 _INSCRIBED = re.compile(r"\binscription\b|题字")  # of words, not of a price
 _SEVERAL, _COUNTED = 3, 12  # chosen: Han characters that are called "several characters"
 _CONSPICUOUS = frozenset({"with_effect", "With_effect", "way", "Way"})
+_FEW = 3  # chosen: texts that are told of many
+_MINOR = frozenset({"tick", "line_number", "day", "page"})
+"""Roles of texts that nobody would name first."""
 _HELD = {"all": "\ue000", "some": "\ue001"}
 """Slots that hold several quotes, with what stands for them while spaces and articles are mended."""
 
@@ -238,7 +241,7 @@ def _carrier_zh(key: str | None, again: bool) -> str:
 def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:
     """A template's name, all of its texts (or an excerpt that says so), and some others than the main one."""
     assert facts.family is not None
-    rest = [said.text for said in facts.texts if said.text != facts.text]
+    rest = [said.text for said in facts.texts if said.text != facts.text and said.role not in _MINOR]
     words = {
         "family": facts.family[language],
         "a_family": f"a {facts.family['en']}" if language == "en" else facts.family["zh"],
@@ -246,7 +249,7 @@ def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generat
     }
     if not facts.stands_out:
         words["quote"] = _HELD["all"]  # no text is named before the others
-    if rest and facts.stands_out:
-        some = [rest[int(i)] for i in sorted(rng.permutation(len(rest))[:3])]
+    if len(rest) > _FEW and facts.stands_out:  # "among its others" of more than are told
+        some = [rest[int(i)] for i in sorted(rng.permutation(len(rest))[:_FEW])]
         words["some"] = ("、" if language == "zh" else ", ").join(quoted(text, language) for text in some)
     return words

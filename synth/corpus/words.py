@@ -54,6 +54,20 @@ def phrases(wanted_by: str) -> frozenset[str]:
 @lru_cache(maxsize=1)
 def frequencies() -> tuple[dict[str, int], float]:
     """How often each word comes, and the logarithm of all occurrences. Raises UserError where jieba is not installed."""
-    words, counts, _ = entries("words of Chinese lines")
-    found = {word: count for word, count in zip(words, counts, strict=True) if len(word) <= _LONGEST}
+    found = {word: count for word, (count, _) in _known().items()}
     return found, math.log(sum(found.values()))
+
+
+def kind_of(word: str) -> str:
+    """The part of speech of a word, as jieba's dictionary has it ("n", "v", "p" ...); that of its last character for a word that
+    it lacks. Raises UserError where jieba is not installed."""
+    known = _known()
+    return (known.get(word) or known.get(word[-1:]) or (0, "x"))[1]
+
+
+@lru_cache(maxsize=1)
+def _known() -> dict[str, tuple[int, str]]:
+    words, counts, kinds = entries("words of Chinese lines")
+    return {
+        word: (count, kind) for word, count, kind in zip(words, counts, kinds, strict=True) if len(word) <= _LONGEST
+    }

@@ -21,7 +21,11 @@ RGB = tuple[int, int, int]
 Background = Literal["plain", "gradient", "paper"]
 _APART = 28.0  # chosen: distance in CIELAB
 _BLACKISH, _WHITISH = 28.0, 92.0  # chosen: L* of CIELAB
-_FULL, _ONE_WAY = 0.35, 0.33  # chosen: of the range of a channel; of the color circle
+_FULL = 0.45  # chosen: of its brightest channel, what a color has over its darkest one; less is pale or gray
+_GRAY = (40, 200)  # chosen: brightest channel of a gray that is neither nearly black nor nearly white
+_TINTED = 20  # chosen: of 255, from the darkest to the brightest channel; less is seen as gray
+_NEAR, _ONE_WAY = 0.18, 0.25  # chosen, of the color circle: between dark colors, and between any
+_DUSKY = 0.12  # chosen: luminance of a dark color
 _PAPERS = ("white", "light yellow", "beige", "light gray", "light blue", "light green", "pink")
 
 
@@ -150,9 +154,18 @@ def _on(text: Color, grounds: tuple[Color, ...], min_contrast: float) -> bool:
 
 
 def muddy(a: RGB, b: RGB) -> bool:
-    """Whether the middle between two full colors is a gray that neither of them has, as between blue and orange."""
+    """Whether the way between two colors looks like dirt: through a gray that neither has, as between blue and orange, between
+    unlike dark colors, or from a color to gray."""
     apart = abs(colorsys.rgb_to_hls(*a)[0] - colorsys.rgb_to_hls(*b)[0])
-    return min(max(a) - min(a), max(b) - min(b)) > 255 * _FULL and min(apart, 1 - apart) > _ONE_WAY
+    apart = min(apart, 1 - apart)
+    colored = [max(rgb) - min(rgb) > _FULL * max(rgb) and max(rgb) > _GRAY[0] for rgb in (a, b)]
+    tinted = [max(rgb) - min(rgb) > _TINTED for rgb in (a, b)]
+    if all(tinted):
+        dusky = all(colored) and min(luminance(a), luminance(b)) < _DUSKY
+        return any(colored) and apart > (_NEAR if dusky else _ONE_WAY)
+    return any(tinted) and any(
+        not tint and _GRAY[0] < max(rgb) < _GRAY[1] for tint, rgb in zip(tinted, (a, b), strict=True)
+    )
 
 
 def shades_of(grounds: Sequence[Color]) -> tuple[RGB, ...]:

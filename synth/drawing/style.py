@@ -17,6 +17,7 @@ Finish = Literal["neon", "engraved", "embossed", "stencil", "brush", "extruded",
 Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow", Finish]
 
 _SEEN = 1.5  # chosen: WCAG contrast that a glow or a shadow has to the ground; at 1.3 nobody notices it
+_LIT = 2.0  # chosen: the same of a glow; a fainter one is a stain around the letters
 _OUTLINED = 2.5  # chosen: the same of an outline; what is nearer to the ground looks like a blur around the letters
 OFF_FILL = 3.0  # chosen: contrast of an edge to the letters it surrounds
 _MIN_LINE = 1.8  # px, chosen: thinner ones are paler than the letters were
@@ -31,10 +32,12 @@ _STEMS: dict[Finish, float] = {
     "extruded": 0.07,
 }
 """How thick strokes must be, em; chosen: streaks, bars and sides would eat thinner ones."""
+_HEAVIEST: dict[Finish, float] = {"engraved": 0.12, "embossed": 0.14}
+"""How thick strokes may be, em; chosen: lit edges close what lies between thicker ones."""
 _DARK = 0.06  # chosen: luminance of a ground on which neon shines
 _AROUND = 0.6  # chosen: an outline to the stroke that it surrounds; a wider one fills what is open between strokes
 _STURDY = 0.045  # em, chosen: strokes of letters that an outline leaves readable
-_MIN_EDGE = 2.0  # px, chosen: a thinner outline only changes the color of the letters
+_MIN_EDGE = 4.0  # px, chosen: half of an outline lies around a letter, and less than 2 px only change its color
 _SOFT = 0.5  # chosen: the least blur of a shadow, to how far it is off
 _OPEN = 0.5  # chosen: the part of a hollow letter's stroke that its line may take
 
@@ -56,7 +59,7 @@ class Shadow:
     def seen_on(self, shades: Sequence[RGB]) -> bool:
         """Whether it can be told from a ground of these shades."""
         if self.glows:
-            return all(contrast(self.rgb, shade) >= _SEEN for shade in shades)
+            return all(contrast(self.rgb, shade) >= _LIT for shade in shades)
         return all(contrast(mixed(shade, self.rgb, self.alpha), shade) >= _SEEN for shade in shades)
 
 
@@ -222,7 +225,7 @@ def _shadow(
 def _glow(
     config: EffectConfig, color: Color, shades: Sequence[RGB], rng: np.random.Generator, stem: Callable[[], float]
 ) -> TextStyle | None:
-    edge = _edge(color, shades, rng, _SEEN)
+    edge = _edge(color, shades, rng, _LIT)
     if edge is None or any(luminance(edge.rgb) < luminance(shade) for shade in shades):
         return None  # what is darker than the ground is no light
     return TextStyle(color, shadows=(Shadow(edge.rgb, (0.0, 0.0), rng.uniform(0.08, 0.16), 0.9),), effect="glow")
@@ -245,7 +248,8 @@ def _finished(
         grain=int(rng.integers(1, 1 << 16)) if finish == "brush" else 0,
         effect=finish,
     )
-    return style if style.seen_on(shades) and stem() >= _STEMS[finish] else None
+    borne = _STEMS[finish] <= stem() <= _HEAVIEST.get(finish, math.inf)
+    return style if style.seen_on(shades) and borne else None
 
 
 def _finish_seen(finish: Finish, rgb: RGB, shades: Sequence[RGB]) -> bool:

@@ -21,7 +21,7 @@ from synth.geometry import Matrix, translation
 from synth.strategies.base import Composition, DrawRequest
 from synth.strategies.ground import ground_layers
 from synth.typeset.block import Block
-from synth.typeset.layout import LONG_LINE, Measure, compose, may_be_justified
+from synth.typeset.layout import LONG_LINE, Measure, can_be_justified, compose, may_be_justified
 from synth.typeset.setting import Align
 from synth.typeset.shaped import Shaped
 
@@ -133,8 +133,11 @@ class _Page:
             lines = measure.lines(self.title, head)
             if lines is None or len(lines) > 2:
                 return None
-            measure, lines = measure.in_words(self.title, head, lines)
-            lines = measure.balanced(self.title, head, lines)
+            if in_sense := measure.in_sense(self.title, [head], 2):
+                lines = in_sense[1]
+            else:
+                measure, lines = measure.in_words(self.title, head, lines)
+                lines = measure.balanced(self.title, head, lines)
             block = compose(self.title, lines, head, measure, "center" if s.centered else "left")
             width = block.box[2] - block.box[0]
             left = x0 + ((x1 - x0 - width) / 2 - block.box[0] if s.centered else 0.0)
@@ -152,11 +155,16 @@ class _Page:
         x0, _, _, bottom = self.box
         placed: list[_Placed] = []
         narrow = width < LONG_LINE * size
-        align = s.align if may_be_justified(self.text.language, width / size) else "left"
+        align: Align = s.align if may_be_justified(self.text.language, width / size) else "left"
+        measures = [
+            Measure(width, 0.0, s.spacing, 0.0, True, min(indent, 0.0) if narrow else indent) for indent in self.indents
+        ]
+        wrapped = [measure.lines(shaped, size) for measure, shaped in zip(measures, self.items, strict=True)]
         column, y = 0, top
-        for shaped, indent in zip(self.items, self.indents, strict=True):
-            measure = Measure(width, 0.0, s.spacing, 0.0, True, min(indent, 0.0) if narrow else indent)
-            lines = measure.lines(shaped, size)
+        paragraphs = [each for each in zip(self.items, measures, wrapped, strict=True) if each[2]]
+        if align == "justify" and not all(can_be_justified(a, c or (), size, b) for a, b, c in paragraphs):
+            align = "left"  # a page is justified as a whole
+        for shaped, measure, lines in zip(self.items, measures, wrapped, strict=True):
             if lines is None:
                 return None
             while lines:

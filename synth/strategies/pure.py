@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from synth.content.base import Text
 from synth.content.dense import Dense
 from synth.content.page import Page
 from synth.drawing.colors import pick, shades_of
@@ -49,14 +50,14 @@ class PureStrategy(Strategy):
             return draw_dense(request, request.content)
         context, rng = request.context, request.rng
         text, canvas = request.text(), request.canvas()
+        several = bool(self.several) and not request.alone and rng.random() < self.several
+        text = _headline(request, text) if several else text
         shaped_text = context.shape(text, request.layout, rng)
         block, matrix = context.arrange(shaped_text, canvas, request.layout, rng)
         ground, color = pick(context.colors, rng)
         style = context.style(block, color, shades_of(ground.colors), rng)
         main = _Set(TextLayer(block, style, matrix, one_word=shaped_text.one), shaped_text)
-        more = (
-            bool(self.several) and not request.alone and rng.random() < self.several and not style.to
-        )  # captions name one color for all
+        more = several and not style.to and not block.curved  # captions name one color for all
         more = more and style.effect == "plain" and text.language != "other" and len(text.text) > 1
         # Two pieces of prose would be of two matters, and a column beside lines looks like a mistake.
         more = more and not text.wrap and not shaped_text.shaped.vertical
@@ -68,6 +69,18 @@ class PureStrategy(Strategy):
             drawing,
             ground=ground,
         )
+
+
+def _headline(request: DrawRequest, text: Text) -> Text:
+    """Of the text and two others that may stand beside it the one that comes first on a sign: a place's name, before what it
+    offers, before hours and notices."""
+    told = [text]
+    for _ in range(0 if text.wrap else 2):
+        try:
+            told.append(request.other_text(beside=told))
+        except Undrawable:
+            break
+    return min(told, key=lambda each: each.order)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from synth.fonts.face import Face
@@ -81,6 +82,17 @@ class Block:
     def box(self) -> Box:
         """Smallest box around all lines."""
         return union([line.box for line in self.lines])
+
+    def on_one_line(self, glue: str) -> str:
+        """The text as it was before it was broken into lines, ``glue`` between its paragraphs: nothing comes behind the hyphen of
+        a word that two lines share."""
+        text = self.lines[0].text
+        for before, line in pairwise(self.lines):
+            last, first = before.glyphs[-1], line.glyphs[0]
+            same = before.paragraph == line.paragraph
+            text += ("" if last.start + len(last.text) == first.start else " ") if same else glue
+            text += line.text
+        return text
 
     @property
     def text(self) -> str:

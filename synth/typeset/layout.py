@@ -21,22 +21,25 @@ from synth.geometry import Box, Matrix, apply, rotation, translation
 from synth.typeset.arc import bent
 from synth.typeset.block import Block, Line, PlacedGlyph
 from synth.typeset.clauses import clauses
-from synth.typeset.sense import sense_lines
+from synth.typeset.sense import Way, best_lines
 from synth.typeset.setting import Align, Setting, VerticalAlign, pick_setting
 from synth.typeset.shaped import Shaped, Span
 
 Direction = Literal["horizontal", "vertical", "curved"]
 _EDGE = 1.01  # px between ink and border: one that anti-aliasing may touch, and rounding
 _DISPLAY = 4  # chosen: lines of a headline or a sign; longer Chinese texts are broken between any two characters
+_FLUSH_RIGHT = 2  # chosen: lines of a text that is set flush right
 _CLAUSES = 0.65  # chosen: of the size that fills the place, for lines that are clauses
+_NOTICE = 40  # chosen: characters of a text of few lines, each of which may stop early
 _SIGN = 32  # chosen: characters of a text that is read at once, however many lines it has
 _SHRINK = (1.0, 0.94, 0.88, 0.82, 0.75)  # chosen: of the size that fills the place, for lines that end with a word
+_SMALLER = 1.2  # chosen: what type costs that is smaller, to what an end costs that parts a phrase
 _INDENTED = 3  # chosen: lines of a text, from which on its first one is indented
 _JUSTIFIED = 3  # chosen: lines of a text, from which on they are justified
 LONG_LINE = 12.0  # chosen: em, from which on first lines are indented, and lines justified
 _LONG_ENGLISH = 30.0  # chosen, em: the same of a page's English, whose gaps are few
 _RAGGED = 0.1  # chosen: of a block's lines that cannot be justified, from which on none is
-_STRETCH, _STRETCH_CLOSE = 0.6, 0.2  # chosen, em: what gaps of words, and of Chinese characters, may grow by
+_STRETCH, _STRETCH_CLOSE = 0.6, 0.06  # chosen, em: what gaps of words, and of Chinese characters, may grow by
 SLACK: dict[Align, float] = {"left": 0.0, "justify": 0.0, "center": 0.5, "right": 1.0}
 
 
@@ -161,7 +164,7 @@ class Measure:
 
     def in_words(self, shaped: Shaped, size: float, lines: list[Span]) -> tuple[Measure, list[Span]]:
         """The measure and as many lines of whole Chinese words where that is a display text and they fit; else unchanged."""
-        display = len(lines) <= _DISPLAY or shaped.length <= _SIGN
+        display = shaped.length <= (_NOTICE if len(lines) <= _DISPLAY else _SIGN)
         if shaped.language == "en" or not display or len(lines) <= len(shaped.paragraphs):
             return self, lines
         whole = replace(self, whole_words=True)
@@ -182,17 +185,25 @@ class Measure:
         tall = 1 + (len(found) - 1) * self.spacing + 2 * self.stroke_margin
         return min(size, self.width / widest, self.height / tall), found
 
-    def sensible(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span] | None:
-        """The same number of lines of a short English text with ends that make a pause; None for any other."""
-        if not 1 < len(lines) <= _DISPLAY or self.indent:
-            return None
-        return sense_lines(shaped, len(lines), self.room(size) / size, self.letter)
+    def in_sense(self, shaped: Shaped, sizes: Sequence[float], most: int = _DISPLAY) -> tuple[float, list[Span]] | None:
+        """Of a short text that takes several lines, at most ``most``, the lines that end where a reader pauses, and which of the
+        ``sizes`` (px, the largest first) they want; None for any other."""
+        ways: list[Way] = []
+        taken: list[float] = []
+        for size in sizes if self.wrap and not self.indent else ():
+            count = len(self.lines(shaped, size) or ())
+            if count == 1 and not ways:
+                return None
+            for lines in (count, count + 1) if count > 1 else (1,) * count:
+                if lines <= most and size * (1 + (lines - 1) * self.spacing + 2 * self.stroke_margin) <= self.height:
+                    smaller = 1 - size / sizes[0]
+                    ways.append(Way(lines, self.room(size) / size, _SMALLER * smaller))
+                    taken.append(size)
+        found = best_lines(shaped, self.letter, ways) if ways else None
+        return (taken[found[0]], found[1]) if found else None
 
     def balanced(self, shaped: Shaped, size: float, lines: list[Span]) -> list[Span]:
-        """The same number of lines, of a short English text where it makes a pause, else in the narrowest measure: no orphan
-        on the last line of centered text."""
-        if sensible := self.sensible(shaped, size, lines):
-            return sensible
+        """The same number of lines in the narrowest measure: no orphan on the last line of centered text."""
         high, low = self.room(size) / size, 0.0
         while high - low > 0.1:
             middle = (low + high) / 2
@@ -254,11 +265,12 @@ def arrange(
     if in_clauses:
         size, lines = in_clauses
     elif setting.align != "justify":
-        size, measure, lines = _in_words(measure, shaped, size, low, lines)
-    if setting.align == "center" and not in_clauses:
-        lines = measure.balanced(shaped, size, lines)
-    elif setting.align != "justify":
-        lines = measure.sensible(shaped, size, lines) or lines
+        in_sense = measure.in_sense(shaped, [size, *(size * step for step in _SHRINK[1:] if size * step >= low)])
+        if in_sense:
+            size, lines = in_sense
+        else:
+            size, measure, lines = _in_words(measure, shaped, size, low, lines)
+            lines = measure.balanced(shaped, size, lines) if setting.align == "center" else lines
     block = compose(shaped, lines, size, measure, setting.align)
     if curved:
         block = bent(block, canvas, rng)
@@ -274,7 +286,7 @@ def _suited(setting: Setting, lines: Sequence[Span], shaped: Shaped, room: float
     """Flush left what would be torn apart in lines of ``room`` em, and what is too long to be centered; columns begin at
     one height."""
     narrow = not may_be_justified(shaped.language, room) or len(lines) < _JUSTIFIED
-    long = len(lines) > (1 if shaped.vertical else _DISPLAY)
+    long = len(lines) > (1 if shaped.vertical else _FLUSH_RIGHT if setting.align == "right" else _DISPLAY)
     unsuited = narrow if setting.align == "justify" else long
     return replace(setting, align="left") if unsuited else setting
 
@@ -306,13 +318,7 @@ def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure
     ]
     filled = measure.room(size) if align == "justify" else max(widths)
     indents = [max(measure.indent if line.first else -measure.indent, 0.0) * size for line in lines]
-    stretches = [
-        _stretch(shaped, line, filled - indent - width, size) if align == "justify" else None
-        for line, indent, width in zip(lines, indents, widths, strict=True)
-    ]
-    ragged = sum(stretch is None and not line.last for stretch, line in zip(stretches, lines, strict=True))
-    if ragged > _RAGGED * len(lines):
-        stretches = [None] * len(lines)
+    stretches = _stretches(shaped, lines, size, measure) if align == "justify" else [None] * len(lines)
     placed = []
     for row, (line, width, indent, stretch) in enumerate(zip(lines, widths, indents, stretches, strict=True)):
         start = indent + (filled - width) * SLACK[align] - outer[row][0] * size
@@ -321,6 +327,22 @@ def compose(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure
             _set_line(shaped, line, size, measure.letter, start, rows_before * measure.spacing * size, stretch)
         )
     return Block(shaped.face, size, tuple(placed), "ttb" if shaped.vertical else "ltr")
+
+
+def can_be_justified(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure) -> bool:
+    """Whether all lines of a paragraph but its last one, with few exceptions, fill their measure without gaps that show."""
+    return len(lines) < 2 or any(stretch is not None for stretch in _stretches(shaped, lines, size, measure))
+
+
+def _stretches(shaped: Shaped, lines: Sequence[Span], size: float, measure: Measure) -> list[list[float] | None]:
+    """Px to add behind each glyph of each line so that it fills the measure; nothing at all where too many lines cannot."""
+    found = []
+    for line in lines:
+        indent = max(measure.indent if line.first else -measure.indent, 0.0) * size
+        width = (shaped.width(line, measure.letter) - sum(shaped.blanks(line))) * size
+        found.append(_stretch(shaped, line, measure.room(size) - indent - width, size))
+    ragged = sum(stretch is None and not line.last for stretch, line in zip(found, lines, strict=True))
+    return [None] * len(lines) if ragged > _RAGGED * len(lines) else found
 
 
 def _inked(glyphs: Sequence[PlacedGlyph], size: float) -> Box:

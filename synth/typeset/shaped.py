@@ -103,9 +103,9 @@ class Shaped:
         traditional = self.language.startswith("zh-Hant")
         return [_Breakable(p, glyphs, inside_words(to_simplified(p) if traditional else p)) for p, glyphs in pairs]
 
-    def units(self) -> list[tuple[int, int]]:
+    def units(self, whole_words: bool = False) -> list[tuple[int, int]]:
         """The parts of the first paragraph between which a line may end, as characters start:end without spaces behind."""
-        return [(unit.start, unit.end) for unit in self._lines[0].units]
+        return [(unit.start, unit.end) for unit in (self._whole if whole_words else self._lines)[0].units]
 
     def width(self, line: Span, letter: float) -> float:
         """Advance of a line in em."""

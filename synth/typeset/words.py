@@ -111,6 +111,7 @@ _UNIT = "|".join(sorted(set(_MEASURES), key=lambda unit: -len(unit)))
 _COUNTED = re.compile(
     rf"(?:第)?(?:[0-9]+(?:[.,:：][0-9]+)*|[〇零一二两三四五六七八九十百千万亿几半]+) ?(?:{_UNIT})(?:[0-9]+(?:{_UNIT}))*"
 )
+_SCORE = re.compile(r"[0-9]{1,3}(?:比|[-–—:：])[0-9]{1,3}")
 _ADDRESS = re.compile(r"[\u4e00-\u9fff]{2}[路街巷道] ?[0-9]{1,4}号")  # most names have two characters
 _PHRASE = re.compile(
     r"(?:(?:January|February|March|April|May|June|July|August|September|October|November|December|Jan|Feb|Aug|Sept|Oct|Nov|Dec)"
@@ -151,6 +152,6 @@ def inside_phrases(text: str) -> frozenset[int]:
 
 
 def inside_counts(text: str) -> frozenset[int]:
-    """Places where a break would part a number and its measure word, or a street and its number, which no text does."""
-    found = (*_COUNTED.finditer(text), *_ADDRESS.finditer(text))
+    """Places where a break would part a number and its measure word, the two of a score, or a street and its number, which no text does."""
+    found = (*_COUNTED.finditer(text), *_SCORE.finditer(text), *_ADDRESS.finditer(text))
     return frozenset(at for match in found for at in range(match.start() + 1, match.end()))

@@ -15,6 +15,7 @@ from synth.drawing.colors import RGB, Color, Ground, pick, readable, shades_of
 from synth.drawing.layers import Layer, Light, TextLayer
 from synth.drawing.regions import layer_regions
 from synth.drawing.style import TextStyle
+from synth.errors import Undrawable
 from synth.fonts.face import Face
 from synth.fonts.source import FontFile
 from synth.geometry import Box, Matrix, translation
@@ -26,6 +27,7 @@ from synth.strategies.scene.lighting import bend_for, light_for
 from synth.strategies.scene.places import find_place, suited
 from synth.strategies.scene.scene import LEAST, SceneDrawer
 from synth.typeset.layout import LayoutConfig
+from synth.typeset.sense import torn
 from synth.typeset.setting import Align, Setting, pick_setting
 from synth.typeset.shaped import Shaped
 
@@ -142,6 +144,8 @@ def place_text(
     if canvas.medium:
         shaped_text = shaped_text.broken_for(area.size)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
+    if torn(shaped_text.shaped, block, area.size[0]):
+        raise Undrawable("lines would end within what belongs together")
     color = colors[int(rng.integers(len(colors)))]
     style = TextStyle(color) if beside else context.style(block, color, canvas.shades, rng)
     light, bend = light_for(canvas.light, style.named), bend_for(canvas.bend, style.named)
@@ -155,6 +159,8 @@ def place_text_like(request: DrawRequest, old: PlacedText, text: Text, font: Fon
     shaped_text = ShapedText(text, font, Shaped(face, text.text, text.tag), broken=old.shaped_text.broken)
     layout = replace(_horizontal(request.layout), size=(size, size))
     block, matrix = request.context.arrange(shaped_text, old.area.size, layout, request.rng, old.setting)
+    if torn(shaped_text.shaped, block, old.area.size[0]):
+        raise Undrawable("lines would end within what belongs together")
     layer = replace(old.layer, block=block, matrix=old.area.matrix @ matrix, one_word=shaped_text.one)
     return PlacedText(shaped_text, layer, old.area, old.setting)
 

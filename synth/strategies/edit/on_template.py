@@ -79,7 +79,9 @@ def template_pair(request: DrawRequest, drawer: TemplateDrawer, operation: Opera
     family, canvas, language = drawer.chosen(request)
     sheet = lay_out(request.context, family, drawer.templates[family][0], canvas, language, request.rng, drawer.photos)
     counts = Counter(_said(pending) for pending, _ in sheet.texts)
-    able = [(p, layer) for p, layer in sheet.texts if counts[_said(p)] == 1 and _may_be_edited(p, layer, operation)]
+    told = "\n".join(_said(pending) for pending, _ in sheet.texts)  # a word of a longer text would be meant as well
+    alone = [(p, layer) for p, layer in sheet.texts if counts[_said(p)] == 1 and told.count(_said(p)) == 1]
+    able = [(p, layer) for p, layer in alone if _may_be_edited(p, layer, operation)]
     if operation == "remove":  # of a list, what is left beside it would stand there without a sense
         roles = Counter(layer.role for _, layer in sheet.texts)
         able = [(p, layer) for p, layer in able if roles[layer.role] < _LISTED] or able

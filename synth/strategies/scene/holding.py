@@ -19,15 +19,17 @@ from synth.drawing.layers import Layer, PictureLayer, ShapeLayer
 from synth.geometry import apply, rotation
 from synth.photo_list import Kind
 from synth.photos import Backdrop
-from synth.strategies.scene.table import out_of_focus, table_before
+from synth.strategies.scene.table import out_of_focus, table, table_before
+from synth.strategies.scene.wall import View, corner_of, front, room, room_of
 
 if TYPE_CHECKING:
     from synth.strategies.scene.scene import SceneStrategy
 
-Holding = Literal["free", "hung", "lying", "table", "ground", "post", "line", "roped"]
+Holding = Literal["free", "hung", "lying", "table", "ground", "post", "line", "roped", "wall", "front", "desk"]
 """``free``: nothing is drawn. ``hung``: on the wall that the photograph shows. ``lying``: on a table seen from above.
 ``table``: standing on one. ``ground``: standing on the lower edge of the picture. ``post``: on posts that stand there.
-``line``: on a hanger. ``roped``: between ropes."""
+``line``: on a hanger in a room. ``roped``: between ropes. ``wall``: on that of a room with a window. ``front``: on that of a house.
+``desk``: on a table in such a room."""
 
 _OPEN: tuple[Kind, ...] = ("street", "building", "nature")
 Foot = Literal["stand", "legs"]
@@ -36,26 +38,35 @@ FOOT = 0.13  # chosen: of the height of what it carries
 
 _KINDS: dict[Holding, tuple[Kind, ...]] = {
     "hung": ("board",),
+    "lying": (*_OPEN, "wall"),
     "ground": (*_OPEN, "wall"),
     "post": (*_OPEN, "wall"),
     "roped": (*_OPEN, "wall", "people"),
+    "front": (*_OPEN, "wall"),
+    "wall": (*_OPEN, "wall"),
+    "desk": (*_OPEN, "wall"),
+    "line": (*_OPEN, "wall"),
 }
 """Kinds of photographs that have what a holding wants; the others are at home in all. A wall in a photograph is most often a
 facade, on which a board that hangs is as large as a house."""
 _AWAY: dict[Setting, tuple[Holding, ...]] = {
     "": (),
-    "inside": ("post", "roped", "ground"),
-    "outside": ("lying", "table", "line"),
+    "inside": ("post", "roped", "ground", "front"),
+    "outside": ("lying", "table", "line", "wall", "desk"),
 }
 """What holds nothing that makes sense in that setting alone: a post stands in the open, a table in a room."""
-_TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.1, "post": 0.2, "roped": 0.3}
+_OUTSIDE: tuple[Holding, ...] = ("table", "post", "ground", "roped")
+"""What stands before the whole of a photograph, as one of the things in it."""
+_TOWN: tuple[Kind, ...] = ("street", "building")
+"""Where any sign may stand."""
+_TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.1, "post": 0.2, "roped": 0.3, "wall": 0.12, "front": 0.12}
 """Chosen: of the recipe's turn and perspective, how much is left of it."""
 _OFF, _OFF_EDGE = 0.03, 0.04  # chosen: of the shorter side, at the least, and where there is room
 _SOFT = 0.006  # chosen: of the picture's width, by which a photograph is out of focus behind what stands before it
 _FAR_OFF = 0.02  # chosen: the same of what is far behind it
 _STANDING = (0.88, 0.96)  # chosen: of the picture's height, where a thing on a table stands
 _DEPTH = (0.15, 0.24)  # chosen: of the picture's height, how far behind it its table ends
-_FAR = (0.1, 0.35)  # chosen: of the picture's height, where a table ends on which things lie
+_FAR = (0.2, 0.36)  # chosen: of the picture's height, where a table ends on which things lie
 _LOWER = 0.85  # chosen: of its height, what is seen of something that lies
 _NARROW = 0.2  # chosen: how much narrower a thing that lies at the far end of its table is
 _HANGER = (0.12, 0.24)  # chosen: of the picture's height, where the upper edge of what hangs on a hanger is
@@ -63,23 +74,36 @@ _METAL: tuple[RGB, RGB] = (104, 107, 112), (70, 72, 76)
 _WOOD: tuple[RGB, RGB] = (128, 94, 60), (92, 64, 38)
 
 
-def holdings(held: tuple[Holding, ...], kind: Kind | None, setting: Setting = "") -> tuple[Holding, ...]:
+def holdings(
+    held: tuple[Holding, ...], kind: Kind | None, setting: Setting = "", near: bool = True
+) -> tuple[Holding, ...]:
     """Those of a medium that a photograph of a ``kind`` has what they want for, where it is known, and that suit a text of a
-    ``setting``."""
-    return tuple(
-        one for one in held if (kind is None or kind in _KINDS.get(one, (kind,))) and one not in _AWAY[setting]
-    )
+    ``setting``. What has nothing to do with the photograph is not ``near``: it is in a room, on a wall, or on a street."""
+
+    def able(one: Holding) -> bool:
+        apart = near or kind is None or one not in _OUTSIDE or (one != "table" and kind in _TOWN)
+        return apart and (kind is None or kind in _KINDS.get(one, (kind,))) and one not in _AWAY[setting]
+
+    return tuple(filter(able, held))
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
     """A photograph made ready: what ``make`` draws, once it is asked for, since many stages stay empty; where its table ends
-    (``edge``) and things stand on it (``floor``), px."""
+    (``edge``) and things stand on it (``floor``), px; of a wall, the ``view`` past it."""
 
     holding: Holding
     make: Callable[[], tuple[Layer, ...]]
     edge: float = 0.0
     floor: float = 0.0
+    view: View | None = None
+
+    def seen(self, backdrop: Backdrop) -> Backdrop:
+        """The photograph with its subjects as far as they show."""
+        subjects = backdrop.subjects if self.view is None else self.view.subjects(backdrop)
+        if self.edge:
+            subjects = [(x0, y0, x1, min(y1, self.edge)) for x0, y0, x1, y1 in subjects if y0 < self.edge]
+        return backdrop.showing(subjects)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -97,12 +121,33 @@ def set_stage(holding: Holding, backdrop: Backdrop, near: bool, blurred: float, 
 
     if holding == "lying":
         edge = h * rng.uniform(*_FAR)
-        # on white, paper would not be seen; slate reads as the sea
-        return Stage(holding, lambda: table_before(pixels(), edge, own, ("wood",)), edge, float(h))
+        view = room_of(backdrop.canvas, rng, edge)
+        return Stage(
+            holding,  # on white, paper would not be seen; slate reads as the sea
+            lambda: (*room(pixels(), view.onto(backdrop), view, own), *table(backdrop.pixels, edge, own, ("wood",))),
+            edge,
+            float(h),
+            view,
+        )
     if holding == "table":
         floor = h * rng.uniform(*_STANDING)
         edge = floor - h * rng.uniform(*_DEPTH)
         return Stage(holding, lambda: table_before(pixels(), edge, own), edge, floor)
+    if holding == "desk":
+        floor = h * rng.uniform(*_STANDING)
+        edge = floor - h * rng.uniform(*_DEPTH)
+        view = room_of(backdrop.canvas, rng, edge)
+        return Stage(
+            holding,
+            lambda: (*room(pixels(), view.onto(backdrop), view, own), *table(backdrop.pixels, edge, own)),
+            edge,
+            floor,
+            view,
+        )
+    if holding in ("wall", "front", "line"):
+        drawn, found = (front, corner_of) if holding == "front" else (room, room_of)
+        view = found(backdrop.canvas, rng)
+        return Stage(holding, lambda: drawn(pixels(), view.onto(backdrop), view, own), 0.0, float(h), view)
     return Stage(holding, lambda: (PictureLayer(pixels()),), 0.0, float(h))
 
 
@@ -111,7 +156,7 @@ def softness(holding: Holding, near: bool, blurred: float, rng: np.random.Genera
     behind it; a fraction ``blurred`` of the others is a little soft, where neither a table nor a wall is near."""
     if not near:
         return _FAR_OFF
-    return _SOFT if holding not in ("hung", "lying", "table") and rng.random() < blurred else 0.0
+    return _SOFT if holding not in ("hung", "lying", "table", "desk") and rng.random() < blurred else 0.0
 
 
 def corners_of(
@@ -124,13 +169,17 @@ def corners_of(
 ) -> np.ndarray | None:
     """(4, 2) corners, px, of a box of ``width`` x ``height`` somewhere in its stage; None where it does not fit."""
     w, h = canvas
-    if stage.holding in ("table", "ground"):
+    if stage.holding in ("table", "desk", "ground"):
         return upright(width, height, w, stage.floor, rng)
     if stage.holding == "line":
         bottom = h * rng.uniform(*_HANGER) + height
         return upright(width, height, w, bottom, rng) if bottom < 0.98 * h else None
     if stage.holding == "lying":
         return _on_table(stage, width, height, canvas, strategy, rng)
+    if stage.view:
+        x0, y0, x1, y1 = stage.view.free
+        corners = tilted(width, height, (x1 - x0, y1 - y0), strategy, rng, _TURN[stage.holding], 0.0)
+        return corners + np.array((x0, y0))
     top, side, below = {"post": (0.0, 0.0, 0.1), "roped": (0.03 * h, 0.06, 0.1)}.get(stage.holding, (0.0, 0.0, 0.0))
     room = (w * (1 - 2 * side), h * (1 - below) - top)
     off = _OFF * min(canvas)
@@ -212,7 +261,7 @@ def foot_of(kind: Foot, corners: np.ndarray, floor: float) -> list[Layer]:
     middle, wide, high = (x0 + x1) / 2, x1 - x0, floor - y
     if kind == "legs":
         spread, thick = 0.36 * wide, max(0.02 * wide, 2.0)
-        shadow = (middle - 1.15 * spread, floor - 0.12 * high, middle + 1.3 * spread, floor + 0.3 * high)
+        shadow = (middle - 1.15 * spread, floor - 0.2 * high, middle + 1.3 * spread, floor + 0.12 * high)
         return [
             ShapeLayer("ellipse", shadow, fill=(0, 0, 0), alpha=0.4, blur=0.12 * high + 1),
             *(

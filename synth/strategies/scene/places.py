@@ -29,6 +29,7 @@ from synth.strategies.scene.holding import FOOT, Stage, corners_of, foot_of, hol
 from synth.strategies.scene.lighting import light_in, shadow_layers, tint_near, tinted, veil_layer, veiled
 from synth.strategies.scene.media import find_medium, placed
 from synth.strategies.scene.themes import belongs, outdoors, wanted
+from synth.strategies.scene.wall import fastenings
 
 if TYPE_CHECKING:
     from synth.strategies.scene.scene import SceneStrategy
@@ -40,11 +41,13 @@ _MAX_COVERED = 0.05  # chosen: fraction of a subject of the photograph that a me
 _SIZES, _PLACES = 8, 6  # chosen: sizes tried for a medium, from large to small, and places of each
 _PHOTOGRAPHS = 40  # chosen: photographs that are looked at for one that suits
 _ENLARGED = 1.5  # chosen: beyond it a photograph is seen to be smeared behind sharp letters
+_COLORED, _NEUTRAL = 4.5, 3.5  # chosen: WCAG contrast of ink to what it is printed on
+_MAX_LOST = 0.15  # chosen: fraction of a subject that the picture's edge may cut off
 _LEAST_HEIGHT = 8.0  # chosen: px of a line; where even these do not fit, a medium is not drawn in vain
 _SAID = {"item": "word", "line": "phrase"} | dict.fromkeys(("sentence", "paragraph"), "say")
-_LARGER = 1.3  # chosen: what stands on the ground is larger than what a person holds
+_LARGER = 1.3  # chosen: what hangs alone on a wall or stands on the ground is larger than what a person holds
 _MAX_SKY = 0.1  # chosen: fraction of what hangs on a wall that may stand before the sky
-_SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
+_SMALLEST = 0.55  # chosen: fraction of its size to which a medium shrinks beside a subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,21 +96,23 @@ def suited(
     kinds = [kind for kind in every if any(_held(strategy.media, kind, text.setting).values())]
     kinds = kinds or [kind for kind in every if any(_held(strategy.media, kind).values())]
     things = {key: weight for key, weight in strategy.media.items() if key != "none"}
-    holding = [kind for kind in kinds if any(_held(things, kind, text.setting).values())]
+    holding = [kind for kind in kinds if any(_held(things, kind, text.setting, near=False).values())]
     for _ in range(_PHOTOGRAPHS):
         backdrop = photos.choose(canvas, rng, *wanted(text, kinds, holding or kinds))
-        if backdrop.enlarged <= _ENLARGED:
+        whole = backdrop.enlarged <= _ENLARGED and backdrop.lost <= _MAX_LOST
+        if whole and not (backdrop.gray and any(things.values())):  # things before it have colors
             return backdrop
     return backdrop  # better than none
 
 
-def _held(media: Mapping[str, float], kind: Kind | None, setting: Setting = "") -> dict[str, float]:
-    """Weights of the media that something can hold in a photograph of this kind, where a text of a ``setting`` makes sense."""
+def _held(media: Mapping[str, float], kind: Kind | None, setting: Setting = "", near: bool = True) -> dict[str, float]:
+    """Weights of the media that something can hold in a photograph of this kind, where a text of a ``setting`` makes sense that
+    has to do with it (``near``) or not."""
 
     def able(key: str) -> bool:
         if key == "none":
             return not (setting == "inside" and outdoors(kind))
-        return bool(holdings(find_medium(key).held, kind, setting))
+        return bool(holdings(find_medium(key).held, kind, setting, near))
 
     return {key: weight for key, weight in media.items() if able(key)}
 
@@ -115,13 +120,16 @@ def _held(media: Mapping[str, float], kind: Kind | None, setting: Setting = "") 
 def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: Text) -> dict[str, float]:
     """Weights of the media that can be held here, and of these of such as carry so much text and say such a thing, if any
     do."""
-    fitting = _held(media, backdrop.kind, text.setting)
+    near = belongs(text, backdrop.theme)
+    fitting = _held(media, backdrop.kind, text.setting, near)
     place, _, slot = text.topic.rpartition(".")
     length = sum(1.0 if is_han(character) else 0.5 for character in text.text)
     said = "number" if text.language == "other" else slot or _SAID[text.unit]
-    on_things = not belongs(text, backdrop.theme) or said in GOODS
+    on_things = not near or said in GOODS
     if not any(weight for key, weight in fitting.items() if key != "none" or not on_things):
         fitting = _held(media, backdrop.kind)  # a thing in the wrong setting is better than none
+    if not any(fitting.values()):
+        fitting = dict(media)  # where a recipe has only photographs of other kinds
     if on_things and any(weight for key, weight in fitting.items() if key != "none"):
         fitting.pop("none", None)  # what is written straight on a photograph would be read as said of it
     for suits in (
@@ -146,8 +154,9 @@ def _on_medium(
 ) -> Place:
     medium = find_medium(key)
     if stage is None:
-        able = holdings(medium.held, backdrop.kind, text.setting) or holdings(medium.held, backdrop.kind)
         near = belongs(text, backdrop.theme)
+        able = holdings(medium.held, backdrop.kind, text.setting, near) or holdings(medium.held, backdrop.kind)
+        able = able or medium.held
         stage = set_stage(able[int(rng.integers(len(able)))], backdrop, near, strategy.blurred, rng)
     width, height, corners = _beside_subjects(strategy, backdrop, medium, stage, rng, taken)
     if medium.across * width < _LEAST_HEIGHT * aspect:
@@ -155,8 +164,9 @@ def _on_medium(
     carrier = medium.draw(width, height, rng)
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     behind = supports(stage, corners, backdrop.canvas, rng)
-    behind += foot_of(medium.foot, corners, stage.floor) if medium.foot and stage.holding == "table" else []
-    if stage.holding in ("free", "hung", "lying"):  # what stands has nothing close behind it
+    if medium.foot and stage.holding in ("table", "desk"):
+        behind += foot_of(medium.foot, corners, stage.floor)
+    if stage.holding in ("free", "hung", "lying", "wall", "front"):  # what stands has nothing close behind it
         behind += shadow_layers(carrier, width, height, matrix, rng)
     tint = tint_near(backdrop.pixels, corners) if carrier.lit else None
     parts = [placed(layer, matrix) for layer in carrier.layers]
@@ -165,13 +175,14 @@ def _on_medium(
     if tint:
         behind += [] if carrier.shaped else [veil_layer(tint, width, height, matrix, carrier.radius)]
         shades = tuple(veiled(shade, tint) for shade in shades)
+    if stage.holding in ("wall", "front") and medium.handwritten and not medium.foot:
+        behind += fastenings(width, height, matrix, rng)
     x0, y0, x1, y1 = carrier.room
     inner = translation(x0, y0) if carrier.bend else matrix @ translation(x0, y0)
     size = (int(x1 - x0), int(y1 - y0))
     if min(size) < 12:
         raise Undrawable(f"the {medium.en} leaves {size[0]} x {size[1]} px for text")
-    inks = [PALETTE[name] for name in carrier.inks]
-    colors = tuple(c for c in inks if contrast(c.rgb, shades[0]) >= strategy.contrast)
+    colors = tuple(c for c in map(PALETTE.__getitem__, carrier.inks) if _stands_off(c, shades, strategy.contrast))
     if not colors:
         raise Undrawable(f"no ink stands off the {medium.en}")
     bend = carrier.bend.under(matrix) if carrier.bend else None
@@ -182,6 +193,14 @@ def _on_medium(
         medium.centered,
         medium.handwritten or not carrier.lit,
     )
+
+
+def _stands_off(ink: Color, shades: Sequence[RGB], least: float) -> bool:
+    """Whether an ink can be read on a ground, and on its other shades; a hue beside another one needs more contrast than black
+    or white."""
+    ground = _NEUTRAL if ink.en in ("black", "white") else _COLORED
+    off = [contrast(ink.rgb, shade) for shade in shades]
+    return off[0] >= max(least, ground) and min(off) >= least
 
 
 def _beside_subjects(
@@ -195,17 +214,20 @@ def _beside_subjects(
     """Width, height and (4, 2) corners, px, of a medium that hides none of the photograph's subjects and of ``taken``."""
     w, h = backdrop.canvas
     aspect = rng.uniform(*medium.aspect)
-    subjects = backdrop.above(stage.edge).subjects if stage.edge else backdrop.subjects
-    full = rng.uniform(*strategy.size) * min(w, h * aspect)
+    subjects = stage.seen(backdrop).subjects
+    room = stage.view.free if stage.view and not stage.edge else (0.0, 0.0, w, h)
+    full = rng.uniform(*strategy.size) * min(room[2] - room[0], (room[3] - room[1]) * aspect)
+    if stage.view and not stage.edge:
+        full = min(_LARGER * full, 0.96 * min(room[2] - room[0], (room[3] - room[1]) * aspect))
     if stage.holding == "ground":
         full = min(_LARGER * full, 0.92 * w, 0.92 * h * aspect)
     for shrink in np.repeat(np.linspace(1.0, _SMALLEST, _SIZES), _PLACES):
         width, height = full * shrink, full * shrink / aspect
         corners = corners_of(stage, width, height, (w, h), strategy, rng)
-        if corners is None:
-            continue
-        if stage.holding == "table" and medium.foot:
+        if corners is not None and stage.holding in ("table", "desk") and medium.foot:
             corners -= (0, FOOT * height)
+        if corners is None or corners.min() < 0:
+            continue
         if stage.holding == "hung" and sky_under(backdrop.cells, backdrop.canvas, corners) > _MAX_SKY:
             continue
         if covered(corners, subjects) <= _MAX_COVERED and covered(corners, taken) == 0:
@@ -216,14 +238,11 @@ def _beside_subjects(
 def _on_photo(
     strategy: SceneStrategy, backdrop: Backdrop, aspect: float, rng: np.random.Generator, taken: Sequence[Box]
 ) -> Place:
-    share = (
-        0.5 if backdrop.kind in (None, "wall", "board") else 0.0
-    )  # in the sky or on grass a tilt looks like a mistake
     box = find_flat_box(backdrop.cells, backdrop.canvas, aspect, rng, [*backdrop.subjects, *taken])
     x0, y0, x1, y1 = box
     width, height = x1 - x0, y1 - y0
-    corners = tilted(0.94 * width, 0.94 * height, (width, height), strategy, rng, share)
-    corners += np.array((x0, y0))
+    # upright: a tilt that nothing in the photograph has looks like a mistake
+    corners = tilted(0.94 * width, 0.94 * height, (width, height), strategy, rng, 0.0) + np.array((x0, y0))
     matrix = from_box(width, height, [(float(x), float(y)) for x, y in corners])
     part = backdrop.colors(box)
     order = np.argsort(part @ (0.2126, 0.7152, 0.0722))

@@ -20,6 +20,7 @@ from synth.choice import check_weights
 from synth.content.base import Text
 from synth.drawing.colors import Ground
 from synth.drawing.layers import Drawing, TextLayer
+from synth.drawing.outlines import clear_size
 from synth.drawing.paint import paint_twice
 from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
@@ -28,6 +29,7 @@ from synth.geometry import Box
 from synth.photos import Backdrop, Photos, PhotoSource
 from synth.strategies.base import Composition, DrawRequest, Strategy, joint_text
 from synth.strategies.context import ShapedText
+from synth.strategies.scene.carrier import Medium
 from synth.strategies.scene.flat_areas import covered
 from synth.strategies.scene.holding import Holding, Stage, holdings, set_stage
 from synth.strategies.scene.lighting import (
@@ -38,13 +40,24 @@ from synth.strategies.scene.media import MEDIA, find_medium
 from synth.strategies.scene.places import Place, find_place, suited
 from synth.strategies.scene.themes import belongs
 from synth.strategies.scene.visible import check_visible
+from synth.typeset.sense import torn
 
 _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
 _MOST = 3  # chosen: texts of a picture with several
-_SHARED: tuple[Holding, ...] = ("hung", "post", "lying")  # chosen: by what several media of a picture may be held
-LEAST = 0.024  # chosen: of the shorter side, below which text is lost in a picture
+_SHARED: tuple[Holding, ...] = (
+    "hung",
+    "post",
+    "lying",
+    "wall",
+    "front",
+)  # chosen: by what several media of a picture may be held
+LEAST = 0.04  # chosen: of the shorter side, below which text is lost in a picture
+_LEAST_STRAIGHT = 0.055  # chosen: the same of text straight on a photograph, which nothing points at
+_UPRIGHT = 0.7  # chosen: width to height, from which on a column leaves most of a place empty
+_ARCHED = 1.6  # chosen: width to height of a thing, from which on an arc is flat and small on it
 _SMALLER = 0.6  # chosen: what several media are made smaller by
-_TRIES = 3  # chosen: further texts that are tried for a place
+_CARRYING = 0.5  # chosen: of its width, what a line of text takes at the least on one of several things
+_TRIES = 5  # chosen: further texts that are tried for a place
 _BENT = 1.0  # chosen: of layout.min_size, the least on a curve, where type is painted through a mesh
 _FORESHORTENED = 0.85  # chosen: of layout.min_size, down to which perspective may make type look smaller
 
@@ -117,7 +130,7 @@ class SceneDrawer:
             image,
             Ground(place.ground) if place.ground and len(placed) == 1 else None,
             place.medium,
-            backdrop=backdrop.above(place.stage.edge) if place.stage.edge else backdrop,
+            backdrop=place.stage.seen(backdrop),
             media=tuple(each.place.medium for each in placed) if len(placed) > 1 else (),
         )
 
@@ -156,19 +169,24 @@ def _set(
     """The text in a place of the ``stage`` that shares nothing with the boxes ``taken`` by others, None for one that is
     alone. Raises Undrawable."""
     context, rng = request.context, request.rng
-    layout = request.layout.at_least(LEAST * min(backdrop.canvas))
     place = find_place(strategy, backdrop, shaped_text, rng, taken or (), stage)
+    layout = request.layout.at_least((LEAST if place.medium else _LEAST_STRAIGHT) * min(backdrop.canvas))
     if place.centered or (place.medium and not text.wrap):
         layout = replace(layout, align={"center": 1.0})
-    if place.size[0] > place.size[1]:
+    if place.size[0] > _UPRIGHT * place.size[1]:
         shaped_text = shaped_text.horizontal()
-    if place.bend:  # an arc on a curve would be read as the curve's
+    wide = place.size[0] > _ARCHED * place.size[1]
+    if (
+        place.bend or place.flat or (place.medium and wide)
+    ):  # read as the curve's; on notes and boards it looks like a slip
         shaped_text = replace(shaped_text, curved=False)
     if place.handwritten and rng.random() < _BY_HAND:
         shaped_text = context.by_hand(shaped_text, rng)
     if place.medium:
         shaped_text = shaped_text.broken_for(place.size)
     block, matrix = context.arrange(shaped_text, place.size, layout, rng)
+    if torn(shaped_text.shaped, block, place.size[0]):
+        raise Undrawable("lines would end within what belongs together")
     color = place.colors[int(rng.integers(len(place.colors)))]
     style = context.style(block, color, place.shades, rng)
     if taken is not None and style.to:  # captions of several texts name one color for each
@@ -177,8 +195,10 @@ def _set(
         style = TextStyle(color)
     light, bend = light_for(place.light, style.named), bend_for(place.bend, style.named)
     layer = TextLayer(block, style, place.matrix @ matrix, light=light, bend=bend, one_word=shaped_text.one)
-    if layer.seen_size < (_BENT if bend else _FORESHORTENED) * layout.min_size:
-        raise Undrawable("seen in perspective the text is smaller than layout.min_size allows")
+    if layer.seen_size < max((_BENT if bend else _FORESHORTENED) * layout.min_size, clear_size(block)):
+        raise Undrawable(
+            "seen in perspective the text is smaller than layout.min_size allows, or too small for its strokes"
+        )
     return _Set(text, shaped_text.font, place, layer)
 
 
@@ -187,16 +207,29 @@ def _several(
 ) -> list[_Set]:
     """The text and others of the same content, from top to bottom, on smaller media; none where there is no room for two."""
     rng = request.rng
-    able = holdings(_SHARED, backdrop.kind, text.setting)
-    if not able:
-        return []
-    holding = able[int(rng.integers(len(able)))]
-    smaller = _smaller_and_held(strategy, holding)
-    if smaller is None:
-        return []
-    stage = set_stage(holding, backdrop, belongs(text, backdrop.theme), 0.0, rng)
+    near = belongs(text, backdrop.theme)
+    able = holdings(_SHARED, backdrop.kind, text.setting, near)
+    for holding in map(able.__getitem__, rng.permutation(len(able))):
+        smaller = _smaller_and_held(strategy, holding)
+        stage = set_stage(holding, backdrop, near, 0.0, rng)
+        placed = _several_on(request, smaller, backdrop, text, shaped_text, stage) if smaller else []
+        if placed:
+            return sorted(placed, key=lambda each: each.box[1] + each.box[3])
+    return []
+
+
+def _several_on(
+    request: DrawRequest,
+    strategy: SceneStrategy,
+    backdrop: Backdrop,
+    text: Text,
+    shaped_text: ShapedText,
+    stage: Stage,
+) -> list[_Set]:
+    """The text and others on one stage; none where it has no room for two."""
+    rng = request.rng
     try:
-        placed = [_set(request, smaller, backdrop, text, shaped_text, [], stage)]
+        placed = [_set(request, strategy, backdrop, text, shaped_text, [], stage)]
     except Undrawable:
         return []
     wanted = int(rng.integers(2, _MOST + 1))
@@ -205,15 +238,20 @@ def _several(
             break
         try:
             other = request.other_text(beside=[each.text for each in placed])
-            if not holdings((holding,), backdrop.kind, other.setting):
+            if not holdings((stage.holding,), backdrop.kind, other.setting):
                 continue
             shaped_other = request.context.shape(other, request.layout, rng)
-            found = _set(request, smaller, backdrop, other, shaped_other, [each.box for each in placed], stage)
+            found = _set(request, strategy, backdrop, other, shaped_other, [each.box for each in placed], stage)
         except Undrawable:  # a picture with one text less is as good
             continue
         if covered(np.array(found.box).reshape(2, 2), [each.box for each in placed]) == 0:
             placed.append(found)
-    return sorted(placed, key=lambda each: each.box[1] + each.box[3]) if len(placed) > 1 else []
+    return placed if len(placed) > 1 else []
+
+
+def _fit_for_several(medium: Medium, holding: Holding) -> bool:
+    """Whether a thing is held so, and most of it carries its text, so that it may be small."""
+    return bool({holding, "free"} & set(medium.held)) and medium.across >= _CARRYING
 
 
 def _smaller_and_held(strategy: SceneStrategy, holding: Holding) -> SceneStrategy | None:
@@ -223,7 +261,7 @@ def _smaller_and_held(strategy: SceneStrategy, holding: Holding) -> SceneStrateg
     media = {
         key: weight
         for key, weight in strategy.media.items()
-        if (set(strategy.media) == {"none"} if key == "none" else {holding, "free"} & set(find_medium(key).held))
+        if (set(strategy.media) == {"none"} if key == "none" else _fit_for_several(find_medium(key), holding))
     }
     if not any(media.values()):
         return None

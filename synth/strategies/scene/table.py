@@ -19,15 +19,21 @@ def table_before(
     pixels: np.ndarray, edge: float, rng: np.random.Generator, surfaces: tuple[Surface, ...] = _SURFACES
 ) -> tuple[Layer, ...]:
     """The photograph (h, w, 3) and a table over it, from ``edge`` (px from the top) down."""
+    soft = out_of_focus(pixels, _BLUR * pixels.shape[1])
+    return PictureLayer(soft), *table(pixels, edge, rng, surfaces)
+
+
+def table(
+    pixels: np.ndarray, edge: float, rng: np.random.Generator, surfaces: tuple[Surface, ...] = _SURFACES
+) -> tuple[Layer, ...]:
+    """A table from ``edge`` (px from the top) down, in the light of ``pixels`` (h, w, 3)."""
     h, w = pixels.shape[:2]
-    soft = out_of_focus(pixels, _BLUR * w)
     top = tile(surfaces[int(rng.integers(len(surfaces)))], int(rng.integers(64)))
     far, near = rng.uniform(0.15, 0.3) * w, rng.uniform(0.6, 0.9) * w  # the board runs out of the picture on both sides
     corners = [(-far, edge), (w + far, edge), (w + near, 1.05 * h), (-near, 1.05 * h)]
     light = pixels[:: max(h // 32, 1), :: max(w // 32, 1)].reshape(-1, 3).mean(axis=0)
     board = [(0.0, edge), (w, edge), (w, h), (0.0, h)]
     return (
-        PictureLayer(soft),
         PictureLayer(top, from_box(SIDE, SIDE, corners), clip=tuple((float(x), float(y)) for x, y in board)),
         ShapeLayer("rect", (0, edge, w, h), fill=tint_of(light), blend="multiply"),
         ShapeLayer(

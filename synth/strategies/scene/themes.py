@@ -52,9 +52,7 @@ def belongs(text: Text, theme: Theme | None) -> bool:
     return theme == "plain" or _about(text, theme)
 
 
-def wanted(
-    text: Text, kinds: Container[Kind | None], holding: Container[Kind | None]
-) -> tuple[Accepts, Accepts, Accepts, Accepts]:
+def wanted(text: Text, kinds: Container[Kind | None], holding: Container[Kind | None]) -> tuple[Accepts, ...]:
     """Photographs of these kinds that show a place which the text could be of; else those of kinds that have what a thing is
     held by, which say nothing or may be far behind it; else any, where the recipe has no others."""
     return (
@@ -62,6 +60,7 @@ def wanted(
         lambda kind, theme: kind in holding and theme in _QUIET,
         lambda kind, _: kind in holding,
         lambda kind, _: kind in kinds,
+        lambda *_: True,
     )
 
 

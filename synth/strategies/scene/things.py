@@ -23,6 +23,7 @@ from synth.strategies.scene.carrier import Carrier, any_color, dimmed, inks_on
 _SIDE = 0.95  # chosen: radians from the front up to which there is print on something round
 _SOFT_BLACK = (27, 27, 30)
 _BODIES = ("white", "white", "red", "dark blue", "dark green", "black", "yellow", "light blue", "beige", "pink")
+_AROUND = 0.1  # of its size, that a shadow has room for around a thing
 _LABELS = ("white", "white", "beige", "light yellow", "red", "dark blue", "black")
 
 
@@ -129,9 +130,11 @@ def shirt(w: float, h: float, rng: np.random.Generator) -> Carrier:
         )
     shadow = skia.Paint(AntiAlias=True, Color=skia.Color(0, 0, 0, 110))
     shadow.setMaskFilter(skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, 0.02))
-    behind = _drawn(outline, w, h, shadow, (0.01, 0.015))
-    layers = (PictureLayer(behind), picture.layer())
-    return _carrier(layers, (0.27 * w, 0.21 * h, 0.73 * w, 0.72 * h), color, bend, (0.8,))
+    behind = PictureLayer(
+        _drawn(outline, w, h, shadow, (0.01, 0.015), _AROUND), translation(-_AROUND * w, -_AROUND * h)
+    )
+    layers = (behind, picture.layer())
+    return _carrier(layers, (0.27 * w, 0.17 * h, 0.73 * w, 0.58 * h), color, bend, (0.8,))
 
 
 def flag(w: float, h: float, rng: np.random.Generator) -> Carrier:
@@ -279,7 +282,7 @@ def _page(paper: Color, w: float, h: float, number: int) -> np.ndarray:
 def _folds(rng: np.random.Generator, w: float) -> tuple[tuple[float, float, float, float], ...]:
     """Soft folds that run down and across: shorter ones are lower."""
     found = []
-    for length, size in ((0.75, 0.010), (0.42, 0.006), (0.27, 0.0035)):
+    for length, size in ((0.75, 0.006), (0.42, 0.0035), (0.27, 0.0025)):
         turn = rng.uniform(-0.9, 0.9)
         step = 2 * math.pi / (length * w)
         found.append((step * math.cos(turn), step * math.sin(turn), float(rng.uniform(0, 6.28)), size * w))
@@ -299,12 +302,15 @@ def _line(points: tuple[tuple[float, ...], ...], w: float, h: float, width: floa
     return _drawn(path, w, h, pen, (0, 0))[..., 3] / 255.0
 
 
-def _drawn(path: skia.Path, w: float, h: float, pen: skia.Paint, shift: tuple[float, float]) -> np.ndarray:
-    """(h, w, 4) of a path whose box is 1 x 1."""
+def _drawn(
+    path: skia.Path, w: float, h: float, pen: skia.Paint, shift: tuple[float, float], around: float = 0.0
+) -> np.ndarray:
+    """(h, w, 4) of a path whose box is 1 x 1, and so much of that around it."""
     rows, columns = _shape(w, h)
-    pixels = np.zeros((rows, columns, 4), np.uint8)
+    pixels = np.zeros((*_shape(w * (1 + 2 * around), h * (1 + 2 * around)), 4), np.uint8)
     canvas = skia.Surface(pixels, colorType=skia.kRGBA_8888_ColorType).getCanvas()
     canvas.scale(columns, rows)
+    canvas.translate(around, around)
     canvas.translate(*shift)
     canvas.drawPath(path, pen)
     return pixels

@@ -12,7 +12,7 @@ from synth.drawing.colors import luminance
 from synth.drawing.layers import Drawing
 from synth.errors import Undrawable
 
-_SEEN = 2.6
+_SEEN = 3.0
 """Chosen: least WCAG contrast of a text's better quarter of ink to what lies behind it. Thin strokes of small type do not
 reach their color in any pixel, whatever color that is."""
 _INK = 1.1  # chosen: contrast from which on a pixel counts as ink

@@ -16,11 +16,13 @@ import numpy as np
 from synth.drawing.colors import RGB, Color
 from synth.drawing.layers import ShapeLayer
 from synth.geometry import Box
+from synth.language import is_han
 
 _TIME = re.compile(
     r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|Spring|Summer|Autumn|Winter)|周.|.季|.*[0-9].*"
 )
 ChartKind = Literal["bars", "line", "pie"]
+_LEGEND = 4.0  # chosen, u: type of a legend, by which its width is guessed
 _TICKS = 4  # at least so many steps of the axis up to the largest value
 
 
@@ -104,14 +106,18 @@ def _pie(
     x0, y0, x1, y1 = box
     wide = x1 - x0 > y1 - y0
     r = 0.46 * min((x1 - x0) * (0.55 if wide else 1), (y1 - y0) * (1 if wide else 0.55))
+    shares = whole_shares(values)
+    said = [f"{name} {share}%" for name, share in zip(names, shares, strict=True)]
+    if wide:  # the pie and its legend as a whole in the middle
+        legend = min(max(map(_em, said)) * _LEGEND * u, x1 - x0 - 2 * r - 10 * u)
+        x0 += max((x1 - x0 - 2 * r - 10 * u - legend) / 2, 0.0)
     cx, cy = (x0 + r + u, (y0 + y1) / 2) if wide else ((x0 + x1) / 2, y0 + r + u)
     ends = np.concatenate(([0.0], np.cumsum(values / values.sum()))) * 2 * math.pi - math.pi / 2
     colors = _tones(hues, len(names))
-    shares = whole_shares(values)
     shapes, labels = [], []
     left, top = (cx + r + 4 * u, y0 + 2 * u) if wide else (x0 + 4 * u, cy + r + 3 * u)
     row = min((y1 - top - u) / len(names), 9 * u)
-    for k, name in enumerate(names):
+    for k, text in enumerate(said):
         turn = np.linspace(ends[k], ends[k + 1], 24)
         arc = [(cx + r * math.cos(t), cy + r * math.sin(t)) for t in turn]
         points = (cx, cy, *(v for point in arc for v in point))
@@ -119,8 +125,13 @@ def _pie(
         y = top + k * row
         side = 0.5 * row
         shapes.append(ShapeLayer("rect", (left, y + 0.25 * row, left + side, y + 0.25 * row + side), fill=colors[k]))
-        labels.append(Label(f"{name} {shares[k]}%", (left + side + 1.5 * u, y, x1, y + row), "legend"))
+        labels.append(Label(text, (left + side + 1.5 * u, y, x1, y + row), "legend"))
     return shapes, labels
+
+
+def _em(text: str) -> float:
+    """About how wide a text is, em."""
+    return sum(1.0 if is_han(character) else 0.55 for character in text)
 
 
 def whole_shares(values: np.ndarray) -> list[int]:

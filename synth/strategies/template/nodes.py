@@ -36,6 +36,7 @@ class Node:
     when: str = ""
     shadow: bool = False  # a soft one under its panel
     tail: Literal["before", "after"] | None = None  # of a balloon, towards the figure that comes before or after it
+    hug: bool = False  # of a panel around one line: no wider than that comes out
     bullet: bool = False  # of an icon or a space: beside the first line of the text behind it, not its middle
 
     def __post_init__(self) -> None:

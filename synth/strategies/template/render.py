@@ -147,6 +147,7 @@ class Sheet:
         self._shapes: list[Layer] = [GroundLayer(Ground((self.color("ground"),)))]
         self._pending: list[Pending] = []
         self._bullets: dict[int, int] = {}  # the text of each shape that stands at its first line
+        self._hugging: dict[int, tuple[int, float]] = {}  # the text of each panel around it, and px between them
         self.pictures: list[Backdrop] = []
 
     def expanded(self) -> Item:
@@ -187,6 +188,8 @@ class Sheet:
             return
         if node.fill or node.outline:
             self._panel(node, box, u)
+            if node.hug:
+                self._hugging[len(self._shapes) - 1] = (len(self._pending), node.pad * u)
         inner = inner_box(box, node.pad * u)
         if isinstance(node, TextNode):
             self._lay_text(item, inner, u)
@@ -201,11 +204,18 @@ class Sheet:
 
     def layers(self) -> tuple[Layer, ...]:
         """Shapes from back to front, then the texts in reading order."""
+        return (*self._settled, *(layer for _, layer in self.texts))
+
+    @cached_property
+    def _settled(self) -> list[Layer]:
+        """The shapes, moved and narrowed as the texts beside or in them came out."""
         texts = [layer for _, layer in self.texts]
         shapes = list(self._shapes)
         for shape, text in self._bullets.items():
             shapes[shape] = _at_first_line(shapes[shape], texts[text])
-        return (*shapes, *texts)
+        for shape, (text, pad) in self._hugging.items():
+            shapes[shape] = _around(shapes[shape], texts[text], pad)
+        return shapes
 
     @cached_property
     def texts(self) -> list[tuple[Pending, TextLayer]]:
@@ -386,6 +396,15 @@ def _at_first_line(shape: Layer, text: TextLayer) -> Layer:
     if isinstance(shape, OutlineLayer):
         return replace(shape, at=(shape.at[0], shape.at[1] + up))
     return shape
+
+
+def _around(panel: Layer, text: TextLayer, pad: float) -> Layer:
+    """A panel as wide as the line in it, with ``pad`` px on both sides."""
+    assert isinstance(panel, ShapeLayer)
+    x0, y0, x1, y1 = panel.points
+    left, _, right, _ = text.block.box
+    shift = text.matrix[0, 2]
+    return replace(panel, points=(max(x0, left + shift - pad), y0, min(x1, right + shift + pad), y1))
 
 
 def _square(box: Box) -> Box:

@@ -27,8 +27,8 @@ from synth.typeset.marks import MARKS
 from synth.typeset.shaped import Shaped, Span
 
 _REGULAR, _BOLD = 400, 700  # of CSS
-_MIN_SIZE = 10.0  # px: no text is set smaller
-_SPACING = 1.35  # em from line to line
+_MIN_SIZE = 11.0  # px: no text is set smaller
+_SPACING, _TITLE_SPACING = 1.35, 1.2  # em from line to line
 _ROOM = 1.2  # of the type size: what a line takes in a column of its own length
 _DISPLAY = 3  # chosen: lines that a title takes at most; what may take more is body text and fills its lines
 _MAX_BALANCED = 4  # lines: a text of up to so many is broken evenly, so that no word is left alone on a line
@@ -60,8 +60,11 @@ class Pending:
         else:  # a character alone is worse than a divided word
             measure = self.measure
         in_clauses = self._in_clauses(size) if len(lines) > len(self.shaped.paragraphs) else []
+        in_sense = self.measure.in_sense(self.shaped, [size], self.node.lines) if self.node.lines <= _DISPLAY else None
         if in_clauses:
             lines = in_clauses
+        elif in_sense:
+            measure, lines = self.measure, in_sense[1]
         elif 1 < len(lines) <= _MAX_BALANCED and (self.node.align == "center" or self.node.lines <= _DISPLAY):
             lines = measure.balanced(self.shaped, size, lines)
         return compose(self.shaped, lines, size, measure, self.node.align)
@@ -137,10 +140,14 @@ class Typesetter:
             return 0.0
         low, high = _sizes(node, u)
         size = low + (high - low) * scale
-        lines = _measure(node, width, float("inf")).lines(self._shape(node, said)[1], size)
+        measure, (_, shaped) = _measure(node, width, float("inf")), self._shape(node, said)
+        lines = measure.lines(shaped, size)
         if lines is None or len(lines) > node.lines:
             return float("inf")
-        return size * (_ROOM + (len(lines) - 1) * _SPACING)
+        if len(lines) > 1:  # as it will be set: smaller, where its lines end better so
+            size = max(_sensible(node, shaped, measure, size), low)
+            lines = measure.lines(shaped, size) or lines
+        return size * (_ROOM + (len(lines) - 1) * _spacing(node))
 
     def width(self, node: TextNode, said: str, u: float, scale: float) -> float:
         """Px of the text on one line."""
@@ -203,6 +210,10 @@ def _sensible(node: TextNode, shaped: Shaped, measure: Measure, largest: float) 
     found = replace(measure, width=measure.width - _ROUNDING).in_clauses(shaped, largest)
     if found and len(found[1]) <= node.lines:
         return found[0] if found[0] >= _SMALLER[-1] * largest else largest
+    if node.lines <= _DISPLAY:
+        in_sense = measure.in_sense(shaped, [largest * step for step in _SMALLER], node.lines)
+        if in_sense:
+            return in_sense[0]
     for step in _SMALLER if node.lines <= _DISPLAY else ():
         lines = measure.lines(shaped, largest * step) or []
         if len(lines) == 1 or measure.in_words(shaped, largest * step, lines)[0] is not measure:
@@ -211,7 +222,11 @@ def _sensible(node: TextNode, shaped: Shaped, measure: Measure, largest: float) 
 
 
 def _measure(node: TextNode, width: float, height: float) -> Measure:
-    return Measure(width, height, _SPACING, 0.0, wrap=node.lines > 1)
+    return Measure(width, height, _spacing(node), 0.0, wrap=node.lines > 1)
+
+
+def _spacing(node: TextNode) -> float:
+    return _TITLE_SPACING if node.face == "title" else _SPACING
 
 
 def _sizes(node: TextNode, u: float) -> tuple[float, float]:

@@ -86,7 +86,9 @@ def test_a_name_is_lost_in_the_dark() -> None:
 
 
 def test_texts_on_photographs_are_called_what_they_look_like() -> None:
-    scenes = recipe("configs/synth/scene.yaml", "strategy.media={none: 1}", "strategy.several=0")
+    scenes = recipe(
+        "configs/synth/scene.yaml", "strategy.media={none: 1}", "strategy.several=0", "contents=[{kind: word}]"
+    )
     for index in range(12):
         (layer,) = drawn(scenes, index).drawing.texts
         assert layer.light is not None

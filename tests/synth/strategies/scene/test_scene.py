@@ -23,7 +23,8 @@ SCENE = "configs/synth/scene.yaml"
 
 @pytest.mark.parametrize("media", [None, "{none: 1}"])
 def test_every_glyph_in_perspective_stays_inside_its_quad(media: str | None) -> None:
-    overrides = ("strategy.several=0", *((f"strategy.media={media}",) if media else ()))
+    straight = (f"strategy.media={media}", "contents=[{kind: word}, {kind: sign}]") if media else ()
+    overrides = ("strategy.several=0", *straight)
     for index in range(25):
         drawing = drawn(recipe(SCENE, *overrides), index).drawing
         (layer,) = drawing.texts
@@ -40,7 +41,9 @@ def test_every_glyph_in_perspective_stays_inside_its_quad(media: str | None) -> 
 
 
 def test_outside_of_the_lines_the_photograph_is_untouched() -> None:
-    straight = recipe(SCENE, "strategy.media={none: 1}", "effects.weights={plain: 1}")
+    straight = recipe(
+        SCENE, "strategy.media={none: 1}", "effects.weights={plain: 1}", "contents=[{kind: word}, {kind: sign}]"
+    )
     for index in range(12):
         composition = drawn(straight, index)
         before = np.asarray(composition.drawing.layers[0].pixels).astype(int)

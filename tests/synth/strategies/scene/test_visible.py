@@ -18,7 +18,7 @@ from tests.synth.common import recipe
 from tests.synth.test_geometry import drawn
 
 PHOTOGRAPH = PictureLayer(np.full((96, 400, 3), 255, np.uint8))
-GRAY = Color("gray", "灰色", (150, 150, 150))
+GRAY = Color("gray", "灰色", (140, 140, 140))
 
 
 def shown(color: Color, scale: float) -> None:
