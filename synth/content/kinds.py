@@ -134,7 +134,9 @@ class Word(Content):
         word = cycled(self.items(language, request.corpora), request)
         case = choose_key(request.rng, self.cases)
         text = word if case == "as_is" else getattr(word, case)()
-        return Text(text, language_of(text), "item", self.corpus or ("words" if self.words else f"words-{language}"))
+        ours = not (self.corpus or self.words)
+        source = f"words-{language}" if ours else self.corpus or "words"
+        return Text(text, language_of(text), "item", source, topic=wordlist(language)[word] if ours else "")
 
     def _all(self, language: str, corpora: Corpora) -> Sequence[str]:
         if self.words:
@@ -142,7 +144,7 @@ class Word(Content):
         elif self.corpus:
             words = corpora[self.corpus].words()
         else:
-            words = wordlist(language)
+            words = tuple(wordlist(language))
         return [w for w in words if self.length[0] <= len(w) <= self.length[1]]
 
 

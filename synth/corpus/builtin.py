@@ -36,10 +36,17 @@ def stroke_counts() -> dict[str, int]:
 
 
 @lru_cache(maxsize=2)
-def wordlist(language: str) -> tuple[str, ...]:
-    """Our words of one language."""
+def wordlist(language: str) -> dict[str, str]:
+    """Our words of one language, and the heading that each stands under: home and table."""
     lines = (DATA / f"words-{language}.txt").read_text("utf-8").splitlines()
-    return tuple(w for line in lines if not line.startswith("#") for w in line.split())
+    found: dict[str, str] = {}
+    heading = ""
+    for line in lines:
+        if line.startswith("#"):
+            heading = line[1:].strip()
+        else:
+            found |= dict.fromkeys(line.split(), heading)
+    return found
 
 
 def is_blocked(word: str) -> bool:

@@ -19,7 +19,7 @@ from synth.choice import check_weights, choose_key
 
 RGB = tuple[int, int, int]
 Background = Literal["plain", "gradient", "paper"]
-_APART = 28.0  # chosen: distance in CIELAB
+_APART = 38.0  # chosen: distance in CIELAB
 _BLACKISH, _WHITISH = 28.0, 92.0  # chosen: L* of CIELAB
 _FULL = 0.45  # chosen: of its brightest channel, what a color has over its darkest one; less is pale or gray
 _GRAY = (40, 200)  # chosen: brightest channel of a gray that is neither nearly black nor nearly white

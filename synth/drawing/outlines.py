@@ -16,7 +16,7 @@ from synth.language import is_han
 from synth.typeset.block import Block, Line, PlacedGlyph
 
 _SAMPLED = 24  # chosen: glyphs of a text that its stroke is measured by
-_APART, _BETWEEN = 2.0, 1.1  # chosen: px from stroke to stroke, and between them
+_APART, _BETWEEN, _STROKE = 2.0, 1.1, 0.6  # chosen: px from stroke to stroke, between them, and of a stroke itself
 _CLEAR = 34.0  # chosen: px to the em at which every character is clear
 
 
@@ -57,8 +57,8 @@ def stem(block: Block) -> float:
 
 
 def clear_size(block: Block) -> float:
-    """The px to the em at which a block's Chinese characters are clear: their strokes are so far apart, and what lies between
-    them so wide, on average over each character. 0 without any."""
+    """The px to the em at which a block's Chinese characters are clear: their strokes are so thick and so far apart, and what lies
+    between them so wide, on average over each character. 0 without any."""
     face, least = block.face, 0.0
     dense = {
         g.id: g.bounds for line in block.lines for g in line.glyphs if g.bounds and not g.face and is_han(g.text[:1])
@@ -66,7 +66,8 @@ def clear_size(block: Block) -> float:
     for glyph, (x0, y0, x1, y1) in list(dense.items())[:_SAMPLED]:
         area, edge = face.stroke(glyph)
         if (open_area := (x1 - x0) * (y1 - y0) - area) > 0:
-            least = max(least, _APART * edge / (2 * (area + open_area)), _BETWEEN * edge / (2 * open_area))
+            apart, between = _APART * edge / (2 * (area + open_area)), _BETWEEN * edge / (2 * open_area)
+            least = max(least, apart, between, _STROKE * edge / (2 * area))
     return min(least, _CLEAR)
 
 

@@ -49,6 +49,7 @@ next; a pause costs nothing. A line that is empty would cost 1 for its length.""
 _SHORT, _LOST = 0.5, 1.0  # chosen: of the longest line, below which a line looks lost, and what that costs
 _FEW = 4  # chosen: lines of a text that is read at a glance
 _ROOMY = 7.0  # chosen, em: of a measure in which phrases have room
+_TORN = 0.4  # chosen: what each end costs besides that parts what belongs together; type may be a third smaller for it
 _PASSED = 0.3  # chosen: what a pause costs that stands within a line where other lines end without one
 
 
@@ -129,7 +130,8 @@ def _cost(chosen: tuple[int, ...], widths: list[list[float]], ends: Sequence[flo
         and not (0 < at < len(widths) and ends[at] == 0)  # a short word behind a pause stands out
         for at, length in zip(bounds, lengths, strict=False)
     )
-    return uneven + (cut + _PASSED * passed) / len(lengths) + _LOST * lost
+    torn_ends = sum(ends[end] >= _CUT for end in chosen)
+    return uneven + (cut + _PASSED * passed) / len(lengths) + _TORN * torn_ends + _LOST * lost
 
 
 def english_ends(words: Sequence[str], units: Sequence[tuple[int, int]]) -> list[float]:

@@ -6,6 +6,7 @@ The words are those of ``synth.corpus.words``, which are looked up only where su
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from synth.corpus.words import HAN_RUN, words_of
 
@@ -109,7 +110,7 @@ _MEASURES = [
 ]
 _UNIT = "|".join(sorted(set(_MEASURES), key=lambda unit: -len(unit)))
 _COUNTED = re.compile(
-    rf"(?:第)?(?:[0-9]+(?:[.,:：][0-9]+)*|[〇零一二两三四五六七八九十百千万亿几半]+) ?(?:{_UNIT})(?:[0-9]+(?:{_UNIT}))*"
+    rf"[第约共每近]?(?:[0-9]+(?:[.,:：][0-9]+)*|[〇零一二两三四五六七八九十百千万亿几半]+) ?(?:{_UNIT})(?:[0-9]+(?:{_UNIT}))*"
 )
 _SCORE = re.compile(r"[0-9]{1,3}(?:比|[-–—:：])[0-9]{1,3}")
 _ADDRESS = re.compile(r"[\u4e00-\u9fff]{2}[路街巷道] ?[0-9]{1,4}号")  # most names have two characters
@@ -120,7 +121,7 @@ _PHRASE = re.compile(
 _ARTICLE = re.compile(r"\b(?:[Aa]|[Aa]n|[Tt]he)(?= \w)( )")
 _GLANCE = 90  # chosen: characters; in a longer text lines that stop early are worse than an article at their end
 _TITLE = re.compile("《[^《》]{1,8}》")  # longer ones may be parted
-_TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛里上中下内外旁间")
+_TRAILING = frozenset("的了着过地得们吗呢吧啊呀嘛里上中下内外旁间处室馆站厅亭")
 """Particles, and what says where, that lean on the word before them: 数字里, 树下."""
 _LEADING = frozenset("在已仍请再就也不没把被让从对向将由与和及或这那每各某新老大小")
 """Words of one character that belong to what follows: 在这里, 仍无法, 那家, 新图书馆."""
@@ -132,7 +133,7 @@ def inside_words(text: str) -> frozenset[int]:
     found: set[int] = set()
     for run in HAN_RUN.finditer(text):
         at = run.start()
-        for word in words_of(run[0]):
+        for word in _parted(words_of(run[0])):
             found.update(range(at + 1, at + len(word)))
             if word[0] in _TRAILING and len(word) == 1 and at > 0:
                 found.add(at)
@@ -141,6 +142,11 @@ def inside_words(text: str) -> frozenset[int]:
                 found.add(at)
     titles = (range(title.start() + 1, title.end()) for title in _TITLE.finditer(text))
     return inside_counts(text) | found.union(*titles)
+
+
+def _parted(words: Sequence[str]) -> list[str]:
+    """The words, 处在 as 处 and 在 where it is a counter that is somewhere: 失物招领处 / 在158室."""
+    return [part for at, word in enumerate(words) for part in (word if word == "处在" and at else (word,))]
 
 
 def inside_phrases(text: str) -> frozenset[int]:

@@ -13,6 +13,7 @@ from synth.content.base import Text
 from synth.drawing.bend import Bend
 from synth.drawing.colors import RGB, Color, Ground, pick, readable, shades_of
 from synth.drawing.layers import Layer, Light, TextLayer
+from synth.drawing.outlines import clear_size
 from synth.drawing.regions import layer_regions
 from synth.drawing.style import TextStyle
 from synth.errors import Undrawable
@@ -146,6 +147,8 @@ def place_text(
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
     if torn(shaped_text.shaped, block, area.size[0]):
         raise Undrawable("lines would end within what belongs together")
+    if block.size < clear_size(block):
+        raise Undrawable("too small for its strokes")
     color = colors[int(rng.integers(len(colors)))]
     style = TextStyle(color) if beside else context.style(block, color, canvas.shades, rng)
     light, bend = light_for(canvas.light, style.named), bend_for(canvas.bend, style.named)

@@ -100,7 +100,8 @@ def _replace(edit: Edit) -> Edited:
     for _ in range(_TRIES):
         text = edit.request.other_text(instead=old.shaped_text.text)
         wraps_alike = text.wrap == old.shaped_text.text.wrap
-        alike = wraps_alike and _case(text.text) == _case(old.text)
+        about_alike = text.unit != "item" or text.topic == old.shaped_text.text.topic
+        alike = wraps_alike and about_alike and _case(text.text) == _case(old.text)
         if alike and text.tag == language and text.text not in shown and not old.font.missing(text.text):
             try:
                 new = place_text_like(edit.request, old, text, old.font, old.layer.block.face)
@@ -173,6 +174,8 @@ def _move(edit: Edit) -> Edited:
     taken = [text.box() for text in edit.texts if text is not edit.target]
     places = []
     for name, (fx, fy) in _CORNERS.items():
+        if fx is not None and taken:
+            continue  # beside others it would leave their axis
         left = x0 if fx is None else edge + fx * (w - 2 * edge - (x1 - x0))
         top = y0 if fy is None else edge + fy * (h - 2 * edge - (y1 - y0))
         moved = (left - gap, top - gap, left + x1 - x0 + gap, top + y1 - y0 + gap)

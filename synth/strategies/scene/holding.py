@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Holding = Literal["free", "hung", "lying", "table", "ground", "post", "line", "roped", "wall", "front", "desk"]
 """``free``: nothing is drawn. ``hung``: on the wall that the photograph shows. ``lying``: on a table seen from above.
 ``table``: standing on one. ``ground``: standing on the lower edge of the picture. ``post``: on posts that stand there.
-``line``: on a hanger in a room. ``roped``: between ropes. ``wall``: on that of a room with a window. ``front``: on that of a house.
+``line``: on a hanger on a wall of a room. ``roped``: between ropes. ``wall``: on that of a room with a window. ``front``: on that of a house.
 ``desk``: on a table in such a room."""
 
 _OPEN: tuple[Kind, ...] = ("street", "building", "nature")
@@ -46,6 +46,7 @@ _KINDS: dict[Holding, tuple[Kind, ...]] = {
     "wall": (*_OPEN, "wall"),
     "desk": (*_OPEN, "wall"),
     "line": (*_OPEN, "wall"),
+    "table": (*_OPEN, "wall", "animal", "still", "closeup", "board"),  # a face behind it would be out of focus
 }
 """Kinds of photographs that have what a holding wants; the others are at home in all. A wall in a photograph is most often a
 facade, on which a board that hangs is as large as a house."""
@@ -59,7 +60,7 @@ _OUTSIDE: tuple[Holding, ...] = ("table", "post", "ground", "roped")
 """What stands before the whole of a photograph, as one of the things in it."""
 _TOWN: tuple[Kind, ...] = ("street", "building")
 """Where any sign may stand."""
-_TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.1, "post": 0.2, "roped": 0.3, "wall": 0.12, "front": 0.12}
+_TURN: dict[Holding, float] = {"free": 1.0, "hung": 0.1, "post": 0.2, "roped": 0.3, "wall": 0.05, "front": 0.05}
 """Chosen: of the recipe's turn and perspective, how much is left of it."""
 _OFF, _OFF_EDGE = 0.03, 0.04  # chosen: of the shorter side, at the least, and where there is room
 _SOFT = 0.006  # chosen: of the picture's width, by which a photograph is out of focus behind what stands before it
@@ -172,8 +173,10 @@ def corners_of(
     if stage.holding in ("table", "desk", "ground"):
         return upright(width, height, w, stage.floor, rng)
     if stage.holding == "line":
-        bottom = h * rng.uniform(*_HANGER) + height
-        return upright(width, height, w, bottom, rng) if bottom < 0.98 * h else None
+        x0, x1 = (stage.view.free[0], stage.view.free[2]) if stage.view else (0.0, float(w))
+        bottom = max(h * rng.uniform(*_HANGER), stage.view.free[1] + 0.2 * width if stage.view else 0.0) + height
+        fits = bottom < 0.98 * h and width < x1 - x0
+        return upright(width, height, x1 - x0, bottom, rng) + np.array((x0, 0.0)) if fits else None
     if stage.holding == "lying":
         return _on_table(stage, width, height, canvas, strategy, rng)
     if stage.view:
@@ -314,7 +317,7 @@ def _ropes(corners: np.ndarray, canvas: tuple[int, int]) -> list[Layer]:
 
 
 def _hanger(corners: np.ndarray, canvas: tuple[int, int]) -> list[Layer]:
-    """A rod across the picture, and a hanger on it whose arms go into the shoulders."""
+    """A peg on the wall, and a hanger on it whose arms go into the shoulders."""
     (x0, top), (x1, _) = corners[0], corners[1]
     wide, middle = x1 - x0, (x0 + x1) / 2
     rod = top - 0.1 * wide
@@ -323,12 +326,19 @@ def _hanger(corners: np.ndarray, canvas: tuple[int, int]) -> list[Layer]:
     arms = [(middle - 0.17 * wide, top + 0.055 * wide), (middle + 0.17 * wide, top + 0.055 * wide)]
     stroke: RGB = (150, 118, 82)
     return [
-        ShapeLayer("line", (-4, rod, canvas[0] + 4, rod), stroke=(72, 74, 80), width=thick),
         ShapeLayer(
-            "line",
-            (-4, rod - 0.25 * thick, canvas[0] + 4, rod - 0.25 * thick),
-            stroke=(168, 170, 176),
-            width=0.25 * thick,
+            "ellipse",
+            (middle - thick, rod - 0.6 * thick, middle + thick, rod + 1.4 * thick),
+            fill=(0, 0, 0),
+            alpha=0.35,
+            blur=0.4 * thick,
+        ),
+        ShapeLayer("ellipse", (middle - thick, rod - thick, middle + thick, rod + thick), fill=(72, 74, 80)),
+        ShapeLayer(
+            "ellipse",
+            (middle - 0.5 * thick, rod - 0.6 * thick, middle + 0.1 * thick, rod),
+            fill=(190, 192, 198),
+            alpha=0.7,
         ),
         ShapeLayer("line", (middle, rod - 0.4 * thick, *neck), stroke=(190, 192, 198), width=max(0.35 * thick, 1.2)),
         *(ShapeLayer("line", (*neck, x, y), stroke=stroke, width=max(0.025 * wide, 2.0)) for x, y in arms),

@@ -52,7 +52,7 @@ def _inset(w: float, h: float, fraction: float) -> Box:
 
 
 def _sheet(w: float, h: float, rng: np.random.Generator) -> Carrier:
-    color = any_color(rng, ("white", "white", "light yellow"))
+    color = any_color(rng, ("white", "white", "beige"))
     layers = (_panel(w, h, color), _texture("paper", w, h, rng, multiply=True))
     return Carrier(layers, _inset(w, h, 0.09), (color,), DARK_INKS, 0.025 * min(w, h))
 
@@ -192,7 +192,7 @@ def _banner(w: float, h: float, rng: np.random.Generator) -> Carrier:
     dark = sum(color.rgb) < 380
     inks = ("white", "yellow", "light yellow") if dark else ("black", "dark red", "dark blue")
     folds = [
-        ShapeLayer("rect", (x * w - 0.02 * w, 0, x * w + 0.02 * w, h), fill=(0, 0, 0), alpha=0.1, blur=0.012 * w)
+        ShapeLayer("rect", (x * w - 0.02 * w, 0, x * w + 0.02 * w, h), fill=(0, 0, 0), alpha=0.06, blur=0.02 * w)
         for x in rng.uniform(0.1, 0.9, size=3)
     ]
     return Carrier((_panel(w, h, color), *folds), _inset(w, h, 0.14), (color,), inks, 0.04 * h)
@@ -217,25 +217,25 @@ MEDIA: dict[str, Medium] = {
     for medium in (
         Medium(
             *("sheet of paper", "一张纸", "written", "写着", "", (0.68, 1.4), _sheet),
-            says=("say", "hours", "notice", "way", "number", "word", "phrase"),
+            says=("say", "hours", "notice", "way", "number", "phrase"),
             handwritten=True,
             held=("lying", "wall"),
         ),
         Medium(
             *("sticky note", "便利贴", "written", "写着", "一张", (0.9, 1.1), _note),
-            says=("say", "hours", "notice", "number", "word", "phrase"),
+            says=("say", "hours", "notice", "number", "phrase"),
             handwritten=True,
-            held=("lying", "wall"),
+            held=("lying",),
         ),
         Medium(
             *("wooden board", "木板", "painted", "漆着", "一块", (1.2, 2.6), _board),
-            says=("name", "offer", "hours", "way", "notice", "phrase"),
+            says=("name", "offer", "hours", "way", "notice"),
             held=("hung", "post", "front", "wall"),
             most=24,
         ),
         Medium(
             *("chalkboard", "黑板", "lettered", "写着", "一块", (1.1, 1.8), _chalkboard),
-            says=("offer", "hours", "say", "way", "notice", "phrase"),
+            says=("offer", "hours", "say", "way", "notice"),
             handwritten=True,
             hand=("chalked", "用粉笔写着"),
             held=("hung", "table", "wall", "desk"),
@@ -258,33 +258,33 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("screen", "屏幕", "displayed", "显示着", "一块", (1.2, 1.8), _screen),
-            says=("offer", "hours", "notice", "say", "number", "phrase"),
+            says=("offer", "hours", "notice", "say", "number"),
             held=("desk", "wall"),
             foot="stand",
         ),
         Medium(
             *("poster", "海报", "printed", "印着", "一张", (0.65, 0.8), _poster),
-            says=("name", "say", "offer", "hours", "notice", "phrase"),
+            says=("name", "say", "offer", "hours", "notice"),
             held=("hung", "post", "wall", "front"),
             most=40,
             centered=True,
         ),
         Medium(
             *("banner", "横幅", "printed", "印着", "一条", (3.0, 6.0), _banner),
-            says=("name", "offer", "phrase"),
+            says=("name", "offer"),
             held=("hung", "roped", "front"),
             most=20,
             centered=True,
         ),
         Medium(
             *("cardboard sign", "纸板", "written", "写着", "一块", (1.0, 2.0), _cardboard),
-            says=("offer", "hours", "notice", "way", "number", "word", "phrase"),
+            says=("offer", "hours", "notice", "way", "number", "phrase"),
             handwritten=True,
             held=("lying", "post", "wall"),
         ),
         Medium(
             *("billboard", "广告牌", "printed", "印着", "一块", (1.1, 1.5), fronts.billboard),
-            says=("name", "offer", "hours"),
+            says=("name", "offer"),
             held=("ground",),
             most=24,
             centered=True,
@@ -299,7 +299,7 @@ MEDIA: dict[str, Medium] = {
         ),
         Medium(
             *("laptop", "笔记本电脑", "displayed", "显示着", "一台", (1.2, 1.35), fronts.laptop),
-            says=("offer", "hours", "notice", "say", "phrase"),
+            says=("offer", "hours", "notice", "say"),
             held=("desk",),
         ),
         Medium(

@@ -45,6 +45,8 @@ _COLORED, _NEUTRAL = 4.5, 3.5  # chosen: WCAG contrast of ink to what it is prin
 _MAX_LOST = 0.15  # chosen: fraction of a subject that the picture's edge may cut off
 _LEAST_HEIGHT = 8.0  # chosen: px of a line; where even these do not fit, a medium is not drawn in vain
 _SAID = {"item": "word", "line": "phrase"} | dict.fromkeys(("sentence", "paragraph"), "say")
+_BUSINESS = ("hours", "way", "notice")
+"""What nobody writes across a photograph."""
 _LARGER = 1.3  # chosen: what hangs alone on a wall or stands on the ground is larger than what a person holds
 _MAX_SKY = 0.1  # chosen: fraction of what hangs on a wall that may stand before the sky
 _SMALLEST = 0.55  # chosen: fraction of its size to which a medium shrinks beside a subject
@@ -122,10 +124,10 @@ def _fitting(media: Mapping[str, float], backdrop: Backdrop, text: Text) -> dict
     do."""
     near = belongs(text, backdrop.theme)
     fitting = _held(media, backdrop.kind, text.setting, near)
-    place, _, slot = text.topic.rpartition(".")
+    place, _, slot = text.topic.partition(".")
     length = sum(1.0 if is_han(character) else 0.5 for character in text.text)
     said = "number" if text.language == "other" else slot or _SAID[text.unit]
-    on_things = not near or said in GOODS
+    on_things = not near or said in (*GOODS, *_BUSINESS)
     if not any(weight for key, weight in fitting.items() if key != "none" or not on_things):
         fitting = _held(media, backdrop.kind)  # a thing in the wrong setting is better than none
     if not any(fitting.values()):

@@ -56,6 +56,8 @@ _LEAST_STRAIGHT = 0.055  # chosen: the same of text straight on a photograph, wh
 _UPRIGHT = 0.7  # chosen: width to height, from which on a column leaves most of a place empty
 _ARCHED = 1.6  # chosen: width to height of a thing, from which on an arc is flat and small on it
 _SMALLER = 0.6  # chosen: what several media are made smaller by
+_GLANCE = 12  # chosen: characters; in longer texts those beside it tell what a dense one is
+_CLEAR_ENOUGH = 1.0  # chosen: of layout.min_size, what dense characters of longer texts have at the least
 _CARRYING = 0.5  # chosen: of its width, what a line of text takes at the least on one of several things
 _TRIES = 5  # chosen: further texts that are tried for a place
 _BENT = 1.0  # chosen: of layout.min_size, the least on a curve, where type is painted through a mesh
@@ -195,7 +197,10 @@ def _set(
         style = TextStyle(color)
     light, bend = light_for(place.light, style.named), bend_for(place.bend, style.named)
     layer = TextLayer(block, style, place.matrix @ matrix, light=light, bend=bend, one_word=shaped_text.one)
-    if layer.seen_size < max((_BENT if bend else _FORESHORTENED) * layout.min_size, clear_size(block)):
+    clear = clear_size(block)
+    if len(text.text) > _GLANCE:
+        clear = min(clear, _CLEAR_ENOUGH * layout.min_size)
+    if layer.seen_size < max((_BENT if bend else _FORESHORTENED) * layout.min_size, clear):
         raise Undrawable(
             "seen in perspective the text is smaller than layout.min_size allows, or too small for its strokes"
         )

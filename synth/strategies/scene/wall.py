@@ -64,8 +64,8 @@ def room_of(canvas: tuple[int, int], rng: np.random.Generator, floor: float | No
     w, h = canvas
     off = _OFF * min(canvas)
     if w >= 0.9 * h or floor is not None:
-        wide, top = w * rng.uniform(0.26, 0.38), h * rng.uniform(-0.1, 0.1)
-        low = h * rng.uniform(0.62, 0.8) if floor is None else floor - h * rng.uniform(0.06, 0.12)
+        wide, top = w * rng.uniform(0.32, 0.42), h * rng.uniform(-0.1, 0.1)
+        low = h * rng.uniform(0.68, 0.88) if floor is None else floor - h * rng.uniform(0.06, 0.12)
         top = min(top, low - 0.4 * h)  # all of a window cannot stand over a table that takes most of the picture
         inset = w * rng.uniform(-0.06, 0.03)
         if rng.random() < 0.5:

@@ -117,6 +117,7 @@ def _pie(
     shapes, labels = [], []
     left, top = (cx + r + 4 * u, y0 + 2 * u) if wide else (x0 + 4 * u, cy + r + 3 * u)
     row = min((y1 - top - u) / len(names), 9 * u)
+    top = (y0 + y1 - len(names) * row) / 2 if wide else top  # beside the middle of the pie
     for k, text in enumerate(said):
         turn = np.linspace(ends[k], ends[k + 1], 24)
         arc = [(cx + r * math.cos(t), cy + r * math.sin(t)) for t in turn]

@@ -61,6 +61,7 @@ _UNIT = 0.7  # chosen: of the largest type of a chart
 _STANDING = 0.7  # chosen: of the largest type size, from which on a title stands out
 _LINE = 0.35  # u: the outline of a panel
 _TAIL = (1.7, 4.0)  # chosen, u: half of a tail's width, and how far it reaches out of its balloon
+_FARTHEST = 14.0  # chosen, u: how far a tail may reach
 _GROUND = 0.5  # chosen: of the canvas that the background takes at least
 
 
@@ -250,6 +251,7 @@ class Sheet:
         outline = self.color(item.node.outline).rgb if item.node.outline else None
         width = max(_LINE * u, 0.8)
         speaker = (0.5 if isinstance(figure.node, Icon) else 0.25) * (beside[2] - beside[0]) + beside[0]
+        beside = beside if isinstance(figure.node, Icon) else _head(beside)
         tail = _tail(box, beside, speaker, u)
         self._shapes.append(ShapeLayer("polygon", tail, fill, stroke=outline, width=width))
         self.lay(item, box, u)
@@ -374,6 +376,8 @@ def _tail(balloon: Box, figure: Box, speaker: float, u: float, line: float = 0.0
     """Corners of a tail from a balloon to the box of a figure beside it, or above or below it, where it points to the x of the
     ``speaker``; narrower by the width of a ``line`` on all sides."""
     half, reach = _TAIL[0] * u - line, _TAIL[1] * u - 2 * line
+    between = max(figure[1] - balloon[3], balloon[1] - figure[3])
+    reach = max(reach, min(between, _FARTHEST * u) - u - 2 * line)
     x0, y0, x1, y1 = balloon
     if figure[0] >= x1 or figure[2] <= x0:
         edge, out = (x1, reach) if figure[0] >= x1 else (x0, -reach)
@@ -383,6 +387,13 @@ def _tail(balloon: Box, figure: Box, speaker: float, u: float, line: float = 0.0
     inside = math.copysign(2 * u, out)
     at = min(max(speaker, x0 + 4 * half), x1 - 4 * half)
     return at - half, edge - inside, at + half, edge - inside, (at + speaker) / 2, edge + out
+
+
+def _head(row: Box) -> Box:
+    """The first of two icons in the box of a row: as high as it is drawn."""
+    x0, y0, x1, y1 = row
+    middle, half = (y0 + y1) / 2, min((x1 - x0) / 4, (y1 - y0) / 2)
+    return x0, middle - half, (x0 + x1) / 2, middle + half
 
 
 def _at_first_line(shape: Layer, text: TextLayer) -> Layer:

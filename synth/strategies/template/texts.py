@@ -129,7 +129,7 @@ class Typesetter:
         """Other words in the place of a text at ``size`` px and in its face, None where they do not fit."""
         font, shaped = self._shape(text.node, said)
         lines = text.measure.lines(shaped, size)
-        if not lines or len(lines) > text.node.lines or shaped.face is not text.shaped.face:
+        if not lines or len(lines) > len(text.block(size).lines) or shaped.face is not text.shaped.face:
             return None
         self.used.append(font)
         return replace(text, shaped=shaped)

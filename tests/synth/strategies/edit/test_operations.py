@@ -127,9 +127,11 @@ def test_a_move_is_seen_and_a_wide_text_is_not_sent_to_a_side() -> None:
         assert pair.source is not None
         (old,) = [t for t in pair.source.texts if t not in pair.drawing.texts]
         (new,) = [t for t in pair.drawing.texts if t not in pair.source.texts]
-        (w, h), (x0, y0, x1, _), (u0, v0, _, _) = pair.drawing.canvas, old.bounds(), new.bounds()
+        (w, h), (x0, y0, _, _), (u0, v0, _, _) = pair.drawing.canvas, old.bounds(), new.bounds()
         assert abs(u0 - x0) > 0.14 * w or abs(v0 - y0) > 0.14 * h
-        assert abs(u0 - x0) < 2 or x1 - x0 <= 0.56 * w  # with the room of its effects
+        left, _, right, _ = old.block.box
+        assert abs(u0 - x0) < 2 or right - left <= 0.51 * w
+        assert abs(u0 - x0) < 2 or len(pair.drawing.texts) == 1  # beside others it stays on their axis
 
 
 def test_pairs_are_one_to_one_and_in_two_languages() -> None:
@@ -246,7 +248,9 @@ def test_texts_beside_each_other_are_of_one_face_at_most_two_colors_and_none_is_
 def test_what_added_text_shows_beside_its_color_is_asked_for() -> None:
     named = 0
     effects = "effects={weights: {stroke: 1, shadow: 1}, min_size: 16}"
-    for index in range(20):
+    for index in range(120):
+        if named == 5:
+            break
         large = (
             "strategy.texts=[1, 1]",
             "contents=[{kind: word}]",
@@ -260,7 +264,7 @@ def test_what_added_text_shows_beside_its_color_is_asked_for() -> None:
             named += 1
             words = [effect_phrase("effect", effect, pair.change.edge, language) for language in ("en", "zh")]
             assert any(word and word in sample.instructions[0].text for word in words)
-    assert named >= 5
+    assert named == 5
 
 
 def test_a_translation_is_upright_where_the_text_was() -> None:

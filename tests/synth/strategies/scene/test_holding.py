@@ -102,9 +102,9 @@ def test_posts_reach_the_lower_edge_and_ropes_both_sides() -> None:
     assert all(layer.points[3] > CANVAS[1] and layer.points[1] < 130 for layer in posts)
     ropes = [layer for layer in supports(Stage("roped", tuple), corners, CANVAS, rng) if isinstance(layer, ShapeLayer)]
     assert {layer.points[2] for layer in ropes} == {-2.0, CANVAS[0] + 2.0}
-    rod, *_ = supports(Stage("line", tuple), corners, CANVAS, rng)
-    assert isinstance(rod, ShapeLayer)
-    assert rod.points[0] < 0 < CANVAS[0] < rod.points[2]
+    _, peg, *_ = supports(Stage("line", tuple), corners, CANVAS, rng)
+    assert isinstance(peg, ShapeLayer)
+    assert peg.points[0] < 160 < peg.points[2]
     base = foot_of("stand", corners, 200.0)[-1]
     assert isinstance(base, ShapeLayer)
     assert base.points[1] < 200 < base.points[3]
