@@ -19,6 +19,7 @@ from torch import Tensor
 from configs import UserError
 from configs.pictures import to_rgb
 from model.reference_sizes import LONGEST_EDGE, SHORTEST_EDGE, fitted_size
+from model.tokenizer import load_tokenizer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -55,10 +56,10 @@ def image_processor(folder: Path | None, vision: Any) -> Any:
 
 def write_processor(folder: Path, tokenizer: Path, vision: Any) -> None:
     """``folder`` as the edit pipelines load it: image processor and tokenizer together."""
-    from transformers import Qwen2Tokenizer, Qwen2VLProcessor, Qwen2VLVideoProcessor
+    from transformers import Qwen2VLProcessor, Qwen2VLVideoProcessor
 
     Qwen2VLProcessor(
         image_processor=image_processor(None, vision),
-        tokenizer=Qwen2Tokenizer.from_pretrained(tokenizer),
+        tokenizer=load_tokenizer(tokenizer),
         video_processor=Qwen2VLVideoProcessor(),
     ).save_pretrained(folder)

@@ -10,6 +10,7 @@ vocabulary and would give other ids without any error.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import unicodedata
 from functools import cache
@@ -83,8 +84,28 @@ def spelled(tokenizer: Any, text: str) -> list[int]:
     return [i for line in tokenizer(pieces, split_special_tokens=True).input_ids for i in line] if pieces else []
 
 
+_LOADED: dict[bytes, Any] = {}
+"""By the digest of its files: parsing them takes a second and a half, and nearly all folders hold the same."""
+
+
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of ``folder``. UserError where it is damaged or is another one."""
+    """The tokenizer of ``folder``, one object for all folders of the same files: never change its settings.
+
+    UserError where it is damaged or is another one.
+    """
+    try:
+        digest = hashlib.sha256()
+        for path in sorted(path for path in folder.iterdir() if path.is_file()):
+            digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be loaded as a tokenizer: {error}") from None
+    key = digest.digest()
+    if key not in _LOADED:
+        _LOADED[key] = _load(folder)
+    return _LOADED[key]
+
+
+def _load(folder: Path) -> Any:
     from transformers import Qwen2Tokenizer
 
     try:

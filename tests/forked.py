@@ -18,6 +18,7 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from functools import cache
@@ -108,6 +109,15 @@ def _server() -> _Server:
     return _Server()
 
 
+def _load_tokenizer() -> None:
+    """That of every folder which a test makes: it takes a second and a half, most of what a tiny training is."""
+    from model.tokenizer import load_tokenizer, write_tokenizer
+
+    with tempfile.TemporaryDirectory() as folder:
+        write_tokenizer(folder)
+        load_tokenizer(Path(folder))
+
+
 def _serve(questions: socket.socket) -> None:
     """Answer until the test process has ended; in a fork, run its command."""
     while True:
@@ -121,6 +131,8 @@ def _serve(questions: socket.socket) -> None:
         if missing := set(asked["imports"]) - set(sys.modules):
             for name in missing:
                 importlib.import_module(name)
+            if "model.tokenizer" in sys.modules:
+                _load_tokenizer()
             gc.collect()
             gc.freeze()  # the collector of a fork need not walk through all of it
         if pid := os.fork():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import unicodedata
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from model.condition import Conditioner
 from model.config import ModelConfig
 from model.init import init_folder
 from model.templates import around
-from model.tokenizer import SPECIAL
+from model.tokenizer import SPECIAL, load_tokenizer
 from tests.model.folders import SMALLER, TINY, condition_error, random_folder
 
 PROMPTS = ["", " ", "字", 'a red "8" on white', "The text is “你好，世界”. " * 9, "a", "b"]
@@ -103,6 +104,18 @@ def test_too_long_is_an_error_or_a_cut_that_is_told(caplog: pytest.LogCaptureFix
 def test_a_folder_without_its_parts_is_named(tmp_path: Any) -> None:
     with pytest.raises(UserError, match="tokenizer/"):
         Conditioner.load(tmp_path)
+
+
+def test_a_tokenizer_is_loaded_once_for_all_folders_of_the_same_files_and_no_others(tmp_path: Path) -> None:
+    folder = random_folder() / "tokenizer"
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    assert load_tokenizer(other) is load_tokenizer(folder)
+    settings = other / "tokenizer_config.json"
+    settings.write_text(settings.read_text().replace("131072", "131071"))
+    assert load_tokenizer(other) is not load_tokenizer(folder)
+    (other / "tokenizer.json").write_text("{")
+    with pytest.raises(UserError, match="cannot be loaded as a tokenizer"):
+        load_tokenizer(other)
 
 
 def test_quoted_text_is_read_by_characters_where_the_model_says_so(tmp_path: Path) -> None:
