@@ -100,6 +100,14 @@ def test_what_the_folder_lacks_is_encoded_by_the_training_and_told(
     assert "phase first" not in told
 
 
+@pytest.fixture
+def ray_ends() -> Iterator[None]:
+    """With the test that wants it: where Ray runs all is encoded on it, by workers that take ten seconds to start."""
+    yield
+    cluster.disconnect()
+
+
+@pytest.mark.usefixtures("ray_ends")
 def test_an_encoding_that_was_killed_ends_in_the_same_bytes(
     encoded: Path, all_tasks: Path, config: FitConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,7 +117,7 @@ def test_an_encoding_that_was_killed_ends_in_the_same_bytes(
     for path in sorted(encoded.glob("shards/*.parquet"))[::3]:
         path.unlink()
     (encoded / "shards" / ".half.parquet.0123456789ab.tmp").write_bytes(b"torn")
-    on_ray = dataclasses.replace(config.producers, cluster=ClusterConfig(small=0))
+    on_ray = dataclasses.replace(config.producers, cluster=ClusterConfig(small=0, cpus=1))
     encode(dataclasses.replace(config, producers=on_ray), all_tasks, encoded)
     assert digests(encoded) == before
     assert [p.name for p in (encoded / "shards").iterdir() if p.name.startswith(".")] == []
@@ -117,14 +125,9 @@ def test_an_encoding_that_was_killed_ends_in_the_same_bytes(
     assert "encoded already" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("encode_live", [False, True])
+@pytest.mark.usefixtures("ray_ends")
 def test_damaged_shards_end_the_training_in_one_line_and_are_made_again(
-    encoded: Path,
-    all_tasks: Path,
-    config: FitConfig,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    encode_live: bool,
+    encoded: Path, all_tasks: Path, config: FitConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = digests(encoded)
     flipped, cut, gone = sorted(encoded.glob("shards/*.parquet"))[:3]
@@ -134,12 +137,14 @@ def test_damaged_shards_end_the_training_in_one_line_and_are_made_again(
     flipped.write_bytes(data)
     cut.write_bytes(cut.read_bytes()[:100])
     gone.unlink()
-    live = ("encode=live", "producers.cpus=0.5") if encode_live else ()
-    with pytest.raises(
-        RunFailed, match=rf"is damaged .*trainer encode CONFIG DATASET {encoded} makes it again"
-    ) as caught:
-        losses_of(from_shards(tmp_path, encoded, *live), tmp_path / "out", all_tasks)
-    assert "\n" not in str(caught.value)
+    live = ("encode=live", "producers={count: 1, cpus: 1, cluster: {cpus: 1}}")
+    for name, more in (("live", live), ("alone", ())):
+        with pytest.raises(
+            RunFailed, match=rf"is damaged .*trainer encode CONFIG DATASET {encoded} makes it again"
+        ) as caught:
+            losses_of(from_shards(tmp_path, encoded, *more), tmp_path / name, all_tasks)
+        assert "\n" not in str(caught.value)
+        cluster.disconnect()
     encode(config, all_tasks, encoded)
     told = capsys.readouterr().out
     for path in (flipped, cut, gone):
