@@ -35,16 +35,26 @@ decide:
 """
 
 LONG_FILES = (
-    *("pipeline/chaos/test_chaos.py", "trainer/data/producers/test_encode.py", "trainer/parallel/test_parallel.py"),
-    *("trainer/data/producers/test_live.py", "pipeline/test_cluster.py", "pipeline/test_ray_job.py"),
-    *("trainer/state/test_checkpoint.py", "trainer/test_fit.py", "trainer/test_saved_config.py"),
-    *("trainer/test_full_model.py", "trainer/data/test_growth.py", "pipeline/engine/test_run_object_store.py"),
-    *("trainer/test_dry_run.py", "trainer/lora/test_dropout.py", "trainer/tasks/test_edit_config.py"),
-    *("trainer/optim/test_offload.py", "trainer/optim/test_plans.py", "trainer/tasks/test_against_diffusers.py"),
-    *("trainer/post/test_grpo.py", "trainer/state/test_kills.py", "pipeline/pack/test_export.py"),
-    *("trainer/test_memory_plan.py", "trainer/evaluate/test_run.py", "pipeline/engine/test_add.py"),
+    *("pipeline/chaos/test_chaos.py", "trainer/parallel/test_parallel.py", "pipeline/test_ray_job.py"),
+    *("pipeline/test_cluster.py", "trainer/data/producers/test_encode.py", "trainer/post/test_grpo.py"),
+    *("trainer/state/test_checkpoint.py", "trainer/data/producers/test_live.py", "trainer/data/test_growth.py"),
+    *(
+        "pipeline/engine/test_run_object_store.py",
+        "pipeline/engine/test_run_hostile.py",
+        "trainer/test_saved_config.py",
+    ),
+    *("trainer/test_full_model.py", "trainer/lora/test_dropout.py", "trainer/test_fit.py", "model/test_edit.py"),
+    *("trainer/state/test_kills.py", "trainer/evaluate/test_run.py", "trainer/tasks/test_edit_config.py"),
+    *(
+        "model/test_compile.py",
+        "pipeline/engine/test_add.py",
+        "trainer/optim/test_offload.py",
+        "model/test_describe.py",
+    ),
+    *("trainer/optim/test_plans.py", "pipeline/engine/test_remove.py", "trainer/tasks/test_against_diffusers.py"),
+    *("trainer/test_dry_run.py", "trainer/test_memory_plan.py", "pipeline/pack/test_export.py"),
     *("trainer/test_finite.py", "trainer/data/test_growth_in_a_store.py", "pipeline/pack/test_publish.py"),
-    *("pipeline/engine/test_remove.py", "trainer/lora/test_memory.py", "pipeline/engine/test_run_hostile.py"),
+    *("trainer/lora/test_memory.py",),
 )
 """Those that take half a minute of a core and more, the longest first: begun last, one would leave the others idle."""
 
