@@ -71,7 +71,7 @@ def best_lines(shaped: Shaped, letter: float, ways: Sequence[Way]) -> tuple[int,
         return None
     text = shaped.paragraphs[0]
     words = [text[start:end] for start, end in units]
-    ends = english_ends(words, units) if shaped.language == "en" else chinese_ends(words)
+    ends = _english_ends(words, units) if shaped.language == "en" else chinese_ends(words)
     widths = _widths(shaped, units, letter)
     best: tuple[float, int, tuple[int, ...]] | None = None
     for number, way in enumerate(ways):
@@ -97,7 +97,7 @@ def torn(shaped: Shaped, block: Block, width: float) -> bool:
     if len(shaped.paragraphs) > 1 or len(units) > _WORDS:
         return False
     words = [shaped.paragraphs[0][start:end] for start, end in units]
-    ends = english_ends(words, units) if shaped.language == "en" else chinese_ends(words)
+    ends = _english_ends(words, units) if shaped.language == "en" else chinese_ends(words)
     costs = {start: cost for (start, _), cost in zip(units, ends, strict=True)}
     return any(costs.get(line.glyphs[0].start, _CUT) >= _CUT for line in block.lines[1:])
 
@@ -134,7 +134,7 @@ def _cost(chosen: tuple[int, ...], widths: list[list[float]], ends: Sequence[flo
     return uneven + (cut + _PASSED * passed) / len(lengths) + _TORN * torn_ends + _LOST * lost
 
 
-def english_ends(words: Sequence[str], units: Sequence[tuple[int, int]]) -> list[float]:
+def _english_ends(words: Sequence[str], units: Sequence[tuple[int, int]]) -> list[float]:
     """What it costs that a line ends before each of the words, 0 before the first."""
     inside = {at for at in range(1, len(units)) if units[at - 1][1] == units[at][0]}  # of self-service, of an address
     return [0.0, *(_CUT if at in inside else _before(words, at) for at in range(1, len(words)))]
