@@ -205,3 +205,12 @@ def test_words_of_a_lexicon_come_and_common_ones_come_before_those_of_one_text()
     assert "髃" in alone
     assert not mixed
     assert 800 < len(alone) < 1300
+
+
+def test_a_word_knows_the_heading_it_stands_under_and_a_given_one_knows_none() -> None:
+    made = recipe(PURE, "contents=[{kind: word, languages: {en: 1}}]")
+    found = {made._drawn(index).composition.text for index in range(12)}
+    assert {text.topic for text in found} <= set(wordlist("en").values())
+    assert all(wordlist("en")[text.text] == text.topic for text in found)
+    given = recipe(PURE, "contents=[{kind: word, words: [apple]}]")
+    assert given._drawn(0).composition.text.topic == ""

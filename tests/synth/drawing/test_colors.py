@@ -73,7 +73,11 @@ def test_the_caption_names_the_ground_that_the_corner_pixel_shows(path: str) -> 
     ("a", "b", "is_"),
     [
         *(("blue", "orange", True), ("green", "red", True), ("purple", "yellow", True), ("green", "purple", True)),
+        *(("dark green", "dark red", True), ("orange", "gray", True), ("green", "pink", True), ("beige", "gray", True)),
         *(
+            ("white", "green", False),
+            ("black", "dark green", False),
+            ("light green", "light yellow", False),
             ("red", "orange", False),
             ("blue", "purple", False),
             ("light blue", "beige", False),

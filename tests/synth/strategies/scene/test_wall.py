@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from synth.drawing.layers import Drawing, PictureLayer
 from synth.drawing.paint import paint
@@ -14,6 +17,7 @@ from synth.strategies.scene.wall import View, corner_of, fastenings, front, room
 from tests.synth.common import recipe
 from tests.synth.test_geometry import drawn
 
+SCENE = "configs/synth/scene.yaml"
 CANVASES = [(256, 256), (336, 192), (192, 336), (1024, 640)]
 RED = (255, 0, 0)
 
@@ -94,3 +98,27 @@ def test_things_hang_within_the_wall_and_paper_is_fastened() -> None:
     assert on_walls > 6
     kinds = {len(fastenings(80.0, 60.0, identity(), np.random.default_rng(seed))) for seed in range(20)}
     assert kinds == {1, 3}  # tape, or a pin with its shadow and its light
+
+
+def test_what_hangs_on_a_wall_does_not_stand_and_a_shirt_hangs_beside_the_window() -> None:
+    shirts = recipe(SCENE, "strategy.media={T-shirt: 1}", "contents=[{kind: word}]")
+    for index in range(4):
+        made = drawn(shirts, index)
+        window = next(layer for layer in made.drawing.layers if isinstance(layer, PictureLayer) and layer.clip)
+        left, right = window.clip[0][0], window.clip[1][0]
+        for layer in made.drawing.texts:
+            x0, _, x1, _ = layer.bounds()
+            assert x1 < left or x0 > right or window.clip[2][1] < layer.bounds()[1]
+
+
+def test_a_photograph_without_colors_stands_behind_no_colored_thing_where_there_are_others(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    gray = np.repeat(rng.integers(60, 200, (300, 300, 1), dtype=np.uint8), 3, axis=2)
+    for name, pixels in (("gray.png", gray), ("blue.png", gray // 2 + np.array((0, 40, 90), np.uint8))):
+        Image.fromarray(pixels).save(tmp_path / name)
+    photos = f"strategy.photos=[{{path: {tmp_path}}}]"
+    things = recipe(SCENE, photos, "strategy.media={mug: 1}", "contents=[{kind: word}]")
+    for index in range(12):
+        assert not drawn(things, index).backdrop.gray, index
+    only = recipe(SCENE, photos.replace(str(tmp_path), str(tmp_path / "gray.png")), "strategy.media={mug: 1}")
+    assert drawn(only, 0).backdrop.gray  # better than none

@@ -36,6 +36,26 @@ def test_there_are_at_least_twenty_families_and_a_recipe_draws_them_all() -> Non
     assert drawn_ == set(FAMILIES)
 
 
+def test_bubbles_are_as_wide_as_what_they_say() -> None:
+    for index in range(6):
+        composition = drawn(one("chat", ("zh", "en")[index % 2]), index)
+        words = [layer for layer in composition.drawing.texts if layer.role == "message"]
+        panels = [
+            layer.points
+            for layer in composition.drawing.layers
+            if isinstance(layer, ShapeLayer) and layer.radius and layer.fill and layer.kind == "rect"
+        ]
+        assert words
+        for layer in words:
+            x0, y0, x1, y1 = layer.block.box
+            left, top = layer.matrix[0, 2] + x0, layer.matrix[1, 2] + (y0 + y1) / 2
+            around = min(
+                (p for p in panels if p[0] <= left and p[2] >= left + x1 - x0 and p[1] <= top <= p[3]),
+                key=lambda p: p[2] - p[0],
+            )
+            assert left - around[0] == pytest.approx(around[2] - left - (x1 - x0), abs=1.0)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_text_is_cut_overlaps_another_or_is_hard_to_read(family: str) -> None:
     seen = set()
