@@ -17,6 +17,7 @@ from synth.typeset.block import Block, Line, PlacedGlyph
 
 _SAMPLED = 24  # chosen: glyphs of a text that its stroke is measured by
 _APART, _BETWEEN, _STROKE = 2.0, 1.1, 0.6  # chosen: px from stroke to stroke, between them, and of a stroke itself
+_LINED = 1.8  # chosen: of the size at which characters are clear, that lines around their strokes want
 _CLEAR = 34.0  # chosen: px to the em at which every character is clear
 
 
@@ -69,6 +70,11 @@ def clear_size(block: Block) -> float:
             apart, between = _APART * edge / (2 * (area + open_area)), _BETWEEN * edge / (2 * open_area)
             least = max(least, apart, between, _STROKE * edge / (2 * area))
     return min(least, _CLEAR)
+
+
+def clear_for_lines(block: Block) -> bool:
+    """Whether characters are so large that lines around their strokes leave what is between them open."""
+    return block.size >= _LINED * clear_size(block)
 
 
 def _touching(line: Line, size: float) -> Iterator[list[PlacedGlyph]]:

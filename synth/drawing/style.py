@@ -17,7 +17,7 @@ Finish = Literal["neon", "engraved", "embossed", "stencil", "brush", "extruded",
 Effect = Literal["plain", "gradient", "stroke", "hollow", "shadow", "glow", Finish]
 
 _SEEN = 1.5  # chosen: WCAG contrast that a glow or a shadow has to the ground; at 1.3 nobody notices it
-_LIT = 2.0  # chosen: the same of a glow; a fainter one is a stain around the letters
+_LIT = 1.9  # chosen: the same of a glow; a fainter one is a stain around the letters
 _OUTLINED = 2.5  # chosen: the same of an outline; what is nearer to the ground looks like a blur around the letters
 OFF_FILL = 3.0  # chosen: contrast of an edge to the letters it surrounds
 _MIN_LINE = 1.8  # px, chosen: thinner ones are paler than the letters were
@@ -305,6 +305,7 @@ def _edge(color: Color, shades: Sequence[RGB], rng: np.random.Generator, off: fl
         for c in PALETTE.values()
         if contrast(c.rgb, color.rgb) >= OFF_FILL and all(contrast(c.rgb, shade) >= off for shade in shades)
     ]
+    fitting = [c for c in fitting if "gray" not in c.en] or fitting  # a gray one is taken for white or black
     return fitting[int(rng.integers(len(fitting)))] if fitting else None
 
 

@@ -12,7 +12,7 @@ from configs.errors import UserError
 from synth.choice import choose
 from synth.content.base import Text
 from synth.drawing.colors import RGB, Color, ColorConfig
-from synth.drawing.outlines import bridges, stem
+from synth.drawing.outlines import bridges, clear_for_lines, stem
 from synth.drawing.style import EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.fonts.face import Face
@@ -126,6 +126,8 @@ class RenderContext:
         display = block.size >= self.effects.min_size and len(block.lines) <= _DISPLAY
         effects = self.effects if display else _PLAIN
         style = pick_style(effects, color, shades, rng, lambda: stem(block))
+        if style.stroke and not clear_for_lines(block):
+            return TextStyle(color)
         shown = style.finish != "stencil" or next(bridges(block), None) is not None
         return style if shown and style.drawn_at(block.size) else TextStyle(color)
 

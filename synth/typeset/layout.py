@@ -41,6 +41,7 @@ _SHRINK = (
     0.7,
     0.65,
 )  # chosen: of the size that fills the place, for lines that end with a word
+_MORE = 0.2  # chosen: what a line costs more than type of that size needs
 _SMALLER = 1.2  # chosen: what type costs that is smaller, to what an end costs that parts a phrase
 _INDENTED = 3  # chosen: lines of a text, from which on its first one is indented
 _JUSTIFIED = 3  # chosen: lines of a text, from which on they are justified
@@ -205,7 +206,7 @@ class Measure:
             for lines in (count, count + 1) if count > 1 else (1,) * count:
                 if lines <= most and size * (1 + (lines - 1) * self.spacing + 2 * self.stroke_margin) <= self.height:
                     smaller = 1 - size / sizes[0]
-                    ways.append(Way(lines, self.room(size) / size, _SMALLER * smaller))
+                    ways.append(Way(lines, self.room(size) / size, _SMALLER * smaller + _MORE * (lines > count)))
                     taken.append(size)
         found = best_lines(shaped, self.letter, ways) if ways else None
         return (taken[found[0]], found[1]) if found else None

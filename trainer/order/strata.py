@@ -148,11 +148,15 @@ class _Sorter:
             worst = np.minimum(worst, choices.code)
             fits = np.flatnonzero(able)
             count = len(choices.of)
+            alike: dict[_Key, list[np.ndarray]] = {}  # several choices may end in one bucket
             for value, places in _groups(share_of[fits].astype(np.int32) * count + choices.code[fits]):
                 share, choice = divmod(value, count)
                 bucket, references = choices.of[choice]
                 key = (share, number, TASKS[task], bucket, references)
-                self.found.setdefault(key, RowSet()).add(fits[places] + part.start)
+                alike.setdefault(key, []).append(fits[places])
+            for key, pieces in alike.items():
+                rows = pieces[0] if len(pieces) == 1 else np.sort(np.concatenate(pieces))
+                self.found.setdefault(key, RowSet()).add(rows + part.start)
         self.long_texts += int(np.count_nonzero(those & ~untaken & part.too_long(task)))
         for place in np.flatnonzero(np.bincount(-1 - worst[untaken], minlength=len(REASONS))).tolist():
             self.left.count(REASONS[place], untaken & (worst == -1 - place), part.start)

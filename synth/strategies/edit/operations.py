@@ -16,7 +16,7 @@ from typing import Literal
 from synth.choice import choose
 from synth.drawing.colors import Ground, contrast, pick, readable, shades_of, told_apart
 from synth.drawing.layers import Layer
-from synth.drawing.outlines import stem
+from synth.drawing.outlines import clear_for_lines, stem
 from synth.drawing.style import OFF_FILL, Effect, EffectConfig, TextStyle, pick_style
 from synth.errors import Undrawable
 from synth.geometry import Box, in_corner, translation
@@ -161,7 +161,8 @@ def _restyle(edit: Edit) -> Edited:
         effect = _EFFECTS[number]
         config = EffectConfig(weights={effect: 1.0})
         new = pick_style(config, old.color, edit.canvas.shades, request.rng, lambda: stem(layer.block))
-        if new.effect == effect and new.drawn_at(layer.block.size):
+        open_enough = not new.stroke or clear_for_lines(layer.block)
+        if new.effect == effect and open_enough and new.drawn_at(layer.block.size):
             return edit.restyled(new, replace(edit.change, effect=effect, edge=new.edge))
     raise Undrawable("no effect would be seen here")
 
@@ -172,6 +173,8 @@ def _move(edit: Edit) -> Edited:
     w, h = edit.canvas.canvas
     edge, gap = 0.08 * min(w, h), _APART * min(w, h)
     taken = [text.box() for text in edit.texts if text is not edit.target]
+    if taken and edit.target is edit.texts[0]:
+        raise Undrawable("the first text leads the others")
     places = []
     for name, (fx, fy) in _CORNERS.items():
         if fx is not None and taken:

@@ -233,6 +233,19 @@ def test_crops_keep_what_is_quoted_and_edits_are_not_cut() -> None:
     assert found[2][1][2] >= 1600
 
 
+def test_a_row_that_is_moved_into_a_bucket_of_others_stands_there_in_its_order() -> None:
+    """By itself 300 x 512 px would be cut to 32 x 64, which loses some of what is quoted."""
+    quoted, square = {"width": 300, "height": 512, "quoted_box": [10, 170, 290, 341]}, {"width": 512, "height": 512}
+    coarse = phase(resolutions=(48,), tokens=256)
+    (made,) = Order(manifest([quoted, square]), [coarse], seed=0).phases
+    assert [(stratum.bucket, stratum.count) for stratum in made.strata] == [((48, 48), 2)]
+    assert made.members.of(0).tolist() == [0, 1]
+    assert made.rows == 2
+    (last,) = Order(manifest([square, quoted, square]), [coarse], seed=0).phases
+    assert last.members.of(0).tolist() == [0, 1, 2]
+    assert last.rows == 3
+
+
 def test_left_out_has_words_for_each_of_its_counts() -> None:
     every = LeftOut(**{field.name: 1 for field in dataclasses.fields(LeftOut)})
     assert len(every.reasons(phase(), 3)) == len(dataclasses.fields(LeftOut))
