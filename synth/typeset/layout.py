@@ -296,6 +296,7 @@ def _suited(setting: Setting, lines: Sequence[Span], shaped: Shaped, room: float
     one height."""
     narrow = not may_be_justified(shaped.language, room) or len(lines) < _JUSTIFIED
     long = len(lines) > (1 if shaped.vertical else _FLUSH_RIGHT if setting.align == "right" else _DISPLAY)
+    long = long or shaped.length > (2 if shaped.language == "en" else 1) * _NOTICE
     unsuited = narrow if setting.align == "justify" else long
     return replace(setting, align="left") if unsuited else setting
 

@@ -91,7 +91,7 @@ def best_lines(shaped: Shaped, letter: float, ways: Sequence[Way]) -> tuple[int,
 def torn(shaped: Shaped, block: Block, width: float) -> bool:
     """Whether a short text of one paragraph on a few lines has one that ends within what belongs together, though it has ``width``
     px, in which it could do better."""
-    if not 1 < len(block.lines) <= _FEW or width < _ROOMY * block.size:
+    if not 1 < len(block.lines) <= _FEW or (width < _ROOMY * block.size and shaped.length > _WORDS):
         return False
     units = shaped.units(whole_words=shaped.language != "en")
     if len(shaped.paragraphs) > 1 or len(units) > _WORDS:

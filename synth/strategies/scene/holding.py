@@ -334,12 +334,6 @@ def _hanger(corners: np.ndarray, canvas: tuple[int, int]) -> list[Layer]:
             blur=0.4 * thick,
         ),
         ShapeLayer("ellipse", (middle - thick, rod - thick, middle + thick, rod + thick), fill=(72, 74, 80)),
-        ShapeLayer(
-            "ellipse",
-            (middle - 0.5 * thick, rod - 0.6 * thick, middle + 0.1 * thick, rod),
-            fill=(190, 192, 198),
-            alpha=0.7,
-        ),
-        ShapeLayer("line", (middle, rod - 0.4 * thick, *neck), stroke=(190, 192, 198), width=max(0.35 * thick, 1.2)),
+        ShapeLayer("line", (middle, rod - 0.4 * thick, *neck), stroke=(96, 98, 104), width=max(0.35 * thick, 1.2)),
         *(ShapeLayer("line", (*neck, x, y), stroke=stroke, width=max(0.025 * wide, 2.0)) for x, y in arms),
     ]

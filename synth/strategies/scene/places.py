@@ -49,7 +49,7 @@ _BUSINESS = ("hours", "way", "notice")
 """What nobody writes across a photograph."""
 _LARGER = 1.3  # chosen: what hangs alone on a wall or stands on the ground is larger than what a person holds
 _MAX_SKY = 0.1  # chosen: fraction of what hangs on a wall that may stand before the sky
-_SMALLEST = 0.55  # chosen: fraction of its size to which a medium shrinks beside a subject
+_SMALLEST = 0.4  # chosen: fraction of its size to which a medium shrinks beside a subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,8 @@ def suited(
     for _ in range(_PHOTOGRAPHS):
         backdrop = photos.choose(canvas, rng, *wanted(text, kinds, holding or kinds))
         whole = backdrop.enlarged <= _ENLARGED and backdrop.lost <= _MAX_LOST
-        if whole and not (backdrop.gray and any(things.values())):  # things before it have colors
+        colorless = backdrop.gray and backdrop.kind != "closeup"  # a gray wall is one
+        if whole and not (colorless and any(things.values())):  # things before it have colors
             return backdrop
     return backdrop  # better than none
 
