@@ -34,7 +34,8 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 _MAX_SIDE = 1600  # px that a decoded photograph keeps on its longer side
 _LIMITS = Limits(max_bytes=1_000_000_000, max_pixels=100_000_000)  # more is refused unread
 _CELL = 8  # px of the canvas to a cell of ``Backdrop.cells``
-_COLORED = 10.0  # chosen: of 255, from a cell's least channel to its greatest, on average
+_COLORED = 10.0  # chosen: of 255, from a pixel's least channel to its greatest, on average
+_GRID = 16  # px from one pixel that is asked for its color to the next
 _MIN_SIDE = 96  # px on the shorter side
 _HEAD_BYTES = 65536  # bytes of a file that stand for its content, with its length
 
@@ -74,7 +75,8 @@ Accepts = Callable[[Kind | None, Theme | None], bool]
 
 class Backdrop:
     """A photograph cut to a ``canvas`` (w, h). ``id``: its entry in ``Sample.parents``. ``subjects``: boxes, px of the
-    canvas, that text should keep off, as far as they are known. ``enlarged``: px of the canvas to one of the photograph."""
+    canvas, that text should keep off, as far as they are known. ``enlarged``: px of the canvas to one of the photograph.
+    ``gray``: whether it has no colors, so that what is set before it has too many."""
 
     def __init__(
         self,
@@ -86,11 +88,13 @@ class Backdrop:
         subjects: Sequence[Box] = (),
         kind: Kind | None = None,
         theme: Theme | None = None,
+        gray: bool = False,
     ) -> None:
         self._photo, self._box, self._marked = photo, box, subjects
         self.subjects = _seen(subjects, photo.size, box, canvas)
         self.canvas, self.id, self.license, self.kind, self.theme = canvas, id_, license_, kind, theme
         self.enlarged = canvas[0] / (box[2] - box[0])
+        self.gray = gray
 
     def showing(self, subjects: Sequence[Box]) -> Backdrop:
         """The same where something hides other ``subjects``, or parts of them."""
@@ -102,11 +106,6 @@ class Backdrop:
     def lost(self) -> float:
         """Of the subject that the cut takes most of, 0 to 1."""
         return max((_outside(subject, self._photo.size, self._box) for subject in self._marked), default=0.0)
-
-    @cached_property
-    def gray(self) -> bool:
-        """Whether it has no colors, so that what is set before it has too many."""
-        return float(np.ptp(np.asarray(self._small), axis=2).mean()) < _COLORED
 
     @cached_property
     def pixels(self) -> np.ndarray:
@@ -189,6 +188,7 @@ class Photos:
             file.subjects,
             file.kind,
             file.theme,
+            _is_gray(file),
         )
 
 
@@ -319,6 +319,12 @@ def _decode(photo: _Photo) -> Image.Image:
     picture = Image.fromarray(decode(photo.read(), _LIMITS))
     picture.thumbnail((_MAX_SIDE, _MAX_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return picture
+
+
+@lru_cache(maxsize=4096)
+def _is_gray(photo: _Photo) -> bool:
+    pixels = np.asarray(_decode(photo))[::_GRID, ::_GRID]
+    return float(np.ptp(pixels, axis=2).mean()) < _COLORED
 
 
 def _fingerprint(path: Path) -> str:

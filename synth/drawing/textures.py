@@ -33,10 +33,14 @@ _JOINT = 2.6  # px
 _CARDBOARDS = ((196, 160, 118), (182, 148, 108), (206, 176, 138))
 
 
-@lru_cache(maxsize=96)
 def tile(kind: Surface, number: int) -> np.ndarray:
     """The tile; read only. ``number`` is taken modulo the number of variants."""
-    rng = np.random.Generator(np.random.PCG64([SIDE, number % _VARIANTS, len(kind), ord(kind[0])]))
+    return _tile(kind, number % _VARIANTS)
+
+
+@lru_cache(maxsize=96)  # all variants of all kinds, 0.8 MB each
+def _tile(kind: Surface, variant: int) -> np.ndarray:
+    rng = np.random.Generator(np.random.PCG64([SIDE, variant, len(kind), ord(kind[0])]))
     made = _DRAWN[kind](rng)
     pixels = np.clip(np.rint(made), 0, 255).astype(np.uint8)
     pixels.setflags(write=False)
