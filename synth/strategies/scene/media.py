@@ -240,7 +240,6 @@ MEDIA: dict[str, Medium] = {
             hand=("chalked", "用粉笔写着"),
             held=("hung", "table", "wall", "desk"),
             foot="legs",
-            most=40,
         ),
         Medium(
             *("shop sign", "店铺招牌", "painted", "写着", "一块", (2.0, 4.5), _sign),
