@@ -51,18 +51,10 @@ class Always(Reward):
 
 
 @dataclass(frozen=True)
-class Breaks(Dark):
-    """The same until there is the file ``broken``."""
-
-    broken: str = ""
-
+class Breaks(Reward):
     def open(self) -> Scorer:
-        dark = super().open()
-
-        def score(pictures: Sequence[np.ndarray], items: Sequence[Item]) -> Sequence[float | None]:
-            if Path(self.broken).exists():
-                raise ZeroDivisionError("no light")
-            return dark(pictures, items)
+        def score(pictures: Sequence[np.ndarray], items: Sequence[Item]) -> list[float]:
+            raise ZeroDivisionError("no light")
 
         return score
 
@@ -132,32 +124,31 @@ def test_micro_batches_change_nothing_but_rounding(trained: Path, edit_base: Pat
     )
 
 
-def test_actors_draw_what_the_learner_would_and_one_that_is_killed_or_fails_is_told(
+def test_actors_draw_what_the_learner_would_and_one_that_is_killed_changes_nothing(
     edit_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One training for all of it: an actor takes ten seconds to start. Killed, it changes nothing; what it cannot do ends
-    the training in one line."""
-    more, broken = ("micro_batch=6", "precision=fp32"), tmp_path / "broken"
-    train_grpo(config("steps=3", *more), tmp_path / "alone", edit_base)
+    more = ("steps=3", "micro_batch=6", "precision=fp32")
+    train_grpo(config(*more), tmp_path / "alone", edit_base)
     draw, killed = RolloutActors.draw, list[int]()
 
     def kills(self: RolloutActors, step: int, *args: Any, **weights: Any) -> list[Drawn]:
         if step == 1:
             killed.extend(self.processes()[:1])
             os.kill(killed[0], signal.SIGKILL)
-        if step == 3:
-            broken.touch()
         return draw(self, step, *args, **weights)
 
     monkeypatch.setattr(RolloutActors, "draw", kills)
-    rewards = f'rewards=[{{kind: "tests.trainer.post.test_grpo:Breaks", broken: "{broken}"}}]'
-    workers = "workers={count: 2, cpus: 0.5, cluster: {cpus: 1}}"
-    with pytest.raises(RunFailed, match=r"step 3: a rollout worker \(process .*no light"):
-        train_grpo(config("steps=4", *more, workers, rewards), tmp_path / "actors", edit_base)
+    train_grpo(config(*more, "workers={count: 2, cpus: 0.5, cluster: {cpus: 1}}"), tmp_path / "actors", edit_base)
     assert killed
     alone, actors = metrics(tmp_path / "alone"), metrics(tmp_path / "actors")
     for name in ("reward", "loss", "kl", "grad_norm"):
         assert [line[name] for line in actors] == pytest.approx([line[name] for line in alone], rel=1e-5, abs=1e-7)
+
+
+def test_what_an_actor_cannot_do_ends_it_in_one_line(edit_base: Path, tmp_path: Path) -> None:
+    rewards = 'rewards=[{kind: "tests.trainer.post.test_grpo:Breaks"}]'
+    with pytest.raises(RunFailed, match=r"step 0: a rollout worker \(process .*no light"):
+        train_grpo(config("workers={count: 1, cluster: {cpus: 1}}", rewards), tmp_path, edit_base)
 
 
 def test_a_reward_that_is_always_the_same_is_told(
