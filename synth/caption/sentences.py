@@ -28,6 +28,7 @@ from synth.caption.phrases import (
 )
 from synth.language import CaptionLanguage, is_han
 from synth.strategies.scene.media import Medium, find_medium
+from synth.strategies.template.nodes import MINOR_ROLES
 
 _OPTIONAL = re.compile(r"<([^<>]*)>")
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -38,8 +39,6 @@ _INSCRIBED = re.compile(r"\binscription\b|题字")  # of words, not of a price
 _SEVERAL, _COUNTED = 3, 12  # chosen: Han characters that are called "several characters"
 _CONSPICUOUS = frozenset({"with_effect", "With_effect", "way", "Way"})
 _FEW = 3  # chosen: texts that are told of many
-_MINOR = frozenset({"tick", "line_number", "day", "page"})
-"""Roles of texts that nobody would name first."""
 _HELD = {"all": "\ue000", "some": "\ue001"}
 """Slots that hold several quotes, with what stands for them while spaces and articles are mended."""
 
@@ -241,7 +240,7 @@ def _carrier_zh(key: str | None, again: bool) -> str:
 def _family(facts: SceneFacts, language: CaptionLanguage, rng: np.random.Generator) -> dict[str, str]:
     """A template's name, all of its texts (or an excerpt that says so), and some others than the main one."""
     assert facts.family is not None
-    rest = [said.text for said in facts.texts if said.text != facts.text and said.role not in _MINOR]
+    rest = [said.text for said in facts.texts if said.text != facts.text and said.role not in MINOR_ROLES]
     words = {
         "family": facts.family[language],
         "a_family": f"a {facts.family['en']}" if language == "en" else facts.family["zh"],

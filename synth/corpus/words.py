@@ -51,23 +51,22 @@ def phrases(wanted_by: str) -> frozenset[str]:
     return frozenset(_KEY.findall(text))  # a tenth of the time of parsing the readings as well
 
 
-@lru_cache(maxsize=1)
 def frequencies() -> tuple[dict[str, int], float]:
     """How often each word comes, and the logarithm of all occurrences. Raises UserError where jieba is not installed."""
-    found = {word: count for word, (count, _) in _known().items()}
-    return found, math.log(sum(found.values()))
+    counts, total, _ = _dictionary()
+    return counts, total
 
 
 def kind_of(word: str) -> str:
     """The part of speech of a word, as jieba's dictionary has it ("n", "v", "p" ...); that of its last character for a word that
-    it lacks. Raises UserError where jieba is not installed."""
-    known = _known()
-    return (known.get(word) or known.get(word[-1:]) or (0, "x"))[1]
+    it lacks, and "x" for what it does not know at all. Raises UserError where jieba is not installed."""
+    kinds = _dictionary()[2]
+    return kinds.get(word) or kinds.get(word[-1:]) or "x"
 
 
 @lru_cache(maxsize=1)
-def _known() -> dict[str, tuple[int, str]]:
+def _dictionary() -> tuple[dict[str, int], float, dict[str, str]]:
+    """How often each word comes, the logarithm of all occurrences, and the words' parts of speech."""
     words, counts, kinds = entries("words of Chinese lines")
-    return {
-        word: (count, kind) for word, count, kind in zip(words, counts, kinds, strict=True) if len(word) <= _LONGEST
-    }
+    known = {word: count for word, count in zip(words, counts, strict=True) if len(word) <= _LONGEST}
+    return known, math.log(sum(known.values())), {w: k for w, k in zip(words, kinds, strict=True) if w in known}

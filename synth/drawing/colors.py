@@ -190,6 +190,13 @@ def luminance(rgb: RGB) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def overall(pixels: np.ndarray) -> np.ndarray:
+    """(3,) the mean color of a picture (h, w, 3), from about a thousand of its pixels."""
+    h, w = pixels.shape[:2]
+    mean: np.ndarray = pixels[:: max(h // 32, 1), :: max(w // 32, 1)].reshape(-1, 3).mean(axis=0)
+    return mean
+
+
 def tint_of(mean: np.ndarray) -> RGB:
     """The light of surroundings of a mean color (3,): darker in a dark picture and warm in a warm one. Chosen."""
     tint = 255 * (0.72 + 0.28 * np.clip(mean / 170, 0, 1))

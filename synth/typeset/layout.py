@@ -32,15 +32,8 @@ _FLUSH_RIGHT = 2  # chosen: lines of a text that is set flush right
 _CLAUSES = 0.65  # chosen: of the size that fills the place, for lines that are clauses
 _NOTICE = 40  # chosen: characters of a text of few lines, each of which may stop early
 _SIGN = 32  # chosen: characters of a text that is read at once, however many lines it has
-_SHRINK = (
-    1.0,
-    0.94,
-    0.88,
-    0.82,
-    0.75,
-    0.7,
-    0.65,
-)  # chosen: of the size that fills the place, for lines that end with a word
+_SHRINK = (1.0, 0.94, 0.88, 0.82, 0.75, 0.7, 0.65)
+"""Chosen: of the size that fills the place, for lines that end with a word."""
 _MORE = 0.2  # chosen: what a line costs more than type of that size needs
 _SMALLER = 1.2  # chosen: what type costs that is smaller, to what an end costs that parts a phrase
 _INDENTED = 3  # chosen: lines of a text, from which on its first one is indented

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
+from synth.errors import Undrawable
 from synth.typeset.block import Block
 from synth.typeset.phrasing import chinese_ends
 from synth.typeset.shaped import Shaped, Span
@@ -69,9 +70,7 @@ def best_lines(shaped: Shaped, letter: float, ways: Sequence[Way]) -> tuple[int,
     units = shaped.units(whole_words=shaped.language != "en")
     if not 1 < len(units) <= _WORDS:
         return None
-    text = shaped.paragraphs[0]
-    words = [text[start:end] for start, end in units]
-    ends = _english_ends(words, units) if shaped.language == "en" else chinese_ends(words)
+    ends = _ends(shaped, units)
     widths = _widths(shaped, units, letter)
     best: tuple[float, int, tuple[int, ...]] | None = None
     for number, way in enumerate(ways):
@@ -96,10 +95,20 @@ def torn(shaped: Shaped, block: Block, width: float) -> bool:
     units = shaped.units(whole_words=shaped.language != "en")
     if len(shaped.paragraphs) > 1 or len(units) > _WORDS:
         return False
-    words = [shaped.paragraphs[0][start:end] for start, end in units]
-    ends = _english_ends(words, units) if shaped.language == "en" else chinese_ends(words)
-    costs = {start: cost for (start, _), cost in zip(units, ends, strict=True)}
+    costs = {start: cost for (start, _), cost in zip(units, _ends(shaped, units), strict=True)}
     return any(costs.get(line.glyphs[0].start, _CUT) >= _CUT for line in block.lines[1:])
+
+
+def check_whole(shaped: Shaped, block: Block, width: float) -> None:
+    """Raise Undrawable where a text is ``torn``."""
+    if torn(shaped, block, width):
+        raise Undrawable("lines would end within what belongs together")
+
+
+def _ends(shaped: Shaped, units: Sequence[tuple[int, int]]) -> list[float]:
+    """What it costs that a line ends before each unit of the first paragraph."""
+    words = [shaped.paragraphs[0][start:end] for start, end in units]
+    return _english_ends(words, units) if shaped.language == "en" else chinese_ends(words)
 
 
 def _widths(shaped: Shaped, units: Sequence[tuple[int, int]], letter: float) -> list[list[float]]:

@@ -28,7 +28,7 @@ from synth.strategies.scene.lighting import bend_for, light_for
 from synth.strategies.scene.places import find_place, suited
 from synth.strategies.scene.scene import LEAST, SceneDrawer
 from synth.typeset.layout import LayoutConfig
-from synth.typeset.sense import torn
+from synth.typeset.sense import check_whole
 from synth.typeset.setting import Align, Setting, pick_setting
 from synth.typeset.shaped import Shaped
 
@@ -145,8 +145,7 @@ def place_text(
     if canvas.medium:
         shaped_text = shaped_text.broken_for(area.size)
     block, matrix = context.arrange(shaped_text, area.size, layout, rng, setting)
-    if torn(shaped_text.shaped, block, area.size[0]):
-        raise Undrawable("lines would end within what belongs together")
+    check_whole(shaped_text.shaped, block, area.size[0])
     if block.size < clear_size(block):
         raise Undrawable("too small for its strokes")
     color = colors[int(rng.integers(len(colors)))]
@@ -162,8 +161,7 @@ def place_text_like(request: DrawRequest, old: PlacedText, text: Text, font: Fon
     shaped_text = ShapedText(text, font, Shaped(face, text.text, text.tag), broken=old.shaped_text.broken)
     layout = replace(_horizontal(request.layout), size=(size, size))
     block, matrix = request.context.arrange(shaped_text, old.area.size, layout, request.rng, old.setting)
-    if torn(shaped_text.shaped, block, old.area.size[0]):
-        raise Undrawable("lines would end within what belongs together")
+    check_whole(shaped_text.shaped, block, old.area.size[0])
     layer = replace(old.layer, block=block, matrix=old.area.matrix @ matrix, one_word=shaped_text.one)
     return PlacedText(shaped_text, layer, old.area, old.setting)
 

@@ -21,6 +21,7 @@ from synth.geometry import Box
 from synth.strategies.base import Change, DrawRequest
 from synth.strategies.edit.operations import Edited, Operation, named_place
 from synth.strategies.template.expand import Item
+from synth.strategies.template.nodes import MINOR_ROLES
 from synth.strategies.template.render import Sheet, lay_out
 from synth.strategies.template.strategy import TemplateDrawer
 from synth.strategies.template.texts import Pending
@@ -94,8 +95,6 @@ def template_pair(request: DrawRequest, drawer: TemplateDrawer, operation: Opera
     return TemplatePair(Edited(before, after, replace(change, several=True), sheet.ground()), text, sheet, family)
 
 
-_MINOR = ("line_number", "tick", "day", "page")
-"""Roles of texts that nobody asks to edit."""
 _Pair = tuple[tuple[Layer, ...], tuple[Layer, ...], Change]
 
 
@@ -170,7 +169,7 @@ ON_TEMPLATES: dict[Operation, Callable[[_Target], _Pair]] = {
 
 def _may_be_edited(pending: Pending, layer: TextLayer, operation: Operation) -> bool:
     said = _said(pending)
-    if layer.role in _MINOR or len(said) > _LONGEST or layer.block.size < _LARGE or len(said.strip()) < 2:
+    if layer.role in MINOR_ROLES or len(said) > _LONGEST or layer.block.size < _LARGE or len(said.strip()) < 2:
         return False
     # Of a menu's section or a slide's point another one would contradict what stands below it.
     return operation != "replace" or ((not pending.bound or layer.role in _FREE) and _agrees_with_all(said))

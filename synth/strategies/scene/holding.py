@@ -16,10 +16,10 @@ import numpy as np
 from synth.corpus.signs import Setting
 from synth.drawing.colors import RGB
 from synth.drawing.layers import Layer, PictureLayer, ShapeLayer
-from synth.geometry import apply, rotation
+from synth.geometry import Box, apply, rotation
 from synth.photo_list import Kind
 from synth.photos import Backdrop
-from synth.strategies.scene.table import out_of_focus, table, table_before
+from synth.strategies.scene.table import SURFACES, WOODEN, out_of_focus, table, table_before
 from synth.strategies.scene.wall import View, corner_of, front, room, room_of
 
 if TYPE_CHECKING:
@@ -106,6 +106,11 @@ class Stage:
             subjects = [(x0, y0, x1, min(y1, self.edge)) for x0, y0, x1, y1 in subjects if y0 < self.edge]
         return backdrop.showing(subjects)
 
+    @property
+    def wall(self) -> Box | None:
+        """Where on a wall something may hang, px of the canvas; None where things stand or lie."""
+        return self.view.free if self.view and not self.edge else None
+
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         return self.make()
@@ -121,35 +126,27 @@ def set_stage(holding: Holding, backdrop: Backdrop, near: bool, blurred: float, 
         return out_of_focus(backdrop.pixels, soft * w) if soft else backdrop.pixels
 
     if holding == "lying":
-        edge = h * rng.uniform(*_FAR)
-        view = room_of(backdrop.canvas, rng, edge)
-        return Stage(
-            holding,  # on white, paper would not be seen; slate reads as the sea
-            lambda: (*room(pixels(), view.onto(backdrop), view, own), *table(backdrop.pixels, edge, own, ("wood",))),
-            edge,
-            float(h),
-            view,
-        )
+        edge, floor = h * rng.uniform(*_FAR), float(h)
+    else:
+        floor = h * rng.uniform(*_STANDING) if holding in ("table", "desk") else float(h)
+        edge = floor - h * rng.uniform(*_DEPTH) if holding in ("table", "desk") else 0.0
     if holding == "table":
-        floor = h * rng.uniform(*_STANDING)
-        edge = floor - h * rng.uniform(*_DEPTH)
         return Stage(holding, lambda: table_before(pixels(), edge, own), edge, floor)
-    if holding == "desk":
-        floor = h * rng.uniform(*_STANDING)
-        edge = floor - h * rng.uniform(*_DEPTH)
+    if holding in ("lying", "desk"):
         view = room_of(backdrop.canvas, rng, edge)
-        return Stage(
-            holding,
-            lambda: (*room(pixels(), view.onto(backdrop), view, own), *table(backdrop.pixels, edge, own)),
-            edge,
-            floor,
-            view,
-        )
+        surfaces = (
+            WOODEN if holding == "lying" else SURFACES
+        )  # on white, paper would not be seen; slate reads as the sea
+
+        def in_room() -> tuple[Layer, ...]:
+            return *room(pixels(), view.onto(backdrop), view, own), *table(backdrop.pixels, edge, own, surfaces)
+
+        return Stage(holding, in_room, edge, floor, view)
     if holding in ("wall", "front", "line"):
         drawn, found = (front, corner_of) if holding == "front" else (room, room_of)
         view = found(backdrop.canvas, rng)
-        return Stage(holding, lambda: drawn(pixels(), view.onto(backdrop), view, own), 0.0, float(h), view)
-    return Stage(holding, lambda: (PictureLayer(pixels()),), 0.0, float(h))
+        return Stage(holding, lambda: drawn(pixels(), view.onto(backdrop), view, own), edge, floor, view)
+    return Stage(holding, lambda: (PictureLayer(pixels()),), edge, floor)
 
 
 def softness(holding: Holding, near: bool, blurred: float, rng: np.random.Generator) -> float:
@@ -173,14 +170,14 @@ def corners_of(
     if stage.holding in ("table", "desk", "ground"):
         return upright(width, height, w, stage.floor, rng)
     if stage.holding == "line":
-        x0, x1 = (stage.view.free[0], stage.view.free[2]) if stage.view else (0.0, float(w))
-        bottom = max(h * rng.uniform(*_HANGER), stage.view.free[1] + 0.2 * width if stage.view else 0.0) + height
+        x0, top, x1, _ = stage.wall or (0.0, -0.2 * width, float(w), float(h))
+        bottom = max(h * rng.uniform(*_HANGER), top + 0.2 * width) + height
         fits = bottom < 0.98 * h and width < x1 - x0
         return upright(width, height, x1 - x0, bottom, rng) + np.array((x0, 0.0)) if fits else None
     if stage.holding == "lying":
         return _on_table(stage, width, height, canvas, strategy, rng)
-    if stage.view:
-        x0, y0, x1, y1 = stage.view.free
+    if stage.wall:
+        x0, y0, x1, y1 = stage.wall
         corners = tilted(width, height, (x1 - x0, y1 - y0), strategy, rng, _TURN[stage.holding], 0.0)
         return corners + np.array((x0, y0))
     top, side, below = {"post": (0.0, 0.0, 0.1), "roped": (0.03 * h, 0.06, 0.1)}.get(stage.holding, (0.0, 0.0, 0.0))

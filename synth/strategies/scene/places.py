@@ -218,10 +218,11 @@ def _beside_subjects(
     w, h = backdrop.canvas
     aspect = rng.uniform(*medium.aspect)
     subjects = stage.seen(backdrop).subjects
-    room = stage.view.free if stage.view and not stage.edge else (0.0, 0.0, w, h)
-    full = rng.uniform(*strategy.size) * min(room[2] - room[0], (room[3] - room[1]) * aspect)
-    if stage.view and not stage.edge:
-        full = min(_LARGER * full, 0.96 * min(room[2] - room[0], (room[3] - room[1]) * aspect))
+    x0, y0, x1, y1 = stage.wall or (0.0, 0.0, w, h)
+    most = min(x1 - x0, (y1 - y0) * aspect)
+    full = rng.uniform(*strategy.size) * most
+    if stage.wall:
+        full = min(_LARGER * full, 0.96 * most)
     if stage.holding == "ground":
         full = min(_LARGER * full, 0.92 * w, 0.92 * h * aspect)
     for shrink in np.repeat(np.linspace(1.0, _SMALLEST, _SIZES), _PLACES):

@@ -40,17 +40,12 @@ from synth.strategies.scene.media import MEDIA, find_medium
 from synth.strategies.scene.places import Place, find_place, suited
 from synth.strategies.scene.themes import belongs
 from synth.strategies.scene.visible import check_visible
-from synth.typeset.sense import torn
+from synth.typeset.sense import check_whole
 
 _BY_HAND = 0.7  # chosen: fraction of the texts on handwritten media that take a handwriting font, where one covers them
 _MOST = 3  # chosen: texts of a picture with several
-_SHARED: tuple[Holding, ...] = (
-    "hung",
-    "post",
-    "lying",
-    "wall",
-    "front",
-)  # chosen: by what several media of a picture may be held
+_SHARED: tuple[Holding, ...] = ("hung", "post", "lying", "wall", "front")
+"""Chosen: by what several media of a picture may be held."""
 LEAST = 0.04  # chosen: of the shorter side, below which text is lost in a picture
 _LEAST_STRAIGHT = 0.055  # chosen: the same of text straight on a photograph, which nothing points at
 _UPRIGHT = 0.7  # chosen: width to height, from which on a column leaves most of a place empty
@@ -178,17 +173,15 @@ def _set(
     if place.size[0] > _UPRIGHT * place.size[1]:
         shaped_text = shaped_text.horizontal()
     wide = place.size[0] > _ARCHED * place.size[1]
-    if (
-        place.bend or place.flat or (place.medium and wide)
-    ):  # read as the curve's; on notes and boards it looks like a slip
+    # Read as the curve's own; on notes and boards it looks like a slip.
+    if place.bend or place.flat or (place.medium and wide):
         shaped_text = replace(shaped_text, curved=False)
     if place.handwritten and rng.random() < _BY_HAND:
         shaped_text = context.by_hand(shaped_text, rng)
     if place.medium:
         shaped_text = shaped_text.broken_for(place.size)
     block, matrix = context.arrange(shaped_text, place.size, layout, rng)
-    if torn(shaped_text.shaped, block, place.size[0]):
-        raise Undrawable("lines would end within what belongs together")
+    check_whole(shaped_text.shaped, block, place.size[0])
     color = place.colors[int(rng.integers(len(place.colors)))]
     style = context.style(block, color, place.shades, rng)
     if taken is not None and style.to:  # captions of several texts name one color for each

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageFilter
 
-from synth.drawing.colors import tint_of
+from synth.drawing.colors import overall, tint_of
 from synth.drawing.layers import Layer, PictureLayer, ShapeLayer
 from synth.drawing.textures import SIDE, Surface, tile
 from synth.geometry import from_box
 
 _BLUR = 0.012  # chosen: of the photograph's width, by which a thing close to the camera puts it out of focus
 _DETAIL = 2.0  # px of a standard deviation to one of what is blurred
-_SURFACES: tuple[Surface, ...] = ("wood", "wood", "paper")
+SURFACES: tuple[Surface, ...] = ("wood", "wood", "paper")
+WOODEN: tuple[Surface, ...] = ("wood",)
 
 
 def table_before(
-    pixels: np.ndarray, edge: float, rng: np.random.Generator, surfaces: tuple[Surface, ...] = _SURFACES
+    pixels: np.ndarray, edge: float, rng: np.random.Generator, surfaces: tuple[Surface, ...] = SURFACES
 ) -> tuple[Layer, ...]:
     """The photograph (h, w, 3) and a table over it, from ``edge`` (px from the top) down."""
     soft = out_of_focus(pixels, _BLUR * pixels.shape[1])
@@ -24,18 +25,17 @@ def table_before(
 
 
 def table(
-    pixels: np.ndarray, edge: float, rng: np.random.Generator, surfaces: tuple[Surface, ...] = _SURFACES
+    pixels: np.ndarray, edge: float, rng: np.random.Generator, surfaces: tuple[Surface, ...] = SURFACES
 ) -> tuple[Layer, ...]:
     """A table from ``edge`` (px from the top) down, in the light of ``pixels`` (h, w, 3)."""
     h, w = pixels.shape[:2]
     top = tile(surfaces[int(rng.integers(len(surfaces)))], int(rng.integers(64)))
     far, near = rng.uniform(0.15, 0.3) * w, rng.uniform(0.6, 0.9) * w  # the board runs out of the picture on both sides
     corners = [(-far, edge), (w + far, edge), (w + near, 1.05 * h), (-near, 1.05 * h)]
-    light = pixels[:: max(h // 32, 1), :: max(w // 32, 1)].reshape(-1, 3).mean(axis=0)
     board = [(0.0, edge), (w, edge), (w, h), (0.0, h)]
     return (
         PictureLayer(top, from_box(SIDE, SIDE, corners), clip=tuple((float(x), float(y)) for x, y in board)),
-        ShapeLayer("rect", (0, edge, w, h), fill=tint_of(light), blend="multiply"),
+        ShapeLayer("rect", (0, edge, w, h), fill=tint_of(overall(pixels)), blend="multiply"),
         ShapeLayer(
             "rect", (-w, edge - 0.01 * h, 2 * w, edge + 0.012 * h), fill=(255, 255, 255), alpha=0.22, blur=0.006 * h
         ),

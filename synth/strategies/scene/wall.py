@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synth.drawing.colors import RGB, tint_of
+from synth.drawing.colors import RGB, overall, tint_of
 from synth.drawing.layers import Layer, PictureLayer, ShapeLayer
+from synth.drawing.style import mixed
 from synth.drawing.textures import SIDE, tile
 from synth.geometry import Box, Matrix, apply, translation, union
 from synth.photos import Backdrop
@@ -112,7 +113,7 @@ def room(pixels: np.ndarray, matrix: Matrix, view: View, rng: np.random.Generato
         panes,
         ShapeLayer("rect", casing, stroke=frame, width=2 * thick),
         ShapeLayer("rect", casing, stroke=(0, 0, 0), width=1.0, alpha=0.18),
-        ShapeLayer("rect", sill, fill=frame, to=_darker(frame, 0.85)),
+        ShapeLayer("rect", sill, fill=frame, to=mixed(frame, (0, 0, 0), 0.15)),
     )
 
 
@@ -126,13 +127,12 @@ def front(pixels: np.ndarray, matrix: Matrix, view: View, rng: np.random.Generat
         wall = _plastered(_RENDERS[int(rng.integers(len(_RENDERS)))], (w, h), rng)
     else:
         wall = _plastered((206, 204, 198), (w, h), rng, concrete=True)
-    light = pixels[:: max(h // 32, 1), :: max(w // 32, 1)].reshape(-1, 3).mean(axis=0)
     left, _, right, _ = view.seen
     end, side = (left, 1) if left > 0 else (right, -1)
     edge = _SOFT_EDGE * min(w, h)
     return (
         *wall,
-        ShapeLayer("rect", (0, 0, w, h), fill=tint_of(light), blend="multiply"),
+        ShapeLayer("rect", (0, 0, w, h), fill=tint_of(overall(pixels)), blend="multiply"),
         ShapeLayer("rect", (0, 0, w, h), fill=(255, 255, 255), to=(214, 212, 208), blend="multiply"),
         PictureLayer(pixels, matrix, clip=_polygon(view.seen)),
         ShapeLayer("rect", (end - 2.5 * edge, -h, end + 2.5 * edge, 2 * h), fill=(0, 0, 0), alpha=0.3, blur=1.5 * edge),
@@ -203,7 +203,3 @@ def _falling(view: View, canvas: tuple[int, int]) -> PictureLayer:
 def _polygon(box: Box) -> tuple[tuple[float, float], ...]:
     x0, y0, x1, y1 = box
     return (x0, y0), (x1, y0), (x1, y1), (x0, y1)
-
-
-def _darker(rgb: RGB, light: float) -> RGB:
-    return round(rgb[0] * light), round(rgb[1] * light), round(rgb[2] * light)

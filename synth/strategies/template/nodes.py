@@ -14,6 +14,9 @@ from synth.strategies.template.facts import Fact
 from synth.strategies.template.icons import is_icon
 from synth.strategies.template.slots import known
 
+MINOR_ROLES = frozenset({"tick", "line_number", "day", "page"})
+"""Of texts that nobody would name first, or ask to be edited."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Node:

@@ -130,6 +130,7 @@ def test_what_stands_on_the_ground_stands_in_photographs_that_have_one() -> None
         kinds[MEDIA[picture.medium].held[0]].add(picture.backdrop.kind)
     assert kinds["ground"] <= {"building", "nature", "street", "wall"}
     assert kinds["table"]
+    assert "people" not in kinds["table"]  # a face would be out of focus
 
 
 def test_the_kind_of_a_photograph_is_part_of_the_digest() -> None:
